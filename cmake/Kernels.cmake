@@ -1,0 +1,35 @@
+# CPU kernels: every file of src/ops/cpu is compiled once per instruction set and exports one table, tg_<file>_<isa>.
+# Release: three sets in one library, chosen at load. Each set's objects become one, with nothing but its tables global, so
+# that no inline function compiled for AVX-512 can stand in for the baseline's (tests/check_isa.sh looks).
+# Debug and sanitizer builds: one set, "debug": plain loops, no packets.
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  set(TAPEGRAD_ISAS debug CACHE STRING "Instruction sets to build kernels for")
+else()
+  set(TAPEGRAD_ISAS "sse42;avx2;avx512" CACHE STRING "Instruction sets to build kernels for")
+endif()
+set(isa_flags_sse42 -march=x86-64-v2 -DTG_VECTOR_BYTES=16)
+set(isa_flags_avx2 -march=x86-64-v3 -DTG_VECTOR_BYTES=32)
+set(isa_flags_avx512 -march=x86-64-v4 -mprefer-vector-width=512 -DTG_VECTOR_BYTES=64)
+set(isa_flags_debug "")
+file(GLOB kernel_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/ops/cpu/*.cpp)
+
+foreach(isa ${TAPEGRAD_ISAS})
+  add_library(kernels_${isa} OBJECT ${kernel_sources})
+  target_include_directories(kernels_${isa} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR})
+  target_link_libraries(kernels_${isa} PRIVATE Eigen3::Eigen)
+  target_compile_definitions(kernels_${isa} PRIVATE TG_NS=${isa} Eigen=Eigen_${isa} EIGEN_MPL2_ONLY)
+  target_compile_options(kernels_${isa} PRIVATE ${isa_flags_${isa}} $<$<CONFIG:Release>:-O3> -Wall -Wextra -Wno-psabi -Wno-maybe-uninitialized -Wno-ignored-attributes
+    -fvisibility=hidden -fvisibility-inlines-hidden -fno-math-errno -fno-trapping-math -ffp-contract=fast -fwrapv -fno-exceptions -fno-rtti)
+  if(isa STREQUAL "debug")
+    target_sources(tapegrad PRIVATE $<TARGET_OBJECTS:kernels_debug>)
+  else()
+    set(merged ${PROJECT_BINARY_DIR}/kernels_${isa}.o)
+    add_custom_command(OUTPUT ${merged} DEPENDS kernels_${isa} $<TARGET_OBJECTS:kernels_${isa}>
+      COMMAND ${CMAKE_LINKER} -r --force-group-allocation -o ${merged} $<TARGET_OBJECTS:kernels_${isa}>
+      COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=tg_*_${isa} ${merged}
+      COMMAND_EXPAND_LISTS VERBATIM)
+    set_source_files_properties(${merged} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+    target_sources(tapegrad PRIVATE ${merged})
+  endif()
+  target_compile_definitions(tapegrad PRIVATE TG_HAVE_${isa})
+endforeach()

@@ -1,0 +1,302 @@
+// All ops, in PyTorch's names and argument order. Every function checks its arguments and throws an Error that names the op,
+// the argument and the shapes; all that take floating tensors are differentiable, any number of times, unless said otherwise.
+// Conventions: `dim` may be negative; an undefined Tensor stands for None; an empty `dim` list means all dimensions;
+// functions ending in _ write into their first argument and return it.
+// Headings name the source file: "## elementwise_unary" lives in src/ops/elementwise_unary.cpp.
+#pragma once
+#include <tuple>
+
+#include "tapegrad/autograd.h"
+#include "tapegrad/random.h"
+#include "tapegrad/tensor.h"
+
+namespace tapegrad {
+
+/// What max(x, dim), sort, topk … return.
+struct ValuesIndices {
+  Tensor values, indices;
+};
+
+// ## elementwise_unary
+// (filled by the elementwise family)
+
+// ## elementwise_binary
+
+// ## elementwise_ternary
+
+// ## copy: memory, dtype, device --------------------------------------------------------------------------------------
+/// x in another dtype or device; x itself when nothing changes (unless copy).
+TG_API Tensor to(const Tensor& x, Dtype dtype, bool copy = false);
+TG_API Tensor to(const Tensor& x, Device device, std::optional<Dtype> dtype = {}, bool copy = false);
+/// A new tensor with the same values; Preserve keeps dense strides.
+TG_API Tensor clone(const Tensor& x, MemoryFormat format = MemoryFormat::Preserve);
+/// x itself when it is row-major already (or in `format`), else a copy.
+TG_API Tensor contiguous(const Tensor& x, MemoryFormat format = MemoryFormat::Contiguous);
+/// Writes src, broadcast and cast, into self.
+TG_API const Tensor& copy_(const Tensor& self, const Tensor& src, bool non_blocking = false);
+TG_API const Tensor& fill_(const Tensor& self, Scalar value);
+TG_API const Tensor& fill_(const Tensor& self, const Tensor& value);
+TG_API const Tensor& zero_(const Tensor& self);
+
+// ## factories
+TG_API Tensor zeros(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor ones(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+/// Without a dtype, that of the value (bool, int64, default float).
+TG_API Tensor full(IntList size, Scalar value, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor zeros_like(const Tensor& x, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor ones_like(const Tensor& x, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor full_like(const Tensor& x, Scalar value, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+/// start, start + step, … below end. int64 when all three are integers.
+TG_API Tensor arange(Scalar start, Scalar end, Scalar step = 1, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor arange(Scalar end, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor linspace(Scalar start, Scalar end, int64_t steps, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor logspace(Scalar start, Scalar end, int64_t steps, double base = 10, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor eye(int64_t n, std::optional<int64_t> m = {}, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor tril_indices(int64_t row, int64_t col, int64_t offset = 0);
+TG_API Tensor triu_indices(int64_t row, int64_t col, int64_t offset = 0);
+
+// ## random
+TG_API Tensor rand(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false, const Generator* generator = nullptr);
+TG_API Tensor randn(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false, const Generator* generator = nullptr);
+TG_API Tensor randint(int64_t low, int64_t high, IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, const Generator* generator = nullptr);
+TG_API Tensor randperm(int64_t n, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, const Generator* generator = nullptr);
+TG_API Tensor rand_like(const Tensor& x, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor randn_like(const Tensor& x, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor randint_like(const Tensor& x, int64_t low, int64_t high, std::optional<Dtype> dtype = {}, std::optional<Device> device = {});
+TG_API Tensor bernoulli(const Tensor& p, const Generator* generator = nullptr);
+TG_API Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement = false, const Generator* generator = nullptr);
+TG_API Tensor normal(const Tensor& mean, const Tensor& std, const Generator* generator = nullptr);
+TG_API Tensor normal(double mean, double std, IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, const Generator* generator = nullptr);
+TG_API Tensor poisson(const Tensor& rates, const Generator* generator = nullptr);
+TG_API const Tensor& uniform_(const Tensor& self, double low = 0, double high = 1, const Generator* generator = nullptr);
+TG_API const Tensor& normal_(const Tensor& self, double mean = 0, double std = 1, const Generator* generator = nullptr);
+TG_API const Tensor& bernoulli_(const Tensor& self, double p = 0.5, const Generator* generator = nullptr);
+TG_API const Tensor& bernoulli_(const Tensor& self, const Tensor& p, const Generator* generator = nullptr);
+TG_API const Tensor& random_(const Tensor& self, std::optional<int64_t> low = {}, std::optional<int64_t> high = {}, const Generator* generator = nullptr);
+TG_API const Tensor& exponential_(const Tensor& self, double lambd = 1, const Generator* generator = nullptr);
+
+// ## reduce: over all dimensions when `dim` is empty
+TG_API Tensor sum(const Tensor& x, IntList dim = {}, bool keepdim = false, std::optional<Dtype> dtype = {});
+/// x summed over broadcast dimensions until it has `size` again: the gradient of broadcasting.
+TG_API Tensor sum_to_size(const Tensor& x, IntList size);
+TG_API Tensor mean(const Tensor& x, IntList dim = {}, bool keepdim = false, std::optional<Dtype> dtype = {});
+TG_API Tensor prod(const Tensor& x, std::optional<Dtype> dtype = {});
+TG_API Tensor prod(const Tensor& x, int64_t dim, bool keepdim = false, std::optional<Dtype> dtype = {});
+TG_API Tensor max(const Tensor& x);
+TG_API ValuesIndices max(const Tensor& x, int64_t dim, bool keepdim = false);
+TG_API Tensor min(const Tensor& x);
+TG_API ValuesIndices min(const Tensor& x, int64_t dim, bool keepdim = false);
+TG_API Tensor argmax(const Tensor& x, std::optional<int64_t> dim = {}, bool keepdim = false);
+TG_API Tensor argmin(const Tensor& x, std::optional<int64_t> dim = {}, bool keepdim = false);
+TG_API Tensor amax(const Tensor& x, IntList dim = {}, bool keepdim = false);
+TG_API Tensor amin(const Tensor& x, IntList dim = {}, bool keepdim = false);
+TG_API std::tuple<Tensor, Tensor> aminmax(const Tensor& x, std::optional<int64_t> dim = {}, bool keepdim = false);
+TG_API Tensor var(const Tensor& x, IntList dim = {}, Scalar correction = 1, bool keepdim = false);
+TG_API Tensor std(const Tensor& x, IntList dim = {}, Scalar correction = 1, bool keepdim = false);
+TG_API std::tuple<Tensor, Tensor> var_mean(const Tensor& x, IntList dim = {}, Scalar correction = 1, bool keepdim = false);
+TG_API std::tuple<Tensor, Tensor> std_mean(const Tensor& x, IntList dim = {}, Scalar correction = 1, bool keepdim = false);
+/// (sum |x|^p)^(1/p); p may be 0, inf and -inf.
+TG_API Tensor norm(const Tensor& x, Scalar p = 2, IntList dim = {}, bool keepdim = false, std::optional<Dtype> dtype = {});
+TG_API Tensor logsumexp(const Tensor& x, IntList dim, bool keepdim = false);
+TG_API Tensor all(const Tensor& x, IntList dim = {}, bool keepdim = false);
+TG_API Tensor any(const Tensor& x, IntList dim = {}, bool keepdim = false);
+TG_API Tensor count_nonzero(const Tensor& x, IntList dim = {});
+TG_API Tensor nansum(const Tensor& x, IntList dim = {}, bool keepdim = false, std::optional<Dtype> dtype = {});
+TG_API Tensor nanmean(const Tensor& x, IntList dim = {}, bool keepdim = false, std::optional<Dtype> dtype = {});
+TG_API bool equal(const Tensor& a, const Tensor& b);
+TG_API bool allclose(const Tensor& a, const Tensor& b, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false);
+TG_API Tensor isclose(const Tensor& a, const Tensor& b, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false);
+
+// ## scan
+TG_API Tensor cumsum(const Tensor& x, int64_t dim, std::optional<Dtype> dtype = {});
+TG_API Tensor cumprod(const Tensor& x, int64_t dim, std::optional<Dtype> dtype = {});
+TG_API ValuesIndices cummax(const Tensor& x, int64_t dim);
+TG_API ValuesIndices cummin(const Tensor& x, int64_t dim);
+TG_API Tensor logcumsumexp(const Tensor& x, int64_t dim);
+
+// ## softmax
+TG_API Tensor softmax(const Tensor& x, int64_t dim, std::optional<Dtype> dtype = {});
+TG_API Tensor log_softmax(const Tensor& x, int64_t dim, std::optional<Dtype> dtype = {});
+
+// ## loss: reduction is "mean", "sum" or "none"
+TG_API Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight = {}, int64_t ignore_index = -100, std::string_view reduction = "mean", double label_smoothing = 0);
+TG_API Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight = {}, int64_t ignore_index = -100, std::string_view reduction = "mean");
+TG_API Tensor mse_loss(const Tensor& input, const Tensor& target, std::string_view reduction = "mean");
+TG_API Tensor l1_loss(const Tensor& input, const Tensor& target, std::string_view reduction = "mean");
+TG_API Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, std::string_view reduction = "mean", double beta = 1);
+TG_API Tensor huber_loss(const Tensor& input, const Tensor& target, std::string_view reduction = "mean", double delta = 1);
+TG_API Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight = {}, std::string_view reduction = "mean");
+TG_API Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, const Tensor& weight = {}, const Tensor& pos_weight = {}, std::string_view reduction = "mean");
+TG_API Tensor kl_div(const Tensor& input, const Tensor& target, std::string_view reduction = "mean", bool log_target = false);
+
+// ## norm
+TG_API Tensor layer_norm(const Tensor& x, IntList normalized_shape, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
+TG_API Tensor rms_norm(const Tensor& x, IntList normalized_shape, const Tensor& weight = {}, std::optional<double> eps = {});
+TG_API Tensor group_norm(const Tensor& x, int64_t num_groups, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
+/// Running statistics, when given, are updated in place while training.
+TG_API Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight = {}, const Tensor& bias = {}, bool training = false, double momentum = 0.1, double eps = 1e-5);
+TG_API Tensor instance_norm(const Tensor& x, const Tensor& running_mean = {}, const Tensor& running_var = {}, const Tensor& weight = {}, const Tensor& bias = {}, bool use_input_stats = true, double momentum = 0.1, double eps = 1e-5);
+/// x / max(‖x‖p, eps) along dim.
+TG_API Tensor normalize(const Tensor& x, double p = 2, int64_t dim = 1, double eps = 1e-12);
+
+// ## dropout
+TG_API Tensor dropout(const Tensor& x, double p = 0.5, bool training = true);
+/// Drops whole channels (dimension 1, or 0 without a batch).
+TG_API Tensor feature_dropout(const Tensor& x, double p = 0.5, bool training = true);
+TG_API Tensor alpha_dropout(const Tensor& x, double p = 0.5, bool training = false);
+
+// ## view: no copies, results share memory
+TG_API Tensor view(const Tensor& x, IntList shape);
+TG_API Tensor view(const Tensor& x, Dtype dtype);
+TG_API Tensor reshape(const Tensor& x, IntList shape);
+TG_API Tensor flatten(const Tensor& x, int64_t start_dim = 0, int64_t end_dim = -1);
+TG_API Tensor unflatten(const Tensor& x, int64_t dim, IntList sizes);
+TG_API Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1);
+TG_API Tensor t(const Tensor& x);
+TG_API Tensor mT(const Tensor& x);  ///< last two dimensions swapped
+TG_API Tensor permute(const Tensor& x, IntList dims);
+TG_API Tensor movedim(const Tensor& x, IntList source, IntList destination);
+TG_API Tensor squeeze(const Tensor& x);
+TG_API Tensor squeeze(const Tensor& x, IntList dim);
+TG_API Tensor unsqueeze(const Tensor& x, int64_t dim);
+TG_API Tensor expand(const Tensor& x, IntList size);
+TG_API Tensor broadcast_to(const Tensor& x, IntList size);
+TG_API Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length);
+TG_API Tensor select(const Tensor& x, int64_t dim, int64_t index);
+TG_API Tensor slice(const Tensor& x, int64_t dim, std::optional<int64_t> start = {}, std::optional<int64_t> end = {}, int64_t step = 1);
+TG_API Tensor diagonal(const Tensor& x, int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1);
+TG_API Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step);
+TG_API Tensor as_strided(const Tensor& x, IntList size, IntList stride, std::optional<int64_t> storage_offset = {});
+TG_API std::vector<Tensor> split(const Tensor& x, int64_t split_size, int64_t dim = 0);
+TG_API std::vector<Tensor> split(const Tensor& x, IntList split_sizes, int64_t dim = 0);
+TG_API std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim = 0);
+TG_API std::vector<Tensor> unbind(const Tensor& x, int64_t dim = 0);
+TG_API std::vector<Tensor> broadcast_tensors(TensorList tensors);
+
+// ## shape: copies
+TG_API Tensor cat(TensorList tensors, int64_t dim = 0);
+TG_API Tensor stack(TensorList tensors, int64_t dim = 0);
+TG_API Tensor repeat(const Tensor& x, IntList repeats);
+TG_API Tensor tile(const Tensor& x, IntList dims);
+TG_API Tensor repeat_interleave(const Tensor& x, int64_t repeats, std::optional<int64_t> dim = {});
+TG_API Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<int64_t> dim = {});
+TG_API Tensor flip(const Tensor& x, IntList dims);
+TG_API Tensor roll(const Tensor& x, IntList shifts, IntList dims = {});
+TG_API Tensor tril(const Tensor& x, int64_t diagonal = 0);
+TG_API Tensor triu(const Tensor& x, int64_t diagonal = 0);
+TG_API Tensor diag(const Tensor& x, int64_t diagonal = 0);
+TG_API Tensor diag_embed(const Tensor& x, int64_t offset = 0, int64_t dim1 = -2, int64_t dim2 = -1);
+TG_API std::vector<Tensor> meshgrid(TensorList tensors, std::string_view indexing = "ij");
+
+// ## pad
+/// `pad` counts from the last dimension: {left, right, top, bottom, …}; mode "constant", "reflect", "replicate", "circular".
+TG_API Tensor pad(const Tensor& x, IntList pad, std::string_view mode = "constant", std::optional<double> value = {});
+
+// ## index
+/// One entry of x[...]: build with the Index:: constructors. An undefined tensor is not an entry.
+struct Index {
+  enum class Kind : uint8_t { Int, Slice, Ellipsis, NewAxis, Bool, Tensor } kind;
+  int64_t integer = 0;                            // Int, Bool
+  std::optional<int64_t> start, stop, step;       // Slice
+  tapegrad::Tensor tensor;                        // Tensor: bool (mask) or integer
+  Index(int i) : kind(Kind::Int), integer(i) {}
+  Index(int64_t i) : kind(Kind::Int), integer(i) {}
+  Index(bool b) : kind(Kind::Bool), integer(b) {}
+  Index(const tapegrad::Tensor& t) : kind(Kind::Tensor), tensor(t) {}
+  Index(Kind k) : kind(k) {}
+};
+struct Slice : Index {  // Slice(1, 3), Slice({}, {}, 2)
+  Slice(std::optional<int64_t> a = {}, std::optional<int64_t> b = {}, std::optional<int64_t> c = {}) : Index(Kind::Slice) { start = a, stop = b, step = c; }
+};
+inline const Index Ellipsis{Index::Kind::Ellipsis}, None{Index::Kind::NewAxis};
+/// x[indices], as NumPy and PyTorch: ints, slices, ellipsis, None, masks and integer tensors mixed.
+TG_API Tensor index(const Tensor& x, std::span<const Index> indices);
+/// x[indices] = value
+TG_API void index_set(const Tensor& x, std::span<const Index> indices, const Tensor& value);
+/// As x[indices] = value with integer tensors or masks only; accumulate adds, repeated indices included.
+TG_API const Tensor& index_put_(const Tensor& self, TensorList indices, const Tensor& value, bool accumulate = false);
+TG_API Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
+TG_API Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src);
+TG_API Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src);
+TG_API const Tensor& scatter_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src);
+TG_API const Tensor& scatter_add_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src);
+TG_API Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);
+TG_API Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, Scalar alpha = 1);
+TG_API const Tensor& index_add_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source, Scalar alpha = 1);
+TG_API Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, Scalar value);
+TG_API const Tensor& index_fill_(const Tensor& self, int64_t dim, const Tensor& index, Scalar value);
+TG_API Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+TG_API const Tensor& index_copy_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source);
+TG_API Tensor take(const Tensor& x, const Tensor& index);
+TG_API Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int64_t> dim = {});
+TG_API Tensor nonzero(const Tensor& x);
+TG_API Tensor masked_select(const Tensor& x, const Tensor& mask);
+TG_API Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value);
+TG_API const Tensor& masked_fill_(const Tensor& self, const Tensor& mask, const Tensor& value);
+TG_API Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source);
+TG_API Tensor one_hot(const Tensor& x, int64_t num_classes = -1);
+TG_API Tensor embedding(const Tensor& weight, const Tensor& indices, std::optional<int64_t> padding_idx = {});
+
+// ## sort
+TG_API ValuesIndices sort(const Tensor& x, int64_t dim = -1, bool descending = false, bool stable = false);
+TG_API Tensor argsort(const Tensor& x, int64_t dim = -1, bool descending = false, bool stable = false);
+TG_API ValuesIndices topk(const Tensor& x, int64_t k, int64_t dim = -1, bool largest = true, bool sorted = true);
+TG_API ValuesIndices kthvalue(const Tensor& x, int64_t k, int64_t dim = -1, bool keepdim = false);
+TG_API Tensor median(const Tensor& x);
+TG_API ValuesIndices median(const Tensor& x, int64_t dim, bool keepdim = false);
+/// values, inverse, counts; those not asked for are undefined.
+TG_API std::tuple<Tensor, Tensor, Tensor> unique(const Tensor& x, bool sorted = true, bool return_inverse = false, bool return_counts = false, std::optional<int64_t> dim = {});
+TG_API std::tuple<Tensor, Tensor, Tensor> unique_consecutive(const Tensor& x, bool return_inverse = false, bool return_counts = false, std::optional<int64_t> dim = {});
+TG_API Tensor bincount(const Tensor& x, const Tensor& weights = {}, int64_t minlength = 0);
+TG_API Tensor searchsorted(const Tensor& sorted_sequence, const Tensor& values, bool right = false);
+
+// ## matmul
+TG_API Tensor matmul(const Tensor& a, const Tensor& b);
+TG_API Tensor mm(const Tensor& a, const Tensor& b);
+TG_API Tensor bmm(const Tensor& a, const Tensor& b);
+TG_API Tensor mv(const Tensor& a, const Tensor& v);
+TG_API Tensor dot(const Tensor& a, const Tensor& b);
+TG_API Tensor outer(const Tensor& a, const Tensor& b);
+TG_API Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1);
+TG_API Tensor addmv(const Tensor& input, const Tensor& a, const Tensor& v, Scalar beta = 1, Scalar alpha = 1);
+TG_API Tensor addbmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1);
+TG_API Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1);
+/// x weightᵀ + bias; x is (…, in), weight (out, in), bias (out).
+TG_API Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+TG_API Tensor bilinear(const Tensor& a, const Tensor& b, const Tensor& weight, const Tensor& bias = {});
+TG_API Tensor einsum(std::string_view equation, TensorList operands);
+TG_API Tensor tensordot(const Tensor& a, const Tensor& b, IntList dims_a, IntList dims_b);
+
+// ## conv: x is (N, C, spatial…) or (C, spatial…); padding may be "same" or "valid" through Python
+TG_API Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList dilation = 1, int64_t groups = 1);
+TG_API Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList dilation = 1, int64_t groups = 1);
+TG_API Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList dilation = 1, int64_t groups = 1);
+TG_API Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList output_padding = 0, int64_t groups = 1, IntList dilation = 1);
+TG_API Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList output_padding = 0, int64_t groups = 1, IntList dilation = 1);
+TG_API Tensor conv_transpose3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList output_padding = 0, int64_t groups = 1, IntList dilation = 1);
+
+// ## pool: an empty stride means kernel_size
+TG_API Tensor max_pool1d(const Tensor& x, IntList kernel_size, IntList stride = {}, IntList padding = 0, IntList dilation = 1, bool ceil_mode = false);
+TG_API Tensor max_pool2d(const Tensor& x, IntList kernel_size, IntList stride = {}, IntList padding = 0, IntList dilation = 1, bool ceil_mode = false);
+TG_API Tensor max_pool3d(const Tensor& x, IntList kernel_size, IntList stride = {}, IntList padding = 0, IntList dilation = 1, bool ceil_mode = false);
+TG_API std::tuple<Tensor, Tensor> max_pool1d_with_indices(const Tensor& x, IntList kernel_size, IntList stride = {}, IntList padding = 0, IntList dilation = 1, bool ceil_mode = false);
+TG_API std::tuple<Tensor, Tensor> max_pool2d_with_indices(const Tensor& x, IntList kernel_size, IntList stride = {}, IntList padding = 0, IntList dilation = 1, bool ceil_mode = false);
+TG_API std::tuple<Tensor, Tensor> max_pool3d_with_indices(const Tensor& x, IntList kernel_size, IntList stride = {}, IntList padding = 0, IntList dilation = 1, bool ceil_mode = false);
+TG_API Tensor avg_pool1d(const Tensor& x, IntList kernel_size, IntList stride = {}, IntList padding = 0, bool ceil_mode = false, bool count_include_pad = true);
+TG_API Tensor avg_pool2d(const Tensor& x, IntList kernel_size, IntList stride = {}, IntList padding = 0, bool ceil_mode = false, bool count_include_pad = true, std::optional<int64_t> divisor_override = {});
+TG_API Tensor avg_pool3d(const Tensor& x, IntList kernel_size, IntList stride = {}, IntList padding = 0, bool ceil_mode = false, bool count_include_pad = true, std::optional<int64_t> divisor_override = {});
+TG_API Tensor adaptive_avg_pool1d(const Tensor& x, IntList output_size);
+TG_API Tensor adaptive_avg_pool2d(const Tensor& x, IntList output_size);
+TG_API Tensor adaptive_avg_pool3d(const Tensor& x, IntList output_size);
+TG_API Tensor adaptive_max_pool1d(const Tensor& x, IntList output_size);
+TG_API Tensor adaptive_max_pool2d(const Tensor& x, IntList output_size);
+
+// ## interpolate
+/// `size` or `scale_factor`, one of them. Modes "nearest", "nearest-exact", "linear", "bilinear", "trilinear", "area".
+TG_API Tensor interpolate(const Tensor& x, IntList size, std::span<const double> scale_factor = {}, std::string_view mode = "nearest", std::optional<bool> align_corners = {});
+
+// ## attention
+/// softmax(q kᵀ · scale + mask) v; q (…, L, E), k (…, S, E), v (…, S, Ev); a bool mask keeps where true.
+TG_API Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& attn_mask = {}, double dropout_p = 0, bool is_causal = false, std::optional<double> scale = {}, bool enable_gqa = false);
+
+}  // namespace tapegrad

@@ -1,0 +1,254 @@
+// Tensor: a refcounted handle to sizes, strides, dtype and a piece of storage. Knows no op and no tape.
+// The structs are public because a debugger, Eigen and the Python bindings read them; treat fields as read-only.
+#pragma once
+#include "tapegrad/error.h"
+#include "tapegrad/types.h"
+
+namespace tapegrad {
+
+struct Node;        // autograd.h
+struct OpScope;     // autograd.h
+struct Extra;       // autograd.h: gradient, hooks; only for tensors that have some
+struct TensorImpl;
+
+// ---- reference counts ----------------------------------------------------------------------------------------------
+
+/// First base of everything counted. The last owner needs no locked instruction: nobody can raise a count of one.
+struct Counted {
+  uint32_t refs = 1;
+  void retain() { __atomic_fetch_add(&refs, 1, __ATOMIC_RELAXED); }
+  bool drop() { return __atomic_load_n(&refs, __ATOMIC_ACQUIRE) == 1 || __atomic_fetch_sub(&refs, 1, __ATOMIC_ACQ_REL) == 1; }
+  bool unique() const { return __atomic_load_n(&refs, __ATOMIC_ACQUIRE) == 1; }
+};
+/// Owning pointer to a T that derives from Counted and has `static void destroy(T*)`.
+template <class T> class Ref {
+  T* p_ = nullptr;
+ public:
+  Ref() = default;
+  Ref(const Ref& o) : p_(o.p_) { if (p_) p_->retain(); }
+  Ref(Ref&& o) noexcept : p_(o.p_) { o.p_ = nullptr; }
+  Ref& operator=(Ref o) noexcept { T* t = p_; p_ = o.p_; o.p_ = t; return *this; }
+  ~Ref() { if (p_ && p_->drop()) T::destroy(p_); }
+  static Ref steal(T* p) { Ref r; r.p_ = p; return r; }
+  static Ref share(T* p) { if (p) p->retain(); return steal(p); }
+  T* release() { T* p = p_; p_ = nullptr; return p; }
+  T* get() const { return p_; }
+  T* operator->() const { return p_; }
+  T& operator*() const { return *p_; }
+  explicit operator bool() const { return p_; }
+};
+
+// ---- memory --------------------------------------------------------------------------------------------------------
+
+struct FreeBlock { FreeBlock* next; };
+inline constexpr int kSmallClasses = 8;  // 64, 128, ... 512 bytes; larger blocks come from the shared cache
+
+/// Everything a thread needs on the fast path, in one constant-initialised thread-local object.
+struct ThreadState {
+  FreeBlock* free[kSmallClasses];
+  uint16_t count[kSmallClasses];
+  bool no_grad, inference, in_python, draining, exiting, anomaly;
+  uint64_t sequence;     // Lamport clock of the tape
+  Node* graveyard;       // nodes waiting to be destroyed without recursion
+  OpScope* scope;        // innermost running op
+  Node* differentiating; // the node whose backward runs here, or null
+  int64_t tensors, nodes; // made minus destroyed by this thread
+};
+extern TG_API constinit thread_local ThreadState tls __attribute__((tls_model("initial-exec")));
+
+TG_API void* pool_refill(int cls);
+TG_API void pool_spill(int cls);
+TG_API void* big_alloc(size_t bytes);          // 64-byte aligned; throws OutOfMemoryError
+TG_API void big_free(void* p, size_t bytes);
+
+/// Small blocks come from this thread's free lists: no lock, no malloc in steady state.
+inline void* pool_alloc(size_t bytes) {
+  size_t cls = (bytes - 1) >> 6;
+  if (cls >= size_t(kSmallClasses)) return big_alloc(bytes);
+  ThreadState& t = tls;
+  FreeBlock* b = t.free[cls];
+  if (!b) [[unlikely]] return pool_refill(int(cls));
+  t.free[cls] = b->next;
+  t.count[cls]--;
+  return b;
+}
+/// `bytes` must be what was asked for. Any thread may free: the block joins that thread's list.
+inline void pool_free(void* p, size_t bytes) {
+  size_t cls = (bytes - 1) >> 6;
+  if (cls >= size_t(kSmallClasses)) return big_free(p, bytes);
+  ThreadState& t = tls;
+  auto* b = static_cast<FreeBlock*>(p);
+  b->next = t.free[cls];
+  t.free[cls] = b;
+  if (++t.count[cls] > 512 || t.exiting) [[unlikely]] pool_spill(int(cls));
+}
+
+/// What the CPU allocator holds, in bytes.
+struct MemoryStats {
+  int64_t in_use = 0, peak = 0, cached = 0;  // big buffers (> 512 bytes): held by tensors, the most ever, kept for reuse
+  int64_t tensors = 0, nodes = 0;            // alive now, over all threads
+};
+TG_API MemoryStats memory_stats();
+TG_API void reset_peak_memory();
+TG_API void empty_cache();                         ///< gives cached big buffers back to the system
+TG_API void set_cache_limit(size_t bytes);         ///< cached bytes above this go back at once
+
+/// The bytes that tensors share. `version` counts in-place writes.
+struct TG_API Storage : Counted {
+  uint32_t version = 0;
+  Device device;
+  char* data = nullptr;
+  size_t bytes = 0;     // asked for
+  size_t capacity = 0;  // readable and writable from data: bytes rounded up, 0 when the memory is not ours
+  size_t block = 0;     // pool block that holds the header (and, when ours, the data)
+  void (*deleter)(void* context) = nullptr;  // foreign memory: called with context instead
+  void* context = nullptr;
+  static Storage* make(size_t bytes, Device device = {});  // uninitialised, data 64-aligned (32 bytes or less: 32)
+  static Storage* borrow(void* data, size_t bytes, void (*deleter)(void*), void* context, Device device = {});
+  static void destroy(Storage* s);
+};
+
+// ---- the tensor itself ---------------------------------------------------------------------------------------------
+
+struct TG_API TensorImpl : Counted {
+  Dtype dtype = Dtype::Float32;
+  uint8_t ndim = 0;
+  Device device;
+  bool requires_grad = false;
+  bool contiguous = true;      // row-major without gaps
+  bool wrapped_number = false; // a 0-d stand-in for a Python or C++ number: weak in promotion
+  bool inference = false;      // made in inference mode: may never be recorded
+  bool untracked = false;      // made by .data: writes through it do not count as versions
+  bool owns_py = false;        // `py` is owned, not borrowed
+  bool no_grad_view = false;   // a view made while recording was off
+  uint32_t output_nr = 0;      // which output of grad_fn this is
+  uint32_t history = 0;        // base: times in-place ops rewrote its history; view: the base's count its grad_fn fits
+  Storage* storage = nullptr;  // owned
+  char* data = nullptr;        // first element
+  int64_t numel = 1;
+  int64_t *sizes = inline_dims, *strides = inline_dims + kInlineDims;  // strides in elements
+  Node* grad_fn = nullptr;     // owned
+  TensorImpl* base = nullptr;  // owned; the tensor this one is a view of, never itself a view
+  Extra* extra = nullptr;      // owned
+  void* py = nullptr;          // the one Python object, borrowed unless owns_py
+  static constexpr int kInlineDims = 6;
+  int64_t inline_dims[2 * kInlineDims];
+  static void destroy(TensorImpl*);
+};
+
+class Generator;
+
+class TG_API Tensor {
+  TensorImpl* p_ = nullptr;
+ public:
+  Tensor() = default;                                ///< undefined: stands for "no tensor"
+  explicit Tensor(Scalar number);                    ///< a wrapped number: 0-d, weak in promotion
+  explicit Tensor(double number) : Tensor(Scalar(number)) {}
+  explicit Tensor(int number) : Tensor(Scalar(number)) {}
+  Tensor(const Tensor& o) : p_(o.p_) { if (p_) p_->retain(); }
+  Tensor(Tensor&& o) noexcept : p_(o.p_) { o.p_ = nullptr; }
+  Tensor& operator=(Tensor o) noexcept { TensorImpl* t = p_; p_ = o.p_; o.p_ = t; return *this; }
+  ~Tensor() { if (p_ && p_->drop()) TensorImpl::destroy(p_); }
+  static Tensor adopt(TensorImpl* p) { Tensor t; t.p_ = p; return t; }               // takes over one count
+  static Tensor share(TensorImpl* p) { if (p) p->retain(); return adopt(p); }
+  TensorImpl* release() { TensorImpl* p = p_; p_ = nullptr; return p; }
+  TensorImpl* get() const { return p_; }
+  TensorImpl* operator->() const { return p_; }
+  bool defined() const { return p_; }
+  bool is_same(const Tensor& o) const { return p_ == o.p_; }
+
+  int64_t dim() const { return p_->ndim; }
+  int64_t ndim() const { return p_->ndim; }
+  int64_t numel() const { return p_->numel; }
+  IntList sizes() const { return {p_->sizes, p_->ndim}; }
+  IntList shape() const { return sizes(); }
+  IntList strides() const { return {p_->strides, p_->ndim}; }
+  int64_t size(int64_t d) const { return p_->sizes[checked_dim(d)]; }
+  int64_t stride(int64_t d) const { return p_->strides[checked_dim(d)]; }
+  int64_t storage_offset() const { return (p_->data - p_->storage->data) / int64_t(item_size(p_->dtype)); }
+  Dtype dtype() const { return p_->dtype; }
+  size_t element_size() const { return item_size(p_->dtype); }
+  int64_t nbytes() const { return p_->numel * int64_t(item_size(p_->dtype)); }
+  Device device() const { return p_->device; }
+  bool is_cuda() const { return p_->device.type == DeviceType::CUDA; }
+  bool is_floating_point() const { return is_floating(p_->dtype); }
+  bool is_contiguous(MemoryFormat f = MemoryFormat::Contiguous) const;
+  bool is_view() const { return p_->base; }
+  uint32_t version() const { return p_->storage->version; }
+  bool requires_grad() const { return p_->requires_grad; }
+  bool is_leaf() const { return !p_->grad_fn; }
+
+  /// Typed pointer to the first element. Throws DtypeError when T is not the dtype.
+  template <class T> T* data_ptr() const {
+    if (p_->dtype != DtypeOf<T>::value) [[unlikely]] wrong_dtype(DtypeOf<T>::value);
+    return reinterpret_cast<T*>(p_->data);
+  }
+  /// The one element as a number. Throws ValueError when there are several.
+  Scalar item() const;
+  template <class T> T item() const {
+    const Scalar s = item();
+    if constexpr (std::is_same_v<T, bool>) return s.to_bool();
+    else if constexpr (std::is_floating_point_v<T>) return T(s.to_double());
+    else return T(s.to_int());
+  }
+
+  // Autograd (autograd.h has the rest)
+  Tensor grad() const;                                ///< undefined when there is none
+  void set_grad(const Tensor& g) const;
+  const Tensor& set_requires_grad(bool on = true) const;
+  void backward() const;
+  void backward(const Tensor& gradient, bool retain_graph = false, bool create_graph = false) const;
+
+ private:
+  int64_t checked_dim(int64_t d) const {
+    const int64_t n = p_->ndim;
+    if (d < -n || d >= n) [[unlikely]] wrong_dim(d);
+    return d < 0 ? d + n : d;
+  }
+  [[noreturn]] void wrong_dim(int64_t d) const;
+  [[noreturn]] void wrong_dtype(Dtype wanted) const;
+};
+
+/// A view of some tensors; as IntList, does not own.
+class TensorList {
+  const Tensor* data_ = nullptr;
+  size_t size_ = 0;
+ public:
+  TensorList() = default;
+  TensorList(const Tensor* data, size_t size) : data_(data), size_(size) {}
+  TensorList(std::initializer_list<Tensor> l) { data_ = l.begin(), size_ = l.size(); }
+  TensorList(const Tensor& one) : data_(&one), size_(1) {}
+  TensorList(const std::vector<Tensor>& v) : data_(v.data()), size_(v.size()) {}
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  const Tensor* begin() const { return data_; }
+  const Tensor* end() const { return data_ + size_; }
+  const Tensor& operator[](size_t i) const { return data_[i]; }
+};
+
+// ---- making tensors without an op ----------------------------------------------------------------------------------
+
+/// Uninitialised memory, row-major. Throws ShapeError (negative size, too many dims) and OutOfMemoryError.
+TG_API Tensor empty(IntList size, Dtype dtype, Device device = {});
+TG_API Tensor empty_strided(IntList size, IntList stride, Dtype dtype, Device device = {});
+/// Same sizes; `Preserve` keeps the order of the strides (dense, no gaps), as PyTorch.
+TG_API Tensor empty_like(const Tensor& x, MemoryFormat f = MemoryFormat::Preserve);
+TG_API Tensor empty_like(const Tensor& x, Dtype dtype, MemoryFormat f = MemoryFormat::Preserve);
+/// Memory of yours as a tensor, no copy. `deleter(context)` runs when the last tensor over it dies. Strides in elements.
+TG_API Tensor from_blob(void* data, IntList size, IntList stride, Dtype dtype, void (*deleter)(void*) = nullptr, void* context = nullptr, Device device = {});
+/// The same storage through other sizes, strides (elements) and offset from x's first element. No history and no checks.
+/// `x` becomes its base when `view` is set, so in-place writes are seen by the tape.
+TG_API Tensor alias(const Tensor& x, IntList size, IntList stride, int64_t offset, bool view);
+/// Same data, no history, same version counter.
+TG_API Tensor detach(const Tensor& x);
+/// A dense row-major copy of a list of numbers.
+TG_API Tensor tensor(std::initializer_list<double> values, Dtype dtype);
+/// PyTorch's text: "tensor([[1., 2.]], requires_grad=True)".
+TG_API std::string to_string(const Tensor& x);
+struct PrintOptions { int precision = 4, threshold = 1000, edgeitems = 3, linewidth = 80; std::optional<bool> sci_mode; };
+TG_API PrintOptions& print_options();
+
+/// Writes go through here: makes saved values that were overwritten detectable.
+inline void bump_version(const Tensor& x) { if (!x->untracked) x->storage->version++; }
+
+}  // namespace tapegrad

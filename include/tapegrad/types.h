@@ -1,0 +1,190 @@
+// The plain values of the library: element types, devices, shapes, numbers. Knows no tensor.
+// Everything here is cheap to copy and allocates nothing.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#define TG_API __attribute__((visibility("default")))
+
+namespace tapegrad {
+
+// ---- element types -------------------------------------------------------------------------------------------------
+
+/// Element type. The first ten work everywhere; the others have their values reserved and raise NotImplementedError.
+enum class Dtype : uint8_t {
+  Bool, UInt8, Int8, Int16, Int32, Int64, Float16, BFloat16, Float32, Float64,
+  Complex64, Complex128, UInt16, UInt32, UInt64,
+};
+inline constexpr int kDtypes = 10;      ///< how many of them work
+inline constexpr int kDtypeNames = 15;  ///< how many have a name
+
+inline constexpr Dtype bool_ = Dtype::Bool, uint8 = Dtype::UInt8, int8 = Dtype::Int8, int16 = Dtype::Int16,
+                       int32 = Dtype::Int32, int64 = Dtype::Int64, float16 = Dtype::Float16,
+                       bfloat16 = Dtype::BFloat16, float32 = Dtype::Float32, float64 = Dtype::Float64;
+
+/// Bytes of one element.
+constexpr size_t item_size(Dtype d) {
+  constexpr uint8_t size[kDtypeNames] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16, 2, 4, 8};
+  return size[int(d)];
+}
+constexpr bool is_floating(Dtype d) { return d >= Dtype::Float16 && d <= Dtype::Float64; }
+constexpr bool is_integral(Dtype d) { return d >= Dtype::UInt8 && d <= Dtype::Int64; }  ///< without bool
+constexpr bool is_signed(Dtype d) { return d != Dtype::Bool && d != Dtype::UInt8; }
+/// "float32", as PyTorch prints it after "torch.".
+TG_API const char* name(Dtype d);
+
+template <class T> struct DtypeOf;  // DtypeOf<float>::value == Dtype::Float32
+template <> struct DtypeOf<bool> { static constexpr Dtype value = Dtype::Bool; };
+template <> struct DtypeOf<uint8_t> { static constexpr Dtype value = Dtype::UInt8; };
+template <> struct DtypeOf<int8_t> { static constexpr Dtype value = Dtype::Int8; };
+template <> struct DtypeOf<int16_t> { static constexpr Dtype value = Dtype::Int16; };
+template <> struct DtypeOf<int32_t> { static constexpr Dtype value = Dtype::Int32; };
+template <> struct DtypeOf<int64_t> { static constexpr Dtype value = Dtype::Int64; };
+template <> struct DtypeOf<float> { static constexpr Dtype value = Dtype::Float32; };
+template <> struct DtypeOf<double> { static constexpr Dtype value = Dtype::Float64; };
+
+// ---- devices -------------------------------------------------------------------------------------------------------
+
+enum class DeviceType : uint8_t { CPU, CUDA };
+struct Device {
+  DeviceType type = DeviceType::CPU;
+  int8_t index = -1;  ///< -1: the current one
+  constexpr Device(DeviceType t = DeviceType::CPU, int i = -1) : type(t), index(int8_t(i)) {}
+  /// From "cpu", "cuda" or "cuda:1". Throws DeviceError.
+  TG_API Device(std::string_view text);
+  Device(const char* text) : Device(std::string_view(text)) {}
+  friend constexpr bool operator==(Device, Device) = default;
+};
+TG_API std::string to_string(Device d);
+
+enum class MemoryFormat : uint8_t { Contiguous, Preserve, ChannelsLast, ChannelsLast3d };
+
+// ---- shapes --------------------------------------------------------------------------------------------------------
+
+inline constexpr int kMaxDims = 16;  ///< a tensor with more is refused with a ShapeError
+
+/// A view of some integers: how shapes, strides and dims are passed. `f({2, 3})`, `f(shape)`, `f(vector)` all work.
+/// Does not own: never keep one longer than the call.
+class IntList {
+  const int64_t* data_ = nullptr;
+  size_t size_ = 0;
+ public:
+  constexpr IntList() = default;
+  constexpr IntList(const int64_t* data, size_t size) : data_(data), size_(size) {}
+  constexpr IntList(const int64_t& one) : data_(&one), size_(1) {}
+  constexpr IntList(std::initializer_list<int64_t> list) { data_ = list.begin(), size_ = list.size(); }
+  constexpr IntList(std::span<const int64_t> s) : data_(s.data()), size_(s.size()) {}
+  IntList(const std::vector<int64_t>& v) : data_(v.data()), size_(v.size()) {}
+  constexpr const int64_t* data() const { return data_; }
+  constexpr size_t size() const { return size_; }
+  constexpr bool empty() const { return size_ == 0; }
+  constexpr const int64_t* begin() const { return data_; }
+  constexpr const int64_t* end() const { return data_ + size_; }
+  constexpr int64_t operator[](size_t i) const { return data_[i]; }
+  constexpr int64_t front() const { return data_[0]; }
+  constexpr int64_t back() const { return data_[size_ - 1]; }
+  friend constexpr bool operator==(IntList a, IntList b) {
+    if (a.size_ != b.size_) return false;
+    for (size_t i = 0; i < a.size_; i++) if (a.data_[i] != b.data_[i]) return false;
+    return true;
+  }
+};
+
+/// Owned sizes or strides, at most kMaxDims of them, no allocation. Throws ShapeError beyond.
+class TG_API Shape {
+  uint8_t size_ = 0;
+  int64_t v_[kMaxDims];
+  [[noreturn]] static void too_many(size_t n);
+ public:
+  Shape() {}
+  Shape(IntList l) { assign(l); }
+  Shape(std::initializer_list<int64_t> l) : Shape(IntList(l)) {}
+  Shape(size_t n, int64_t value) { resize(n, value); }
+  Shape(const Shape& o) { copy(o); }
+  Shape& operator=(const Shape& o) { copy(o); return *this; }
+  operator IntList() const { return {v_, size_}; }
+  void assign(IntList l) {
+    if (l.size() > kMaxDims) [[unlikely]] too_many(l.size());
+    size_ = uint8_t(l.size());
+    for (size_t i = 0; i < l.size(); i++) v_[i] = l[i];
+  }
+  void resize(size_t n, int64_t value = 0) {
+    if (n > kMaxDims) [[unlikely]] too_many(n);
+    for (size_t i = size_; i < n; i++) v_[i] = value;
+    size_ = uint8_t(n);
+  }
+  void push_back(int64_t x) { resize(size_ + size_t(1), x); }
+  void pop_back() { size_--; }
+  void insert(size_t at, int64_t x) {
+    push_back(0);
+    for (size_t i = size_ - size_t(1); i > at; i--) v_[i] = v_[i - 1];
+    v_[at] = x;
+  }
+  void erase(size_t at) {
+    for (size_t i = at; i + 1 < size_; i++) v_[i] = v_[i + 1];
+    size_--;
+  }
+  int64_t* data() { return v_; }
+  const int64_t* data() const { return v_; }
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  int64_t& operator[](size_t i) { return v_[i]; }
+  int64_t operator[](size_t i) const { return v_[i]; }
+  int64_t& back() { return v_[size_ - 1]; }
+  int64_t* begin() { return v_; }
+  int64_t* end() { return v_ + size_; }
+  const int64_t* begin() const { return v_; }
+  const int64_t* end() const { return v_ + size_; }
+ private:
+  void copy(const Shape& o) {
+    size_ = o.size_;
+    for (int i = 0; i < size_; i++) v_[i] = o.v_[i];
+  }
+};
+inline bool operator==(const Shape& a, const Shape& b) { return IntList(a) == IntList(b); }
+inline bool operator==(const Shape& a, IntList b) { return IntList(a) == b; }
+
+/// "[2, 3]"
+TG_API std::string to_string(IntList l);
+
+// ---- numbers -------------------------------------------------------------------------------------------------------
+
+/// A number that remembers whether it was a bool, an integer or a float; integers keep all 64 bits.
+/// Beside tensors it is weak: it never changes their dtype within a kind.
+class Scalar {
+ public:
+  enum class Kind : uint8_t { Bool, Int, Float };
+  constexpr Scalar(bool v) : kind_(Kind::Bool), i_(v) {}
+  constexpr Scalar(int v) : kind_(Kind::Int), i_(v) {}
+  constexpr Scalar(unsigned v) : kind_(Kind::Int), i_(v) {}
+  constexpr Scalar(long v) : kind_(Kind::Int), i_(v) {}
+  constexpr Scalar(long long v) : kind_(Kind::Int), i_(v) {}
+  constexpr Scalar(unsigned long v) : kind_(Kind::Int), i_(int64_t(v)) {}
+  constexpr Scalar(float v) : kind_(Kind::Float), d_(v) {}
+  constexpr Scalar(double v) : kind_(Kind::Float), d_(v) {}
+  constexpr Kind kind() const { return kind_; }
+  constexpr bool is_float() const { return kind_ == Kind::Float; }
+  constexpr double to_double() const { return is_float() ? d_ : double(i_); }
+  constexpr int64_t to_int() const { return is_float() ? int64_t(d_) : i_; }
+  constexpr bool to_bool() const { return is_float() ? d_ != 0 : i_ != 0; }
+  /// The dtype a Python number of this kind has by itself: bool, int64 or the default float type.
+  TG_API Dtype dtype() const;
+ private:
+  Kind kind_;
+  union { int64_t i_; double d_; };
+};
+TG_API std::string to_string(Scalar s);
+
+/// The float dtype of `tensor(1.0)` and of factories without a dtype: float32 unless changed.
+TG_API Dtype default_dtype();
+TG_API void set_default_dtype(Dtype d);
+/// PyTorch's promotion table for two tensor dtypes of equal standing.
+TG_API Dtype promote(Dtype a, Dtype b);
+
+}  // namespace tapegrad

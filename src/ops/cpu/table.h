@@ -1,0 +1,16 @@
+// The kernels of one instruction set. Shared by dispatch.cpp and the per-ISA files: plain C types only, no inline functions.
+// Each file of src/ops/cpu exports one struct of function pointers, `extern "C" const FooTable tg_foo_<isa>`, defined
+// through TG_TABLE(foo); FooTable is declared in src/ops/cpu/foo.h, included here.
+#pragma once
+#define TG_JOIN_(a, b) a##b
+#define TG_JOIN(a, b) TG_JOIN_(a, b)
+#define TG_TABLE(name) TG_JOIN(tg_##name##_, TG_NS)
+
+namespace tapegrad {
+struct KernelTable {
+  const char* name;
+  int vector_bytes;
+};
+/// The best set this processor has; TAPEGRAD_ISA=sse42|avx2|avx512 may lower the choice.
+const KernelTable& kernels();
+}  // namespace tapegrad

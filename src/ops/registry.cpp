@@ -1,0 +1,21 @@
+// The list of op families. A family that is not here is not in the library; a test counts.
+#include "src/ops/op_info.h"
+
+namespace tapegrad {
+
+void elementwise_unary_ops(OpTable&);
+void elementwise_binary_ops(OpTable&);
+void elementwise_ternary_ops(OpTable&);
+
+std::span<const OpInfo> all_ops() {
+  static const OpTable& table = [] () -> OpTable& {
+    auto& t = *new OpTable;
+    elementwise_unary_ops(t);
+    elementwise_binary_ops(t);
+    elementwise_ternary_ops(t);
+    return t;
+  }();
+  return table.rows();
+}
+
+}  // namespace tapegrad
