@@ -102,7 +102,9 @@ template <class R, class... A> Callable callable(R (*f)(A...)) {
   return {reinterpret_cast<AnyFunction>(f),
           [](AnyFunction any, const Value* v, Result& r) {
             [&]<size_t... I>(std::index_sequence<I...>) {
-              box(r, reinterpret_cast<R (*)(A...)>(any)(Unbox<std::remove_cvref_t<A>>::get(v[I])...));
+              auto f = reinterpret_cast<R (*)(A...)>(any);
+              if constexpr (std::is_void_v<R>) f(Unbox<std::remove_cvref_t<A>>::get(v[I])...), r.kind = Result::Kind::Nothing;
+              else box(r, f(Unbox<std::remove_cvref_t<A>>::get(v[I])...));
             }(std::index_sequence_for<A...>());
           },
           {kArgKinds<A...>, sizeof...(A)}};

@@ -6,6 +6,7 @@ namespace tapegrad {
 void elementwise_unary_ops(OpTable&);
 void elementwise_binary_ops(OpTable&);
 void elementwise_ternary_ops(OpTable&);
+void optim_step_ops(OpTable&);
 
 std::span<const OpInfo> all_ops() {
   static const OpTable& table = [] () -> OpTable& {
@@ -13,6 +14,7 @@ std::span<const OpInfo> all_ops() {
     elementwise_unary_ops(t);
     elementwise_binary_ops(t);
     elementwise_ternary_ops(t);
+    optim_step_ops(t);
     return t;
   }();
   return table.rows();
