@@ -1,0 +1,66 @@
+"""The include rule of docs/architecture.md: folders know only what is left of them, and foreign headers stay where they belong."""
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ORDER = ["include/tapegrad", "src/tensor", "src/autograd", "src/ops"]
+LEAVES = ["src/cuda", "src/nn", "src/optim", "src/io"]
+PUBLIC_STD = set(
+    "cstddef cstdint initializer_list span string string_view vector optional tuple utility type_traits exception".split()
+)
+
+
+def allowed(folder: str) -> list[str]:
+    if folder in ORDER:
+        return ORDER[: ORDER.index(folder) + 1]
+    if folder in LEAVES:
+        return [*ORDER, folder]
+    return ["include/tapegrad", "src/ops/op_info.h"]  # python/src, examples, benchmarks
+
+
+def folder_of(path: str) -> str:
+    folders = [*ORDER, *LEAVES, "python/src", "examples", "benchmarks"]
+    return next((f for f in folders if path.startswith(f + "/")), "")
+
+
+def complaints(path: Path) -> list[str]:
+    name = path.relative_to(ROOT).as_posix()
+    folder = folder_of(name)
+    out = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        m = re.match(r'\s*#\s*include\s*([<"])([^">]+)[">]', line)
+        if not m:
+            continue
+        quoted, header = m[1] == '"', m[2]
+        where = f"{name}:{number}: {header}: "
+        target = header if header.startswith("src/") else "include/" + header if header.startswith("tapegrad/") else ""
+        if target and not any(target == a or target.startswith(a + "/") for a in allowed(folder)):
+            out.append(where + f"{folder} may not include it")
+        if quoted and not target and not (folder == "python/src" and header.startswith("python/src/")):
+            out.append(where + 'use the full path, "tapegrad/…" or "src/…"')
+        if target and not (ROOT / target).exists():
+            out.append(where + "no such file")
+        if header.startswith(("Eigen", "unsupported/Eigen")) and folder != "src/ops" and name != "include/tapegrad/eigen.h":
+            out.append(where + "Eigen only in src/ops")
+        if header in ("Python.h", "structmember.h") or header.startswith("pybind11"):
+            if folder != "python/src":
+                out.append(where + "Python only in python/src")
+        if re.match(r"cuda|cublas|cudnn|nccl", header) and folder != "src/cuda":
+            out.append(where + "CUDA only in src/cuda")
+        if folder == "include/tapegrad" and not quoted and header not in PUBLIC_STD and name != "include/tapegrad/eigen.h":
+            out.append(where + "too dear for a public header")
+    return out
+
+
+def main() -> int:
+    files = [f for d in ("include", "src", "python/src", "examples", "benchmarks") for f in (ROOT / d).rglob("*")]
+    files = [f for f in files if f.suffix in {".h", ".cpp", ".cu", ".cuh"}]
+    found = [c for f in sorted(files) for c in complaints(f)]
+    print("\n".join(found) or f"include rule: {len(files)} files keep it")
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,14 @@
+# Each target does all of its own set-up (.ci/task says what it installs) and may be run first.
+.PHONY: demo test parity bench asan tsan lint docs clean
+demo:   ## build the wheel, train on handwritten digits from Python and from C++
+test:   ## all C++ and Python tests
+parity: ## values and gradients against PyTorch 2.13.0, live
+bench:  ## times beside PyTorch's; writes benchmarks/README.md's table
+asan:   ## C++ tests under AddressSanitizer and UBSan
+tsan:   ## C++ tests under ThreadSanitizer
+lint:   ## ruff, clang-format, include rule, file sizes
+docs:   ## docs/ops.md from the op table
+demo test parity bench asan tsan lint docs:
+	@bash .ci/task $@
+clean:
+	rm -rf build .venv .venv-parity dist digits.safetensors digits.png
