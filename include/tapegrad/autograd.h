@@ -103,6 +103,7 @@ struct TG_API Node : Counted {
   Node* next_dead = nullptr;
   NodeExtra* extra = nullptr;
 
+  Node() { ++tls.nodes; }
   virtual ~Node();
   /// As PyTorch's: "AddBackward0".
   virtual const char* name() const = 0;
@@ -162,7 +163,11 @@ class TG_API SavedTensor {
 // ---- recording -----------------------------------------------------------------------------------------------------
 
 inline bool grad_enabled() { return !tls.no_grad; }
-inline bool needs_grad(const Tensor& t) { return t.defined() && t->requires_grad; }
+/// A view whose base got a history after it was made needs a gradient too (Note [Views and in-place writes] in record.cpp).
+inline bool needs_grad(const Tensor& t) {
+  if (!t.defined()) return false;
+  return t->requires_grad || (t->base && t->history != t->base->history && t->base->requires_grad);
+}
 /// Is any of these to be differentiated?
 template <class... T> bool recording(const T&... in) { return grad_enabled() && (needs_grad(in) || ...); }
 TG_API bool recording(TensorList in);
@@ -203,12 +208,15 @@ TG_API void set_history(const Tensor& out, Node* owned, uint32_t output_nr);
 class TG_API InPlace {
   const Tensor& self_;
   Tensor before_;
+  bool bumped_ = false;
  public:
   /// `will_record`: does the op's result need a gradient?
   InPlace(const Tensor& self, bool will_record);
   ~InPlace();
   /// What self was for the tape: same memory, old history. Undefined when not recording.
   const Tensor& before() const { return before_; }
+  /// before() when `other` is self (x.mul_(x)), else other: what a node may save without owning itself.
+  const Tensor& old(const Tensor& other) const { return other.is_same(self_) && before_.defined() ? before_ : other; }
   template <class N, class... A> N* record(A&&... a) {
     N* n = new (pool_alloc(sizeof(N))) N(static_cast<A&&>(a)...);
     n->block = sizeof(N);
@@ -217,6 +225,7 @@ class TG_API InPlace {
     return n;
   }
  private:
+  void check_leaf(bool will_record) const;
   void rebase(Node* owned);
 };
 
@@ -270,6 +279,9 @@ struct TG_API Extra {
   std::vector<Ref<Hook>> post_accumulate_hooks;  // leaf: called with the tensor itself after .grad was written
 };
 TG_API Extra& extra_of(const Tensor& t);
+namespace detail {
+void drop_extra(TensorImpl* i);
+}
 
 /// The node that made t (null for leaves). Views whose base was changed in place get theirs renewed here.
 TG_API Node* grad_fn(const Tensor& t);

@@ -21,6 +21,13 @@ struct ValuesIndices {
 // (filled by the elementwise family)
 
 // ## elementwise_binary
+TG_API Tensor add(const Tensor& a, const Tensor& b, Scalar alpha = 1);
+TG_API Tensor sub(const Tensor& a, const Tensor& b, Scalar alpha = 1);
+TG_API Tensor mul(const Tensor& a, const Tensor& b);
+TG_API Tensor div(const Tensor& a, const Tensor& b);
+TG_API Tensor maximum(const Tensor& a, const Tensor& b);
+TG_API Tensor ne(const Tensor& a, const Tensor& b);
+TG_API const Tensor& add_(const Tensor& self, const Tensor& other, Scalar alpha = 1);
 
 // ## elementwise_ternary
 

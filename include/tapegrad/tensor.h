@@ -1,6 +1,8 @@
 // Tensor: a refcounted handle to sizes, strides, dtype and a piece of storage. Knows no op and no tape.
 // The structs are public because a debugger, Eigen and the Python bindings read them; treat fields as read-only.
 #pragma once
+#include <new>
+
 #include "tapegrad/error.h"
 #include "tapegrad/types.h"
 
@@ -76,6 +78,9 @@ inline void* pool_alloc(size_t bytes) {
 inline void pool_free(void* p, size_t bytes) {
   size_t cls = (bytes - 1) >> 6;
   if (cls >= size_t(kSmallClasses)) return big_free(p, bytes);
+#ifdef TG_NO_POOL
+  return operator delete(p, std::align_val_t(64));
+#endif
   ThreadState& t = tls;
   auto* b = static_cast<FreeBlock*>(p);
   b->next = t.free[cls];

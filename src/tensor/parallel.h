@@ -17,7 +17,7 @@ void run_pieces(int64_t n, int64_t grain, PieceFn f, void* arg);
 }
 
 /// f(begin, end) for the pieces [0, grain), [grain, 2·grain) … of [0, n), in any order, on several threads at once.
-/// One call f(0, n) in the caller when n <= grain, when nested, or with one thread. f must not throw.
+/// Nested, or with one thread, the caller does all pieces itself. f must not throw.
 /// As a rule of thumb one piece should be worth 10 µs: 32k cheap elements, 8k transcendental ones, 4e5 flops.
 template <class F> void parallel_for(int64_t n, int64_t grain, F&& f) {
   if (n <= grain) {

@@ -1,0 +1,322 @@
+// backward(): pops the node with the largest sequence number, runs it, hands its gradients to its inputs.
+//
+// Note [Two backwards over one graph]
+// `pending` and `queued` of a node belong to the backward that put its own address into `owner` at the first push; another one
+// keeps its gradients in a side map and, when it pops the node, waits until the owner has run it. Both pop in the same order,
+// so two such waits cannot block each other. A backward started from inside a node does not wait for one it runs under.
+#include "src/autograd/engine.h"
+
+#include <algorithm>
+#include <mutex>
+#include <thread>
+
+#include "tapegrad/ops.h"
+
+namespace tapegrad {
+
+thread_local Backward* Backward::current_ = nullptr;
+
+// ---- adding gradients
+
+static bool owned(const Tensor& g) { return g->unique() && g->storage->unique() && !g->storage->deleter; }
+
+static void accumulate(Tensor& into, Tensor g) {
+  if (!into.defined()) into = std::move(g);
+  else if (!grad_enabled() && owned(into) && into->contiguous && into.dtype() == g.dtype()) add_(into, g);
+  else into = add(into, g);
+}
+
+// Concurrent backwards may meet in one leaf.
+static std::mutex& lock_of(const TensorImpl* leaf) {
+  static std::mutex locks[64];
+  return locks[reinterpret_cast<uintptr_t>(leaf) / sizeof(TensorImpl) % 64];
+}
+static void accumulate_grad(const Tensor& leaf, Tensor g) {
+  if (g.dtype() != leaf.dtype()) g = to(g, leaf.dtype());
+  std::lock_guard guard(lock_of(leaf.get()));
+  Tensor& grad = extra_of(leaf).grad;
+  if (grad.defined()) {
+    if (grad_enabled()) grad = add(grad, g);
+    else add_(grad, g);
+  } else if (grad_enabled()) {
+    grad = clone(g);
+  } else {
+    grad = owned(g) && g->contiguous && !g->requires_grad ? std::move(g) : detach(clone(g, leaf->contiguous ? MemoryFormat::Contiguous : MemoryFormat::Preserve));
+  }
+}
+
+// ---- the run
+
+Backward::Backward(BackwardOptions options) : options_(options), outer_(current_) { current_ = this; }
+Backward::~Backward() {
+  current_ = outer_;
+  for (Node* n : heap_) {  // only after an exception
+    if (__atomic_load_n(&n->owner, __ATOMIC_RELAXED) != this) continue;
+    for (int k = 0; k < n->output_count; k++) n->pending[k] = {};
+    n->queued = false;
+    release(n);
+  }
+}
+void Backward::release(Node* n) { __atomic_store_n(&n->owner, nullptr, __ATOMIC_RELEASE); }
+
+void Backward::push(Node* n, uint32_t output_nr, Tensor g) {
+  if (needed_ && !needed_->count(n)) return;
+  bool mine = __atomic_load_n(&n->owner, __ATOMIC_RELAXED) == this;
+  if (!mine) {
+    void* nobody = nullptr;
+    mine = __atomic_compare_exchange_n(&n->owner, &nobody, static_cast<void*>(this), false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+  }
+  if (mine) {
+    accumulate(n->pending[output_nr], std::move(g));
+    if (n->queued) return;
+    n->queued = true;
+  } else {
+    auto [it, fresh] = side_.try_emplace(n);
+    if (fresh) it->second.resize(n->output_count);
+    accumulate(it->second[output_nr], std::move(g));
+    if (!fresh) return;
+  }
+  heap_.push_back(n);
+  std::push_heap(heap_.begin(), heap_.end(), [](Node* a, Node* b) { return a->sequence < b->sequence; });
+}
+
+void Backward::give(const Edge& e, Tensor g) {
+  if (!e.leaf()) return push(e.node(), e.output_nr(), std::move(g));
+  give_leaf(Tensor::share(e.tensor()), std::move(g));
+}
+void Backward::give_leaf(const Tensor& leaf, Tensor g) {
+  if (capture_) {
+    if (auto it = capture_->leaves.find(leaf.get()); it != capture_->leaves.end()) accumulate(it->second, std::move(g));
+    return;
+  }
+  const Extra* x = leaf->extra;
+  if (x && (!x->hooks.empty() || !x->post_accumulate_hooks.empty())) [[unlikely]] {  // hooks want the whole gradient, once
+    for (auto& [t, sum] : with_hooks_)
+      if (t.is_same(leaf)) return accumulate(sum, std::move(g));
+    with_hooks_.emplace_back(leaf, std::move(g));
+    return;
+  }
+  accumulate_grad(leaf, std::move(g));
+}
+
+void Backward::wait_for(Node* n) {
+  auto theirs = [&] {  // owned by a backward that is not one we run under
+    void* o = __atomic_load_n(&n->owner, __ATOMIC_ACQUIRE);
+    for (const Backward* b = this; b; b = b->outer_) if (o == b) return false;
+    return o != nullptr;
+  };
+  if (outer_ || !theirs()) return;
+  void* python = nullptr;
+  if (tls.in_python) tls.in_python = false, python = unlock_python();
+  while (theirs()) std::this_thread::yield();
+  if (python) relock_python(python), tls.in_python = true;
+}
+
+static void check_nan(Node& n, const Tensor* dx) {
+  for (int k = 0; k < n.edge_count; k++) {
+    if (!dx[k].defined() || !is_floating(dx[k].dtype())) continue;
+    NoGrad guard;
+    if (any(ne(dx[k], dx[k])).item<bool>())
+      detail::fail<GradError>("backward: ", n.name(), " returned nan values in its output ", k, "; its forward was called at ",
+                              describe(n.place), "\n  gradient: ", dx[k]);
+  }
+}
+
+void Backward::run_node(Node* n) {
+  Tensor few[8];
+  std::vector<Tensor> many;
+  const bool mine = __atomic_load_n(&n->owner, __ATOMIC_RELAXED) == this;
+  Tensor* g = n->pending;
+  std::vector<Tensor> side;
+  if (!mine) [[unlikely]] {
+    side = std::move(side_[n]);
+    side_.erase(n);
+    g = side.data();
+    wait_for(n);
+  } else {
+    n->queued = false;
+  }
+  struct Done {  // also when backward throws
+    Node* n;
+    Node* outer = tls.differentiating;
+    bool mine;
+    ~Done() {
+      tls.differentiating = outer;
+      if (!mine) return;
+      for (int k = 0; k < n->output_count; k++) n->pending[k] = {};
+      release(n);
+    }
+  } done{.n = n, .mine = mine};
+  tls.differentiating = n;
+
+  if (n->extra) [[unlikely]] run_hooks_before(n, g);
+  if (capture_ && capture_->node_outputs.count(n)) [[unlikely]] {
+    for (auto& [nr, into] : capture_->node_outputs[n]) accumulate(into, g[nr]);
+    if (!needed_->at(n)) return;
+  }
+  bool any_gradient = false;
+  for (int k = 0; k < n->output_count; k++) any_gradient |= g[k].defined();
+  if (!any_gradient) return;
+
+  Tensor* dx = few;
+  if (n->edge_count > 8) [[unlikely]] many.resize(n->edge_count), dx = many.data();
+  std::vector<Tensor> seen_by_hooks;
+  const bool after = n->extra && !n->extra->after.empty();
+  if (after) [[unlikely]] seen_by_hooks.assign(g, g + n->output_count);
+  n->backward_all(g, dx);
+  if (after) [[unlikely]]
+    for (auto& h : std::vector(n->extra->after)) (*h)(dx, n->edge_count, seen_by_hooks.data(), n->output_count);
+  if (tls.anomaly) [[unlikely]] check_nan(*n, dx);
+  if (!options_.retain_graph) n->free_saved();
+  for (int k = 0; k < n->edge_count; k++)
+    if (n->edges[k] && dx[k].defined()) give(n->edges[k], std::move(dx[k]));
+}
+
+void Backward::run() {
+  auto later = [](Node* a, Node* b) { return a->sequence < b->sequence; };
+  while (!heap_.empty()) {
+    std::pop_heap(heap_.begin(), heap_.end(), later);
+    Node* n = heap_.back();
+    heap_.pop_back();
+    run_node(n);
+  }
+  for (auto& [leaf, g] : with_hooks_) {
+    for (auto& h : std::vector(leaf->extra->hooks))
+      if (Tensor r = (*h)(g); r.defined()) g = std::move(r);
+    accumulate_grad(leaf, std::move(g));
+    for (auto& h : std::vector(leaf->extra->post_accumulate_hooks)) (*h)(leaf);
+  }
+}
+
+void Backward::run_hooks_before(Node* n, Tensor* g) {
+  for (auto& h : std::vector(n->extra->tensor_hooks))
+    if (Tensor& at = g[h.output_nr]; at.defined())
+      if (Tensor r = (*h.hook)(at); r.defined()) at = std::move(r);
+  for (auto& r : n->extra->retained)
+    if (g[r.output_nr].defined()) {
+      Tensor& grad = extra_of(Tensor::share(r.tensor)).grad;
+      grad = grad.defined() ? add(grad, g[r.output_nr]) : g[r.output_nr];
+    }
+  for (auto& h : std::vector(n->extra->before)) (*h)(nullptr, 0, g, n->output_count);
+}
+
+// ---- which nodes lie on a path to the wanted inputs
+
+// Iterative depth-first search; true: lies on a path, so it must run; a wanted node that need not run itself maps to false.
+void Backward::find_needed(const std::vector<Node*>& roots) {
+  needed_.emplace();
+  std::unordered_map<Node*, bool> reaches;  // finished nodes
+  std::vector<std::pair<Node*, int>> stack;
+  for (Node* root : roots) stack.emplace_back(root, 0);
+  std::unordered_map<Node*, bool> found;    // in work: has a needed input been seen?
+  while (!stack.empty()) {
+    auto& [n, k] = stack.back();
+    if (reaches.count(n)) { stack.pop_back(); continue; }
+    if (k < n->edge_count) {
+      const Edge& e = n->edges[k++];
+      if (!e) continue;
+      if (e.leaf()) found[n] |= capture_->leaves.count(e.tensor()) > 0;
+      else if (auto it = reaches.find(e.node()); it == reaches.end()) k--, stack.emplace_back(e.node(), 0);
+      else found[n] |= it->second;
+      continue;
+    }
+    const bool runs = found[n], wanted = capture_->node_outputs.count(n) > 0;
+    reaches[n] = runs || wanted;
+    if (runs || wanted) (*needed_)[n] = runs;
+    stack.pop_back();
+  }
+}
+
+// ---- entry points
+
+static Tensor root_gradient(const Tensor& root, const Tensor& g, size_t k) {
+  if (!g.defined()) {
+    TG_CHECK(root.numel() == 1, GradError, "grad can be implicitly created only for scalar outputs, output ", k, " is ", root);
+    NoGrad guard;
+    return fill_(empty_like(root), 1);
+  }
+  TG_CHECK(g.sizes() == root.sizes(), ShapeError, "gradient ", k, " must have the shape of its output", Named{"gradient", g}, Named{"output", root});
+  TG_CHECK(is_floating(g.dtype()), DtypeError, "gradient ", k, " must be floating point", Named{"gradient", g});
+  return g.dtype() == root.dtype() ? g : to(g, root.dtype());
+}
+
+static void start(Backward& run, TensorList roots, const std::vector<Tensor>& seeds) {
+  for (size_t k = 0; k < roots.size(); k++) {
+    if (Node* n = grad_fn(roots[k])) run.push(n, roots[k]->output_nr, seeds[k]);
+    else run.give_leaf(roots[k], seeds[k]);
+  }
+  run.run();
+}
+static std::vector<Tensor> make_seeds(TensorList roots, TensorList gradients, bool create_graph) {
+  TG_CHECK(gradients.empty() || gradients.size() == roots.size(), ValueError, "got ", roots.size(), " tensors and ", gradients.size(), " gradients");
+  std::vector<Tensor> seeds;
+  for (size_t k = 0; k < roots.size(); k++) {
+    TG_CHECK(roots[k].defined() && needs_grad(roots[k]), GradError, "element ", k, " of tensors does not require grad and does not have a grad_fn");
+    Tensor g = root_gradient(roots[k], gradients.empty() ? Tensor() : gradients[k], k);
+    seeds.push_back(create_graph || !g->requires_grad ? g : detach(g));
+  }
+  return seeds;
+}
+void Backward::want(TensorList inputs, const std::vector<Node*>& roots) {
+  capture_.emplace();
+  for (const Tensor& t : inputs) {
+    if (Node* n = grad_fn(t)) capture_->node_outputs[n].emplace(t->output_nr, Tensor());
+    else capture_->leaves.emplace(t.get(), Tensor());
+  }
+  find_needed(roots);
+}
+Tensor Backward::captured(const Tensor& input) {
+  if (Node* n = grad_fn(input)) return capture_->node_outputs[n][input->output_nr];
+  return capture_->leaves[input.get()];
+}
+static std::vector<Node*> nodes_of(TensorList roots) {
+  std::vector<Node*> nodes;
+  for (const Tensor& t : roots) if (Node* n = grad_fn(t)) nodes.push_back(n);
+  return nodes;
+}
+
+void backward(TensorList roots, TensorList gradients, BackwardOptions o, TensorList inputs) {
+  OpScope op("backward");
+  const std::vector<Tensor> seeds = make_seeds(roots, gradients, o.create_graph);
+  if (o.create_graph) o.retain_graph = true;
+  GradMode mode(o.create_graph);
+  Backward run(o);
+  if (!inputs.empty()) {
+    for (size_t k = 0; k < inputs.size(); k++) TG_CHECK(inputs[k].defined() && needs_grad(inputs[k]), GradError, "input ", k, " does not require grad");
+    run.want(inputs, nodes_of(roots));
+  }
+  start(run, roots, seeds);
+  for (const Tensor& t : inputs)
+    if (Tensor g = run.captured(t); g.defined()) accumulate_grad(t, std::move(g));
+}
+
+std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorList grad_outputs, BackwardOptions o) {
+  OpScope op("grad");
+  TG_CHECK(!inputs.empty(), ValueError, "grad requires non-empty inputs");
+  for (size_t k = 0; k < inputs.size(); k++)
+    TG_CHECK(inputs[k].defined() && needs_grad(inputs[k]), GradError, "one of the differentiated Tensors does not require grad: input ", k, Named{"input", inputs[k]});
+  const std::vector<Tensor> seeds = make_seeds(outputs, grad_outputs, o.create_graph);
+  if (o.create_graph) o.retain_graph = true;
+  GradMode mode(o.create_graph);
+  Backward run(o);
+  run.want(inputs, nodes_of(outputs));
+  start(run, outputs, seeds);
+  std::vector<Tensor> result;
+  for (size_t k = 0; k < inputs.size(); k++) {
+    Tensor g = run.captured(inputs[k]);
+    if (!g.defined()) {
+      TG_CHECK(o.allow_unused || o.materialize_grads, GradError, "one of the differentiated Tensors appears to not have been used in the graph: input ", k,
+               "; set allow_unused=True if this is the desired behavior", Named{"input", inputs[k]});
+      if (o.materialize_grads) g = zero_(empty_like(inputs[k]));
+    }
+    result.push_back(std::move(g));
+  }
+  return result;
+}
+
+void Tensor::backward() const { tapegrad::backward(*this); }
+void Tensor::backward(const Tensor& gradient, bool retain_graph, bool create_graph) const {
+  tapegrad::backward(*this, gradient, {.retain_graph = retain_graph, .create_graph = create_graph});
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,45 @@
+// One running backward.
+#pragma once
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "src/autograd/node.h"
+
+namespace tapegrad {
+
+class Backward {
+ public:
+  explicit Backward(BackwardOptions options);
+  ~Backward();
+  Backward(const Backward&) = delete;
+  /// Collect the gradients of `inputs` instead of writing leaves' .grad; only nodes on a path to them run.
+  void want(TensorList inputs, const std::vector<Node*>& roots);
+  void push(Node* n, uint32_t output_nr, Tensor g);
+  void give_leaf(const Tensor& leaf, Tensor g);
+  void run();
+  Tensor captured(const Tensor& input);
+
+ private:
+  struct Capture {
+    std::unordered_map<TensorImpl*, Tensor> leaves;
+    std::unordered_map<Node*, std::unordered_map<uint32_t, Tensor>> node_outputs;
+  };
+  void give(const Edge& e, Tensor g);
+  void run_node(Node* n);
+  void run_hooks_before(Node* n, Tensor* g);
+  void wait_for(Node* n);
+  void find_needed(const std::vector<Node*>& roots);
+  static void release(Node* n);
+
+  BackwardOptions options_;
+  Backward* outer_;                                          // the one this was started from inside of
+  std::vector<Node*> heap_;
+  std::unordered_map<Node*, std::vector<Tensor>> side_;      // gradients for nodes that another backward owns
+  std::optional<std::unordered_map<Node*, bool>> needed_;
+  std::optional<Capture> capture_;
+  std::vector<std::pair<Tensor, Tensor>> with_hooks_;        // leaves with hooks: called at the end, with the whole gradient
+  static thread_local Backward* current_;
+};
+
+}  // namespace tapegrad

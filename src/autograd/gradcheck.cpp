@@ -1,0 +1,102 @@
+// gradcheck: the tape's gradients against central differences.
+#include <cmath>
+
+#include "tapegrad/ops.h"
+
+namespace tapegrad {
+namespace {
+
+// Fixed pseudo-random weights in [0.5, 1.5): a weighted sum of the outputs turns a Jacobian into one gradient.
+Tensor weights_like(const Tensor& t, uint64_t seed) {
+  Tensor w = empty(t.sizes(), Dtype::Float64);
+  double* p = w.data_ptr<double>();
+  for (int64_t k = 0; k < w.numel(); k++) {
+    uint64_t z = (seed + uint64_t(k) + 1) * 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9, z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    p[k] = 0.5 + double((z ^ z >> 31) >> 11) * 0x1p-53;
+  }
+  return w;
+}
+double weighted_sum(const std::vector<Tensor>& outs, const std::vector<Tensor>& w) {
+  NoGrad guard;
+  double total = 0;
+  for (size_t k = 0; k < outs.size(); k++) {
+    if (!w[k].defined()) continue;
+    const Tensor dense = contiguous(to(detach(outs[k]), Dtype::Float64));
+    const double *a = dense.data_ptr<double>(), *b = w[k].data_ptr<double>();
+    for (int64_t i = 0; i < dense.numel(); i++) total += a[i] * b[i];
+  }
+  return total;
+}
+// Walks x element by element whatever its strides.
+template <class F> void for_each_element(const Tensor& x, F f) {
+  auto* p = reinterpret_cast<double*>(x->data);
+  int64_t at[kMaxDims] = {};
+  for (int64_t k = 0; k < x.numel(); k++) {
+    f(*p, k);
+    for (int d = int(x.dim()); d-- > 0; at[d] = 0) {
+      p += x->strides[d];
+      if (++at[d] < x->sizes[d]) break;
+      p -= x->strides[d] * x->sizes[d];
+    }
+  }
+}
+
+}  // namespace
+
+std::string detail::gradcheck(FunctionRef f, std::vector<Tensor> inputs, GradcheckOptions o) {
+  auto call = [&] { return f.call(f.self, inputs); };
+  EnableGrad recording_on;
+  std::vector<Tensor> outs = call(), roots, seeds, checked;
+  std::vector<Tensor> w(outs.size());
+  for (size_t k = 0; k < outs.size(); k++) {
+    if (!needs_grad(outs[k])) continue;
+    w[k] = weights_like(outs[k], o.seed + k);
+    roots.push_back(outs[k]);
+    seeds.push_back(o.second_order ? detach(w[k]).set_requires_grad() : w[k]);
+  }
+  for (const Tensor& t : inputs) if (needs_grad(t) && t.dtype() == Dtype::Float64) checked.push_back(t);
+  if (checked.empty()) return "gradcheck: no float64 input requires grad";
+  if (roots.empty()) return "gradcheck: no output requires grad";
+  std::vector<Tensor> analytic = grad(roots, checked, seeds, {.create_graph = o.second_order, .allow_unused = true});
+  for (size_t k = 0; k < checked.size(); k++) {
+    const Tensor g = analytic[k].defined() ? contiguous(to(detach(analytic[k]), Dtype::Float64)) : zeros(checked[k].sizes(), Dtype::Float64);
+    if (!(g.sizes() == checked[k].sizes())) return "gradcheck: the gradient of input " + std::to_string(k) + " has shape " + to_string(g.sizes());
+    std::string wrong;
+    for_each_element(detach(checked[k]), [&](double& x, int64_t i) {
+      if (!wrong.empty()) return;
+      const double at = x;
+      x = at + o.eps;
+      const double up = weighted_sum(call(), w);
+      x = at - o.eps;
+      const double down = weighted_sum(call(), w);
+      x = at;
+      const double numeric = (up - down) / (2 * o.eps), tape = g.data_ptr<double>()[i];
+      if (std::abs(numeric - tape) <= o.atol + o.rtol * std::abs(numeric)) return;
+      wrong = "gradcheck: input " + std::to_string(k) + ", element " + std::to_string(i) + ": the tape gives " + std::to_string(tape) +
+              ", central differences " + std::to_string(numeric);
+    });
+    if (!wrong.empty()) return wrong;
+  }
+  if (!o.second_order) return "";
+  // The same for G(inputs, seeds) = gradient of f: its own tape must be right.
+  std::vector<Tensor> all = inputs;
+  const size_t first_seed = all.size();
+  all.insert(all.end(), seeds.begin(), seeds.end());
+  auto gradient = [&](const std::vector<Tensor>& in) {
+    EnableGrad on;
+    const std::vector<Tensor> x(in.begin(), in.begin() + int64_t(first_seed)), s(in.begin() + int64_t(first_seed), in.end());
+    std::vector<Tensor> y, r, wanted;
+    for (const Tensor& t : f.call(f.self, x)) if (needs_grad(t)) y.push_back(t);
+    for (const Tensor& t : x) if (needs_grad(t) && t.dtype() == Dtype::Float64) wanted.push_back(t);
+    for (Tensor& g : grad(y, wanted, s, {.create_graph = true, .allow_unused = true})) if (g.defined() && needs_grad(g)) r.push_back(g);
+    return r;
+  };
+  if (gradient(all).empty()) return "";  // linear in nothing that requires grad
+  GradcheckOptions first = o;
+  first.second_order = false, first.seed += 1000;
+  const std::string wrong = tapegrad::gradcheck(gradient, all, first);
+  return wrong.empty() ? "" : "second order " + wrong;
+}
+
+}  // namespace tapegrad

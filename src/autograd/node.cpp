@@ -1,0 +1,95 @@
+// Nodes and edges: life and death, places.
+#include "src/autograd/node.h"
+
+#include <dlfcn.h>
+
+#include <cstdio>
+
+namespace tapegrad {
+
+Place (*python_place)() = nullptr;
+std::string (*python_place_text)(const Place&) = nullptr;
+void (*release_python_object)(void*) = nullptr;
+void* (*unlock_python)() = nullptr;
+void (*relock_python)(void*) = nullptr;
+
+Hook::~Hook() = default;
+NodeHook::~NodeHook() = default;
+
+// ---- edges
+
+Edge::Edge(const Tensor& t) {
+  if (!needs_grad(t)) return;
+  if (Node* n = grad_fn(t)) {
+    n->retain();
+    bits_ = reinterpret_cast<uintptr_t>(n);
+    output_nr_ = t->output_nr;
+  } else {
+    t->retain();
+    bits_ = reinterpret_cast<uintptr_t>(t.get()) | 1;
+  }
+}
+void Edge::drop() {
+  if (leaf()) {
+    if (tensor()->drop()) TensorImpl::destroy(tensor());
+  } else if (node()->drop()) {
+    Node::destroy(node());
+  }
+}
+
+// ---- nodes
+
+Node::~Node() {
+  --tls.nodes;
+  if (pending != &first_pending) delete[] pending;
+  delete extra;
+}
+void Node::backward(Tensor, Tensor*) { TG_ASSERT(!"a node must override backward or backward_all"); }
+void Node::backward_all(Tensor* g, Tensor* dx) { backward(std::move(g[0]), dx); }
+void Node::set_output_count(int n) {
+  output_count = uint16_t(n);
+  if (n > 1) pending = new Tensor[size_t(n)];
+}
+NodeExtra& extra_of(Node& n) {
+  if (!n.extra) n.extra = new NodeExtra;
+  return *n.extra;
+}
+// Destroying a node drops its inputs' nodes, and so on down a graph of any depth: a worklist instead of recursion.
+void Node::destroy(Node* n) {
+  ThreadState& t = tls;
+  n->next_dead = t.graveyard, t.graveyard = n;
+  if (t.draining) return;
+  t.draining = true;
+  while (Node* d = t.graveyard) {
+    t.graveyard = d->next_dead;
+    const size_t block = d->block;
+    d->~Node();
+    pool_free(d, block);
+  }
+  t.draining = false;
+}
+NodeOfMany::NodeOfMany(TensorList inputs) {
+  TG_CHECK(inputs.size() < 65536, ValueError, "at most 65535 inputs can be recorded, got ", inputs.size());
+  edges = static_cast<Edge*>(::operator new(sizeof(Edge) * (inputs.size() + 1)));
+  for (const Tensor& t : inputs) new (&edges[edge_count++]) Edge(t);
+  follow_inputs(*this);
+}
+NodeOfMany::~NodeOfMany() {
+  for (int k = 0; k < edge_count; k++) edges[k].~Edge();
+  ::operator delete(edges);
+}
+
+// ---- places
+
+Place place_slow() { return tls.differentiating->place; }
+
+std::string describe(const Place& p) {
+  if (p.offset >= 0) return python_place_text(p);
+  Dl_info info{};
+  if (!p.where || !dladdr(p.where, &info) || !info.dli_fname) return "an unknown place";
+  char text[32];
+  std::snprintf(text, sizeof text, "+0x%zx", size_t(static_cast<const char*>(p.where) - static_cast<const char*>(info.dli_fbase)));
+  return std::string(info.dli_fname) + text;  // addr2line -e file offset
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,91 @@
+// How tensors get, change and lose their history: recording and in-place writes.
+//
+// Note [Views and in-place writes]
+// A view knows its base (the tensor that is no view itself). When an op writes in place into a view, the base's new history is
+// CopySlices(old base, new value of the view); when it writes into a base, the base's history is the op's node. Either way
+// `base->history` goes up, and every view whose own count differs renews its node from the base when somebody asks for it.
+#include "src/autograd/view.h"
+
+namespace tapegrad {
+
+bool recording(TensorList in) {
+  if (!grad_enabled()) return false;
+  for (const Tensor& t : in) if (needs_grad(t)) return true;
+  return false;
+}
+
+void set_history(const Tensor& out, Node* owned, uint32_t output_nr) {
+  TensorImpl* i = out.get();
+  if (!is_floating(i->dtype)) [[unlikely]] {  // no gradient flows: keep the node until the caller is done with its pointer
+    static thread_local Ref<Node> last;
+    last = Ref<Node>::steal(owned);
+    return;
+  }
+  Node* old = i->grad_fn;
+  i->grad_fn = owned;
+  i->output_nr = output_nr;
+  i->requires_grad = true;
+  if (i->base) i->history = i->base->history;
+  if (old && old->drop()) Node::destroy(old);
+}
+
+Node* grad_fn(const Tensor& t) {
+  TensorImpl* i = t.get();
+  if (i->base && i->history != i->base->history) [[unlikely]] renew_view(t);
+  return i->grad_fn;
+}
+
+// ---- in place
+
+InPlace::InPlace(const Tensor& self, bool will_record) : self_(self) {
+  if (!grad_enabled()) return;
+  TG_CHECK(!self->inference || tls.inference, GradError, "inplace update to an inference tensor outside inference_mode is not allowed", Named{"input", self});
+  if (self->requires_grad || self->base) check_leaf(will_record);
+  if (!will_record) return;
+  before_ = alias(self, self.sizes(), self.strides(), 0, false);
+  if (!needs_grad(self)) return;
+  Node* n = tapegrad::grad_fn(self);
+  n->retain();
+  set_history(before_, n, self->output_nr);
+}
+void InPlace::check_leaf(bool will_record) const {
+  const TensorImpl* base = self_->base;
+  TG_CHECK(!(self_->requires_grad && !self_->grad_fn && !base), GradError, "a leaf Variable that requires grad is being used in an in-place operation", Named{"input", self_});
+  if (!base) return;
+  TG_CHECK(!(base->requires_grad && !base->grad_fn) && !(self_->requires_grad && !self_->grad_fn), GradError,
+           "a view of a leaf Variable that requires grad is being used in an in-place operation", Named{"input", self_});
+  TG_CHECK(!(will_record && self_->no_grad_view), GradError, "a view was created in no_grad mode and is being modified inplace with grad mode enabled", Named{"input", self_});
+}
+InPlace::~InPlace() { if (!bumped_) bump_version(self_); }
+
+void InPlace::rebase(Node* owned) {
+  bump_version(self_);
+  bumped_ = true;
+  if (!self_->base) {
+    set_history(self_, owned, 0);
+    self_->history++;
+    return;
+  }
+  const Tensor value = alias(self_, self_.sizes(), self_.strides(), 0, false);
+  set_history(value, owned, 0);
+  write_into_base(self_, value);
+}
+
+void detach_(const Tensor& t) {
+  OpScope op("detach_");
+  TG_CHECK(!t->base, GradError, "views cannot be detached in place, use detach() instead", Named{"input", t});
+  Node* old = t->grad_fn;
+  t->grad_fn = nullptr, t->output_nr = 0, t->requires_grad = false;
+  t->history++;
+  if (old && old->drop()) Node::destroy(old);
+}
+const Tensor& Tensor::set_requires_grad(bool on) const {
+  OpScope op("requires_grad_");
+  TG_CHECK(on || is_leaf(), GradError, "you can only change requires_grad flags of leaf variables; use detach() to cut a computed tensor from the graph", Named{"input", *this});
+  TG_CHECK(!on || is_floating(dtype()), GradError, "only Tensors of floating point dtype can require gradients", Named{"input", *this});
+  TG_CHECK(!on || !p_->inference || tls.inference, GradError, "setting requires_grad=True on inference tensor outside inference_mode is not allowed", Named{"input", *this});
+  p_->requires_grad = on;
+  return *this;
+}
+
+}  // namespace tapegrad

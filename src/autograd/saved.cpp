@@ -1,0 +1,83 @@
+// Saved tensors: version checks, outputs without cycles, pack and unpack hooks.
+#include <utility>
+
+#include "src/autograd/node.h"
+
+namespace tapegrad {
+
+SavedTensorHooks::~SavedTensorHooks() = default;
+static thread_local std::vector<SavedTensorHooks*> hook_stack;
+static thread_local bool have_hooks = false;  // read on every save
+void push_saved_tensor_hooks(SavedTensorHooks* hooks) {
+  hook_stack.push_back(hooks);
+  have_hooks = true;
+}
+void pop_saved_tensor_hooks() {
+  TG_CHECK(!hook_stack.empty(), GradError, "saved_tensors_hooks: nothing to leave");
+  hook_stack.pop_back();
+  have_hooks = !hook_stack.empty();
+}
+namespace {
+struct Packed {
+  SavedTensorHooks* hooks;
+  void* state;
+};
+}  // namespace
+
+SavedTensor::SavedTensor(const Tensor& t, Kind k) : output_(k == output), was_defined_(t.defined()) {
+  if (!was_defined_) return;
+  output_nr_ = t->output_nr;
+  version_ = t->storage->version;
+  if (have_hooks) [[unlikely]] {
+    SavedTensorHooks* h = hook_stack.back();
+    hook_state_ = new Packed{h, h->pack(output_ ? detach(t) : t)};
+    return;
+  }
+  t_ = output_ ? detach(t) : t;
+}
+SavedTensor::SavedTensor(SavedTensor&& o) noexcept { *this = std::move(o); }
+SavedTensor& SavedTensor::operator=(SavedTensor&& o) noexcept {
+  std::swap(t_, o.t_);
+  std::swap(version_, o.version_);
+  std::swap(output_, o.output_);
+  std::swap(was_defined_, o.was_defined_);
+  std::swap(output_nr_, o.output_nr_);
+  std::swap(hook_state_, o.hook_state_);
+  return *this;
+}
+SavedTensor::~SavedTensor() { if (hook_state_) [[unlikely]] reset(); }
+void SavedTensor::reset() {
+  t_ = {};
+  if (!hook_state_) return;
+  auto* p = static_cast<Packed*>(hook_state_);
+  hook_state_ = nullptr;
+  p->hooks->release(p->state);
+  delete p;
+}
+
+// An output gets its node back, so that the gradient of the gradient finds its way.
+static Tensor relinked(const Tensor& data, Node& by, uint32_t output_nr) {
+  Tensor y = detach(data);
+  by.retain();
+  set_history(y, &by, output_nr);
+  return y;
+}
+Tensor SavedTensor::unpack(Node& by) const {
+  if (!was_defined_) return {};
+  if (hook_state_) [[unlikely]] {
+    auto* p = static_cast<Packed*>(hook_state_);
+    Tensor t = p->hooks->unpack(p->state);
+    return output_ && grad_enabled() ? relinked(t, by, output_nr_) : t;
+  }
+  if (!t_.defined()) [[unlikely]]
+    detail::fail<GradError>("trying to backward through the graph a second time: the saved tensors of ", by.name(), " (forward at ",
+                            describe(by.place), ") were freed by the first backward; pass retain_graph=True there to keep them");
+  if (t_->storage->version != version_) [[unlikely]]
+    detail::fail<GradError>("one of the variables needed for gradient computation has been modified by an inplace operation: ",
+                            by.name(), " (forward at ", describe(by.place), ") saved its ", output_ ? "output" : "input", " ", t_,
+                            " at version ", version_, ", which is now at version ", t_->storage->version,
+                            "\n  hint: use the operation without the trailing underscore, or clone first");
+  return output_ && grad_enabled() ? relinked(t_, by, output_nr_) : t_;
+}
+
+}  // namespace tapegrad

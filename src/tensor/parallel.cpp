@@ -1,0 +1,141 @@
+// The thread pool behind parallel_for. Workers spin briefly, then sleep; a forked child starts with none of its own.
+#include "src/tensor/parallel.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+
+namespace tapegrad {
+namespace {
+
+struct Job {
+  int64_t n, grain;
+  detail::PieceFn f;
+  void* arg;
+  std::atomic<int64_t> next{0};
+  std::atomic<int> users{0};
+};
+
+thread_local bool inside_piece = false;
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+void work(Job& j) {
+  for (int64_t b; (b = j.next.fetch_add(j.grain, std::memory_order_relaxed)) < j.n;) j.f(j.arg, b, std::min(j.n, b + j.grain));
+}
+int default_threads() {
+  if (const char* e = std::getenv("TAPEGRAD_NUM_THREADS")) {
+    const int n = std::atoi(e);
+    if (n > 0) return std::min(n, 1024);
+  }
+  cpu_set_t set;
+  const int n = sched_getaffinity(0, sizeof set, &set) ? int(std::thread::hardware_concurrency()) : CPU_COUNT(&set);
+  return std::max(1, n);
+}
+
+// Leaked on purpose: its threads may outlive static destructors.
+class Pool {
+ public:
+  static Pool& get() {
+    static Pool& p = *new Pool;
+    return p;
+  }
+  std::atomic<int> threads{default_threads()};
+
+  void run(Job& j) {
+    std::unique_lock<std::mutex> user(use_, std::try_to_lock);
+    if (!user) {  // another thread's job has the workers: this one alone is as quick
+      inside_piece = true;
+      work(j);
+      inside_piece = false;
+      return;
+    }
+    start();
+    inside_piece = true;
+    {
+      std::lock_guard<std::mutex> l(lock_);
+      job_ = &j;
+      epoch_.fetch_add(1, std::memory_order_release);
+    }
+    if (sleepers_.load() > 0) wake_.notify_all();
+    work(j);
+    {  // from here no worker can join the job; wait for those in it
+      std::lock_guard<std::mutex> l(lock_);
+      job_ = nullptr;
+    }
+    for (int k = 0; j.users.load(std::memory_order_acquire) != 0; k++) k < 2000 ? pause() : std::this_thread::yield();
+    inside_piece = false;
+  }
+
+ private:
+  Pool() {
+    pthread_atfork([] { get().use_.lock(), get().lock_.lock(); }, [] { get().lock_.unlock(), get().use_.unlock(); }, [] { get().child(); });
+  }
+  void start() {
+    std::lock_guard<std::mutex> l(lock_);
+    for (; started_ + 1 < threads.load(std::memory_order_relaxed); started_++) std::thread([this, id = started_ + 1] { loop(id); }).detach();
+  }
+  void loop(int id) {
+    inside_piece = true;
+    unsigned seen = 0;
+    for (;;) {
+      for (int k = 0; k < 4000 && epoch_.load(std::memory_order_acquire) == seen; k++) pause();
+      Job* j;
+      {
+        std::unique_lock<std::mutex> l(lock_);
+        if (epoch_.load() == seen) {
+          sleepers_++;
+          wake_.wait(l, [&] { return epoch_.load() != seen; });
+          sleepers_--;
+        }
+        seen = epoch_.load();
+        j = id < threads.load(std::memory_order_relaxed) ? job_ : nullptr;
+        if (j) j->users++;
+      }
+      if (j) work(*j), j->users.fetch_sub(1, std::memory_order_release);
+    }
+  }
+  void child() {  // only the forking thread exists here
+    new (&lock_) std::mutex;
+    new (&use_) std::mutex;
+    new (&wake_) std::condition_variable;
+    started_ = 0, sleepers_ = 0, job_ = nullptr, inside_piece = false;
+  }
+
+  std::mutex lock_, use_;
+  std::condition_variable wake_;
+  std::atomic<unsigned> epoch_{0};
+  std::atomic<int> sleepers_{0};
+  int started_ = 0;
+  Job* job_ = nullptr;
+};
+
+}  // namespace
+
+int num_threads() { return Pool::get().threads.load(std::memory_order_relaxed); }
+void set_num_threads(int n) {
+  TG_CHECK(n >= 1 && n <= 1024, ValueError, "set_num_threads: expected a number from 1 to 1024, got ", n);
+  Pool::get().threads.store(n);
+}
+
+void detail::run_pieces(int64_t n, int64_t grain, PieceFn f, void* arg) {
+  if (inside_piece || num_threads() < 2) {
+    for (int64_t b = 0; b < n; b += grain) f(arg, b, std::min(n, b + grain));
+    return;
+  }
+  Job j{n, grain, f, arg};
+  Pool::get().run(j);
+}
+
+}  // namespace tapegrad

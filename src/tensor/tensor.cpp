@@ -1,0 +1,299 @@
+// Storage, TensorImpl and the functions that make tensors without an op.
+#include "tapegrad/tensor.h"
+
+#include <algorithm>
+
+#include "src/tensor/half.h"
+#include "tapegrad/autograd.h"
+
+namespace tapegrad {
+
+// ---- storage
+
+static void check_device(Device d) {
+  if (d.type == DeviceType::CUDA) [[unlikely]]
+    detail::fail<DeviceError>("CUDA requested but this build has no CUDA backend (libtapegrad_cuda.so is not beside libtapegrad.so)");
+}
+static void check_dtype(Dtype d) {
+  if (int(d) >= kDtypes) [[unlikely]] detail::fail<NotImplementedError>("dtype ", d, " is not implemented yet");
+}
+
+// Tiny data shares a 64-byte block with nothing: header first, data behind it, 64-aligned.
+static constexpr size_t kHeader = (sizeof(Storage) + 63) / 64 * 64;
+
+Storage* Storage::make(size_t bytes, Device device) {
+  check_device(device);
+  const size_t capacity = std::max<size_t>((bytes + 63) / 64 * 64, 64);
+  const size_t block = kHeader + capacity;
+  if (block < bytes) [[unlikely]] detail::fail<OutOfMemoryError>("cannot allocate ", bytes, " bytes");
+  auto* s = new (pool_alloc(block)) Storage;
+  s->device = device;
+  s->data = reinterpret_cast<char*>(s) + kHeader;
+  s->bytes = bytes, s->capacity = capacity, s->block = block;
+  return s;
+}
+Storage* Storage::borrow(void* data, size_t bytes, void (*deleter)(void*), void* context, Device device) {
+  auto* s = new (pool_alloc(sizeof(Storage))) Storage;
+  s->device = device;
+  s->data = static_cast<char*>(data);
+  s->bytes = bytes, s->block = sizeof(Storage);
+  s->deleter = deleter, s->context = context;
+  return s;
+}
+void Storage::destroy(Storage* s) {
+  if (s->deleter) [[unlikely]] s->deleter(s->context);
+  pool_free(s, s->block);
+}
+
+// ---- tensors
+
+static TensorImpl* make_impl(Storage* owned, char* data, Dtype dtype) {
+  auto* i = new (pool_alloc(sizeof(TensorImpl))) TensorImpl;
+  i->storage = owned;
+  i->data = data;
+  i->dtype = dtype;
+  i->device = owned->device;
+  ++tls.tensors;
+  return i;
+}
+static void set_ndim(TensorImpl* i, size_t n) {
+  i->ndim = uint8_t(n);
+  if (n <= size_t(TensorImpl::kInlineDims)) [[likely]] return;
+  i->sizes = static_cast<int64_t*>(pool_alloc(2 * n * sizeof(int64_t)));
+  i->strides = i->sizes + n;
+}
+void TensorImpl::destroy(TensorImpl* i) {
+  if (i->owns_py) [[unlikely]] release_python_object(i->py);
+  if (i->extra) [[unlikely]] detail::drop_extra(i);
+  if (i->grad_fn && i->grad_fn->drop()) Node::destroy(i->grad_fn);
+  if (i->base && i->base->drop()) destroy(i->base);
+  if (i->storage->drop()) Storage::destroy(i->storage);
+  if (i->sizes != i->inline_dims) [[unlikely]] pool_free(i->sizes, 2 * size_t(i->ndim) * sizeof(int64_t));
+  --tls.tensors;
+  pool_free(i, sizeof(TensorImpl));
+}
+
+// Sizes into i, row-major strides, numel. Checks signs and overflow.
+static size_t set_row_major(TensorImpl* i, IntList size) {
+  int64_t n = 1;
+  for (size_t d = size.size(); d-- > 0;) {
+    i->sizes[d] = size[d];
+    i->strides[d] = n ? n : 1;
+    if (__builtin_mul_overflow(n, std::max<int64_t>(size[d], 1), &n)) [[unlikely]]
+      detail::fail<OutOfMemoryError>("cannot allocate a tensor of size ", size, ": too many elements");
+  }
+  for (int64_t s : size) n = s ? n : 0;
+  i->numel = n;
+  return size_t(n);
+}
+static void check_sizes(IntList size) {
+  TG_CHECK(size.size() <= size_t(kMaxDims), ShapeError, "a tensor can have at most ", kMaxDims, " dimensions, got ", size.size());
+  for (int64_t s : size) if (s < 0) [[unlikely]] detail::fail<ShapeError>("sizes must not be negative, got ", size);
+}
+static size_t checked_bytes(IntList size, Dtype dtype) {
+  int64_t n = 1;
+  bool overflow = false, zero = false;
+  for (int64_t s : size) {
+    if (s < 0) [[unlikely]] detail::fail<ShapeError>("sizes must not be negative, got ", size);
+    zero |= s == 0;
+    overflow |= __builtin_mul_overflow(n, s, &n);
+  }
+  overflow |= __builtin_mul_overflow(n, int64_t(item_size(dtype)), &n);
+  if (overflow && !zero) [[unlikely]] detail::fail<OutOfMemoryError>("cannot allocate a ", dtype, " tensor of size ", size, ": too many bytes");
+  return zero ? 0 : size_t(n);
+}
+
+Tensor empty(IntList size, Dtype dtype, Device device) {
+  check_dtype(dtype);
+  if (size.size() > kMaxDims) [[unlikely]] check_sizes(size);
+  Storage* s = Storage::make(checked_bytes(size, dtype), device);
+  TensorImpl* i = make_impl(s, s->data, dtype);
+  i->inference = tls.inference;
+  set_ndim(i, size.size());
+  set_row_major(i, size);
+  return Tensor::adopt(i);
+}
+
+static bool row_major(const TensorImpl* i) {
+  int64_t want = 1;
+  if (i->numel == 0) return true;
+  for (int d = i->ndim; d-- > 0;) {
+    if (i->sizes[d] == 1) continue;
+    if (i->strides[d] != want) return false;
+    want *= i->sizes[d];
+  }
+  return true;
+}
+static void set_geometry(TensorImpl* i, IntList size, IntList stride) {
+  set_ndim(i, size.size());
+  int64_t n = 1;
+  for (size_t d = 0; d < size.size(); d++) i->sizes[d] = size[d], i->strides[d] = stride[d], n *= size[d];
+  i->numel = n;
+  i->contiguous = row_major(i);
+}
+// Elements between the first and one past the last that (size, stride) reaches.
+static int64_t extent(IntList size, IntList stride) {
+  int64_t last = 0;
+  for (size_t d = 0; d < size.size(); d++) {
+    if (size[d] == 0) return 0;
+    int64_t reach;
+    if (__builtin_mul_overflow(size[d] - 1, stride[d], &reach) || __builtin_add_overflow(last, reach, &last))
+      detail::fail<OutOfMemoryError>("cannot allocate a tensor of size ", size, " and strides ", stride, ": too many elements");
+  }
+  return last + 1;
+}
+static void check_strides(IntList size, IntList stride) {
+  check_sizes(size);
+  TG_CHECK(size.size() == stride.size(), ShapeError, "size and stride must have the same length, got ", size, " and ", stride);
+  for (int64_t s : stride) TG_CHECK(s >= 0, ShapeError, "strides must not be negative, got ", stride);
+}
+
+Tensor empty_strided(IntList size, IntList stride, Dtype dtype, Device device) {
+  check_dtype(dtype);
+  check_strides(size, stride);
+  const int64_t n = extent(size, stride);
+  Storage* s = Storage::make(checked_bytes(n, dtype), device);
+  TensorImpl* i = make_impl(s, s->data, dtype);
+  i->inference = tls.inference;
+  set_geometry(i, size, stride);
+  return Tensor::adopt(i);
+}
+
+// Strides that keep the order of x's dimensions without gaps: dims sorted by stride, ties by position.
+static Shape dense_strides_like(const Tensor& x) {
+  const int n = int(x.dim());
+  int order[kMaxDims];
+  for (int d = 0; d < n; d++) order[d] = d;
+  std::stable_sort(order, order + n, [&](int a, int b) { return x->strides[a] > x->strides[b]; });
+  Shape s(size_t(n), 1);
+  int64_t step = 1;
+  for (int k = n; k-- > 0; step *= std::max<int64_t>(x->sizes[order[k]], 1)) s[order[k]] = step;
+  return s;
+}
+static bool non_overlapping_and_dense(const Tensor& x) {
+  if (x->contiguous) return true;
+  const Shape s = dense_strides_like(x);
+  for (int d = 0; d < x.dim(); d++) if (x->sizes[d] != 1 && x->strides[d] != s[d]) return false;
+  return true;
+}
+// Row-major over (N, spatial…, C).
+static Shape channels_last_strides(const Tensor& x, int dims) {
+  TG_CHECK(x.dim() == dims, ShapeError, "the channels_last format needs ", dims, " dimensions, got ", x.dim(), Named{"input", x});
+  Shape s(size_t(dims), 1);
+  int64_t step = std::max<int64_t>(x->sizes[1], 1);
+  for (int d = dims; d-- > 2; step *= std::max<int64_t>(x->sizes[d], 1)) s[d] = step;
+  s[0] = step;
+  return s;
+}
+Tensor empty_like(const Tensor& x, Dtype dtype, MemoryFormat f) {
+  if (f == MemoryFormat::Contiguous || (f == MemoryFormat::Preserve && x->contiguous)) return empty(x.sizes(), dtype, x.device());
+  if (f == MemoryFormat::Preserve) {
+    if (!non_overlapping_and_dense(x)) {
+      for (int64_t s : x.strides()) if (s == 0) return empty(x.sizes(), dtype, x.device());
+    }
+    return empty_strided(x.sizes(), dense_strides_like(x), dtype, x.device());
+  }
+  return empty_strided(x.sizes(), channels_last_strides(x, f == MemoryFormat::ChannelsLast ? 4 : 5), dtype, x.device());
+}
+Tensor empty_like(const Tensor& x, MemoryFormat f) { return empty_like(x, x.dtype(), f); }
+
+Tensor from_blob(void* data, IntList size, IntList stride, Dtype dtype, void (*deleter)(void*), void* context, Device device) {
+  check_dtype(dtype);
+  check_strides(size, stride);
+  const size_t bytes = checked_bytes(extent(size, stride), dtype);
+  Storage* s = Storage::borrow(data, bytes, deleter, context, device);
+  TensorImpl* i = make_impl(s, s->data, dtype);
+  set_geometry(i, size, stride);
+  return Tensor::adopt(i);
+}
+
+Tensor alias(const Tensor& x, IntList size, IntList stride, int64_t offset, bool view) {
+  x->storage->retain();
+  TensorImpl* i = make_impl(x->storage, x->data + offset * int64_t(item_size(x->dtype)), x->dtype);
+  i->inference = x->inference;
+  i->untracked = x->untracked;
+  set_geometry(i, size, stride);
+  if (view) {
+    TensorImpl* base = x->base ? x->base : x.get();
+    base->retain();
+    i->base = base;
+    i->history = base->history;
+    i->no_grad_view = tls.no_grad;
+  }
+  return Tensor::adopt(i);
+}
+Tensor detach(const Tensor& x) {
+  Tensor y = alias(x, x.sizes(), x.strides(), 0, false);
+  y->wrapped_number = x->wrapped_number;
+  return y;
+}
+
+// ---- numbers in and out
+
+static void write_number(char* p, Dtype d, Scalar v) {
+  switch (d) {
+    case Dtype::Bool: *reinterpret_cast<uint8_t*>(p) = v.to_bool(); break;
+    case Dtype::UInt8: *reinterpret_cast<uint8_t*>(p) = uint8_t(v.to_int()); break;
+    case Dtype::Int8: *reinterpret_cast<int8_t*>(p) = int8_t(v.to_int()); break;
+    case Dtype::Int16: *reinterpret_cast<int16_t*>(p) = int16_t(v.to_int()); break;
+    case Dtype::Int32: *reinterpret_cast<int32_t*>(p) = int32_t(v.to_int()); break;
+    case Dtype::Int64: *reinterpret_cast<int64_t*>(p) = v.to_int(); break;
+    case Dtype::Float16: *reinterpret_cast<uint16_t*>(p) = float_to_half(float(v.to_double())); break;
+    case Dtype::BFloat16: *reinterpret_cast<uint16_t*>(p) = float_to_bfloat(float(v.to_double())); break;
+    case Dtype::Float32: *reinterpret_cast<float*>(p) = float(v.to_double()); break;
+    default: *reinterpret_cast<double*>(p) = v.to_double();
+  }
+}
+static Scalar read_number(const char* p, Dtype d) {
+  switch (d) {
+    case Dtype::Bool: return *reinterpret_cast<const uint8_t*>(p) != 0;
+    case Dtype::UInt8: return int64_t(*reinterpret_cast<const uint8_t*>(p));
+    case Dtype::Int8: return int64_t(*reinterpret_cast<const int8_t*>(p));
+    case Dtype::Int16: return int64_t(*reinterpret_cast<const int16_t*>(p));
+    case Dtype::Int32: return int64_t(*reinterpret_cast<const int32_t*>(p));
+    case Dtype::Int64: return *reinterpret_cast<const int64_t*>(p);
+    case Dtype::Float16: return half_to_float(*reinterpret_cast<const uint16_t*>(p));
+    case Dtype::BFloat16: return bfloat_to_float(*reinterpret_cast<const uint16_t*>(p));
+    case Dtype::Float32: return *reinterpret_cast<const float*>(p);
+    default: return *reinterpret_cast<const double*>(p);
+  }
+}
+
+Tensor::Tensor(Scalar number) {
+  // Doubles keep all digits until they meet a tensor: the promotion rule looks at the kind only.
+  const Dtype d = number.is_float() ? Dtype::Float64 : number.dtype();
+  *this = empty({}, d);
+  p_->wrapped_number = true;
+  write_number(p_->data, d, number);
+}
+Scalar Tensor::item() const {
+  TG_CHECK(numel() == 1, ValueError, "item: a tensor with ", numel(), " elements cannot be converted to a number", Named{"input", *this});
+  return read_number(p_->data, p_->dtype);
+}
+Tensor tensor(std::initializer_list<double> values, Dtype dtype) {
+  Tensor t = empty({int64_t(values.size())}, dtype);
+  char* p = t->data;
+  for (double v : values) {
+    write_number(p, dtype, is_floating(dtype) ? Scalar(v) : Scalar(int64_t(v)));
+    p += item_size(dtype);
+  }
+  return t;
+}
+
+bool Tensor::is_contiguous(MemoryFormat f) const {
+  if (f == MemoryFormat::Contiguous || f == MemoryFormat::Preserve) return p_->contiguous;
+  const int dims = f == MemoryFormat::ChannelsLast ? 4 : 5;
+  if (dim() != dims) return false;
+  const Shape s = channels_last_strides(*this, dims);
+  for (int d = 0; d < dims; d++) if (p_->sizes[d] != 1 && p_->strides[d] != s[d]) return false;
+  return true;
+}
+void Tensor::wrong_dim(int64_t d) const {
+  detail::fail<IndexError>("dimension out of range, expected to be in [", -std::max<int64_t>(dim(), 1), ", ",
+                           std::max<int64_t>(dim(), 1) - 1, "], got ", d, Named{"input", *this});
+}
+void Tensor::wrong_dtype(Dtype wanted) const {
+  detail::fail<DtypeError>("data_ptr: expected ", wanted, ", got ", dtype(), Named{"input", *this});
+}
+
+}  // namespace tapegrad
