@@ -50,6 +50,7 @@ struct ThreadState {
   FreeBlock* free[kSmallClasses];
   uint16_t count[kSmallClasses];
   bool no_grad, inference, in_python, draining, exiting, anomaly;
+  bool counted;          // known to memory_stats(), and its lists are handed over when it ends
   uint64_t sequence;     // Lamport clock of the tape
   Node* graveyard;       // nodes waiting to be destroyed without recursion
   OpScope* scope;        // innermost running op
@@ -58,6 +59,7 @@ struct ThreadState {
 };
 extern TG_API constinit thread_local ThreadState tls __attribute__((tls_model("initial-exec")));
 
+namespace detail { void meet_thread(); }  // first use of memory in a thread
 TG_API void* pool_refill(int cls);
 TG_API void pool_spill(int cls);
 TG_API void* big_alloc(size_t bytes);          // 64-byte aligned; throws OutOfMemoryError

@@ -57,6 +57,7 @@ NodeExtra& extra_of(Node& n) {
 // Destroying a node drops its inputs' nodes, and so on down a graph of any depth: a worklist instead of recursion.
 void Node::destroy(Node* n) {
   ThreadState& t = tls;
+  if (!t.counted) [[unlikely]] detail::meet_thread();
   n->next_dead = t.graveyard, t.graveyard = n;
   if (t.draining) return;
   t.draining = true;

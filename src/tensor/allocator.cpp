@@ -67,15 +67,17 @@ struct AtThreadExit {
       if (s.threads[k] == &tls) { s.threads[k] = s.threads[--s.thread_count]; break; }
   }
 };
-void meet_thread() {
-  static thread_local AtThreadExit at_exit;
-  (void)&at_exit;
-}
 
 }  // namespace
 
+void detail::meet_thread() {
+  static thread_local AtThreadExit at_exit;
+  (void)&at_exit;
+  tls.counted = true;
+}
+
 void* pool_refill(int cls) {
-  meet_thread();
+  if (!tls.counted) detail::meet_thread();
   const size_t size = size_t(cls + 1) * 64;
 #ifdef TG_NO_POOL
   return ::operator new(size, std::align_val_t(64));
@@ -113,7 +115,7 @@ void pool_spill(int cls) {
 }
 
 void* big_alloc(size_t bytes) {
-  meet_thread();
+  if (!tls.counted) detail::meet_thread();
   if (bytes > (size_t(1) << 47)) detail::fail<OutOfMemoryError>("cannot allocate ", bytes, " bytes");
   const SizeClass c = big_class(bytes);
   Shared& s = shared();

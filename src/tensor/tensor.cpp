@@ -63,6 +63,7 @@ static void set_ndim(TensorImpl* i, size_t n) {
   i->strides = i->sizes + n;
 }
 void TensorImpl::destroy(TensorImpl* i) {
+  if (!tls.counted) [[unlikely]] detail::meet_thread();
   if (i->owns_py) [[unlikely]] release_python_object(i->py);
   if (i->extra) [[unlikely]] detail::drop_extra(i);
   if (i->grad_fn && i->grad_fn->drop()) Node::destroy(i->grad_fn);
@@ -73,33 +74,30 @@ void TensorImpl::destroy(TensorImpl* i) {
   pool_free(i, sizeof(TensorImpl));
 }
 
-// Sizes into i, row-major strides, numel. Checks signs and overflow.
-static size_t set_row_major(TensorImpl* i, IntList size) {
-  int64_t n = 1;
+static void set_row_major(TensorImpl* i, IntList size) {  // size has been through checked_bytes
+  int64_t n = 1, numel = 1;
   for (size_t d = size.size(); d-- > 0;) {
     i->sizes[d] = size[d];
-    i->strides[d] = n ? n : 1;
-    if (__builtin_mul_overflow(n, std::max<int64_t>(size[d], 1), &n)) [[unlikely]]
-      detail::fail<OutOfMemoryError>("cannot allocate a tensor of size ", size, ": too many elements");
+    i->strides[d] = n;
+    n *= std::max<int64_t>(size[d], 1);
+    numel *= size[d];
   }
-  for (int64_t s : size) n = s ? n : 0;
-  i->numel = n;
-  return size_t(n);
+  i->numel = numel;
 }
 static void check_sizes(IntList size) {
   TG_CHECK(size.size() <= size_t(kMaxDims), ShapeError, "a tensor can have at most ", kMaxDims, " dimensions, got ", size.size());
   for (int64_t s : size) if (s < 0) [[unlikely]] detail::fail<ShapeError>("sizes must not be negative, got ", size);
 }
+// Bytes of a dense tensor. Refuses negative sizes and what does not fit in 63 bits, zero sizes counted as one (strides need that).
 static size_t checked_bytes(IntList size, Dtype dtype) {
-  int64_t n = 1;
+  int64_t n = int64_t(item_size(dtype));
   bool overflow = false, zero = false;
   for (int64_t s : size) {
     if (s < 0) [[unlikely]] detail::fail<ShapeError>("sizes must not be negative, got ", size);
     zero |= s == 0;
-    overflow |= __builtin_mul_overflow(n, s, &n);
+    overflow |= __builtin_mul_overflow(n, std::max<int64_t>(s, 1), &n);
   }
-  overflow |= __builtin_mul_overflow(n, int64_t(item_size(dtype)), &n);
-  if (overflow && !zero) [[unlikely]] detail::fail<OutOfMemoryError>("cannot allocate a ", dtype, " tensor of size ", size, ": too many bytes");
+  if (overflow) [[unlikely]] detail::fail<OutOfMemoryError>("cannot allocate a ", dtype, " tensor of size ", size, ": too many bytes");
   return zero ? 0 : size_t(n);
 }
 
