@@ -18,18 +18,70 @@ struct ValuesIndices {
 };
 
 // ## elementwise_unary
-// (filled by the elementwise family)
+TG_API Tensor neg(const Tensor& x);
+TG_API Tensor exp(const Tensor& x);
+TG_API const Tensor& exp_(const Tensor& x);
+TG_API Tensor relu(const Tensor& x);
 
-// ## elementwise_binary
+// ## elementwise_binary: shapes broadcast, dtypes promote
+/// The dtype of an op on a and b, by PyTorch's rules.
+TG_API Dtype result_type(const Tensor& a, const Tensor& b);
+/// May a result of type `from` be stored in a tensor of type `to`? Not floats in integers, nor numbers in bools.
+TG_API bool can_cast(Dtype from, Dtype to);
 TG_API Tensor add(const Tensor& a, const Tensor& b, Scalar alpha = 1);
 TG_API Tensor sub(const Tensor& a, const Tensor& b, Scalar alpha = 1);
 TG_API Tensor mul(const Tensor& a, const Tensor& b);
 TG_API Tensor div(const Tensor& a, const Tensor& b);
-TG_API Tensor maximum(const Tensor& a, const Tensor& b);
-TG_API Tensor ne(const Tensor& a, const Tensor& b);
 TG_API const Tensor& add_(const Tensor& self, const Tensor& other, Scalar alpha = 1);
+TG_API const Tensor& sub_(const Tensor& self, const Tensor& other, Scalar alpha = 1);
+TG_API const Tensor& mul_(const Tensor& a, const Tensor& b);
+TG_API const Tensor& div_(const Tensor& a, const Tensor& b);
+TG_API Tensor maximum(const Tensor& a, const Tensor& b);
+TG_API Tensor eq(const Tensor& a, const Tensor& b);
+TG_API Tensor ne(const Tensor& a, const Tensor& b);
+TG_API Tensor lt(const Tensor& a, const Tensor& b);
+TG_API Tensor le(const Tensor& a, const Tensor& b);
+TG_API Tensor gt(const Tensor& a, const Tensor& b);
+TG_API Tensor ge(const Tensor& a, const Tensor& b);
 
 // ## elementwise_ternary
+/// a where the bool condition holds, b elsewhere.
+TG_API Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+
+// ## operators: tensors and numbers on either side
+TG_API Tensor operator-(const Tensor& x);
+TG_API Tensor operator+(const Tensor& a, const Tensor& b);
+TG_API Tensor operator-(const Tensor& a, const Tensor& b);
+TG_API Tensor operator*(const Tensor& a, const Tensor& b);
+TG_API Tensor operator/(const Tensor& a, const Tensor& b);
+TG_API Tensor operator==(const Tensor& a, const Tensor& b);
+TG_API Tensor operator!=(const Tensor& a, const Tensor& b);
+TG_API Tensor operator<(const Tensor& a, const Tensor& b);
+TG_API Tensor operator<=(const Tensor& a, const Tensor& b);
+TG_API Tensor operator>(const Tensor& a, const Tensor& b);
+TG_API Tensor operator>=(const Tensor& a, const Tensor& b);
+TG_API Tensor operator+(const Tensor& a, Scalar b);
+TG_API Tensor operator-(const Tensor& a, Scalar b);
+TG_API Tensor operator*(const Tensor& a, Scalar b);
+TG_API Tensor operator/(const Tensor& a, Scalar b);
+TG_API Tensor operator==(const Tensor& a, Scalar b);
+TG_API Tensor operator!=(const Tensor& a, Scalar b);
+TG_API Tensor operator<(const Tensor& a, Scalar b);
+TG_API Tensor operator<=(const Tensor& a, Scalar b);
+TG_API Tensor operator>(const Tensor& a, Scalar b);
+TG_API Tensor operator>=(const Tensor& a, Scalar b);
+TG_API Tensor operator+(Scalar a, const Tensor& b);
+TG_API Tensor operator-(Scalar a, const Tensor& b);
+TG_API Tensor operator*(Scalar a, const Tensor& b);
+TG_API Tensor operator/(Scalar a, const Tensor& b);
+TG_API const Tensor& operator+=(const Tensor& a, const Tensor& b);
+TG_API const Tensor& operator-=(const Tensor& a, const Tensor& b);
+TG_API const Tensor& operator*=(const Tensor& a, const Tensor& b);
+TG_API const Tensor& operator/=(const Tensor& a, const Tensor& b);
+TG_API const Tensor& operator+=(const Tensor& a, Scalar b);
+TG_API const Tensor& operator-=(const Tensor& a, Scalar b);
+TG_API const Tensor& operator*=(const Tensor& a, Scalar b);
+TG_API const Tensor& operator/=(const Tensor& a, Scalar b);
 
 // ## copy: memory, dtype, device --------------------------------------------------------------------------------------
 /// x in another dtype or device; x itself when nothing changes (unless copy).

@@ -152,6 +152,12 @@ class OpTable {
   }
   std::span<const OpInfo> rows() const { return rows_; }
 };
+/// out=: the next elementwise op of this thread writes straight into *out when it has the result's sizes and its memory does
+/// not partly overlap an input; it raises when a gradient is wanted or the dtype cannot be cast. Either way the target is spent.
+/// For rows with out_direct only, each of which is one such op. Afterwards, unless the result is_same(*out), the caller resizes
+/// *out and copies the result. Pass null when the op may have thrown before it looked.
+TG_API void set_out_target(const Tensor* out);
+
 /// All rows, built on first use.
 TG_API std::span<const OpInfo> all_ops();
 

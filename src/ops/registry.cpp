@@ -3,7 +3,9 @@
 
 namespace tapegrad {
 
+void copy_ops(OpTable&);
 void elementwise_unary_ops(OpTable&);
+void factories_ops(OpTable&);
 void elementwise_binary_ops(OpTable&);
 void elementwise_ternary_ops(OpTable&);
 void optim_step_ops(OpTable&);
@@ -11,7 +13,9 @@ void optim_step_ops(OpTable&);
 std::span<const OpInfo> all_ops() {
   static const OpTable& table = [] () -> OpTable& {
     auto& t = *new OpTable;
+    copy_ops(t);
     elementwise_unary_ops(t);
+    factories_ops(t);
     elementwise_binary_ops(t);
     elementwise_ternary_ops(t);
     optim_step_ops(t);

@@ -1,15 +1,19 @@
 // The kernels of one instruction set. Shared by dispatch.cpp and the per-ISA files: plain C types only, no inline functions.
 // Each file of src/ops/cpu exports one struct of function pointers, `extern "C" const FooTable tg_foo_<isa>`, defined
-// through TG_TABLE(foo); FooTable is declared in src/ops/cpu/foo.h, included here.
+// through TG_TABLE(foo); FooTable is declared in src/ops/cpu/foo.h. To add one: a pointer here, a name in dispatch.cpp.
 #pragma once
 #define TG_JOIN_(a, b) a##b
 #define TG_JOIN(a, b) TG_JOIN_(a, b)
 #define TG_TABLE(name) TG_JOIN(tg_##name##_, TG_NS)
 
 namespace tapegrad {
+struct FamilyTable;
+struct CastTable;
 struct KernelTable {
   const char* name;
-  int vector_bytes;
+  int vector_bytes;                // of a packet; 4 in the debug set, whose loops take one number at a time
+  const FamilyTable* elementwise[3];  // by number of inputs
+  const CastTable* casts;
 };
 /// The best set this processor has; TAPEGRAD_ISA=sse42|avx2|avx512 may lower the choice.
 const KernelTable& kernels();

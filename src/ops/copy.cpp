@@ -1,0 +1,299 @@
+// Copies: to, clone, contiguous, copy_, fill_, zero_, and the element movers of copy.h.
+#include "src/ops/copy.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "src/ops/elementwise.h"
+#include "src/ops/op_info.h"
+#include "src/tensor/parallel.h"
+
+namespace tapegrad {
+
+namespace {
+
+constexpr int64_t kGrain = 32768;
+
+// ---- the same dtype: bytes, by width
+
+template <class T> void copy_row(char* d, const char* s, int64_t n, int64_t to, int64_t from) {
+  if (to == sizeof(T) && from == sizeof(T)) {
+    std::memcpy(d, s, size_t(n) * sizeof(T));
+  } else if (to == sizeof(T) && from == 0) {
+    std::fill_n(reinterpret_cast<T*>(d), n, *reinterpret_cast<const T*>(s));
+  } else {
+    for (int64_t i = 0; i < n; i++) *reinterpret_cast<T*>(d + i * to) = *reinterpret_cast<const T*>(s + i * from);
+  }
+}
+/// Dims [0, dims) of a plan; a transposed plane goes by tiles, so that each cache line is used while it is there.
+template <class T> void copy_box(const Plan& plan, int dims, const int64_t* shape, char* d, const char* s) {
+  const int64_t *to = plan.arg[0].stride, *from = plan.arg[1].stride;
+  if (dims == 1) return copy_row<T>(d, s, shape[0], to[0], from[0]);
+  if (dims == 2 && from[0] != sizeof(T) && from[0] != 0 && from[1] == sizeof(T)) {
+    constexpr int64_t kTile = 32;
+    for (int64_t j = 0; j < shape[1]; j += kTile)
+      for (int64_t i = 0; i < shape[0]; i += kTile)
+        for (int64_t y = j; y < std::min(j + kTile, shape[1]); y++)
+          copy_row<T>(d + y * to[1] + i * to[0], s + y * from[1] + i * from[0], std::min(kTile, shape[0] - i), to[0], from[0]);
+    return;
+  }
+  for (int64_t i = 0; i < shape[dims - 1]; i++) copy_box<T>(plan, dims - 1, shape, d + i * to[dims - 1], s + i * from[dims - 1]);
+}
+
+// ---- another dtype: through the compute type that loses nothing
+
+Compute path_between(Dtype from, Dtype to) {
+  switch (to) {
+    case Dtype::Float32: case Dtype::Float16: case Dtype::BFloat16: return Compute::F32;
+    case Dtype::Float64: return Compute::F64;
+    case Dtype::Int64: return Compute::I64;
+    case Dtype::Int32: return Compute::I32;
+    case Dtype::Bool: return Compute::Bool;
+    default: return is_floating(from) ? Compute::I64 : Compute::I32;
+  }
+}
+void cast_box(const Plan& plan, int dims, const int64_t* shape, char* d, const char* s) {
+  const Plan::Arg &to = plan.arg[0], &from = plan.arg[1];
+  if (dims > 1) {
+    for (int64_t i = 0; i < shape[dims - 1]; i++) cast_box(plan, dims - 1, shape, d + i * to.stride[dims - 1], s + i * from.stride[dims - 1]);
+    return;
+  }
+  if (to.plain && to.stride[0] == to.size) return from.load(s, from.stride[0], shape[0], d);
+  alignas(64) char buffer[512 * 8];
+  for (int64_t i = 0; i < shape[0]; i += 512) {
+    const int64_t n = std::min<int64_t>(512, shape[0] - i);
+    from.load(s + i * from.stride[0], from.stride[0], n, buffer);
+    to.store(buffer, d + i * to.stride[0], to.stride[0], n);
+  }
+}
+
+}  // namespace
+
+void copy_elements(const Tensor& dst, const Tensor& src) {
+  const int64_t n = dst->numel;
+  if (!n) return;
+  const bool same = dst->dtype == src->dtype;
+  if (same && dst->contiguous && src->contiguous && src->numel == n && n <= kGrain) {
+    std::memmove(dst->data, src->data, size_t(n) * item_size(dst->dtype));
+    return;
+  }
+  const Compute c = same ? Compute::None : path_between(src->dtype, dst->dtype);
+  const Operand arg[] = {{dst.get(), c}, {src.get(), c}};
+  const Plan plan(dst.sizes(), arg, 2, 1);
+  const Plan::Cut cut = plan.cut(kGrain);
+  LongKernel unlocked(n);
+  parallel_for(plan.shape[cut.dim], n <= kGrain ? plan.shape[cut.dim] : cut.piece, [&](int64_t begin, int64_t end) {
+    int64_t shape[kMaxDims];
+    for (int d = 0; d < plan.dims; d++) shape[d] = plan.shape[d];
+    shape[cut.dim] = end - begin;
+    char* d = plan.arg[0].base + begin * plan.arg[0].stride[cut.dim];
+    const char* s = plan.arg[1].base + begin * plan.arg[1].stride[cut.dim];
+    if (!same) return cast_box(plan, plan.dims, shape, d, s);
+    switch (item_size(dst->dtype)) {
+      case 1: return copy_box<uint8_t>(plan, plan.dims, shape, d, s);
+      case 2: return copy_box<uint16_t>(plan, plan.dims, shape, d, s);
+      case 4: return copy_box<uint32_t>(plan, plan.dims, shape, d, s);
+      default: return copy_box<uint64_t>(plan, plan.dims, shape, d, s);
+    }
+  });
+}
+
+void write_scalar(Scalar value, Dtype d, char* out) {
+  const CastTable& casts = *kernels().casts;
+  if (value.is_float()) {
+    const double v = value.to_double();
+    casts.store[int(Compute::F64)][int(d)](reinterpret_cast<const char*>(&v), out, 8, 1);
+    return;
+  }
+  const int64_t v = value.to_int();
+  if (is_integral(d) && d != Dtype::Int64) {
+    const int bits = int(item_size(d)) * 8;
+    const int64_t low = is_signed(d) ? -(int64_t(1) << (bits - 1)) : -(int64_t(1) << bits) + 1;  // PyTorch lets -1 into uint8
+    const int64_t high = (int64_t(1) << (is_signed(d) ? bits - 1 : bits)) - 1;
+    TG_CHECK(v >= low && v <= high, ValueError, "value must fit ", d, ", got ", v);
+  }
+  casts.store[int(Compute::I64)][int(d)](reinterpret_cast<const char*>(&v), out, 8, 1);
+}
+
+void fill_elements(const Tensor& dst, Scalar value) {
+  const int64_t n = dst->numel;
+  alignas(8) char v[8];
+  write_scalar(value, dst->dtype, v);
+  const size_t item = item_size(dst->dtype);
+  if (dst->contiguous) {
+    bool zero = true;
+    for (size_t i = 0; i < item; i++) zero &= v[i] == 0;
+    LongKernel unlocked(n);
+    parallel_for(n, kGrain * 4, [&](int64_t begin, int64_t end) {
+      char* d = dst->data + size_t(begin) * item;
+      const int64_t count = end - begin;
+      if (zero || item == 1) return void(std::memset(d, v[0], size_t(count) * item));
+      switch (item) {
+        case 2: return copy_row<uint16_t>(d, v, count, 2, 0);
+        case 4: return copy_row<uint32_t>(d, v, count, 4, 0);
+        default: return copy_row<uint64_t>(d, v, count, 8, 0);
+      }
+    });
+    return;
+  }
+  Tensor one = empty({}, dst->dtype);
+  std::memcpy(one->data, v, item);
+  copy_elements(dst, one);
+}
+
+// ---- to
+
+struct ToCopyBackward final : NodeOf<1> {
+  Dtype dtype;
+  explicit ToCopyBackward(const Tensor& x) : NodeOf(x), dtype(x->dtype) {}
+  const char* name() const override { return "ToCopyBackward0"; }
+  void backward(Tensor g, Tensor* dx) override { dx[0] = to(g, dtype); }
+};
+Tensor to(const Tensor& x, Dtype dtype, bool copy) {
+  if (x->dtype == dtype && !copy) return x;
+  OpScope op("to");
+  Tensor out = empty_like(x, dtype);
+  copy_elements(out, x);
+  if (recording(x)) record<ToCopyBackward>(out, x);
+  return out;
+}
+Tensor to(const Tensor& x, Device device, std::optional<Dtype> dtype, bool copy) {
+  OpScope op("to");
+  if (device.type == x->device.type) return to(x, dtype.value_or(x->dtype), copy);
+  (void)empty({0}, x->dtype, device);  // raises where the device is not there
+  detail::fail<NotImplementedError>("copies from ", x->device, " to ", device, " are not there yet");
+}
+
+// ---- clone
+
+struct CloneBackward final : NodeOf<1> {
+  using NodeOf::NodeOf;
+  const char* name() const override { return "CloneBackward0"; }
+  void backward(Tensor g, Tensor* dx) override { dx[0] = static_cast<Tensor&&>(g); }
+};
+Tensor clone(const Tensor& x, MemoryFormat format) {
+  OpScope op("clone");
+  Tensor out = empty_like(x, format);
+  copy_elements(out, x);
+  if (recording(x)) record<CloneBackward>(out, x);
+  return out;
+}
+Tensor contiguous(const Tensor& x, MemoryFormat format) {
+  if (format == MemoryFormat::Contiguous ? x->contiguous : x.is_contiguous(format)) return x;
+  return clone(x, format);
+}
+
+// ---- copy_
+
+struct CopyBackwards final : NodeOf<2> {
+  Shape size;
+  Dtype dtype;
+  CopyBackwards(const Tensor& self, const Tensor& src) : NodeOf(self, src), size(src.sizes()), dtype(src->dtype) {}
+  const char* name() const override { return "CopyBackwards"; }
+  void backward(Tensor g, Tensor* dx) override {
+    if (needs(1)) dx[1] = reduce_gradient(static_cast<Tensor&&>(g), size, dtype);
+  }
+};
+const Tensor& copy_(const Tensor& self, const Tensor& src, bool) {
+  OpScope op("copy_");
+  if (self.is_same(src)) return self;
+  const Tensor* both[] = {&self, &src};
+  TG_CHECK(broadcast_shape(both, 2) == self.sizes(), ShapeError, "src must broadcast to ", self.sizes(), Named{"self", self}, Named{"src", src});
+  check_writable(self);
+  InPlace guard(self, recording(self, src));
+  const bool shared = self->storage == src->storage;
+  copy_elements(self, shared ? clone(detach(src)) : src);
+  if (recording(self, src) && is_floating(self->dtype)) guard.record<CopyBackwards>(guard.before(), src);
+  return self;
+}
+
+// ---- fill_, zero_
+
+struct FillBackward final : NodeOf<2> {
+  explicit FillBackward(const Tensor& self, const Tensor& value) : NodeOf(self, value) {}
+  const char* name() const override { return "FillBackward0"; }
+  void backward(Tensor g, Tensor* dx) override { if (needs(1)) dx[1] = sum(g); }
+};
+const Tensor& fill_(const Tensor& self, Scalar value) {
+  OpScope op("fill_");
+  check_writable(self);
+  InPlace guard(self, recording(self));
+  fill_elements(self, value);
+  if (recording(self)) guard.record<FillBackward>(guard.before(), Tensor());
+  return self;
+}
+const Tensor& fill_(const Tensor& self, const Tensor& value) {
+  OpScope op("fill_");
+  TG_CHECK(value.dim() == 0, ShapeError, "value must be a number or a 0-d tensor, got ", value.dim(), " dimensions", Named{"value", value});
+  check_writable(self);
+  InPlace guard(self, recording(self, value));
+  copy_elements(self, value);
+  if (recording(self, value)) guard.record<FillBackward>(guard.before(), value);
+  return self;
+}
+struct ZeroBackward final : NodeOf<1> {
+  using NodeOf::NodeOf;
+  const char* name() const override { return "ZeroBackward0"; }
+  void backward(Tensor, Tensor*) override {}
+};
+const Tensor& zero_(const Tensor& self) {
+  OpScope op("zero_");
+  check_writable(self);
+  InPlace guard(self, recording(self));
+  fill_elements(self, 0);
+  if (recording(self)) guard.record<ZeroBackward>(guard.before());
+  return self;
+}
+
+// ---- rows
+
+static Tensor to_other(const Tensor& x, const Tensor& other, bool, bool copy) { return to(x, other->device, other->dtype, copy); }
+static Tensor to_dtype(const Tensor& x, Dtype dtype, bool, bool copy, std::optional<MemoryFormat> format) {
+  return format ? clone(to(x, dtype), *format) : to(x, dtype, copy);
+}
+static Tensor to_device(const Tensor& x, std::optional<Device> device, std::optional<Dtype> dtype, bool, bool copy, std::optional<MemoryFormat> format) {
+  const Tensor y = to(x, device.value_or(x->device), dtype, copy && !format);
+  return format && (copy || !y.is_contiguous(*format)) ? clone(y, *format) : y;
+}
+static Tensor type_as(const Tensor& x, const Tensor& other) { return to(x, other->dtype); }
+template <Dtype d> static Tensor cast_to(const Tensor& x) { return to(x, d); }
+static Tensor to_cpu(const Tensor& x) { return to(x, Device(DeviceType::CPU)); }
+static Tensor clone_row(const Tensor& x, std::optional<MemoryFormat> f) { return clone(x, f.value_or(MemoryFormat::Preserve)); }
+static Tensor contiguous_row(const Tensor& x, std::optional<MemoryFormat> f) { return contiguous(x, f.value_or(MemoryFormat::Contiguous)); }
+static Tensor fill_scalar(const Tensor& x, Scalar v) { return Tensor(fill_(clone(x), v)); }
+static Tensor fill_tensor(const Tensor& x, const Tensor& v) { return Tensor(fill_(clone(x), v)); }
+
+void copy_ops(OpTable& t) {
+  t.add("to(Tensor input, Tensor other, bool non_blocking=False, bool copy=False)", &to_other, "input with other's dtype and device; input itself when nothing changes.")
+      .method_only().samples({"T(2, 3), C(1, 2)"});
+  t.add("to(Tensor input, dtype dtype, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None)", &to_dtype,
+        "input in another dtype; input itself when nothing changes, unless copy.").method_only().samples({"T(2, 3), float64", "T(), float16"});
+  t.add("to(Tensor input, device? device=None, dtype? dtype=None, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None)", &to_device,
+        "input on another device and in another dtype; input itself when nothing changes, unless copy.")
+      .method_only().samples({"T(2, 3), 'cpu'", "T(2, 3), 'cpu', float64", "T(0, 3), dtype=float64"});
+  t.add("type_as(Tensor input, Tensor other)", &type_as, "input in other's dtype.").method_only().samples({"T(2, 3), C(1, 2)"});
+  t.add("float(Tensor input)", &cast_to<Dtype::Float32>, "input as float32.").method_only().samples({"T(2, 3)", "I(3)"});
+  t.add("double(Tensor input)", &cast_to<Dtype::Float64>, "input as float64.").method_only().samples({"T(2, 3)", "I(3)"});
+  t.add("half(Tensor input)", &cast_to<Dtype::Float16>, "input as float16.").method_only().samples({"C(1.5, 2)"});
+  t.add("bfloat16(Tensor input)", &cast_to<Dtype::BFloat16>, "input as bfloat16.").method_only().samples({"C(1.5, 2)"});
+  t.add("long(Tensor input)", &cast_to<Dtype::Int64>, "input as int64, truncated.").method_only().no_grad().samples({"T(2, 3)", "B(3)"});
+  t.add("int(Tensor input)", &cast_to<Dtype::Int32>, "input as int32, truncated.").method_only().no_grad().samples({"T(2, 3)", "B(3)"});
+  t.add("short(Tensor input)", &cast_to<Dtype::Int16>, "input as int16, truncated.").method_only().no_grad().samples({"T(2, 3)"});
+  t.add("char(Tensor input)", &cast_to<Dtype::Int8>, "input as int8, truncated.").method_only().no_grad().samples({"T(2, 3)"});
+  t.add("byte(Tensor input)", &cast_to<Dtype::UInt8>, "input as uint8, truncated.").method_only().no_grad().samples({"P(2, 3)"});
+  t.add("bool(Tensor input)", &cast_to<Dtype::Bool>, "input != 0.").method_only().no_grad().samples({"T(2, 3)", "I(3)"});
+  t.add("cpu(Tensor input)", &to_cpu, "input in the host's memory.").method_only().samples({"T(2, 3)"});
+  t.add("clone(Tensor input, *, memory_format? memory_format=None)", &clone_row,
+        "A copy of input with memory of its own. Keeps the order of dense strides unless memory_format says otherwise.")
+      .method().samples({"T(2, 3)", "T()", "T(0, 3)"});
+  t.add("contiguous(Tensor input, memory_format? memory_format=None)", &contiguous_row, "input itself when it is row-major already, else a row-major copy.")
+      .method_only().samples({"T(2, 3)", "T(0, 3)"});
+  t.add("copy_(Tensor self, Tensor src, bool non_blocking=False)", &copy_, "Writes src, broadcast and cast, into self and returns self.").method_only();
+  t.add("fill(Tensor input, Scalar value)", &fill_scalar, "A tensor like input that holds value everywhere.")
+      .method().inplace(static_cast<const Tensor& (*)(const Tensor&, Scalar)>(&fill_)).samples({"T(2, 3), 2.5"});
+  t.add("fill(Tensor input, Tensor value)", &fill_tensor, "A tensor like input that holds the 0-d value everywhere.")
+      .method().inplace(static_cast<const Tensor& (*)(const Tensor&, const Tensor&)>(&fill_)).samples({"T(2, 3), T()"});
+  t.add("zero_(Tensor self)", &zero_, "Writes zeros into self and returns self.").method_only();
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,100 @@
+// One loop per op and compute type over a dense run. T is a packet for float and double, a number for integers, bools and in
+// the debug set. Family<N, Ops>::table takes the address of every loop, which is what instantiates them.
+#pragma once
+#include "src/ops/cpu/elementwise.h"
+#include "src/ops/formulas.h"
+#ifdef TG_VECTOR_BYTES
+#include "src/ops/cpu/packet_math.h"
+#endif
+
+namespace tapegrad { inline namespace TG_NS {
+
+template <class T> struct PacketOf { using type = T; using mask = bool; static constexpr int lanes = 1; };
+#ifdef TG_VECTOR_BYTES
+template <class T, int N> struct VecPacket { using type = Vec<T, N>; using mask = Mask<T, N>; static constexpr int lanes = N; };
+template <> struct PacketOf<float> : VecPacket<float, TG_VECTOR_BYTES / 4> {};
+template <> struct PacketOf<double> : VecPacket<double, TG_VECTOR_BYTES / 8> {};
+template <class T, int N> inline void put(char* p, int64_t i, Vec<T, N> x) { __builtin_memcpy(p + i * sizeof(T), &x, sizeof x); }
+template <class T, int N> inline void put(char* p, int64_t i, Mask<T, N> m) {
+  typedef signed char Bytes __attribute__((vector_size(N)));
+  const Bytes b = __builtin_convertvector(m.v, Bytes) & 1;
+  __builtin_memcpy(p + i, &b, sizeof b);
+}
+#endif
+inline void put(char* p, int64_t i, bool m) { p[i] = m; }
+inline void put(char* p, int64_t i, uint8_t m) { p[i] = char(m); }
+inline void put(char* p, int64_t i, float x) { reinterpret_cast<float*>(p)[i] = x; }
+inline void put(char* p, int64_t i, double x) { reinterpret_cast<double*>(p)[i] = x; }
+inline void put(char* p, int64_t i, int32_t x) { reinterpret_cast<int32_t*>(p)[i] = x; }
+inline void put(char* p, int64_t i, int64_t x) { reinterpret_cast<int64_t*>(p)[i] = x; }
+template <class T> inline auto get(const char* p, int64_t i) {
+  typename PacketOf<T>::type x;
+  __builtin_memcpy(&x, p + i * sizeof(T), sizeof x);
+  return x;
+}
+template <class T> inline auto get_mask(const char* p, int64_t i) {
+#ifdef TG_VECTOR_BYTES
+  if constexpr (PacketOf<T>::lanes > 1) {
+    using M = typename PacketOf<T>::mask;
+    typedef signed char Bytes __attribute__((vector_size(PacketOf<T>::lanes)));
+    Bytes b;
+    __builtin_memcpy(&b, p + i, sizeof b);
+    return M{-__builtin_convertvector(b, typename M::Raw)};
+  } else
+#endif
+    return bool(p[i]);
+}
+
+// The parameters are copied into a local: a store through char* could otherwise change them, as far as the compiler knows.
+template <class Op, class T, int N> void forward_loop(const void* params, char* const* p, int64_t n) {
+  const Op op = *static_cast<const Op*>(params);
+  char *const y = p[0], *const a = p[1];
+  if constexpr (N == 1) {
+    for (int64_t i = 0; i < n; i += PacketOf<T>::lanes) put(y, i, op.forward(get<T>(a, i)));
+  } else if constexpr (N == 2) {
+    char* const b = p[2];
+    for (int64_t i = 0; i < n; i += PacketOf<T>::lanes) put(y, i, op.forward(get<T>(a, i), get<T>(b, i)));
+  } else {
+    char *const b = p[2], *const c = p[3];
+    for (int64_t i = 0; i < n; i += PacketOf<T>::lanes) {
+      if constexpr (Op::traits.masked) put(y, i, op.forward(get_mask<T>(a, i), get<T>(b, i), get<T>(c, i)));
+      else put(y, i, op.forward(get<T>(a, i), get<T>(b, i), get<T>(c, i)));
+    }
+  }
+}
+/// One fused pass: the gradient of input K from g and the values that the traits list for it.
+template <class Op, class T, int K> void backward_loop(const void* params, char* const* p, int64_t n) {
+  const Op op = *static_cast<const Op*>(params);
+  char *const d = p[0], *const g = p[1];
+  constexpr int values = __builtin_popcount(Op::traits.needs[K]);
+  constexpr bool mask_first = Op::traits.masked && (Op::traits.needs[K] & A);
+  for (int64_t i = 0; i < n; i += PacketOf<T>::lanes) {
+    const auto gi = get<T>(g, i);
+    if constexpr (values == 0) put(d, i, call_backward<K>(op, gi));
+    else if constexpr (mask_first) put(d, i, call_backward<K>(op, gi, get_mask<T>(p[2], i)));
+    else if constexpr (values == 1) put(d, i, call_backward<K>(op, gi, get<T>(p[2], i)));
+    else if constexpr (values == 2) put(d, i, call_backward<K>(op, gi, get<T>(p[2], i), get<T>(p[3], i)));
+    else put(d, i, call_backward<K>(op, gi, get<T>(p[2], i), get<T>(p[3], i), get<T>(p[4], i)));
+  }
+}
+
+template <class Op, int N, class T, Compute C> constexpr Kernel forward_kernel() {
+  if constexpr (computes_in<Op>(C)) return forward_loop<Op, T, N>; else return nullptr;
+}
+template <class Op, int N, class T, int K> constexpr Kernel backward_kernel() {
+  if constexpr (K < N && has_gradient<Op, K> && Op::traits.fused) return backward_loop<Op, T, K>; else return nullptr;
+}
+template <class Op, int N> constexpr OpKernels op_kernels() {
+  return {{forward_kernel<Op, N, float, Compute::F32>(), forward_kernel<Op, N, double, Compute::F64>(), forward_kernel<Op, N, int64_t, Compute::I64>(),
+           forward_kernel<Op, N, int32_t, Compute::I32>(), forward_kernel<Op, N, uint8_t, Compute::Bool>()},
+          {{backward_kernel<Op, N, float, 0>(), backward_kernel<Op, N, double, 0>()},
+           {backward_kernel<Op, N, float, 1>(), backward_kernel<Op, N, double, 1>()},
+           {backward_kernel<Op, N, float, 2>(), backward_kernel<Op, N, double, 2>()}}};
+}
+template <int N, class List> struct Family;
+template <int N, class... Ops> struct Family<N, OpList<Ops...>> {
+  static constexpr OpKernels kernels[] = {op_kernels<Ops, N>()...};
+  static constexpr FamilyTable table = {kernels, sizeof...(Ops)};
+};
+
+}}  // namespace tapegrad

@@ -1,0 +1,7 @@
+// Kernels of the elementwise ops with three inputs.
+#include "src/ops/cpu/loops.h"
+
+namespace tapegrad {
+extern "C" const FamilyTable TG_TABLE(ternary);
+constinit const FamilyTable TG_TABLE(ternary) = Family<3, TernaryOps>::table;
+}  // namespace tapegrad

@@ -1,0 +1,58 @@
+// Chooses the kernels of the best instruction set that was built and that this processor has, once.
+#include <cstdlib>
+#include <string_view>
+
+#include "src/ops/cpu/elementwise.h"
+#include "src/ops/cpu/table.h"
+
+namespace tapegrad {
+
+#define TG_KERNELS(isa, bytes)                                                                   \
+  extern "C" const FamilyTable tg_unary_##isa, tg_binary_##isa, tg_ternary_##isa;                \
+  extern "C" const CastTable tg_casts_##isa;                                                     \
+  static constexpr KernelTable table_##isa = {                                                   \
+      #isa, bytes, {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa}, &tg_casts_##isa};
+
+#ifdef TG_HAVE_avx512
+TG_KERNELS(avx512, 64)
+#endif
+#ifdef TG_HAVE_avx2
+TG_KERNELS(avx2, 32)
+#endif
+#ifdef TG_HAVE_sse42
+TG_KERNELS(sse42, 16)
+#endif
+#ifdef TG_HAVE_debug
+TG_KERNELS(debug, 1)
+#endif
+#undef TG_KERNELS
+
+static const KernelTable& choose() {
+  const char* env = std::getenv("TAPEGRAD_ISA");
+  const std::string_view wanted = env ? env : "";
+#ifdef TG_HAVE_debug
+  return table_debug;
+#endif
+  const int limit = wanted == "sse42" ? 0 : wanted == "avx2" ? 1 : 2;
+  (void)limit;
+#ifdef TG_HAVE_avx512
+  if (limit >= 2 && __builtin_cpu_supports("x86-64-v4")) return table_avx512;
+#endif
+#ifdef TG_HAVE_avx2
+  if (limit >= 1 && __builtin_cpu_supports("x86-64-v3")) return table_avx2;
+#endif
+#ifdef TG_HAVE_sse42
+  return table_sse42;
+#elif defined(TG_HAVE_avx2)
+  return table_avx2;  // built for one set only: the builder's word that it will do
+#elif defined(TG_HAVE_avx512)
+  return table_avx512;
+#endif
+}
+
+const KernelTable& kernels() {
+  static const KernelTable& chosen = choose();
+  return chosen;
+}
+
+}  // namespace tapegrad

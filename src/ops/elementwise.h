@@ -1,0 +1,96 @@
+// The driver of every elementwise op. Checks, promotion, broadcasting, allocation, kernel choice and tape are one ordinary
+// function, elementwise(); unary<Op>, binary<Op>, ternary<Op> are one line over it. Only the gradient formulas on Tensors are
+// templates.
+#pragma once
+#include <type_traits>
+
+#include "src/ops/formulas.h"
+#include "src/ops/runs.h"
+#include "tapegrad/ops.h"
+
+namespace tapegrad {
+
+using Formula = Tensor (*)(const void* params, const Tensor& g, const Tensor* values);
+/// One constant an op, made by entry<Op, N>.
+struct OpEntry {
+  OpTraits traits;
+  uint8_t inputs, params;  // how many; bytes
+  uint8_t saves;           // Needs of all gradients together
+  uint16_t index;          // in its list
+  Formula formula[3];
+};
+inline constexpr int kMaxParams = 48;
+
+/// op over in[0 … inputs), broadcast. `fixed` overrides the common dtype (the caller has promoted with numbers of its own).
+Tensor elementwise(const OpEntry& op, const void* params, const Tensor* const* in, std::optional<Dtype> fixed = {});
+/// The same into in[0].
+const Tensor& elementwise_(const OpEntry& op, const void* params, const Tensor* const* in, std::optional<Dtype> fixed = {});
+
+/// The dtype of an op over these, by PyTorch's rules: tensors with dims before 0-d ones before plain numbers.
+Dtype result_type(const Tensor* const* in, int count);
+/// The shape that these broadcast to. Throws ShapeError.
+Shape broadcast_shape(const Tensor* const* in, int count);
+/// Runs a kernel over operands that broadcast to the shape of arg[0], on several threads when it is worth it.
+void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args, bool costly);
+/// Throws when elements of self share memory (expand), so that writing them makes no sense.
+void check_writable(const Tensor& self);
+/// g summed to the shape and cast to the dtype of an input: what every gradient ends with.
+Tensor reduce_gradient(Tensor g, IntList size, Dtype dtype);
+
+// ---- templates over the op
+
+template <class Op, class List> struct IndexIn;
+template <class Op, class... Ops> struct IndexIn<Op, OpList<Ops...>> {
+  static constexpr int value = [] {
+    int i = 0, found = -1;
+    ((std::is_same_v<Op, Ops> ? void(found = i++) : void(i++)), ...);
+    return found;
+  }();
+  static_assert(value >= 0, "the op is missing from its list at the end of formulas.h");
+};
+template <class Op, int K> Tensor formula(const void* params, const Tensor& g, const Tensor* v) {
+  const Op& op = *static_cast<const Op*>(params);
+  constexpr int values = __builtin_popcount(Op::traits.needs[K]);
+  if constexpr (values == 0) return call_backward<K>(op, g);
+  else if constexpr (values == 1) return call_backward<K>(op, g, v[0]);
+  else if constexpr (values == 2) return call_backward<K>(op, g, v[0], v[1]);
+  else return call_backward<K>(op, g, v[0], v[1], v[2]);
+}
+template <class Op, int N, int K> constexpr Formula formula_or_null() {
+  if constexpr (K < N && has_gradient<Op, K>) return formula<Op, K>; else return nullptr;
+}
+template <class Op, int N> constexpr OpEntry make_entry() {
+  static_assert(std::is_trivially_copyable_v<Op> && sizeof(Op) <= kMaxParams);
+  using List = std::conditional_t<N == 1, UnaryOps, std::conditional_t<N == 2, BinaryOps, TernaryOps>>;
+  constexpr OpTraits t = Op::traits;
+  return {t, N, std::is_empty_v<Op> ? 0 : sizeof(Op), uint8_t(t.needs[0] | t.needs[1] | t.needs[2]), IndexIn<Op, List>::value,
+          {formula_or_null<Op, N, 0>(), formula_or_null<Op, N, 1>(), formula_or_null<Op, N, 2>()}};
+}
+template <class Op, int N> inline constexpr OpEntry entry = make_entry<Op, N>();
+
+template <class Op> Tensor unary(const Tensor& x, const Op& op = {}) {
+  const Tensor* in[] = {&x};
+  return elementwise(entry<Op, 1>, &op, in);
+}
+template <class Op> Tensor binary(const Tensor& a, const Tensor& b, const Op& op = {}) {
+  const Tensor* in[] = {&a, &b};
+  return elementwise(entry<Op, 2>, &op, in);
+}
+template <class Op> Tensor ternary(const Tensor& a, const Tensor& b, const Tensor& c, const Op& op = {}) {
+  const Tensor* in[] = {&a, &b, &c};
+  return elementwise(entry<Op, 3>, &op, in);
+}
+template <class Op> const Tensor& unary_(const Tensor& self, const Op& op = {}) {
+  const Tensor* in[] = {&self};
+  return elementwise_(entry<Op, 1>, &op, in);
+}
+template <class Op> const Tensor& binary_(const Tensor& self, const Tensor& b, const Op& op = {}) {
+  const Tensor* in[] = {&self, &b};
+  return elementwise_(entry<Op, 2>, &op, in);
+}
+template <class Op> const Tensor& ternary_(const Tensor& self, const Tensor& b, const Tensor& c, const Op& op = {}) {
+  const Tensor* in[] = {&self, &b, &c};
+  return elementwise_(entry<Op, 3>, &op, in);
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,58 @@
+// The maths of every elementwise op: one struct an op, with forward and backward written once for numbers, packets, CUDA and
+// Tensors. T is one of those, so: only the words of cpu/scalar.h, where instead of if, T(c) around constants. Included by the
+// kernels (once per instruction set) and by the driver. A new op: a struct, its name in a list below, a function in ops.h.
+#pragma once
+#include "src/ops/cpu/elementwise.h"
+#include "src/ops/cpu/scalar.h"
+#include "src/ops/cpu/special.h"
+
+namespace tapegrad { inline namespace TG_NS {
+
+/// The promotion rule and at once which kernels exist. Float: integers become the default float type. Number: any type.
+/// Compare: any type, result bool. Logical: computed on bools. Bitwise: integers and bools.
+enum class Types : uint8_t { Float, Number, Compare, Logical, Bitwise };
+/// What a gradient needs besides g, handed to backward in this order: the inputs and the output.
+enum Needs : uint8_t { Nothing = 0, A = 1, B = 2, C = 4, Out = 8 };
+enum Backward : bool { by_formula, fused };  // fused: a kernel of its own; by_formula: at most one op on tensors
+enum Cost : bool { cheap, costly };          // how finely to cut work for threads
+struct OpTraits {
+  const char *name, *node;  // node: what grad_fn prints; null: no gradient
+  Types types;
+  Backward fused = by_formula;
+  Cost costly = cheap;
+  uint8_t needs[3] = {};
+  bool masked = false;      // the first of three inputs is a condition
+  bool divides = false;     // integers: the last input must not hold zeros
+};
+
+}}  // namespace tapegrad
+
+#include "src/ops/formulas_unary.h"
+#include "src/ops/formulas_activation.h"
+#include "src/ops/formulas_binary.h"
+#include "src/ops/formulas_ternary.h"
+
+namespace tapegrad { inline namespace TG_NS {
+
+template <class... Ops> struct OpList {};
+using UnaryOps = OpList<Neg, Exp, Relu>;
+using BinaryOps = OpList<Add, Sub, AddScaled, SubScaled, Mul, Div, Maximum, Eq, Ne, Lt, Le, Gt, Ge>;
+using TernaryOps = OpList<Where>;
+
+template <class Op> constexpr bool computes_in(Compute c) {
+  switch (Op::traits.types) {
+    case Types::Float: return c == Compute::F32 || c == Compute::F64;
+    case Types::Number: case Types::Compare: return c != Compute::Bool;
+    case Types::Logical: return c == Compute::Bool;
+    default: return c == Compute::I64 || c == Compute::I32;
+  }
+}
+template <class Op, int K> constexpr bool has_gradient = Op::traits.node && !(Op::traits.masked && K == 0);
+template <int K, class Op, class... V> inline auto call_backward(const Op& op, const V&... v) {
+  if constexpr (requires { op.backward(v...); }) return op.backward(v...);
+  else if constexpr (K == 0) return op.backward_a(v...);
+  else if constexpr (K == 1) return op.backward_b(v...);
+  else return op.backward_c(v...);
+}
+
+}}  // namespace tapegrad

@@ -1,0 +1,40 @@
+// C++ operators on tensors and numbers. A number becomes a wrapped 0-d tensor, which is weak in promotion.
+#include "tapegrad/ops.h"
+
+namespace tapegrad {
+
+Tensor operator-(const Tensor& x) { return neg(x); }
+Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
+Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
+Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
+Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
+Tensor operator==(const Tensor& a, const Tensor& b) { return eq(a, b); }
+Tensor operator!=(const Tensor& a, const Tensor& b) { return ne(a, b); }
+Tensor operator<(const Tensor& a, const Tensor& b) { return lt(a, b); }
+Tensor operator<=(const Tensor& a, const Tensor& b) { return le(a, b); }
+Tensor operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
+Tensor operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
+Tensor operator+(const Tensor& a, Scalar b) { return add(a, Tensor(b)); }
+Tensor operator-(const Tensor& a, Scalar b) { return sub(a, Tensor(b)); }
+Tensor operator*(const Tensor& a, Scalar b) { return mul(a, Tensor(b)); }
+Tensor operator/(const Tensor& a, Scalar b) { return div(a, Tensor(b)); }
+Tensor operator==(const Tensor& a, Scalar b) { return eq(a, Tensor(b)); }
+Tensor operator!=(const Tensor& a, Scalar b) { return ne(a, Tensor(b)); }
+Tensor operator<(const Tensor& a, Scalar b) { return lt(a, Tensor(b)); }
+Tensor operator<=(const Tensor& a, Scalar b) { return le(a, Tensor(b)); }
+Tensor operator>(const Tensor& a, Scalar b) { return gt(a, Tensor(b)); }
+Tensor operator>=(const Tensor& a, Scalar b) { return ge(a, Tensor(b)); }
+Tensor operator+(Scalar a, const Tensor& b) { return add(Tensor(a), b); }
+Tensor operator-(Scalar a, const Tensor& b) { return sub(Tensor(a), b); }
+Tensor operator*(Scalar a, const Tensor& b) { return mul(Tensor(a), b); }
+Tensor operator/(Scalar a, const Tensor& b) { return div(Tensor(a), b); }
+const Tensor& operator+=(const Tensor& a, const Tensor& b) { return add_(a, b); }
+const Tensor& operator-=(const Tensor& a, const Tensor& b) { return sub_(a, b); }
+const Tensor& operator*=(const Tensor& a, const Tensor& b) { return mul_(a, b); }
+const Tensor& operator/=(const Tensor& a, const Tensor& b) { return div_(a, b); }
+const Tensor& operator+=(const Tensor& a, Scalar b) { return add_(a, Tensor(b)); }
+const Tensor& operator-=(const Tensor& a, Scalar b) { return sub_(a, Tensor(b)); }
+const Tensor& operator*=(const Tensor& a, Scalar b) { return mul_(a, Tensor(b)); }
+const Tensor& operator/=(const Tensor& a, Scalar b) { return div_(a, Tensor(b)); }
+
+}  // namespace tapegrad

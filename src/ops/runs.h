@@ -1,0 +1,70 @@
+// Walks an N-d strided problem as runs of dense elements of a compute type, so that kernels see neither strides nor dtypes.
+// A Plan is the problem: dims sorted and fused. Runs is one walk over it (or over a piece of one dim, for threads), pulled:
+//   Runs runs(plan); while (runs.next()) kernel(params, runs.p, runs.n);
+// so a debugger sees no callback. n is a multiple of the packet: a ragged end arrives padded with its own last element, so
+// that no element's bits depend on its position. Operands that are not dense, or of another dtype, go through an L1 buffer.
+#pragma once
+#include "src/ops/cpu/elementwise.h"
+#include "tapegrad/tensor.h"
+
+namespace tapegrad {
+
+inline constexpr int kMaxArgs = 6;
+
+struct Operand {
+  const TensorImpl* t;
+  Compute compute;
+};
+
+/// Is this dtype in memory what kernels of type c read?
+constexpr bool stored_as(Dtype d, Compute c) {
+  return (d == Dtype::Float32 && c == Compute::F32) || (d == Dtype::Float64 && c == Compute::F64) || (d == Dtype::Int64 && c == Compute::I64) ||
+         (d == Dtype::Int32 && c == Compute::I32) || (d == Dtype::Bool && c == Compute::Bool);
+}
+
+struct Plan {
+  struct Arg {
+    char* base;
+    int64_t stride[kMaxDims];  // bytes, innermost first
+    int size;                  // of the compute type
+    bool plain;                // stored as it is computed
+    LoadFn load;
+    StoreFn store;
+  };
+  int args, dims, lanes;       // lanes: what n is a multiple of
+  int64_t shape[kMaxDims], numel;
+  Arg arg[kMaxArgs];
+  /// arg[0] is the output, of exactly `shape`; the others broadcast to it. Compute::None: the caller moves the bytes itself
+  /// (a copy) and wants the sorted dims only.
+  Plan(IntList shape, const Operand* operands, int args, int lanes);
+  /// The dim that threads should share, and how many of its entries one piece takes.
+  struct Cut { int dim; int64_t piece; };
+  Cut cut(int64_t grain) const;
+};
+
+struct Runs {
+  static constexpr int kBlock = 4096, kGroup = 16384;  // bytes an operand: usual, and when short rows are taken together
+  int64_t n = 0;                                       // elements in this run
+  char* p[kMaxArgs];
+  bool next();
+  explicit Runs(const Plan& plan) : Runs(plan, 0, 0, plan.shape[0]) {}
+  Runs(const Plan& plan, int dim, int64_t begin, int64_t end);
+  Runs(const Runs&) = delete;
+
+ private:
+  bool next_group();
+  bool next_row(int first);
+  struct State {
+    char* row;                 // of the current outer index
+    bool dense, splat;
+    const char* filled;        // what the buffer holds, when it can be kept
+  };
+  const Plan& plan_;
+  int64_t shape_[kMaxDims], index_[kMaxDims], pos_ = 0, pending_ = 0, group_ = 0;
+  bool all_dense_ = true;
+  int widest_ = 1;
+  State state_[kMaxArgs];
+  alignas(64) char buffer_[kMaxArgs][kGroup + 64];
+};
+
+}  // namespace tapegrad
