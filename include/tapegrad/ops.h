@@ -21,6 +21,8 @@ struct ValuesIndices {
 TG_API Tensor neg(const Tensor& x);
 TG_API Tensor exp(const Tensor& x);
 TG_API const Tensor& exp_(const Tensor& x);
+TG_API Tensor log(const Tensor& x);
+TG_API Tensor sqrt(const Tensor& x);
 TG_API Tensor relu(const Tensor& x);
 
 // ## elementwise_binary: shapes broadcast, dtypes promote

@@ -6,6 +6,8 @@ namespace tapegrad {
 
 Tensor neg(const Tensor& x) { OpScope op("neg"); return unary<Neg>(x); }
 Tensor exp(const Tensor& x) { OpScope op("exp"); return unary<Exp>(x); }
+Tensor log(const Tensor& x) { OpScope op("log"); return unary<Log>(x); }
+Tensor sqrt(const Tensor& x) { OpScope op("sqrt"); return unary<Sqrt>(x); }
 Tensor relu(const Tensor& x) { OpScope op("relu"); return unary<Relu>(x); }
 const Tensor& exp_(const Tensor& x) { OpScope op("exp_"); return unary_<Exp>(x); }
 

@@ -35,7 +35,7 @@ struct OpTraits {
 namespace tapegrad { inline namespace TG_NS {
 
 template <class... Ops> struct OpList {};
-using UnaryOps = OpList<Neg, Exp, Relu>;
+using UnaryOps = OpList<Neg, Exp, Log, Sqrt, Relu>;
 using BinaryOps = OpList<Add, Sub, AddScaled, SubScaled, Mul, Div, Maximum, Eq, Ne, Lt, Le, Gt, Ge>;
 using TernaryOps = OpList<Where>;
 
