@@ -207,9 +207,15 @@ TG_API Tensor feature_dropout(const Tensor& x, double p = 0.5, bool training = t
 TG_API Tensor alpha_dropout(const Tensor& x, double p = 0.5, bool training = false);
 
 // ## view: no copies, results share memory
+/// The same elements in row-major order under another shape; one size may be -1. Throws when no strides can show it.
 TG_API Tensor view(const Tensor& x, IntList shape);
+/// The same bits as another dtype; has no gradient.
 TG_API Tensor view(const Tensor& x, Dtype dtype);
+TG_API Tensor view_as(const Tensor& x, const Tensor& other);
+/// view where possible, else of a copy.
 TG_API Tensor reshape(const Tensor& x, IntList shape);
+TG_API Tensor reshape_as(const Tensor& x, const Tensor& other);
+TG_API Tensor ravel(const Tensor& x);
 TG_API Tensor flatten(const Tensor& x, int64_t start_dim = 0, int64_t end_dim = -1);
 TG_API Tensor unflatten(const Tensor& x, int64_t dim, IntList sizes);
 TG_API Tensor transpose(const Tensor& x, int64_t dim0, int64_t dim1);
@@ -221,7 +227,16 @@ TG_API Tensor squeeze(const Tensor& x);
 TG_API Tensor squeeze(const Tensor& x, IntList dim);
 TG_API Tensor unsqueeze(const Tensor& x, int64_t dim);
 TG_API Tensor expand(const Tensor& x, IntList size);
+TG_API Tensor expand_as(const Tensor& x, const Tensor& other);
 TG_API Tensor broadcast_to(const Tensor& x, IntList size);
+TG_API std::vector<Tensor> broadcast_tensors(TensorList tensors);
+TG_API const Tensor& transpose_(const Tensor& self, int64_t dim0, int64_t dim1);
+TG_API const Tensor& t_(const Tensor& self);
+TG_API const Tensor& squeeze_(const Tensor& self);
+TG_API const Tensor& squeeze_(const Tensor& self, IntList dim);
+TG_API const Tensor& unsqueeze_(const Tensor& self, int64_t dim);
+
+// ## slice: views of a part
 TG_API Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length);
 TG_API Tensor select(const Tensor& x, int64_t dim, int64_t index);
 TG_API Tensor slice(const Tensor& x, int64_t dim, std::optional<int64_t> start = {}, std::optional<int64_t> end = {}, int64_t step = 1);
@@ -231,8 +246,9 @@ TG_API Tensor as_strided(const Tensor& x, IntList size, IntList stride, std::opt
 TG_API std::vector<Tensor> split(const Tensor& x, int64_t split_size, int64_t dim = 0);
 TG_API std::vector<Tensor> split(const Tensor& x, IntList split_sizes, int64_t dim = 0);
 TG_API std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t dim = 0);
+TG_API std::vector<Tensor> tensor_split(const Tensor& x, int64_t sections, int64_t dim = 0);
+TG_API std::vector<Tensor> tensor_split(const Tensor& x, IntList indices, int64_t dim = 0);
 TG_API std::vector<Tensor> unbind(const Tensor& x, int64_t dim = 0);
-TG_API std::vector<Tensor> broadcast_tensors(TensorList tensors);
 
 // ## shape: copies
 TG_API Tensor cat(TensorList tensors, int64_t dim = 0);

@@ -9,6 +9,8 @@ void factories_ops(OpTable&);
 void elementwise_binary_ops(OpTable&);
 void elementwise_ternary_ops(OpTable&);
 void optim_step_ops(OpTable&);
+void slice_ops(OpTable&);
+void view_ops(OpTable&);
 
 std::span<const OpInfo> all_ops() {
   static const OpTable& table = [] () -> OpTable& {
@@ -19,6 +21,8 @@ std::span<const OpInfo> all_ops() {
     elementwise_binary_ops(t);
     elementwise_ternary_ops(t);
     optim_step_ops(t);
+    slice_ops(t);
+    view_ops(t);
     return t;
   }();
   return table.rows();
