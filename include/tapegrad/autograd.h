@@ -369,8 +369,8 @@ struct FunctionRef { void* self; std::vector<Tensor> (*call)(void*, const std::v
 TG_API std::string gradcheck(FunctionRef f, std::vector<Tensor> inputs, GradcheckOptions o);
 }
 /// Compares the tape's Jacobian with central differences for each float64 input that requires grad; with second_order also
-/// the gradient of the gradient. Returns "" or what differs, where and by how much.
-template <class F> std::string gradcheck(F&& f, std::vector<Tensor> inputs, GradcheckOptions o = {}) {
+/// the gradient of the gradient. Returns a std::string: "" or what differs, where and by how much.
+template <class F> auto gradcheck(F&& f, std::vector<Tensor> inputs, GradcheckOptions o = {}) {
   using G = std::remove_reference_t<F>;
   auto call = [](void* self, const std::vector<Tensor>& in) -> std::vector<Tensor> {
     auto r = (*static_cast<G*>(self))(in);

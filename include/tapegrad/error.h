@@ -2,19 +2,35 @@
 // A message reads `op: what must hold, got what`, then one line per tensor; see Named.
 #pragma once
 #include <exception>
-#include <utility>
 
 #include "tapegrad/types.h"
 
 namespace tapegrad {
 class Tensor;
 
+namespace detail {
+/// Text being put together: a std::string behind a pointer, so that headers need not know it.
+class TG_API Message {
+  std::string* text_;
+ public:
+  Message();
+  ~Message();
+  Message(const Message&) = delete;
+  std::string& text() const { return *text_; }
+};
+}  // namespace detail
+
 /// Base of all errors. In Python: tapegrad.Error, a RuntimeError.
 class TG_API Error : public std::exception {
-  std::string text_;
+  struct Text;
+  Text* text_;  // shared by copies, which may not throw
  public:
-  explicit Error(std::string text) : text_(std::move(text)) {}
-  const char* what() const noexcept override { return text_.c_str(); }
+  explicit Error(std::string_view text);
+  explicit Error(const std::string& text);
+  explicit Error(const detail::Message& m);  ///< with the running op's name in front
+  Error(const Error& o) noexcept;
+  Error& operator=(const Error&) = delete;
+  const char* what() const noexcept override;
   ~Error() override;
 };
 class TG_API ShapeError : public Error { using Error::Error; public: ~ShapeError() override; };    ///< Python: also ValueError
@@ -43,19 +59,18 @@ TG_API void put(std::string& s, IntList v);
 TG_API void put(std::string& s, Scalar v);
 TG_API void put(std::string& s, const Tensor& v);  // float32[2, 3] cpu
 TG_API void put(std::string& s, Named v);
-inline void put(std::string& s, const char* v) { put(s, std::string_view(v)); }
-inline void put(std::string& s, const std::string& v) { put(s, std::string_view(v)); }
+TG_API void put(std::string& s, const char* v);
+TG_API void put(std::string& s, const std::string& v);
 inline void put(std::string& s, const Shape& v) { put(s, IntList(v)); }
 inline void put(std::string& s, int v) { put(s, int64_t(v)); }
 inline void put(std::string& s, unsigned v) { put(s, int64_t(v)); }
 inline void put(std::string& s, size_t v) { put(s, int64_t(v)); }
 inline void put(std::string& s, uint8_t v) { put(s, int64_t(v)); }
 inline void put(std::string& s, bool v) { put(s, std::string_view(v ? "True" : "False")); }
-TG_API std::string in_op(std::string text);  // puts "op: " of the running op in front
 template <class E, class... P> [[noreturn, gnu::cold, gnu::noinline]] void fail(const P&... parts) {
-  std::string s;
-  (put(s, parts), ...);
-  throw E(in_op(std::move(s)));
+  Message m;
+  (put(m.text(), parts), ...);
+  throw E(m);
 }
 }  // namespace detail
 

@@ -285,7 +285,7 @@ struct Index {
 struct Slice : Index {  // Slice(1, 3), Slice({}, {}, 2)
   Slice(std::optional<int64_t> a = {}, std::optional<int64_t> b = {}, std::optional<int64_t> c = {}) : Index(Kind::Slice) { start = a, stop = b, step = c; }
 };
-inline const Index Ellipsis{Index::Kind::Ellipsis}, None{Index::Kind::NewAxis};
+inline constexpr Index::Kind Ellipsis = Index::Kind::Ellipsis, None = Index::Kind::NewAxis;
 /// x[indices], as NumPy and PyTorch: ints, slices, ellipsis, None, masks and integer tensors mixed.
 TG_API Tensor index(const Tensor& x, std::span<const Index> indices);
 /// x[indices] = value

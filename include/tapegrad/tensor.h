@@ -2,6 +2,7 @@
 // The structs are public because a debugger, Eigen and the Python bindings read them; treat fields as read-only.
 #pragma once
 #include <new>
+#include <tuple>
 
 #include "tapegrad/error.h"
 #include "tapegrad/types.h"
@@ -12,6 +13,8 @@ struct Node;        // autograd.h
 struct OpScope;     // autograd.h
 struct Extra;       // autograd.h: gradient, hooks; only for tensors that have some
 struct TensorImpl;
+struct ValuesIndices;  // ops.h
+struct Index;          // ops.h
 
 // ---- reference counts ----------------------------------------------------------------------------------------------
 
@@ -148,7 +151,7 @@ class Generator;
 class TG_API Tensor {
   TensorImpl* p_ = nullptr;
  public:
-  Tensor() = default;                                ///< undefined: stands for "no tensor"
+  Tensor() noexcept {}                               ///< undefined: stands for "no tensor"
   explicit Tensor(Scalar number);                    ///< a wrapped number: 0-d, weak in promotion
   explicit Tensor(double number) : Tensor(Scalar(number)) {}
   explicit Tensor(int number) : Tensor(Scalar(number)) {}
@@ -205,6 +208,182 @@ class TG_API Tensor {
   const Tensor& set_requires_grad(bool on = true) const;
   void backward() const;
   void backward(const Tensor& gradient, bool retain_graph = false, bool create_graph = false) const;
+
+  // Ops as methods, by family: x.sum(1) is sum(x, 1). ops.h says what each does.
+  // elementwise_unary
+  Tensor neg() const;
+  Tensor exp() const;
+  const Tensor& exp_() const;
+  Tensor log() const;
+  Tensor sqrt() const;
+  Tensor relu() const;
+  // elementwise_binary
+  Tensor add(const Tensor& b, Scalar alpha = 1) const;
+  Tensor sub(const Tensor& b, Scalar alpha = 1) const;
+  Tensor mul(const Tensor& b) const;
+  Tensor div(const Tensor& b) const;
+  const Tensor& add_(const Tensor& other, Scalar alpha = 1) const;
+  const Tensor& sub_(const Tensor& other, Scalar alpha = 1) const;
+  const Tensor& mul_(const Tensor& b) const;
+  const Tensor& div_(const Tensor& b) const;
+  Tensor maximum(const Tensor& b) const;
+  Tensor eq(const Tensor& b) const;
+  Tensor ne(const Tensor& b) const;
+  Tensor lt(const Tensor& b) const;
+  Tensor le(const Tensor& b) const;
+  Tensor gt(const Tensor& b) const;
+  Tensor ge(const Tensor& b) const;
+  // elementwise_ternary
+  Tensor where(const Tensor& a, const Tensor& b) const;
+  // copy
+  Tensor to(Dtype dtype, bool copy = false) const;
+  Tensor to(Device device, std::optional<Dtype> dtype = {}, bool copy = false) const;
+  Tensor clone(MemoryFormat format = MemoryFormat::Preserve) const;
+  Tensor contiguous(MemoryFormat format = MemoryFormat::Contiguous) const;
+  const Tensor& copy_(const Tensor& src, bool non_blocking = false) const;
+  const Tensor& fill_(Scalar value) const;
+  const Tensor& fill_(const Tensor& value) const;
+  const Tensor& zero_() const;
+  // random
+  Tensor bernoulli(const Generator* generator = nullptr) const;
+  Tensor multinomial(int64_t num_samples, bool replacement = false, const Generator* generator = nullptr) const;
+  const Tensor& uniform_(double low = 0, double high = 1, const Generator* generator = nullptr) const;
+  const Tensor& normal_(double mean = 0, double std = 1, const Generator* generator = nullptr) const;
+  const Tensor& bernoulli_(double p = 0.5, const Generator* generator = nullptr) const;
+  const Tensor& bernoulli_(const Tensor& p, const Generator* generator = nullptr) const;
+  const Tensor& random_(std::optional<int64_t> low = {}, std::optional<int64_t> high = {}, const Generator* generator = nullptr) const;
+  const Tensor& exponential_(double lambd = 1, const Generator* generator = nullptr) const;
+  // reduce
+  Tensor sum(IntList dim = {}, bool keepdim = false, std::optional<Dtype> dtype = {}) const;
+  Tensor sum_to_size(IntList size) const;
+  Tensor mean(IntList dim = {}, bool keepdim = false, std::optional<Dtype> dtype = {}) const;
+  Tensor prod(std::optional<Dtype> dtype = {}) const;
+  Tensor prod(int64_t dim, bool keepdim = false, std::optional<Dtype> dtype = {}) const;
+  Tensor max() const;
+  ValuesIndices max(int64_t dim, bool keepdim = false) const;
+  Tensor min() const;
+  ValuesIndices min(int64_t dim, bool keepdim = false) const;
+  Tensor argmax(std::optional<int64_t> dim = {}, bool keepdim = false) const;
+  Tensor argmin(std::optional<int64_t> dim = {}, bool keepdim = false) const;
+  Tensor amax(IntList dim = {}, bool keepdim = false) const;
+  Tensor amin(IntList dim = {}, bool keepdim = false) const;
+  std::tuple<Tensor, Tensor> aminmax(std::optional<int64_t> dim = {}, bool keepdim = false) const;
+  Tensor var(IntList dim = {}, Scalar correction = 1, bool keepdim = false) const;
+  Tensor std(IntList dim = {}, Scalar correction = 1, bool keepdim = false) const;
+  Tensor norm(Scalar p = 2, IntList dim = {}, bool keepdim = false, std::optional<Dtype> dtype = {}) const;
+  Tensor logsumexp(IntList dim, bool keepdim = false) const;
+  Tensor all(IntList dim = {}, bool keepdim = false) const;
+  Tensor any(IntList dim = {}, bool keepdim = false) const;
+  Tensor count_nonzero(IntList dim = {}) const;
+  Tensor nansum(IntList dim = {}, bool keepdim = false, std::optional<Dtype> dtype = {}) const;
+  Tensor nanmean(IntList dim = {}, bool keepdim = false, std::optional<Dtype> dtype = {}) const;
+  bool equal(const Tensor& b) const;
+  bool allclose(const Tensor& b, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false) const;
+  Tensor isclose(const Tensor& b, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false) const;
+  // scan
+  Tensor cumsum(int64_t dim, std::optional<Dtype> dtype = {}) const;
+  Tensor cumprod(int64_t dim, std::optional<Dtype> dtype = {}) const;
+  ValuesIndices cummax(int64_t dim) const;
+  ValuesIndices cummin(int64_t dim) const;
+  Tensor logcumsumexp(int64_t dim) const;
+  // softmax
+  Tensor softmax(int64_t dim, std::optional<Dtype> dtype = {}) const;
+  Tensor log_softmax(int64_t dim, std::optional<Dtype> dtype = {}) const;
+  // view
+  Tensor view(IntList shape) const;
+  Tensor view(Dtype dtype) const;
+  Tensor view_as(const Tensor& other) const;
+  Tensor reshape(IntList shape) const;
+  Tensor reshape_as(const Tensor& other) const;
+  Tensor ravel() const;
+  Tensor flatten(int64_t start_dim = 0, int64_t end_dim = -1) const;
+  Tensor unflatten(int64_t dim, IntList sizes) const;
+  Tensor transpose(int64_t dim0, int64_t dim1) const;
+  Tensor t() const;
+  Tensor mT() const;
+  Tensor permute(IntList dims) const;
+  Tensor movedim(IntList source, IntList destination) const;
+  Tensor squeeze() const;
+  Tensor squeeze(IntList dim) const;
+  Tensor unsqueeze(int64_t dim) const;
+  Tensor expand(IntList size) const;
+  Tensor expand_as(const Tensor& other) const;
+  Tensor broadcast_to(IntList size) const;
+  const Tensor& transpose_(int64_t dim0, int64_t dim1) const;
+  const Tensor& t_() const;
+  const Tensor& squeeze_() const;
+  const Tensor& squeeze_(IntList dim) const;
+  const Tensor& unsqueeze_(int64_t dim) const;
+  // slice
+  Tensor narrow(int64_t dim, int64_t start, int64_t length) const;
+  Tensor select(int64_t dim, int64_t index) const;
+  Tensor diagonal(int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1) const;
+  Tensor unfold(int64_t dim, int64_t size, int64_t step) const;
+  Tensor as_strided(IntList size, IntList stride, std::optional<int64_t> storage_offset = {}) const;
+  std::vector<Tensor> split(int64_t split_size, int64_t dim = 0) const;
+  std::vector<Tensor> split(IntList split_sizes, int64_t dim = 0) const;
+  std::vector<Tensor> chunk(int64_t chunks, int64_t dim = 0) const;
+  std::vector<Tensor> tensor_split(int64_t sections, int64_t dim = 0) const;
+  std::vector<Tensor> tensor_split(IntList indices, int64_t dim = 0) const;
+  std::vector<Tensor> unbind(int64_t dim = 0) const;
+  // shape
+  Tensor repeat(IntList repeats) const;
+  Tensor tile(IntList dims) const;
+  Tensor repeat_interleave(int64_t repeats, std::optional<int64_t> dim = {}) const;
+  Tensor repeat_interleave(const Tensor& repeats, std::optional<int64_t> dim = {}) const;
+  Tensor flip(IntList dims) const;
+  Tensor roll(IntList shifts, IntList dims = {}) const;
+  Tensor tril(int64_t diagonal = 0) const;
+  Tensor triu(int64_t diagonal = 0) const;
+  Tensor diag(int64_t diagonal = 0) const;
+  Tensor diag_embed(int64_t offset = 0, int64_t dim1 = -2, int64_t dim2 = -1) const;
+  // index
+  Tensor gather(int64_t dim, const Tensor& index) const;
+  Tensor scatter(int64_t dim, const Tensor& index, const Tensor& src) const;
+  Tensor scatter_add(int64_t dim, const Tensor& index, const Tensor& src) const;
+  const Tensor& scatter_(int64_t dim, const Tensor& index, const Tensor& src) const;
+  const Tensor& scatter_add_(int64_t dim, const Tensor& index, const Tensor& src) const;
+  Tensor index_select(int64_t dim, const Tensor& index) const;
+  Tensor index_add(int64_t dim, const Tensor& index, const Tensor& source, Scalar alpha = 1) const;
+  const Tensor& index_add_(int64_t dim, const Tensor& index, const Tensor& source, Scalar alpha = 1) const;
+  Tensor index_fill(int64_t dim, const Tensor& index, Scalar value) const;
+  const Tensor& index_fill_(int64_t dim, const Tensor& index, Scalar value) const;
+  Tensor index_copy(int64_t dim, const Tensor& index, const Tensor& source) const;
+  const Tensor& index_copy_(int64_t dim, const Tensor& index, const Tensor& source) const;
+  Tensor take(const Tensor& index) const;
+  Tensor take_along_dim(const Tensor& indices, std::optional<int64_t> dim = {}) const;
+  Tensor nonzero() const;
+  Tensor masked_select(const Tensor& mask) const;
+  Tensor masked_fill(const Tensor& mask, const Tensor& value) const;
+  const Tensor& masked_fill_(const Tensor& mask, const Tensor& value) const;
+  Tensor masked_scatter(const Tensor& mask, const Tensor& source) const;
+  // sort
+  ValuesIndices sort(int64_t dim = -1, bool descending = false, bool stable = false) const;
+  Tensor argsort(int64_t dim = -1, bool descending = false, bool stable = false) const;
+  ValuesIndices topk(int64_t k, int64_t dim = -1, bool largest = true, bool sorted = true) const;
+  ValuesIndices kthvalue(int64_t k, int64_t dim = -1, bool keepdim = false) const;
+  Tensor median() const;
+  ValuesIndices median(int64_t dim, bool keepdim = false) const;
+  std::tuple<Tensor, Tensor, Tensor> unique(bool sorted = true, bool return_inverse = false, bool return_counts = false, std::optional<int64_t> dim = {}) const;
+  std::tuple<Tensor, Tensor, Tensor> unique_consecutive(bool return_inverse = false, bool return_counts = false, std::optional<int64_t> dim = {}) const;
+  Tensor bincount(const Tensor& weights = {}, int64_t minlength = 0) const;
+  // matmul
+  Tensor matmul(const Tensor& b) const;
+  Tensor mm(const Tensor& b) const;
+  Tensor bmm(const Tensor& b) const;
+  Tensor mv(const Tensor& v) const;
+  Tensor dot(const Tensor& b) const;
+  Tensor outer(const Tensor& b) const;
+  Tensor addmm(const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1) const;
+  Tensor addmv(const Tensor& a, const Tensor& v, Scalar beta = 1, Scalar alpha = 1) const;
+  Tensor addbmm(const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1) const;
+  Tensor baddbmm(const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1) const;
+  // Indexing: x[2], x.index({Slice(0, 2), None, Ellipsis}), x.index_put_({mask}, value)
+  Tensor operator[](int64_t i) const;
+  Tensor operator[](const Tensor& mask_or_indices) const;
+  Tensor index(std::initializer_list<Index> indices) const;
+  const Tensor& index_put_(std::initializer_list<Index> indices, const Tensor& value) const;
+  const Tensor& index_put_(std::initializer_list<Index> indices, Scalar value) const;
 
  private:
   int64_t checked_dim(int64_t d) const {

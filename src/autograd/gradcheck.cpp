@@ -1,5 +1,6 @@
 // gradcheck: the tape's gradients against central differences.
 #include <cmath>
+#include <string>
 
 #include "tapegrad/ops.h"
 

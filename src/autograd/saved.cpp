@@ -1,4 +1,5 @@
 // Saved tensors: version checks, outputs without cycles, pack and unpack hooks.
+#include <string>
 #include <utility>
 
 #include "src/autograd/node.h"

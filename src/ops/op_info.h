@@ -13,6 +13,7 @@
 // A sample is the argument list as a Python expression; T(shape…, lo=-2, hi=2, dtype=float) makes a differentiable input
 // (tests/python/op_samples.py has the other makers: I(…) integers, B(…) bools, P(…) positive, …).
 #pragma once
+#include <string>
 #include <string_view>
 #include <vector>
 

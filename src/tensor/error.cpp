@@ -1,11 +1,23 @@
 // Error classes and the pieces that messages are made of.
 #include "tapegrad/error.h"
 
+#include <string>
+
 #include "tapegrad/autograd.h"
 
 namespace tapegrad {
 
-Error::~Error() = default;
+struct Error::Text : Counted {
+  std::string text;
+  explicit Text(std::string t) : text(std::move(t)) {}
+};
+Error::Error(std::string_view text) : text_(new Text(std::string(text))) {}
+Error::Error(const std::string& text) : text_(new Text(text)) {}
+Error::Error(const detail::Message& m) : text_(new Text(tls.scope ? std::string(tls.scope->name) + ": " + m.text() : m.text())) {}
+Error::Error(const Error& o) noexcept : std::exception(o), text_(o.text_) { text_->retain(); }
+Error::~Error() { if (text_->drop()) delete text_; }
+const char* Error::what() const noexcept { return text_->text.c_str(); }
+
 ShapeError::~ShapeError() = default;
 DtypeError::~DtypeError() = default;
 ValueError::~ValueError() = default;
@@ -18,6 +30,11 @@ IoError::~IoError() = default;
 
 namespace detail {
 
+Message::Message() : text_(new std::string) {}
+Message::~Message() { delete text_; }
+
+void put(std::string& s, const char* v) { s += v; }
+void put(std::string& s, const std::string& v) { s += v; }
 void put(std::string& s, std::string_view v) { s += v; }
 void put(std::string& s, int64_t v) { s += std::to_string(v); }
 void put(std::string& s, double v) { s += to_string(Scalar(v)); }
@@ -33,14 +50,10 @@ void put(std::string& s, Named v) {
   s += std::string("\n  ") + v.name + ": ";
   put(s, v.tensor);
 }
-std::string in_op(std::string text) {
-  return tls.scope ? std::string(tls.scope->name) + ": " + text : text;
-}
 void assert_failed(const char* condition, const char* file, int line) {
   const char* base = file;
   for (const char* p = file; *p; p++) if (*p == '/') base = p + 1;
-  throw Error(in_op(std::string("internal error, please report it: ") + condition + " does not hold (" + base + ":" +
-                    std::to_string(line) + ")"));
+  fail<Error>("internal error, please report it: ", condition, " does not hold (", base, ":", line, ")");
 }
 
 }  // namespace detail

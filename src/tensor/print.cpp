@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <string>
 
 #include "src/tensor/half.h"
 #include "tapegrad/autograd.h"

@@ -2,6 +2,7 @@
 #include "tapegrad/types.h"
 
 #include <cstdio>
+#include <string>
 
 #include "tapegrad/error.h"
 
