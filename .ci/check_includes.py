@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = ["include/tapegrad", "src/tensor", "src/autograd", "src/ops"]
 LEAVES = ["src/cuda", "src/nn", "src/optim", "src/io"]
 PUBLIC_STD = set(
-    "cstddef cstdint initializer_list span string string_view vector optional tuple utility type_traits exception".split()
+    "cstddef cstdint initializer_list span string string_view vector optional tuple utility type_traits exception new iosfwd".split()
 )
 
 

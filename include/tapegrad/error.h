@@ -25,7 +25,7 @@ class TG_API Error : public std::exception {
   struct Text;
   Text* text_;  // shared by copies, which may not throw
  public:
-  explicit Error(std::string_view text);
+  explicit Error(const char* text);
   explicit Error(const std::string& text);
   explicit Error(const detail::Message& m);  ///< with the running op's name in front
   Error(const Error& o) noexcept;

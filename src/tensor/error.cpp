@@ -11,7 +11,7 @@ struct Error::Text : Counted {
   std::string text;
   explicit Text(std::string t) : text(std::move(t)) {}
 };
-Error::Error(std::string_view text) : text_(new Text(std::string(text))) {}
+Error::Error(const char* text) : text_(new Text(text)) {}
 Error::Error(const std::string& text) : text_(new Text(text)) {}
 Error::Error(const detail::Message& m) : text_(new Text(tls.scope ? std::string(tls.scope->name) + ": " + m.text() : m.text())) {}
 Error::Error(const Error& o) noexcept : std::exception(o), text_(o.text_) { text_->retain(); }
