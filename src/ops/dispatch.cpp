@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "src/ops/cpu/elementwise.h"
+#include "src/ops/cpu/reduce.h"
 #include "src/ops/cpu/table.h"
 
 namespace tapegrad {
@@ -10,8 +11,9 @@ namespace tapegrad {
 #define TG_KERNELS(isa, bytes)                                                                   \
   extern "C" const FamilyTable tg_unary_##isa, tg_binary_##isa, tg_ternary_##isa;                \
   extern "C" const CastTable tg_casts_##isa;                                                     \
+  extern "C" const ReduceTable tg_reduce_##isa;                                                  \
   static constexpr KernelTable table_##isa = {                                                   \
-      #isa, bytes, {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa}, &tg_casts_##isa};
+      #isa, bytes, {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa}, &tg_casts_##isa, &tg_reduce_##isa};
 
 #ifdef TG_HAVE_avx512
 TG_KERNELS(avx512, 64)

@@ -9,6 +9,8 @@ void factories_ops(OpTable&);
 void elementwise_binary_ops(OpTable&);
 void elementwise_ternary_ops(OpTable&);
 void optim_step_ops(OpTable&);
+void reduce_ops(OpTable&);
+void reduce_truth_ops(OpTable&);
 void slice_ops(OpTable&);
 void view_ops(OpTable&);
 
@@ -21,6 +23,8 @@ std::span<const OpInfo> all_ops() {
     elementwise_binary_ops(t);
     elementwise_ternary_ops(t);
     optim_step_ops(t);
+    reduce_ops(t);
+    reduce_truth_ops(t);
     slice_ops(t);
     view_ops(t);
     return t;

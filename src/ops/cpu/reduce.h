@@ -1,0 +1,23 @@
+// What the reduction kernels of one instruction set offer. Plain C types only: shared by every instruction set.
+//
+// A fold turns runs of one compute type (float, double or int64) into 8-byte accumulators: double for the two float types,
+// int64 for integers. A fold only ever joins into its accumulators, so a long reduction may be fed piece by piece.
+#pragma once
+#include <stdint.h>
+
+namespace tapegrad {
+
+enum FoldKind { kSum, kSumSquares, kSumAbs, kSumExp, kProd, kMax, kMin, kMaxAbs, kMinAbs, kCount, kAll, kFolds };
+enum FoldCompute { kFoldF32, kFoldF64, kFoldI64, kFoldComputes };  // as Compute in elementwise.h
+
+struct FoldKernel {
+  // acc[r] = join(acc[r], x[r * row_stride + i] for i < n), r < rows
+  void (*rows)(const void* x, int64_t n, int64_t rows, int64_t row_stride, const double* shift, void* acc);
+  // acc[c] = join(acc[c], x[r * row_stride + c] for r < rows), c < cols
+  void (*cols)(const void* x, int64_t cols, int64_t rows, int64_t row_stride, const double* shift, void* acc);
+};
+struct ReduceTable {
+  FoldKernel fold[kFolds][kFoldComputes];
+};
+
+}  // namespace tapegrad
