@@ -316,7 +316,7 @@ template <class Make> SavedTensor* make_node_for(const OpEntry& op, const Tensor
 
 bool any_requires_grad(const OpEntry& op, const Tensor* const* in) {
   bool any = false;
-  for (int k = 0; k < op.inputs; k++) any |= (*in[k])->requires_grad;
+  for (int k = 0; k < op.inputs; k++) any |= needs_grad(*in[k]);
   return any;
 }
 
@@ -386,11 +386,44 @@ bool overlaps(const TensorImpl& out, const TensorImpl& in) {
 
 thread_local constinit const Tensor* out_target = nullptr;
 
+/// What most calls are: small dense float tensors of one dtype and shape, the last one perhaps a plain number. Straight to the
+/// kernel; undefined when the call is of another kind.
+Tensor quick_forward(const OpEntry& op, const void* params, const Tensor* const* in) {
+  constexpr int64_t kQuickBytes = 4096;
+  const TensorImpl& a = *in[0]->get();
+  const Dtype dtype = a.dtype;
+  const Types types = op.traits.types;
+  const bool single = dtype == Dtype::Float32;
+  if (!(single || dtype == Dtype::Float64) || !a.contiguous || a.wrapped_number || (types != Types::Float && types != Types::Number) || op.traits.masked || out_target) return {};
+  const int64_t size = single ? 4 : 8, bytes = a.numel * size;
+  const int64_t packet = kernels().vector_bytes, whole = (bytes + packet - 1) / packet * packet;  // into the padding
+  if (bytes > kQuickBytes || bytes == 0) return {};
+  alignas(64) char number[kQuickBytes];
+  char* p[4];
+  for (int k = 0; k < op.inputs; k++) {
+    const TensorImpl& t = *in[k]->get();
+    if (k && t.wrapped_number) {
+      if (t.dtype == Dtype::Bool || k + 1 < op.inputs) return {};
+      const double v = t.dtype == Dtype::Int64 ? double(*reinterpret_cast<const int64_t*>(t.data)) : *reinterpret_cast<const double*>(t.data);
+      if (single) for (int64_t i = 0; i < whole; i += 4) *reinterpret_cast<float*>(number + i) = float(v);
+      else for (int64_t i = 0; i < whole; i += 8) *reinterpret_cast<double*>(number + i) = v;
+      p[1 + k] = number;
+      break;
+    }
+    if (t.dtype != dtype || !t.contiguous || !same_sizes(t, a) || t.data + whole > t.storage->data + t.storage->capacity) return {};
+    p[1 + k] = t.data;
+  }
+  Tensor out = empty({a.sizes, a.ndim}, dtype);
+  p[0] = out->data;
+  kernels().elementwise[op.inputs - 1]->op[op.index].forward[int(single ? Compute::F32 : Compute::F64)](params, p, whole / size);
+  return out;
+}
+
 /// The out= tensor, when it can be written directly; undefined otherwise.
 Tensor take_out_target(const OpEntry& op, const Tensor* const* in, IntList size, Dtype dtype) {
   const Tensor out = *out_target;
   out_target = nullptr;
-  TG_CHECK(!grad_enabled() || !(out->requires_grad || any_requires_grad(op, in)), GradError,
+  TG_CHECK(!grad_enabled() || !(needs_grad(out) || any_requires_grad(op, in)), GradError,
            "out= has no gradient, but an argument requires one", Named{"out", out});
   TG_CHECK(can_cast(dtype, out->dtype), DtypeError, "result type ", dtype, " can't be cast to the type of out, ", out->dtype);
   if (out.sizes() != size) return {};
@@ -423,6 +456,12 @@ void check_writable(const Tensor& self) {
 // ---- the driver ----------------------------------------------------------------------------------------------------
 
 Tensor elementwise(const OpEntry& op, const void* params, const Tensor* const* in, std::optional<Dtype> fixed) {
+  if (!fixed) {
+    if (Tensor out = quick_forward(op, params, in); out.defined()) [[likely]] {
+      if (grad_enabled() && op.traits.node && any_requires_grad(op, in)) record_elementwise(out, op, params, in);
+      return out;
+    }
+  }
   Inputs inputs(op, in, fixed ? *fixed : common_dtype(op, in));
   const TensorImpl& first = *in[0]->get();
   bool plain = first.contiguous;
