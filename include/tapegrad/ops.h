@@ -333,16 +333,26 @@ TG_API Tensor mm(const Tensor& a, const Tensor& b);
 TG_API Tensor bmm(const Tensor& a, const Tensor& b);
 TG_API Tensor mv(const Tensor& a, const Tensor& v);
 TG_API Tensor dot(const Tensor& a, const Tensor& b);
+TG_API Tensor inner(const Tensor& a, const Tensor& b);  ///< over the last dimension of both
 TG_API Tensor outer(const Tensor& a, const Tensor& b);
+TG_API Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1);
 TG_API Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1);
 TG_API Tensor addmv(const Tensor& input, const Tensor& a, const Tensor& v, Scalar beta = 1, Scalar alpha = 1);
 TG_API Tensor addbmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1);
 TG_API Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1);
+TG_API const Tensor& addmm_(const Tensor& self, const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1);
+TG_API const Tensor& addmv_(const Tensor& self, const Tensor& a, const Tensor& v, Scalar beta = 1, Scalar alpha = 1);
+TG_API const Tensor& addr_(const Tensor& self, const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1);
+TG_API const Tensor& addbmm_(const Tensor& self, const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1);
+TG_API const Tensor& baddbmm_(const Tensor& self, const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1);
 /// x weightᵀ + bias; x is (…, in), weight (out, in), bias (out).
 TG_API Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 TG_API Tensor bilinear(const Tensor& a, const Tensor& b, const Tensor& weight, const Tensor& bias = {});
 TG_API Tensor einsum(std::string_view equation, TensorList operands);
 TG_API Tensor tensordot(const Tensor& a, const Tensor& b, IntList dims_a, IntList dims_b);
+TG_API Tensor tensordot(const Tensor& a, const Tensor& b, int64_t dims = 2);
+/// The product of a chain of matrices in the cheapest order; the first and last may be vectors.
+TG_API Tensor multi_dot(TensorList matrices);
 
 // ## conv: x is (N, C, spatial…) or (C, spatial…); padding may be "same" or "valid" through Python
 TG_API Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList dilation = 1, int64_t groups = 1);

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "src/ops/cpu/elementwise.h"
+#include "src/ops/cpu/gemm.h"
 #include "src/ops/cpu/reduce.h"
 #include "src/ops/cpu/table.h"
 
@@ -11,9 +12,10 @@ namespace tapegrad {
 #define TG_KERNELS(isa, bytes)                                                                   \
   extern "C" const FamilyTable tg_unary_##isa, tg_binary_##isa, tg_ternary_##isa;                \
   extern "C" const CastTable tg_casts_##isa;                                                     \
+  extern "C" const GemmTable tg_gemm_##isa;                                                      \
   extern "C" const ReduceTable tg_reduce_##isa;                                                  \
   static constexpr KernelTable table_##isa = {                                                   \
-      #isa, bytes, {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa}, &tg_casts_##isa, &tg_reduce_##isa};
+      #isa, bytes, {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa}, &tg_casts_##isa, &tg_reduce_##isa, &tg_gemm_##isa};
 
 #ifdef TG_HAVE_avx512
 TG_KERNELS(avx512, 64)

@@ -5,9 +5,11 @@ namespace tapegrad {
 
 void copy_ops(OpTable&);
 void elementwise_unary_ops(OpTable&);
+void einsum_ops(OpTable&);
 void factories_ops(OpTable&);
 void elementwise_binary_ops(OpTable&);
 void elementwise_ternary_ops(OpTable&);
+void matmul_ops(OpTable&);
 void optim_step_ops(OpTable&);
 void reduce_ops(OpTable&);
 void reduce_truth_ops(OpTable&);
@@ -19,9 +21,11 @@ std::span<const OpInfo> all_ops() {
     auto& t = *new OpTable;
     copy_ops(t);
     elementwise_unary_ops(t);
+    einsum_ops(t);
     factories_ops(t);
     elementwise_binary_ops(t);
     elementwise_ternary_ops(t);
+    matmul_ops(t);
     optim_step_ops(t);
     reduce_ops(t);
     reduce_truth_ops(t);

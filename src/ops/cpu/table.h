@@ -10,12 +10,14 @@ namespace tapegrad {
 struct FamilyTable;
 struct CastTable;
 struct ReduceTable;
+struct GemmTable;
 struct KernelTable {
   const char* name;
   int vector_bytes;                // of a packet; 4 in the debug set, whose loops take one number at a time
   const FamilyTable* elementwise[3];  // by number of inputs
   const CastTable* casts;
   const ReduceTable* reduce;
+  const GemmTable* gemm;
 };
 /// The best set this processor has; TAPEGRAD_ISA=sse42|avx2|avx512 may lower the choice.
 const KernelTable& kernels();

@@ -1,0 +1,32 @@
+// Matrix products on raw memory, cut over the thread pool. The base of matmul, convolution and whatever else multiplies.
+// How a product is cut depends on its sizes only, so its bits depend neither on threads nor on load.
+#pragma once
+#include "src/ops/cpu/gemm.h"
+#include "tapegrad/tensor.h"
+
+namespace tapegrad {
+
+/// One product, in parallel when worth it.
+void gemm(const Gemm<float>& g);
+void gemm(const Gemm<double>& g);
+/// The same in the calling thread: for pieces of work that is cut already.
+void gemm_serial(const Gemm<float>& g);
+void gemm_serial(const Gemm<double>& g);
+
+/// Products over broadcast leading dimensions: item i of `count` has its operands at a + a_offset[i] and so on (elements).
+/// Any dtype but bool; 16-bit floats are not for here (convert first).
+struct BatchedGemm {
+  Dtype dtype;
+  int64_t m, n, k;
+  const char* a;
+  int64_t a_row, a_col;
+  const char* b;
+  int64_t b_row, b_col;
+  char* c;                 // count x m x n, row-major
+  const char* bias;        // n numbers, or null
+  int64_t count;
+  IntList size, a_stride, b_stride;  // the leading dimensions, count in all; strides in elements, 0 where broadcast
+};
+void gemm(const BatchedGemm& g);
+
+}  // namespace tapegrad

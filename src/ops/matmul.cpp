@@ -1,0 +1,531 @@
+// Matrix products: matmul and its relatives. All end in `multiply`, which reads any strides and takes transposed operands as
+// they are. Gradients are products again, so each op here can be differentiated any number of times.
+#include "src/ops/matmul.h"
+
+#include <algorithm>
+
+#include "src/ops/gemm.h"
+#include "src/ops/op_info.h"
+
+namespace tapegrad {
+namespace {
+
+// A matrix (or a batch of them) as the kernels want it: one of its two strides is 1.
+struct Matrices {
+  Tensor keep;  // owns the memory when it had to be copied
+  const char* data;
+  int64_t rows, cols, row, col;
+
+  Matrices(const Tensor& x, bool transposed) {
+    read(x, transposed);
+    if (row == 1 || col == 1) return;
+    if (cols == 1) col = 1;
+    else if (rows == 1) row = 1;
+    else copy(x, transposed);
+  }
+  void read(const Tensor& x, bool transposed) {
+    const int r = x->ndim - 2 + transposed, c = x->ndim - 1 - transposed;
+    data = x->data, rows = x->sizes[r], cols = x->sizes[c], row = x->strides[r], col = x->strides[c];
+  }
+  void copy(const Tensor& x, bool transposed) {
+    NoGrad off;
+    keep = empty(x.sizes(), x.dtype());
+    copy_(keep, x);
+    read(keep, transposed);
+  }
+  const Tensor& source(const Tensor& x) const { return keep.defined() ? keep : x; }
+};
+
+// The one stride between all rows of x when its leading dimensions can be taken as one tall matrix, else -1.
+int64_t folded_row(const Tensor& x) {
+  if (x->strides[x->ndim - 1] != 1 && x->sizes[x->ndim - 1] != 1) return -1;
+  int64_t row = -1, next = 0;
+  for (int d = x->ndim - 1; d-- > 0;) {
+    if (x->sizes[d] == 1) continue;
+    if (row < 0) row = x->strides[d];
+    else if (x->strides[d] != next) return -1;
+    next = x->strides[d] * x->sizes[d];
+  }
+  return row < 0 ? 1 : row;
+}
+
+Shape broadcast_leading(const Tensor& a, const Tensor& b) {
+  const int na = a->ndim - 2, nb = b->ndim - 2, n = std::max(na, nb);
+  Shape s(size_t(n), 1);
+  for (int d = 0; d < n; d++) {
+    const int64_t x = d < n - na ? 1 : a->sizes[d - (n - na)], y = d < n - nb ? 1 : b->sizes[d - (n - nb)];
+    TG_CHECK(x == y || x == 1 || y == 1, ShapeError, "leading dimensions of a and b do not broadcast, got ", IntList(a->sizes, size_t(na)), " and ",
+             IntList(b->sizes, size_t(nb)), Named{"a", a}, Named{"b", b});
+    s[d] = x == 1 ? y : x;
+  }
+  return s;
+}
+Shape leading_strides(const Tensor& x, const Shape& size) {
+  const int lead = x->ndim - 2, skip = int(size.size()) - lead;
+  Shape s(size.size(), 0);
+  for (int d = 0; d < lead; d++) s[skip + d] = x->sizes[d] == 1 ? 0 : x->strides[d];
+  return s;
+}
+
+// The product's numbers. `bias` (n of them, dense, same dtype) starts each row.
+Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias = {}) {
+  if (item_size(a.dtype()) == 2 && is_floating(a.dtype())) {  // 16-bit floats: in float
+    NoGrad off;
+    return to(multiply(to(a, float32), ta, to(b, float32), tb, bias.defined() ? to(bias, float32) : Tensor()), a.dtype());
+  }
+  const Matrices x(a, ta), y(b, tb);
+  BatchedGemm g{a.dtype(), x.rows, y.cols, x.cols, x.data, x.row, x.col, y.data, y.row, y.col, nullptr, bias.defined() ? bias->data : nullptr, 1, {}, {}, {}};
+  Shape size, a_stride, b_stride;
+  const Tensor& left = x.source(a);
+  if (const int64_t row = a->ndim > 2 && b->ndim == 2 && !ta ? folded_row(left) : -1; row >= 0) {
+    size = IntList(a->sizes, size_t(a->ndim - 2));
+    for (int64_t s : size) g.m *= s;
+    g.a_row = row, g.a_col = 1;
+  } else if (a->ndim > 2 || b->ndim > 2) {
+    size = broadcast_leading(a, b);
+    a_stride = leading_strides(left, size), b_stride = leading_strides(y.source(b), size);
+    for (int64_t s : size) g.count *= s;
+    g.size = size, g.a_stride = a_stride, g.b_stride = b_stride;
+  }
+  size.push_back(x.rows);
+  size.push_back(y.cols);
+  Tensor out = empty(size, a.dtype());
+  g.c = out->data;
+  if (out.numel() == 0) return out;
+  LongKernel release(int64_t(double(g.count) * g.m * g.n * g.k / 4));
+  gemm(g);
+  return out;
+}
+
+// The gradient with respect to an operand whose leading dimensions were broadcast.
+Tensor unbroadcast(const Tensor& g, IntList size) { return size.empty() || g.sizes() == size ? g : sum_to_size(g, size); }
+
+Tensor fold(const Tensor& x) {
+  if (x.dim() == 2) return x;
+  int64_t rows = 1;
+  for (int d = 0; d + 1 < x.dim(); d++) rows *= x->sizes[d];
+  return reshape(x, {rows, x.size(-1)});
+}
+
+struct ProductBackward final : NodeOf<2> {
+  SavedTensor a, b;
+  bool ta, tb, folded;           // folded: b has 2 dimensions, a more
+  uint8_t dims;
+  Shape a_size, b_size;          // empty when no dimension was broadcast
+  ProductBackward(const Tensor& x, bool tx, const Tensor& y, bool ty, bool broadcast)
+      : NodeOf(x, y), ta(tx), tb(ty), folded(!tx && y.dim() == 2 && x.dim() > 2), dims(uint8_t(std::max(x.dim(), y.dim()))) {
+    if (needs(1)) a = SavedTensor(x);
+    if (needs(0)) b = SavedTensor(y);
+    if (broadcast) a_size = x.sizes(), b_size = y.sizes();
+  }
+  const char* name() const override { return dims == 2 ? "MmBackward0" : dims == 3 && !folded ? "BmmBackward0" : "MatmulBackward0"; }
+  void backward(Tensor g, Tensor* dx) override {
+    if (needs(0)) {
+      const Tensor y = b.unpack(*this);
+      dx[0] = unbroadcast(ta ? product(y, tb, g, true) : product(g, false, y, !tb), a_size);
+    }
+    if (needs(1)) {
+      const Tensor x = a.unpack(*this);
+      if (folded) dx[1] = tb ? product(fold(g), true, fold(x), false) : product(fold(x), true, fold(g), false);
+      else dx[1] = unbroadcast(tb ? product(g, true, x, ta) : product(x, !ta, g, false), b_size);
+    }
+  }
+  void free_saved() override { a.reset(), b.reset(); }
+};
+
+void check_dtypes(const Tensor& a, const Tensor& b) {
+  TG_CHECK(a.dtype() == b.dtype(), DtypeError, "a and b must have the same dtype, got ", a.dtype(), " and ", b.dtype(), Named{"a", a}, Named{"b", b});
+  TG_CHECK(a.dtype() != bool_, DtypeError, "products of bool tensors are not defined, got bool", Named{"a", a}, Named{"b", b});
+}
+void check_dim(const Tensor& x, const char* name, int64_t dims) {
+  TG_CHECK(x.dim() == dims, ShapeError, name, " must have ", dims, " dimension", dims == 1 ? "" : "s", ", got ", x.dim(), Named{name, x});
+}
+[[gnu::cold, gnu::noinline]] void do_not_fit(const Tensor& a, const Tensor& b) {
+  const int64_t k = a.size(-1), other = b.dim() == 1 ? b.size(0) : b.size(-2);
+  const char* second = b.dim() == 1 ? "the size of b" : "second-to-last of b";
+  std::string hint;
+  if (b.dim() >= 2 && b.size(-1) == k) {
+    Shape s = b.sizes();
+    std::swap(s[s.size() - 1], s[s.size() - 2]);
+    hint = std::string("\n  hint: b.") + (b.dim() == 2 ? "transpose(0, 1)" : "mT") + " has shape " + to_string(s);
+  }
+  TG_CHECK(k == other, ShapeError, "last dimension of a must equal ", second, ", got ", k, " and ", other, Named{"a", a}, Named{"b", b}, hint);
+}
+inline void check_fit(const Tensor& a, const Tensor& b) {
+  if (a->sizes[a->ndim - 1] != b->sizes[b->ndim == 1 ? 0 : b->ndim - 2]) [[unlikely]] do_not_fit(a, b);
+}
+
+// A vector as a matrix, without history.
+Tensor row(const Tensor& v) { return alias(v, {1, v.size(0)}, {v.size(0), v.stride(0)}, 0, false); }
+Tensor column(const Tensor& v) { return alias(v, {v.size(0), 1}, {v.stride(0), 1}, 0, false); }
+
+struct DotBackward final : NodeOf<2> {
+  SavedTensor a, b;
+  DotBackward(const Tensor& x, const Tensor& y) : NodeOf(x, y) {
+    if (needs(1)) a = SavedTensor(x);
+    if (needs(0)) b = SavedTensor(y);
+  }
+  const char* name() const override { return "DotBackward0"; }
+  void backward(Tensor g, Tensor* dx) override {
+    if (needs(0)) dx[0] = mul(g, b.unpack(*this));
+    if (needs(1)) dx[1] = mul(g, a.unpack(*this));
+  }
+  void free_saved() override { a.reset(), b.reset(); }
+};
+Tensor dot_product(const Tensor& a, const Tensor& b) {
+  Tensor r = multiply(row(a), false, column(b), false);
+  Tensor out = alias(r, {}, {}, 0, false);
+  if (recording(a, b)) record<DotBackward>(out, a, b);
+  return out;
+}
+
+struct MvBackward final : NodeOf<2> {
+  SavedTensor a, v;
+  MvBackward(const Tensor& x, const Tensor& y) : NodeOf(x, y) {
+    if (needs(1)) a = SavedTensor(x);
+    if (needs(0)) v = SavedTensor(y);
+  }
+  const char* name() const override { return "MvBackward0"; }
+  void backward(Tensor g, Tensor* dx) override {
+    if (needs(0)) dx[0] = outer(g, v.unpack(*this));
+    if (needs(1)) dx[1] = mv(transpose(a.unpack(*this), 0, 1), g);
+  }
+  void free_saved() override { a.reset(), v.reset(); }
+};
+Tensor matrix_vector(const Tensor& a, const Tensor& v) {
+  Tensor r = multiply(a, false, column(v), false);
+  Tensor out = alias(r, a.size(0), 1, 0, false);
+  if (recording(a, v)) record<MvBackward>(out, a, v);
+  return out;
+}
+
+}  // namespace
+
+Tensor product(const Tensor& a, bool ta, const Tensor& b, bool tb) {
+  Tensor out = multiply(a, ta, b, tb);
+  if (recording(a, b)) {
+    const bool folded = !ta && b.dim() == 2 && a.dim() > 2;
+    const bool broadcast = !folded && (a->ndim > 2 || b->ndim > 2) &&
+                           !(IntList(a->sizes, size_t(a->ndim - 2)) == IntList(b->sizes, size_t(b->ndim - 2)));
+    record<ProductBackward>(out, a, ta, b, tb, broadcast);
+  }
+  return out;
+}
+
+// ---- matmul
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  OpScope op("matmul");
+  check_dtypes(a, b);
+  TG_CHECK(a.dim() > 0 && b.dim() > 0, ShapeError, "a and b must have at least 1 dimension, got ", a.dim(), " and ", b.dim(), Named{"a", a}, Named{"b", b});
+  check_fit(a, b);
+  if (a.dim() >= 2 && b.dim() >= 2) return product(a, false, b, false);
+  if (a.dim() == 1 && b.dim() == 1) return dot_product(a, b);
+  if (a.dim() == 2) return matrix_vector(a, b);
+  if (a.dim() == 1) return squeeze(product(unsqueeze(a, 0), false, b, false), -2);
+  return squeeze(product(a, false, unsqueeze(b, 1), false), -1);
+}
+
+Tensor mm(const Tensor& a, const Tensor& b) {
+  OpScope op("mm");
+  check_dim(a, "a", 2), check_dim(b, "b", 2), check_dtypes(a, b), check_fit(a, b);
+  return product(a, false, b, false);
+}
+Tensor bmm(const Tensor& a, const Tensor& b) {
+  OpScope op("bmm");
+  check_dim(a, "a", 3), check_dim(b, "b", 3), check_dtypes(a, b), check_fit(a, b);
+  TG_CHECK(a.size(0) == b.size(0), ShapeError, "a and b must have the same first dimension, got ", a.size(0), " and ", b.size(0), Named{"a", a}, Named{"b", b});
+  return product(a, false, b, false);
+}
+Tensor mv(const Tensor& a, const Tensor& v) {
+  OpScope op("mv");
+  check_dim(a, "a", 2), check_dim(v, "v", 1), check_dtypes(a, v), check_fit(a, v);
+  return matrix_vector(a, v);
+}
+Tensor dot(const Tensor& a, const Tensor& b) {
+  OpScope op("dot");
+  check_dim(a, "a", 1), check_dim(b, "b", 1), check_dtypes(a, b);
+  TG_CHECK(a.size(0) == b.size(0), ShapeError, "a and b must have the same size, got ", a.size(0), " and ", b.size(0), Named{"a", a}, Named{"b", b});
+  return dot_product(a, b);
+}
+Tensor inner(const Tensor& a, const Tensor& b) {
+  OpScope op("inner");
+  if (a.dim() == 0 || b.dim() == 0) return mul(a, b);
+  check_dtypes(a, b);
+  TG_CHECK(a.size(-1) == b.size(-1), ShapeError, "a and b must have the same last dimension, got ", a.size(-1), " and ", b.size(-1), Named{"a", a}, Named{"b", b});
+  if (a.dim() == 1 && b.dim() == 1) return dot_product(a, b);
+  return tensordot(a, b, -1, -1);
+}
+Tensor outer(const Tensor& a, const Tensor& b) {
+  OpScope op("outer");
+  check_dim(a, "a", 1), check_dim(b, "b", 1);
+  return mul(unsqueeze(a, 1), b);
+}
+
+// ---- products that are added to something: beta · input + alpha · a b
+namespace {
+void check_scale(const Tensor& input, Scalar beta, Scalar alpha) {
+  if (is_floating(input.dtype())) return;
+  TG_CHECK(!beta.is_float() && !alpha.is_float(), DtypeError, "beta and alpha must be integers for integer tensors, got ", beta, " and ", alpha, Named{"input", input});
+}
+bool is_one(Scalar s) { return s.to_double() == 1; }
+Tensor scaled(const Tensor& x, Scalar s) { return is_one(s) ? x : mul(x, Tensor(s)); }
+void check_expands(const Tensor& input, IntList size) {
+  bool ok = input.dim() <= int64_t(size.size());
+  for (int64_t d = 1; ok && d <= input.dim(); d++) ok = input.size(-d) == size[size.size() - size_t(d)] || input.size(-d) == 1;
+  TG_CHECK(ok, ShapeError, "input must broadcast to the product's shape ", size, ", got ", input.sizes(), Named{"input", input});
+}
+Tensor add_scaled(const Tensor& input, const Tensor& product, Scalar beta, Scalar alpha) {
+  check_expands(input, product.sizes());
+  if (beta.to_double() == 0) return scaled(product, alpha);  // NaN in input does not matter then
+  return add(scaled(input, beta), product, alpha);
+}
+
+struct AddmmBackward final : NodeOf<3> {
+  SavedTensor a, b;
+  Shape size;  // input's
+  Scalar beta, alpha;
+  AddmmBackward(const Tensor& in, const Tensor& x, const Tensor& y, Scalar be, Scalar al) : NodeOf(in, x, y), size(in.sizes()), beta(be), alpha(al) {
+    if (needs(2)) a = SavedTensor(x);
+    if (needs(1)) b = SavedTensor(y);
+  }
+  const char* name() const override { return "AddmmBackward0"; }
+  void backward(Tensor g, Tensor* dx) override {
+    if (needs(0)) dx[0] = scaled(unbroadcast(g, size), beta);
+    if (needs(1)) dx[1] = scaled(product(g, false, b.unpack(*this), true), alpha);
+    if (needs(2)) dx[2] = scaled(product(a.unpack(*this), true, g, false), alpha);
+  }
+  void free_saved() override { a.reset(), b.reset(); }
+};
+}  // namespace
+
+Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
+  OpScope op("addmm");
+  check_dim(a, "a", 2), check_dim(b, "b", 2), check_dtypes(a, b), check_dtypes(input, a), check_fit(a, b), check_scale(input, beta, alpha);
+  const int64_t n = b.size(1);
+  const bool row = input.dim() == 1 && input.size(0) == n && (n == 1 || input.stride(0) == 1) && is_one(beta) && is_one(alpha);
+  if (row) {
+    Tensor out = multiply(a, false, b, false, input);
+    if (recording(input, a, b)) record<AddmmBackward>(out, input, a, b, beta, alpha);
+    return out;
+  }
+  if (input.dim() == 0) return add_scaled(input, product(a, false, b, false), beta, alpha);
+  Tensor out;
+  {
+    NoGrad off;
+    out = add_scaled(input, multiply(a, false, b, false), beta, alpha);
+  }
+  if (recording(input, a, b)) record<AddmmBackward>(out, input, a, b, beta, alpha);
+  return out;
+}
+Tensor addmv(const Tensor& input, const Tensor& a, const Tensor& v, Scalar beta, Scalar alpha) {
+  OpScope op("addmv");
+  check_dim(a, "a", 2), check_dim(v, "v", 1), check_dtypes(a, v), check_dtypes(input, a), check_fit(a, v), check_scale(input, beta, alpha);
+  return add_scaled(input, matrix_vector(a, v), beta, alpha);
+}
+Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
+  OpScope op("addr");
+  check_scale(input, beta, alpha);
+  return add_scaled(input, outer(a, b), beta, alpha);
+}
+Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
+  OpScope op("baddbmm");
+  check_dtypes(input, a), check_scale(input, beta, alpha);
+  return add_scaled(input, bmm(a, b), beta, alpha);
+}
+Tensor addbmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
+  OpScope op("addbmm");
+  check_dim(a, "a", 3), check_dim(b, "b", 3), check_dtypes(a, b), check_dtypes(input, a), check_fit(a, b), check_scale(input, beta, alpha);
+  TG_CHECK(a.size(0) == b.size(0), ShapeError, "a and b must have the same first dimension, got ", a.size(0), " and ", b.size(0), Named{"a", a}, Named{"b", b});
+  // the sum over the batch is one product with the batch folded into the inner dimension
+  const Tensor left = reshape(transpose(a, 0, 1), {a.size(1), a.size(0) * a.size(2)}), right = reshape(b, {b.size(0) * b.size(1), b.size(2)});
+  return add_scaled(input, product(left, false, right, false), beta, alpha);
+}
+const Tensor& addmm_(const Tensor& self, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
+  return copy_(self, addmm(self, a, b, beta, alpha));
+}
+const Tensor& addmv_(const Tensor& self, const Tensor& a, const Tensor& v, Scalar beta, Scalar alpha) {
+  return copy_(self, addmv(self, a, v, beta, alpha));
+}
+const Tensor& addr_(const Tensor& self, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
+  return copy_(self, addr(self, a, b, beta, alpha));
+}
+const Tensor& baddbmm_(const Tensor& self, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
+  return copy_(self, baddbmm(self, a, b, beta, alpha));
+}
+const Tensor& addbmm_(const Tensor& self, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
+  return copy_(self, addbmm(self, a, b, beta, alpha));
+}
+
+// ---- linear
+struct LinearBackward final : NodeOf<3> {
+  SavedTensor x, weight;
+  uint8_t dims;
+  LinearBackward(const Tensor& in, const Tensor& w, const Tensor& bias) : NodeOf(in, w, bias), dims(uint8_t(in.dim())) {
+    if (needs(1)) x = SavedTensor(in);
+    if (needs(0)) weight = SavedTensor(w);
+  }
+  const char* name() const override { return dims == 2 ? "AddmmBackward0" : "LinearBackward0"; }
+  void backward(Tensor g, Tensor* dx) override {
+    if (needs(0)) dx[0] = dims == 1 ? squeeze(product(unsqueeze(g, 0), false, weight.unpack(*this), false), 0) : product(g, false, weight.unpack(*this), false);
+    if (dims == 1) {
+      if (needs(1)) dx[1] = outer(g, x.unpack(*this));
+      if (needs(2)) dx[2] = g;
+      return;
+    }
+    const Tensor rows = needs(1) || needs(2) ? fold(g) : g;
+    if (needs(1)) dx[1] = product(rows, true, fold(x.unpack(*this)), false);
+    if (needs(2)) dx[2] = sum(rows, 0);
+  }
+  void free_saved() override { x.reset(), weight.reset(); }
+};
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  OpScope op("linear");
+  TG_CHECK(x.dim() > 0, ShapeError, "input must have at least 1 dimension, got 0", Named{"input", x});
+  TG_CHECK(weight.dim() == 1 || weight.dim() == 2, ShapeError, "weight must have 1 or 2 dimensions, got ", weight.dim(), Named{"weight", weight});
+  if (weight.dim() == 1) {  // one output, without a dimension of its own
+    const Tensor out = matmul(x, weight);
+    return bias.defined() ? add(out, bias) : out;
+  }
+  TG_CHECK(x->sizes[x->ndim - 1] == weight->sizes[1], ShapeError, "last dimension of input must equal the last of weight, got ", x.size(-1), " and ",
+           weight.size(1), Named{"input", x}, Named{"weight", weight});
+  TG_CHECK(x.dtype() == weight.dtype() && (!bias.defined() || bias.dtype() == x.dtype()), DtypeError, "input, weight and bias must have the same dtype, got ",
+           x.dtype(), ", ", weight.dtype(), bias.defined() ? " and " : "", bias.defined() ? name(bias.dtype()) : "", Named{"input", x}, Named{"weight", weight});
+  TG_CHECK(x.dtype() != bool_, DtypeError, "products of bool tensors are not defined, got bool", Named{"input", x});
+  const int64_t n = weight->sizes[0];
+  if (!bias.defined() && x.dim() >= 2) return product(x, false, weight, true);
+  if (bias.defined() && (bias.dim() != 1 || bias.size(0) != n || (n > 1 && bias.stride(0) != 1))) {
+    Shape size = x.sizes();
+    size.back() = n;
+    check_expands(bias, size);
+    return add(linear(x, weight), bias);
+  }
+  Tensor out = x.dim() == 1 ? multiply(row(x), false, weight, true, bias) : multiply(x, false, weight, true, bias);
+  if (x.dim() == 1) out = alias(out, n, 1, 0, false);
+  if (recording(x, weight, bias)) record<LinearBackward>(out, x, weight, bias);
+  return out;
+}
+
+Tensor bilinear(const Tensor& a, const Tensor& b, const Tensor& weight, const Tensor& bias) {
+  OpScope op("bilinear");
+  check_dim(weight, "weight", 3);
+  TG_CHECK(a.dim() > 0 && a.dim() == b.dim(), ShapeError, "input1 and input2 must have the same number of dimensions, got ", a.dim(), " and ", b.dim(), Named{"input1", a}, Named{"input2", b});
+  for (int d = 0; d + 1 < a.dim(); d++)
+    TG_CHECK(a.size(d) == b.size(d), ShapeError, "input1 and input2 must agree in all but the last dimension, got ", a.sizes(), " and ", b.sizes(), Named{"input1", a}, Named{"input2", b});
+  TG_CHECK(a.size(-1) == weight.size(1) && b.size(-1) == weight.size(2), ShapeError, "weight must be (out, ", a.size(-1), ", ", b.size(-1), "), got ", weight.sizes(),
+           Named{"input1", a}, Named{"input2", b}, Named{"weight", weight});
+  const int64_t k = weight.size(0);
+  const Tensor x = fold(a.dim() == 1 ? unsqueeze(a, 0) : a), y = fold(b.dim() == 1 ? unsqueeze(b, 0) : b);
+  // (rows, in1) x (in1, out · in2) -> (rows, out, in2), then with y over in2
+  const Tensor left = reshape(product(x, false, reshape(transpose(weight, 0, 1), {x.size(1), k * y.size(1)}), false), {x.size(0), k, y.size(1)});
+  Shape size = a.sizes();
+  size.back() = k;
+  Tensor out = reshape(product(left, false, unsqueeze(y, 2), false), size);
+  return bias.defined() ? add(out, bias) : out;
+}
+
+// ---- products over chosen dimensions
+Tensor tensordot(const Tensor& a, const Tensor& b, IntList dims_a, IntList dims_b) {
+  OpScope op("tensordot");
+  TG_CHECK(dims_a.size() == dims_b.size(), ShapeError, "both lists of dims must have the same length, got ", dims_a, " and ", dims_b, Named{"a", a}, Named{"b", b});
+  check_dtypes(a, b);
+  Shape left, right, size;  // permutations: kept dims, then summed (a); summed, then kept (b)
+  bool in_a[kMaxDims] = {}, in_b[kMaxDims] = {};
+  int64_t m = 1, n = 1, k = 1;
+  for (size_t i = 0; i < dims_a.size(); i++) {
+    const int64_t p = dims_a[i] < 0 ? dims_a[i] + a.dim() : dims_a[i], q = dims_b[i] < 0 ? dims_b[i] + b.dim() : dims_b[i];
+    const int64_t x = a.size(p), y = b.size(q);
+    TG_CHECK(x == y, ShapeError, "summed dimensions must have equal sizes, got ", x, " (dim ", p, " of a) and ", y, " (dim ", q, " of b)", Named{"a", a}, Named{"b", b});
+    TG_CHECK(!in_a[p] && !in_b[q], ShapeError, "dims must not repeat, got ", dims_a, " and ", dims_b, Named{"a", a}, Named{"b", b});
+    in_a[p] = in_b[q] = true;
+    k *= x;
+    right.push_back(q);
+  }
+  for (int64_t d = 0; d < a.dim(); d++) if (!in_a[d]) left.push_back(d), size.push_back(a.size(d)), m *= a.size(d);
+  for (int64_t d : dims_a) left.push_back(d < 0 ? d + a.dim() : d);
+  for (int64_t d = 0; d < b.dim(); d++) if (!in_b[d]) right.push_back(d), size.push_back(b.size(d)), n *= b.size(d);
+  return reshape(product(reshape(permute(a, left), {m, k}), false, reshape(permute(b, right), {k, n}), false), size);
+}
+Tensor tensordot(const Tensor& a, const Tensor& b, int64_t dims) {
+  OpScope op("tensordot");
+  TG_CHECK(dims >= 0 && dims <= a.dim() && dims <= b.dim(), ShapeError, "dims must lie between 0 and the number of dimensions of a and b, got ", dims, Named{"a", a}, Named{"b", b});
+  Shape x, y;
+  for (int64_t d = 0; d < dims; d++) x.push_back(a.dim() - dims + d), y.push_back(d);
+  return tensordot(a, b, x, y);
+}
+
+Tensor multi_dot(TensorList matrices) {
+  OpScope op("multi_dot");
+  const size_t n = matrices.size();
+  TG_CHECK(n >= 2, ValueError, "at least 2 matrices are needed, got ", n);
+  std::vector<Tensor> x(matrices.begin(), matrices.end());
+  const bool row_first = x.front().dim() == 1, column_last = x.back().dim() == 1;
+  if (row_first) x.front() = unsqueeze(x.front(), 0);
+  if (column_last) x.back() = unsqueeze(x.back(), 1);
+  for (const Tensor& t : x) check_dim(t, "each matrix", 2);
+  for (size_t i = 0; i + 1 < n; i++) check_dtypes(x[i], x[i + 1]), check_fit(x[i], x[i + 1]);
+  // cost[i][j]: multiply-adds of the best order of x[i..j]; at[i][j]: where it splits
+  std::vector<double> cost(n * n);
+  std::vector<size_t> at(n * n);
+  for (size_t len = 1; len < n; len++)
+    for (size_t i = 0; i + len < n; i++) {
+      const size_t j = i + len;
+      for (size_t s = i; s < j; s++) {
+        const double c = cost[i * n + s] + cost[(s + 1) * n + j] + double(x[i].size(0)) * double(x[s].size(1)) * double(x[j].size(1));
+        if (s == i || c < cost[i * n + j]) cost[i * n + j] = c, at[i * n + j] = s;
+      }
+    }
+  const auto chain = [&](auto&& self, size_t i, size_t j) -> Tensor {
+    return i == j ? x[i] : product(self(self, i, at[i * n + j]), false, self(self, at[i * n + j] + 1, j), false);
+  };
+  Tensor out = chain(chain, 0, n - 1);
+  if (row_first) out = squeeze(out, 0);
+  return column_last ? squeeze(out, -1) : out;
+}
+
+// ---- rows
+void matmul_ops(OpTable& t) {
+  t.add("matmul(Tensor input, Tensor other)", &matmul,
+        "Matrix product over the last two dimensions; leading ones broadcast. A 1-D input is a row, a 1-D other a column, and the "
+        "dimension made for them is dropped: (m, k) x (k, n) -> (m, n), (k) x (k) -> ().")
+      .method().with_out()
+      .samples({"T(2, 3), T(3, 4)", "T(3), T(3)", "T(2, 3), T(3)", "T(3), T(3, 4)", "T(2, 2, 3), T(3, 4)", "T(2, 1, 2, 3), T(3, 3, 2)", "T(3), T(2, 3, 4)",
+                "T(2, 2, 3), T(3)", "T(0, 3), T(3, 2)", "T(2, 0), T(0, 3)"});
+  t.add("mm(Tensor input, Tensor mat2)", &mm, "Product of two matrices: (m, k) x (k, n) -> (m, n). No broadcasting.")
+      .method().with_out().samples({"T(2, 3), T(3, 4)", "T(1, 3), T(3, 1)", "T(0, 3), T(3, 2)", "T(9, 17), T(17, 10)"});
+  t.add("bmm(Tensor input, Tensor mat2)", &bmm, "Products of two batches of matrices: (b, m, k) x (b, k, n) -> (b, m, n).")
+      .method().with_out().samples({"T(2, 3, 4), T(2, 4, 2)", "T(0, 2, 3), T(0, 3, 4)", "T(3, 1, 9), T(3, 9, 10)"});
+  t.add("mv(Tensor input, Tensor vec)", &mv, "Matrix times vector: (m, k) x (k) -> (m).").method().with_out().samples({"T(2, 3), T(3)", "T(9, 10), T(10)", "T(0, 3), T(3)"});
+  t.add("dot(Tensor input, Tensor tensor)", &dot, "Sum of the products of two vectors of equal size.").method().with_out().samples({"T(3), T(3)", "T(0), T(0)", "T(100), T(100)"});
+  t.add("vdot(Tensor input, Tensor other)", &dot, "As dot: the two differ for complex numbers only.").method().with_out().samples({"T(3), T(3)"});
+  t.add("inner(Tensor input, Tensor other)", &inner, "Sums of products over the last dimension of both; with a 0-d tensor, the product.")
+      .method().with_out().samples({"T(3), T(3)", "T(2, 3), T(4, 3)", "T(2, 3), T(3)", "T(), T(2)"});
+  t.add("outer(Tensor input, Tensor vec2)", &outer, "All products of two vectors: (m), (n) -> (m, n).").method().alias("ger").with_out().samples({"T(3), T(4)", "T(0), T(2)"});
+  t.add("addmm(Tensor input, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1)", &addmm,
+        "beta · input + alpha · mat1 mat2; input broadcasts to the product. With beta 0 input is not read.")
+      .method().inplace(&addmm_).with_out()
+      .samples({"T(2, 4), T(2, 3), T(3, 4)", "T(4), T(2, 3), T(3, 4)", "T(2, 1), T(2, 3), T(3, 4), beta=2., alpha=-.5", "T(2, 4), T(2, 3), T(3, 4), beta=0, alpha=2"});
+  t.add("addmv(Tensor input, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1)", &addmv, "beta · input + alpha · mat vec.")
+      .method().inplace(&addmv_).with_out().samples({"T(2), T(2, 3), T(3)", "T(1), T(2, 3), T(3), beta=2., alpha=3."});
+  t.add("addr(Tensor input, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1)", &addr, "beta · input + alpha · outer(vec1, vec2).")
+      .method().inplace(&addr_).with_out().samples({"T(2, 3), T(2), T(3)", "T(3), T(2), T(3), beta=.5, alpha=2."});
+  t.add("baddbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)", &baddbmm, "beta · input + alpha · bmm(batch1, batch2).")
+      .method().inplace(&baddbmm_).with_out().samples({"T(2, 3, 2), T(2, 3, 4), T(2, 4, 2)", "T(2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
+  t.add("addbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)", &addbmm, "beta · input + alpha · the sum of bmm(batch1, batch2) over the batch.")
+      .method().inplace(&addbmm_).with_out().samples({"T(3, 2), T(2, 3, 4), T(2, 4, 2)", "T(2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
+  t.add("linear(Tensor input, Tensor weight, Tensor? bias=None)", &linear, "input weightᵀ + bias: (…, in), (out, in), (out) -> (…, out).")
+      .functional_only()
+      .samples({"T(2, 3), T(4, 3), T(4)", "T(2, 3), T(4, 3)", "T(3), T(4, 3), T(4)", "T(2, 2, 3), T(4, 3), T(4)", "T(2, 3), T(3), T()", "T(0, 3), T(2, 3), T(2)"});
+  t.add("bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None)", &bilinear,
+        "input1ᵀ weight[o] input2 + bias[o] for each output o: (…, i), (…, j), (out, i, j), (out) -> (…, out).")
+      .functional().samples({"T(2, 3), T(2, 4), T(5, 3, 4), T(5)", "T(2, 2, 3), T(2, 2, 4), T(5, 3, 4)"});
+  t.add("tensordot(Tensor a, Tensor b, int dims=2)", static_cast<Tensor (*)(const Tensor&, const Tensor&, int64_t)>(&tensordot),
+        "Sums of products over the last `dims` dimensions of a and the first of b.")
+      .samples({"T(2, 3, 4), T(3, 4, 2)", "T(2, 3), T(3, 2), 1", "T(2), T(3), 0"});
+  t.add("tensordot(Tensor a, Tensor b, int[] dims_self, int[] dims_other)", static_cast<Tensor (*)(const Tensor&, const Tensor&, IntList, IntList)>(&tensordot),
+        "Sums of products over dims_self of a, paired with dims_other of b.")
+      .samples({"T(2, 3, 4), T(4, 3, 2), [1, 2], [1, 0]"});
+  t.add("chain_matmul(Tensor[] matrices)", &multi_dot, "Product of a chain of matrices in the cheapest order.").samples({"[T(2, 3), T(3, 4), T(4, 2)]"});
+}
+
+}  // namespace tapegrad
