@@ -1,0 +1,506 @@
+// The matcher and the callable objects of ops. See binder.h.
+#include "binder.h"
+
+#include <cstring>
+#include <map>
+#include <memory>
+
+#include "signature.h"
+#include "tapegrad/ops.h"
+
+namespace tapegrad::py {
+
+// What converted arguments need beyond their Values; lives on the stack of one call.
+struct Scratch {
+  static constexpr int kInts = 64, kNumbers = 4;
+  int used = 0, made = 0;
+  PyObject* out = nullptr;
+  int64_t ints[kInts];
+  Tensor numbers[kNumbers];
+  std::vector<std::vector<Tensor>> lists;
+  std::vector<std::unique_ptr<int64_t[]>> long_ints;
+  std::unique_ptr<double[]> floats;
+
+  int64_t* room(Py_ssize_t n) {
+    if (n <= kInts - used) [[likely]] return ints + std::exchange(used, used + int(n));
+    return long_ints.emplace_back(new int64_t[size_t(n)]).get();
+  }
+};
+
+namespace {
+
+const Tensor kNone;
+PyObject *str_out, *str_layout, *str_pin_memory;
+struct Synonym { const char *other, *real; PyObject *other_name, *real_name; };
+Synonym synonyms[] = {{"axis", "dim", nullptr, nullptr}, {"keepdims", "keepdim", nullptr, nullptr},
+                      {"x", "input", nullptr, nullptr}, {"self", "input", nullptr, nullptr}};
+
+// ---- arguments -----------------------------------------------------------------------------------------------------
+
+bool load_ints(const Param& p, PyObject* const* items, Py_ssize_t n, Value& v, Scratch& s) {
+  int64_t* at = s.room(n);
+  for (Py_ssize_t k = 0; k < n; k++) if (!read_int(items[k], at[k])) return false;
+  v.ints = {at, size_t(n)};
+  (void)p;
+  return true;
+}
+bool load_ints(const Param& p, PyObject* o, Value& v, Scratch& s) {
+  if (PyTuple_Check(o) || PyList_Check(o)) return load_ints(p, PySequence_Fast_ITEMS(o), PySequence_Fast_GET_SIZE(o), v, s);
+  if (o == Py_None) {
+    if (p.want == Want::OptionalInts) v.none = true, v.ints = {};
+    else if (p.has_fallback) v = p.fallback;
+    else return false;
+    return true;
+  }
+  int64_t one;
+  if (read_int(o, one)) {
+    const int n = p.repeat ? p.repeat : 1;
+    int64_t* at = s.room(n);
+    for (int k = 0; k < n; k++) at[k] = one;
+    v.ints = {at, size_t(n)};
+    return true;
+  }
+  if (is_tensor(o) && unwrap(o).dim() != 1) return false;
+  if (!PySequence_Check(o) || PyUnicode_Check(o) || PyBytes_Check(o)) return false;
+  const Obj items = Obj::take(PySequence_Tuple(o));
+  return load_ints(p, PySequence_Fast_ITEMS(items.get()), PyTuple_GET_SIZE(items.get()), v, s);
+}
+bool load_floats(PyObject* o, Value& v, Scratch& s) {
+  if (o == Py_None) { v.none = true, v.numbers = {}; return true; }
+  Scalar one = 0;
+  PyObject* const* items = &o;
+  Py_ssize_t n = 1;
+  if (PyTuple_Check(o) || PyList_Check(o)) items = PySequence_Fast_ITEMS(o), n = PySequence_Fast_GET_SIZE(o);
+  s.floats.reset(new double[size_t(n)]);
+  for (Py_ssize_t k = 0; k < n; k++) {
+    if (!read_scalar(items[k], one)) return false;
+    s.floats[size_t(k)] = one.to_double();
+  }
+  v.numbers = {s.floats.get(), size_t(n)};
+  return true;
+}
+bool load_tensors(PyObject* o, Value& v, Scratch& s) {
+  if (is_tensor(o)) {  // a tensor is the sequence of its rows
+    if (!unwrap(o).dim()) return false;
+    v.tensors = s.lists.emplace_back(unbind(unwrap(o), 0));
+    return true;
+  }
+  if (!PyTuple_Check(o) && !PyList_Check(o)) return false;
+  const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+  auto& list = s.lists.emplace_back();
+  list.reserve(size_t(n));
+  for (Py_ssize_t k = 0; k < n; k++) {
+    PyObject* t = PySequence_Fast_GET_ITEM(o, k);
+    if (!is_tensor(t)) return false;
+    list.push_back(unwrap(t));
+  }
+  v.tensors = list;
+  return true;
+}
+
+// False when the object is not of the type; throws PythonError when it is but has no valid value.
+bool load(const Param& p, PyObject* o, Value& v, Scratch& s) {
+  v.none = false;
+  switch (p.want) {
+    case Want::Tensor:
+      if (!is_tensor(o)) return false;
+      v.tensor = &unwrap(o);
+      return true;
+    case Want::OptionalTensor:
+      if (o == Py_None) { v.tensor = &kNone; return true; }
+      if (!is_tensor(o)) return false;
+      v.tensor = &unwrap(o);
+      return true;
+    case Want::TensorOrNumber: {
+      if (is_tensor(o)) { v.tensor = &unwrap(o); return true; }
+      Scalar number = 0;
+      if (s.made == Scratch::kNumbers || !read_scalar(o, number)) {
+        if (o != Py_None || !p.has_fallback || !p.fallback.none) return false;
+        v = p.fallback;
+        return true;
+      }
+      s.numbers[s.made] = Tensor(number);
+      v.tensor = &s.numbers[s.made++];
+      return true;
+    }
+    case Want::Tensors: return load_tensors(o, v, s);
+    case Want::OptionalScalar:
+      if (o == Py_None) { v.none = true; return true; }
+      [[fallthrough]];
+    case Want::Scalar: return read_scalar(o, v.scalar);
+    case Want::OptionalFloat:
+      if (o == Py_None) { v.none = true; return true; }
+      [[fallthrough]];
+    case Want::Float: {
+      if (PyFloat_CheckExact(o)) { v.number = PyFloat_AS_DOUBLE(o); return true; }
+      Scalar number = 0;
+      if (!read_scalar(o, number)) return false;
+      v.number = number.to_double();
+      return true;
+    }
+    case Want::OptionalInt:
+      if (o == Py_None) { v.none = true; return true; }
+      [[fallthrough]];
+    case Want::Int: return read_int(o, v.integer);
+    case Want::OptionalBool:
+      if (o == Py_None) { v.none = true; return true; }
+      [[fallthrough]];
+    case Want::Bool: return read_bool(o, v.boolean);
+    case Want::Ints: case Want::OptionalInts: return load_ints(p, o, v, s);
+    case Want::OptionalFloats: return load_floats(o, v, s);
+    case Want::OptionalText:
+      if (o == Py_None) { v.none = true; return true; }
+      [[fallthrough]];
+    case Want::Text: {
+      if (!PyUnicode_Check(o)) return false;
+      Py_ssize_t n;
+      const char* text = PyUnicode_AsUTF8AndSize(o, &n);
+      if (!text) throw PythonError();
+      v.text = {text, size_t(n)};
+      return true;
+    }
+    case Want::OptionalDtype:
+      if (o == Py_None) { v.none = true; return true; }
+      [[fallthrough]];
+    case Want::Dtype: return read_dtype(o, v.dtype);
+    case Want::OptionalDevice:
+      if (o == Py_None) { v.none = true; return true; }
+      v.device = {};
+      return read_device(o, v.device);
+    case Want::Generator:
+      if (o == Py_None) { v.generator = nullptr; return true; }
+      if (!PyObject_TypeCheck(o, GeneratorType)) return false;
+      v.generator = &unwrap_generator(o);
+      return true;
+    case Want::MemoryFormat:
+      if (o == Py_None) { v.none = true; return true; }
+      return read_format(o, v.format);
+  }
+  return false;
+}
+
+// ---- matching one overload -----------------------------------------------------------------------------------------
+
+int find_param(const Overload& o, PyObject* name) {
+  const int n = int(o.params.size());
+  for (int p = 0; p < n; p++) if (o.params[p].name == name) return p;  // interned on both sides nearly always
+  for (int p = 0; p < n; p++) if (!PyUnicode_Compare(o.params[p].name, name)) return p;
+  for (const Synonym& s : synonyms)
+    if (!PyUnicode_Compare(s.other_name, name))
+      for (int p = 0; p < n; p++) if (o.params[p].name == s.real_name) return p;
+  return -1;
+}
+std::string text_of(PyObject* s) { const char* c = PyUnicode_AsUTF8(s); return c ? c : "?"; }
+std::string type_of(PyObject* o) {
+  if (!is_tensor(o)) return Py_TYPE(o)->tp_name;
+  std::string s;
+  detail::put(s, unwrap(o));
+  return "Tensor " + s;
+}
+
+// Fills v in the order of the parameters. `why`, when given, gets what did not fit.
+bool match(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, Value* v, Scratch& s, std::string* why = nullptr) {
+  const Param* params = o.params.data();
+  const int n = int(o.params.size());
+  int at = 0;
+  for (Py_ssize_t k = 0; k < nargs; k++, at++) {
+    if (at >= o.positional) {
+      if (why) *why = "takes " + std::to_string(o.positional) + " positional arguments, got " + std::to_string(nargs);
+      return false;
+    }
+    const Param& p = params[at];
+    if (p.varargs && PyLong_Check(args[k]) && k + 1 < nargs && !PyBool_Check(args[k])) {  // the rest by position is the list
+      v[at].none = false;
+      if (!load_ints(p, args + k, nargs - k, v[at], s)) {
+        if (why) *why = "'" + text_of(p.name) + "' takes integers";
+        return false;
+      }
+      at++;
+      break;
+    }
+    if (!load(p, args[k], v[at], s)) [[unlikely]] {
+      if (why) *why = "argument '" + text_of(p.name) + "' cannot be " + type_of(args[k]);
+      return false;
+    }
+  }
+  if (!kwnames) [[likely]] {
+    for (; at < n; at++) {
+      if (!params[at].has_fallback) {
+        if (params[at].varargs && params[at].want == Want::Ints && o.params.size() && o.ignores_layout) {
+          v[at].none = false, v[at].ints = {};  // rand(): a 0-d tensor
+          continue;
+        }
+        if (why) *why = "argument '" + text_of(params[at].name) + "' is missing";
+        return false;
+      }
+      v[at] = params[at].fallback;
+    }
+    return true;
+  }
+  uint32_t given = 0;
+  static_assert(kMaxParams <= 32);
+  for (Py_ssize_t k = 0, m = PyTuple_GET_SIZE(kwnames); k < m; k++) {
+    PyObject* name = PyTuple_GET_ITEM(kwnames, k);
+    PyObject* value = args[nargs + k];
+    const int p = find_param(o, name);
+    if (p < 0) {
+      if (o.info->out && !PyUnicode_Compare(name, str_out)) { s.out = value == Py_None ? nullptr : value; continue; }
+      if (o.ignores_layout && (!PyUnicode_Compare(name, str_layout) || !PyUnicode_Compare(name, str_pin_memory))) continue;
+      if (why) *why = "unexpected keyword argument '" + text_of(name) + "'";
+      return false;
+    }
+    if (p < at || given >> p & 1) {
+      if (why) *why = "argument '" + text_of(name) + "' is given twice";
+      return false;
+    }
+    if (!load(params[p], value, v[p], s)) {
+      if (why) *why = "argument '" + text_of(name) + "' cannot be " + type_of(value);
+      return false;
+    }
+    given |= 1u << p;
+  }
+  for (; at < n; at++) {
+    if (given >> at & 1) continue;
+    if (!params[at].has_fallback) {
+      if (why) *why = "argument '" + text_of(params[at].name) + "' is missing";
+      return false;
+    }
+    v[at] = params[at].fallback;
+  }
+  return true;
+}
+
+[[gnu::cold, gnu::noinline]] PyObject* no_match(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  std::string text = op.name + "(): ";
+  if (op.overloads.size() == 1) {
+    Scratch s;
+    Value v[kMaxParams];
+    std::string why;
+    match(op.overloads[0], args, nargs, kwnames, v, s, &why);
+    text += why + "; ";
+  }
+  text += "got (";
+  const Py_ssize_t named = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+  for (Py_ssize_t k = 0; k < nargs + named; k++) {
+    if (k) text += ", ";
+    if (k >= nargs) text += text_of(PyTuple_GET_ITEM(kwnames, k - nargs)) + "=";
+    text += type_of(args[k]);
+  }
+  text += "), takes";
+  for (const Overload& o : op.overloads) text += "\n  " + o.text;
+  PyErr_SetString(PyExc_TypeError, text.c_str());
+  return nullptr;
+}
+
+// ---- results -------------------------------------------------------------------------------------------------------
+
+PyObject* tuple_of(std::vector<Tensor>& tensors, bool skip_undefined) {
+  size_t n = 0;
+  for (const Tensor& t : tensors) n += t.defined() || !skip_undefined;
+  if (skip_undefined && n == 1 && tensors.size() > 1)
+    for (Tensor& t : tensors) if (t.defined()) return wrap(std::move(t));
+  Obj r = Obj::take(PyTuple_New(Py_ssize_t(n)));
+  Py_ssize_t at = 0;
+  for (Tensor& t : tensors) if (t.defined() || !skip_undefined) PyTuple_SET_ITEM(r.get(), at++, checked(wrap(std::move(t))));
+  return r.release();
+}
+
+// out=: the result's values in the caller's tensor, resized when its shape differs.
+void write_out(const Tensor& out, const Tensor& value) {
+  TG_CHECK(!recording(out) && !recording(value), GradError, "out= cannot be used when a gradient is recorded");
+  if (!(out.sizes() == value.sizes())) resize(out, value.sizes());
+  copy_(out, value);
+}
+PyObject* give_out(PyObject* out, Result& r) {
+  if (r.kind == Result::Kind::Tensor) {
+    if (!is_tensor(out)) raise(PyExc_TypeError, "out must be a Tensor, not %.200s", Py_TYPE(out)->tp_name);
+    write_out(unwrap(out), r.tensor);
+    return Py_NewRef(out);
+  }
+  if (!PyTuple_Check(out) && !PyList_Check(out)) raise(PyExc_TypeError, "out must be a tuple of %zd tensors", Py_ssize_t(r.tensors.size()));
+  if (size_t(PySequence_Fast_GET_SIZE(out)) != r.tensors.size()) raise(PyExc_TypeError, "out must have %zd tensors", Py_ssize_t(r.tensors.size()));
+  for (size_t k = 0; k < r.tensors.size(); k++) {
+    PyObject* o = PySequence_Fast_GET_ITEM(out, Py_ssize_t(k));
+    if (!is_tensor(o)) raise(PyExc_TypeError, "out must hold tensors, not %.200s", Py_TYPE(o)->tp_name);
+    write_out(unwrap(o), r.tensors[k]);
+    r.tensors[k] = unwrap(o);
+  }
+  return nullptr;
+}
+
+// ---- the callable objects ------------------------------------------------------------------------------------------
+
+struct PyOp {
+  PyObject_HEAD
+  vectorcallfunc vectorcall;
+  const Op* op;
+  const char* module;
+};
+PyTypeObject *FunctionType, *MethodType;
+PyOp* op_of(PyObject* o) { return reinterpret_cast<PyOp*>(o); }
+
+PyObject* op_vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  return call_op(*op_of(self)->op, args, PyVectorcall_NARGS(nargsf), kwnames);
+}
+PyObject* function_get(PyObject* self, PyObject*, PyObject*) { return Py_NewRef(self); }  // as builtins: never bound
+PyObject* method_get(PyObject* self, PyObject* object, PyObject*) {
+  return object && object != Py_None ? PyMethod_New(self, object) : Py_NewRef(self);
+}
+PyObject* op_repr(PyObject* self) {
+  const bool method = Py_IS_TYPE(self, MethodType);
+  return PyUnicode_FromFormat(method ? "<method '%s' of 'tapegrad.Tensor' objects>" : "<built-in function %s>", op_of(self)->op->name.c_str());
+}
+PyObject* op_name(PyObject* self, void*) { return PyUnicode_FromString(op_of(self)->op->name.c_str()); }
+PyObject* op_qualname(PyObject* self, void*) {
+  return PyUnicode_FromFormat("%s%s", Py_IS_TYPE(self, MethodType) ? "Tensor." : "", op_of(self)->op->name.c_str());
+}
+PyObject* op_module(PyObject* self, void*) { return PyUnicode_FromString(op_of(self)->module); }
+PyObject* op_doc(PyObject* self, void*) { return PyUnicode_FromString(op_of(self)->op->doc.c_str()); }
+PyObject* op_text_signature(PyObject* self, void*) {
+  const Op& op = *op_of(self)->op;
+  if (op.overloads.size() != 1) Py_RETURN_NONE;
+  return PyUnicode_FromString(inspect_text(op.overloads[0], Py_IS_TYPE(self, MethodType)).c_str());
+}
+PyObject* op_reduce(PyObject* self, PyObject*) {  // pickled by name
+  const char* name = op_of(self)->op->name.c_str();
+  if (!Py_IS_TYPE(self, MethodType)) return PyUnicode_FromString(name);
+  PyObject* getattr = PyDict_GetItemString(PyEval_GetBuiltins(), "getattr");
+  return Py_BuildValue("O(Os)", getattr, TensorType, name);
+}
+PyObject* op_copy(PyObject* self, PyObject*) { return Py_NewRef(self); }
+
+PyGetSetDef op_getset[] = {{"__name__", op_name, nullptr, nullptr, nullptr}, {"__qualname__", op_qualname, nullptr, nullptr, nullptr},
+                           {"__module__", op_module, nullptr, nullptr, nullptr}, {"__doc__", op_doc, nullptr, nullptr, nullptr},
+                           {"__text_signature__", op_text_signature, nullptr, nullptr, nullptr}, {}};
+PyMethodDef op_methods[] = {{"__reduce__", op_reduce, METH_NOARGS, nullptr}, {"__deepcopy__", op_copy, METH_O, nullptr}, {}};
+PyMemberDef op_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(PyOp, vectorcall), READONLY, nullptr}, {}};
+
+PyTypeObject* make_op_type(const char* name, bool method) {
+  PyType_Slot slots[] = {{Py_tp_call, (void*)PyVectorcall_Call}, {Py_tp_repr, (void*)op_repr}, {Py_tp_getset, op_getset},
+                         {Py_tp_methods, op_methods}, {Py_tp_members, op_members},
+                         {Py_tp_descr_get, method ? (void*)method_get : (void*)function_get}, {0, nullptr}};
+  const unsigned long flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | (method ? Py_TPFLAGS_METHOD_DESCRIPTOR : 0ul);
+  PyType_Spec spec{name, sizeof(PyOp), 0, unsigned(flags), slots};
+  return reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
+}
+Obj make_op(PyTypeObject* type, const Op& op, const char* module) {
+  PyOp* o = PyObject_New(PyOp, type);
+  if (!o) throw PythonError();
+  o->vectorcall = op_vectorcall;
+  o->op = &op;
+  o->module = module;
+  return Obj::take(reinterpret_cast<PyObject*>(o));
+}
+
+// ---- making them all -----------------------------------------------------------------------------------------------
+
+PyTypeObject* make_fields(std::string_view name, const char* fields) {
+  static std::map<std::string, PyTypeObject*, std::less<>> made;
+  const std::string full = "tapegrad.return_types." + std::string(name);
+  if (auto known = made.find(full); known != made.end()) return known->second;
+  auto* list = new std::vector<PyStructSequence_Field>;
+  for (std::string_view rest = fields; !rest.empty();) {
+    const size_t space = rest.find(' ');
+    list->push_back({(new std::string(rest.substr(0, space)))->c_str(), nullptr});
+    rest = space == rest.npos ? std::string_view() : rest.substr(space + 1);
+  }
+  const int n = int(list->size());
+  list->push_back({nullptr, nullptr});
+  PyStructSequence_Desc desc{(new std::string(full))->c_str(), nullptr, list->data(), n};
+  auto* type = PyStructSequence_NewType(&desc);
+  if (!type) throw PythonError();
+  return made[full] = type;
+}
+
+struct Table {
+  std::map<std::string, Op*, std::less<>> functions, functional, methods;
+  static void add(std::map<std::string, Op*, std::less<>>& where, std::string_view name, const OpInfo& info, const Callable& call) {
+    Op*& op = where[std::string(name)];
+    if (!op) op = new Op{std::string(name), {}, {}, {}};
+    Overload& o = op->overloads.emplace_back(parse(info, call, name));
+    if (info.fields) o.fields = make_fields(info.name, info.fields);
+    op->doc += (op->doc.empty() ? "" : "\n\n") + o.text + "\n\n" + std::string(info.doc);
+  }
+  void add(const OpInfo& info, std::string_view name, const Callable& call) {
+    if (info.is_function) add(functions, name, info, call);
+    if (info.in_functional) add(functional, name, info, call);
+    if (info.is_method) add(methods, name, info, call);
+  }
+  void add(const OpInfo& info) {
+    std::vector<std::string_view> names{info.name};
+    names.insert(names.end(), info.aliases.begin(), info.aliases.end());
+    for (auto name : names) {
+      add(info, name, info.call);
+      if (info.in_place.function) add(info, std::string(name) + "_", info.in_place);
+    }
+  }
+};
+
+}  // namespace
+
+PyObject* to_python(Result& r, PyTypeObject* fields) {
+  switch (r.kind) {
+    case Result::Kind::Tensor: return wrap(std::move(r.tensor));
+    case Result::Kind::List: return tuple_of(r.tensors, false);
+    case Result::Kind::Tensors: {
+      if (!fields) return tuple_of(r.tensors, true);
+      Obj t = Obj::take(PyStructSequence_New(fields));
+      for (size_t k = 0; k < r.tensors.size(); k++) PyStructSequence_SET_ITEM(t.get(), Py_ssize_t(k), checked(wrap(std::move(r.tensors[k]))));
+      return t.release();
+    }
+    case Result::Kind::Boolean: return PyBool_FromLong(r.integer);
+    case Result::Kind::Integer: return PyLong_FromLongLong(r.integer);
+    case Result::Kind::Number: return PyFloat_FromDouble(r.number);
+    case Result::Kind::Nothing: break;
+  }
+  Py_RETURN_NONE;
+}
+
+PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  try {
+    Entered in;
+    for (const Overload& o : op.overloads) {
+      alignas(Value) char space[kMaxParams * sizeof(Value)];  // left uninitialised: match() fills what the op has
+      Value* v = reinterpret_cast<Value*>(space);
+      Scratch s;
+      if (!match(o, args, nargs, kwnames, v, s)) continue;
+      Result r;
+      o.call.invoke(o.call.function, v, r);
+      if (s.out) [[unlikely]]
+        if (PyObject* given = give_out(s.out, r)) return given;
+      return to_python(r, o.fields);
+    }
+    return no_match(op, args, nargs, kwnames);
+  } catch (...) { return raise_current(); }
+}
+
+void init_ops(PyObject* module) {
+  str_out = PyUnicode_InternFromString("out");
+  str_layout = PyUnicode_InternFromString("layout");
+  str_pin_memory = PyUnicode_InternFromString("pin_memory");
+  for (Synonym& s : synonyms) {
+    s.other_name = PyUnicode_InternFromString(s.other);
+    s.real_name = PyUnicode_InternFromString(s.real);
+  }
+  FunctionType = make_op_type("tapegrad.OpFunction", false);
+  MethodType = make_op_type("tapegrad.OpMethod", true);
+
+  Table table;
+  for (const OpInfo& info : all_ops()) table.add(info);
+  const Table own = table;
+  for (const OpInfo& info : extra_ops()) if (!own.methods.count(info.name) && !own.functions.count(info.name)) table.add(info);
+  const Obj functions = Obj::take(PyDict_New()), functional = Obj::take(PyDict_New());
+  for (auto& [name, op] : table.functions) {
+    const Obj f = make_op(FunctionType, *op, "tapegrad");
+    checked(PyModule_AddObjectRef(module, name.c_str(), f.get()));
+    checked(PyDict_SetItemString(functions.get(), name.c_str(), f.get()));
+  }
+  for (auto& [name, op] : table.functional)
+    checked(PyDict_SetItemString(functional.get(), name.c_str(), make_op(FunctionType, *op, "tapegrad.nn.functional").get()));
+  for (auto& [name, op] : table.methods)
+    checked(PyObject_SetAttrString(reinterpret_cast<PyObject*>(TensorType), name.c_str(), make_op(MethodType, *op, "tapegrad").get()));
+  checked(PyModule_AddObjectRef(module, "functions", functions.get()));
+  checked(PyModule_AddObjectRef(module, "functional", functional.get()));
+}
+
+}  // namespace tapegrad::py

@@ -1,0 +1,55 @@
+// Makes Python functions and methods out of OpInfo rows. Signatures are parsed once, at import; all ops share one matcher,
+// which turns arguments straight into Values on the stack. A call allocates nothing but its results.
+#pragma once
+#include "py.h"
+#include "src/ops/op_info.h"
+
+namespace tapegrad::py {
+
+/// What a parameter accepts: the types of the signature text.
+enum class Want : uint8_t {
+  Tensor, OptionalTensor, TensorOrNumber, Tensors, Scalar, OptionalScalar, Float, OptionalFloat, Int, OptionalInt, Bool, OptionalBool,
+  Ints, OptionalInts, OptionalFloats, Text, OptionalText, Dtype, OptionalDtype, OptionalDevice, Generator, MemoryFormat,
+};
+
+struct Param {
+  PyObject* name;                 // interned
+  Value fallback;                 // when has_fallback
+  Want want;
+  bool has_fallback = false;
+  bool keyword_only = false;
+  bool varargs = false;           // Ints: f(2, 3) for f((2, 3))
+  uint8_t repeat = 0;             // int[2]: an int stands for that many
+};
+
+struct Overload {
+  const OpInfo* info;
+  Callable call;
+  std::vector<Param> params;
+  int positional = 0;             // how many parameters may be given by position
+  bool ignores_layout = false;    // a factory: layout= and pin_memory= are accepted and mean nothing
+  PyTypeObject* fields = nullptr; // the named tuple of the result
+  std::string text;
+};
+
+/// All rows of one name.
+struct Op {
+  std::string name, doc, text_signature;
+  std::vector<Overload> overloads;
+};
+
+/// The space that converted arguments need beyond their Values.
+struct Scratch;
+
+PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);
+
+/// Adds every row to the module as a function, or to Tensor as a method, or to the dict module.functional. module.functions is
+/// the dict of all functions.
+void init_ops(PyObject* module);
+/// Rows that only Python needs (extra_ops.cpp): float(), view_as(), new_zeros() …
+std::span<const OpInfo> extra_ops();
+
+/// Result -> Python; fields may be null.
+PyObject* to_python(Result& r, PyTypeObject* fields);
+
+}  // namespace tapegrad::py

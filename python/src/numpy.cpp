@@ -1,0 +1,184 @@
+// NumPy without its headers and without importing it first: arrays come in through the buffer protocol and go out as ndarrays over
+// a small object that exports a tensor's memory.
+#include <cstring>
+#include <memory>
+
+#include "py.h"
+#include "tapegrad/ops.h"
+
+namespace tapegrad::py {
+namespace {
+
+// ---- in ----------------------------------------------------------------------------------------------------------------------
+
+// The dtype of a struct-module format; throws TypeError for what has none here.
+Dtype dtype_of(const Py_buffer& b) {
+  const char* f = b.format ? b.format : "B";
+  if (*f == '>' || *f == '!') raise(PyExc_TypeError, "from_numpy(): arrays in foreign byte order are not supported; use array.astype(array.dtype.newbyteorder('='))");
+  if (*f == '<' || *f == '=' || *f == '@' || *f == '|') f++;
+  if (f[0] && !f[1]) {
+    switch (*f) {
+      case '?': return Dtype::Bool;
+      case 'B': return Dtype::UInt8;
+      case 'b': return Dtype::Int8;
+      case 'h': return Dtype::Int16;
+      case 'i': return Dtype::Int32;
+      case 'l': return b.itemsize == 8 ? Dtype::Int64 : Dtype::Int32;
+      case 'q': return Dtype::Int64;
+      case 'e': return Dtype::Float16;
+      case 'f': return Dtype::Float32;
+      case 'd': return Dtype::Float64;
+    }
+  }
+  raise(PyExc_TypeError, "can't convert an array with elements of format '%s'. The supported types are: float64, float32, float16, int64, int32, int16, int8, uint8, and bool.", b.format);
+}
+// Gives the buffer back when the last tensor over it dies, in whatever thread.
+void release_buffer(void* context) {
+  auto* b = static_cast<Py_buffer*>(context);
+  if (Py_IsInitialized()) {
+    CallPython hold;
+    PyBuffer_Release(b);
+  }
+  delete b;
+}
+void get_buffer(PyObject* o, Py_buffer& b, int flags) {
+  if (!PyObject_GetBuffer(o, &b, flags)) return;
+  PyErr_Clear();
+  raise(PyExc_TypeError, "can't convert an object of type %.200s: its elements are no numbers", Py_TYPE(o)->tp_name);
+}
+
+PyObject* from_numpy(PyObject*, PyObject* array) {
+  return guarded([&] {
+    if (!is_numpy_array(array)) raise(PyExc_TypeError, "expected np.ndarray (got %.200s)", Py_TYPE(array)->tp_name);
+    return wrap(tensor_over_array(array));
+  });
+}
+// frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False)
+PyObject* from_buffer(PyObject*, PyObject* args, PyObject* kwargs) {
+  return guarded([&]() -> PyObject* {
+    PyObject *o, *dtype;
+    Py_ssize_t count = -1, offset = 0;
+    int requires_grad = 0;
+    static const char* names[] = {"buffer", "dtype", "count", "offset", "requires_grad", nullptr};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O$O|nnp:frombuffer", const_cast<char**>(names), &o, &dtype, &count, &offset, &requires_grad)) return nullptr;
+    Dtype d;
+    if (!read_dtype(dtype, d)) raise(PyExc_TypeError, "frombuffer(): dtype must be a tapegrad.dtype, not %.200s", Py_TYPE(dtype)->tp_name);
+    auto b = std::make_unique<Py_buffer>();
+    bool writable = !PyObject_GetBuffer(o, b.get(), PyBUF_SIMPLE | PyBUF_WRITABLE);
+    if (!writable) {
+      PyErr_Clear();
+      if (PyObject_GetBuffer(o, b.get(), PyBUF_SIMPLE)) raise(PyExc_ValueError, "frombuffer(): the object does not implement the buffer protocol");
+      if (PyErr_WarnEx(PyExc_UserWarning, "The given buffer is not writable, and tapegrad does not support non-writable tensors: writing to the tensor is undefined.", 1) < 0) {
+        PyBuffer_Release(b.get());
+        return nullptr;
+      }
+    }
+    const Py_ssize_t size = Py_ssize_t(item_size(d)), length = b->len;
+    const char* wrong = nullptr;
+    if (length <= 0 || count == 0) wrong = "both buffer length and count must not be 0";
+    else if (offset < 0 || offset >= length) wrong = "offset must be inside of the buffer";
+    else if (count < 0 && (length - offset) % size) wrong = "the bytes behind offset must be a multiple of the element size";
+    else if (count > 0 && count > (length - offset) / size) wrong = "the buffer has fewer elements than count behind offset";
+    if (wrong) {
+      PyBuffer_Release(b.get());
+      raise(PyExc_ValueError, "frombuffer(): %s", wrong);
+    }
+    const int64_t n = count < 0 ? (length - offset) / size : count;
+    char* data = static_cast<char*>(b->buf) + offset;
+    Tensor t = from_blob(data, n, int64_t(1), d, release_buffer, b.release());
+    if (requires_grad) t.set_requires_grad();
+    return wrap(std::move(t));
+  });
+}
+
+// ---- out -----------------------------------------------------------------------------------------------------------------------
+
+// Exports the memory of a tensor from its first element on as bytes: the base of the arrays that numpy() makes.
+struct PyMemory {
+  PyObject_HEAD
+  Tensor tensor;
+};
+PyTypeObject* MemoryType;
+const Tensor& memory_of(PyObject* o) { return reinterpret_cast<PyMemory*>(o)->tensor; }
+void memory_dealloc(PyObject* o) {
+  reinterpret_cast<PyMemory*>(o)->tensor.~Tensor();
+  PyTypeObject* t = Py_TYPE(o);
+  PyObject_Free(o);
+  Py_DECREF(t);
+}
+int memory_buffer(PyObject* o, Py_buffer* view, int flags) {
+  const Tensor& t = memory_of(o);
+  int64_t last = t.numel() ? 1 : 0;
+  for (int64_t d = 0; d < t.dim() && last; d++) last += (t->sizes[d] - 1) * t->strides[d];
+  return PyBuffer_FillInfo(view, o, t->data, Py_ssize_t(last) * Py_ssize_t(t.element_size()), 0, flags);
+}
+const char* numpy_name(Dtype d) {
+  if (d == Dtype::BFloat16) raise(PyExc_TypeError, "Got unsupported ScalarType BFloat16: NumPy has no such type; convert with .float()");
+  return name(d);
+}
+
+PyMethodDef functions[] = {
+    {"from_numpy", from_numpy, METH_O, "from_numpy(ndarray)\n\nThe array's memory as a tensor, no copy."},
+    {"frombuffer", function_pointer(from_buffer), METH_VARARGS | METH_KEYWORDS,
+     "frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False)\n\nThe buffer's memory as a 1-d tensor, no copy."},
+    {}};
+
+}  // namespace
+
+Tensor tensor_over_array(PyObject* array) {
+  auto b = std::make_unique<Py_buffer>();
+  get_buffer(array, *b, PyBUF_STRIDED_RO | PyBUF_FORMAT);
+  struct Release {
+    Py_buffer* b;
+    ~Release() { if (b) PyBuffer_Release(b); }
+  } release{b.get()};
+  const Dtype d = dtype_of(*b);
+  if (b->ndim > kMaxDims) raise(PyExc_ValueError, "from_numpy(): more than %d dimensions", kMaxDims);
+  Shape sizes, strides;
+  for (int k = 0; k < b->ndim; k++) {
+    if (b->strides[k] < 0)
+      raise(PyExc_ValueError, "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently supported. "
+                              "(You can probably work around this by making a copy of your array with array.copy().)");
+    if (b->strides[k] % b->itemsize) raise(PyExc_ValueError, "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory.");
+    sizes.push_back(b->shape[k]);
+    strides.push_back(b->strides[k] / b->itemsize);
+  }
+  if (b->readonly &&
+      PyErr_WarnEx(PyExc_UserWarning, "The given NumPy array is not writable, and tapegrad does not support non-writable tensors: writing to the tensor is undefined. "
+                                      "You may want to copy the array to protect its data or make it writable.", 1) < 0)
+    throw PythonError();
+  release.b = nullptr;
+  void* data = b->buf;
+  return from_blob(data, sizes, strides, d, release_buffer, b.release());
+}
+
+PyObject* to_numpy(const Tensor& t, bool force) {
+  if (!force) {
+    TG_CHECK(!needs_grad(t), GradError, "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
+    TG_CHECK(!t.is_cuda(), DeviceError, "can't convert a cuda tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.");
+  }
+  const Tensor plain = detach(t.is_cuda() ? to(t, Device()) : t);
+  const char* dtype = numpy_name(t.dtype());
+  static PyObject* ndarray = nullptr;
+  if (!ndarray) {
+    const Obj numpy = Obj::take(PyImport_ImportModule("numpy"));
+    ndarray = checked(PyObject_GetAttrString(numpy.get(), "ndarray"));
+  }
+  PyMemory* memory = PyObject_New(PyMemory, MemoryType);
+  if (!memory) throw PythonError();
+  new (&memory->tensor) Tensor(plain);
+  const Obj base = Obj::take(reinterpret_cast<PyObject*>(memory));
+  Shape strides(plain.strides());
+  for (int64_t& s : strides) s *= int64_t(plain.element_size());
+  const Obj sizes = Obj::take(int_tuple(plain.sizes())), steps = Obj::take(int_tuple(strides));
+  return PyObject_CallFunction(ndarray, "OsOiO", sizes.get(), dtype, base.get(), 0, steps.get());
+}
+
+PyMethodDef* numpy_functions() {
+  PyType_Slot slots[] = {{Py_tp_dealloc, (void*)memory_dealloc}, {Py_bf_getbuffer, (void*)memory_buffer}, {0, nullptr}};
+  PyType_Spec spec{"tapegrad.Memory", sizeof(PyMemory), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  MemoryType = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
+  return functions;
+}
+
+}  // namespace tapegrad::py

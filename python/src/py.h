@@ -1,0 +1,178 @@
+// What all of the bindings share: the Python object of a Tensor, owned references, errors both ways.
+// Rules: one Python object per tensor (identity); the GIL is held everywhere but inside LongKernel; a function called by
+// Python runs under Entered, so that nodes note the Python line.
+#pragma once
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tapegrad/autograd.h"
+#include "tapegrad/tensor.h"
+
+namespace tapegrad::py {
+
+// ---- owned references and errors -----------------------------------------------------------------------------------
+
+/// Thrown when a Python error is already set.
+struct PythonError : std::exception {};
+
+/// An owned reference. Construct with take() (a new reference; null throws) or keep() (borrowed).
+class Obj {
+  PyObject* p_ = nullptr;
+ public:
+  Obj() = default;
+  Obj(Obj&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
+  Obj(const Obj& o) : p_(Py_XNewRef(o.p_)) {}
+  Obj& operator=(Obj o) noexcept { std::swap(p_, o.p_); return *this; }
+  ~Obj() { Py_XDECREF(p_); }
+  static Obj take(PyObject* p) {
+    if (!p) throw PythonError();
+    Obj o;
+    o.p_ = p;
+    return o;
+  }
+  static Obj keep(PyObject* p) { return take(Py_XNewRef(p)); }
+  PyObject* get() const { return p_; }
+  PyObject* release() { return std::exchange(p_, nullptr); }
+  explicit operator bool() const { return p_; }
+};
+inline PyObject* checked(PyObject* p) { if (!p) throw PythonError(); return p; }
+inline void checked(int status) { if (status < 0) throw PythonError(); }
+
+/// Sets a Python error of that type and throws.
+[[noreturn, gnu::cold]] void raise(PyObject* type, const char* format, ...);
+/// The running C++ exception as a Python error; returns null.
+PyObject* raise_current();
+void init_errors(PyObject* module);
+
+// ---- the Python object of a tensor ---------------------------------------------------------------------------------
+
+struct PyTensor {
+  PyObject_HEAD
+  TensorImpl* impl;  // owned, unless impl->owns_py; null once the tensor has died first
+  PyObject *dict, *weakrefs;
+};
+extern PyTypeObject* TensorType;
+
+inline bool is_tensor(PyObject* o) { return Py_IS_TYPE(o, TensorType) || PyType_IsSubtype(Py_TYPE(o), TensorType); }
+/// No refcount traffic: the object's pointer is read as a Tensor.
+inline const Tensor& unwrap(PyObject* o) {
+  static_assert(sizeof(Tensor) == sizeof(TensorImpl*));
+  return reinterpret_cast<const Tensor&>(reinterpret_cast<PyTensor*>(o)->impl);
+}
+/// New reference; the same object for the same tensor; None for an undefined one.
+PyObject* wrap(Tensor t);
+/// A new object of a subclass over t, which must not have an object yet.
+PyObject* wrap_as(PyTypeObject* type, Tensor t);
+/// Makes the collector look at this object from now on: it owns Python objects (hooks, a custom function's context).
+void track(PyObject* tensor);
+/// The tensor or None; throws TypeError for anything else.
+const Tensor& tensor_or_none(PyObject* o, const char* what);
+void init_tensor(PyObject* module);
+/// Gives t the memory, sizes and dtype of `other`, which gets t's: how .data = and resize work. Histories stay.
+void swap_memory(const Tensor& t, Tensor other);
+/// In place; the contents are undefined when the tensor grows.
+void resize(const Tensor& t, IntList sizes);
+
+/// Marks that the innermost caller is Python code and this thread holds the GIL; nodes then note the Python line.
+struct Entered {
+  ThreadState& t = tls;
+  bool before = std::exchange(t.in_python, true);
+  ~Entered() { t.in_python = before; }
+};
+/// Runs f as the body of a function that Python calls.
+template <class F> PyObject* guarded(F&& f) noexcept {
+  try {
+    Entered in;
+    return f();
+  } catch (...) { return raise_current(); }
+}
+/// The same for functions whose result is 0, or -1 for an error.
+template <class F> int guarded_int(F&& f) noexcept {
+  try {
+    Entered in;
+    f();
+    return 0;
+  } catch (...) { raise_current(); return -1; }
+}
+/// Python called from C++ (hooks, custom functions): holds the GIL, and C++ that Python calls back is Entered again.
+struct CallPython {
+  PyGILState_STATE state = PyGILState_Ensure();
+  ~CallPython() { PyGILState_Release(state); }
+};
+
+template <class F> PyCFunction function_pointer(F* f) { return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)); }
+/// Makes a heap type and adds it to the module under the part of its name behind the last dot.
+PyTypeObject* add_type(PyObject* module, PyType_Spec& spec, PyObject* base = nullptr);
+
+// ---- values (values.cpp) -------------------------------------------------------------------------------------------
+
+extern PyTypeObject *SizeType, *DtypeType, *DeviceType_, *GeneratorType, *FormatType, *LayoutType;
+PyObject* to_python(Dtype d);
+PyObject* to_python(Device d);
+PyObject* to_python(Scalar s);
+PyObject* size_object(IntList sizes);   // tapegrad.Size
+PyObject* int_tuple(IntList values);
+/// Also accepts Python's float, int and bool types. False when `o` is something else.
+bool read_dtype(PyObject* o, Dtype& d);
+bool read_device(PyObject* o, Device& d);           // str, Device or int
+bool read_format(PyObject* o, MemoryFormat& f);
+/// Numbers of Python and NumPy and 0-d tensors.
+bool read_scalar(PyObject* o, Scalar& s);
+bool read_int(PyObject* o, int64_t& i);             // anything with __index__ but bool; 0-d integer tensors
+bool read_bool(PyObject* o, bool& b);
+const Generator& unwrap_generator(PyObject* o);
+PyObject* generator_object(const Generator& g);
+/// Is it a number or bool of NumPy? Never imports NumPy.
+bool is_numpy_scalar(PyObject* o);
+bool is_numpy_array(PyObject* o);
+void init_values(PyObject* module);
+
+// ---- data in and out (data.cpp, numpy.cpp, dlpack.cpp) ---------------------------------------------------------------
+
+/// A new tensor from numbers, nested sequences, tensors or arrays.
+Tensor tensor_from(PyObject* data, std::optional<Dtype> dtype);
+/// The array's memory, no copy.
+Tensor tensor_over_array(PyObject* array);
+PyObject* to_list(const Tensor& t);
+PyObject* item_of(const Tensor& t);
+PyObject* to_numpy(const Tensor& t, bool force);
+PyMethodDef* data_functions();
+PyMethodDef* numpy_functions();
+PyMethodDef* dlpack_functions();
+
+// ---- slots, properties and methods of Tensor (py_number.cpp, py_index.cpp, py_property.cpp, py_method.cpp) -----------------
+
+extern PyGetSetDef tensor_properties[];
+extern PyMethodDef tensor_methods[];
+void init_methods(PyObject* module);
+PyObject* tensor_dlpack(PyObject* self, PyObject* args, PyObject* kwargs);
+PyObject* tensor_dlpack_device(PyObject* self, PyObject*);
+PyObject* get_item(PyObject* self, PyObject* key);
+int set_item(PyObject* self, PyObject* key, PyObject* value);
+std::vector<PyType_Slot> number_slots();
+
+// ---- the tape (py_autograd.cpp, py_function.cpp, py_mode.cpp, py_place.cpp) ---------------------------------------------------
+
+/// A node, or the stand-in for a leaf's accumulation; None for neither.
+PyObject* wrap_node(Node* n);
+PyObject* tensor_backward(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);
+PyObject* tensor_register_hook(PyObject* self, PyObject* hook);
+PyObject* tensor_register_post_hook(PyObject* self, PyObject* hook);
+int traverse_hooks(const Tensor& t, visitproc visit, void* arg);
+void clear_hooks(const Tensor& t);
+int traverse_function(const Tensor& t, visitproc visit, void* arg);
+void init_autograd(PyObject* module);
+void init_function(PyObject* module);
+void init_modes(PyObject* module);
+void init_places();
+PyObject* set_internal_prefix(PyObject*, PyObject* prefix);
+void init_module_base(PyObject* module);
+
+}  // namespace tapegrad::py

@@ -1,0 +1,94 @@
+// x[...] and x[...] = v: Python's keys become Index entries. One int and one slice go straight to select() and slice().
+#include "py.h"
+#include "tapegrad/ops.h"
+
+namespace tapegrad::py {
+namespace {
+
+std::optional<int64_t> slice_part(PyObject* o) {
+  if (o == Py_None) return {};
+  int64_t i;
+  if (!read_int(o, i)) raise(PyExc_TypeError, "slice indices must be integers or None or have an __index__ method");
+  return i;
+}
+Index slice_entry(PyObject* key) {
+  auto* s = reinterpret_cast<PySliceObject*>(key);
+  return Slice(slice_part(s->start), slice_part(s->stop), slice_part(s->step));
+}
+
+// A list that PyTorch takes as an index array: numbers, nested lists of them, arrays.
+Tensor index_tensor(PyObject* key) {
+  if (is_tensor(key)) return unwrap(key);
+  Tensor t = tensor_from(key, std::nullopt);
+  if (!t.numel() && is_floating(t.dtype())) t = to(t, Dtype::Int64);  // x[[]]
+  return t;
+}
+
+Index entry(PyObject* key) {
+  if (PyBool_Check(key)) return Index(key == Py_True);
+  int64_t i;
+  if (PyLong_Check(key) || is_numpy_scalar(key)) {
+    bool b;
+    if (!PyLong_Check(key) && read_bool(key, b)) return Index(b);
+    if (read_int(key, i)) return Index(i);
+    raise(PyExc_IndexError, "indices must be integers, slices, None, Ellipsis, bool or integer tensors, not %.200s", Py_TYPE(key)->tp_name);
+  }
+  if (PySlice_Check(key)) return slice_entry(key);
+  if (key == Py_Ellipsis) return Ellipsis;
+  if (key == Py_None) return None;
+  if (is_tensor(key)) return Index(unwrap(key));
+  if (PyList_Check(key) || PyTuple_Check(key) || is_numpy_array(key) || (PySequence_Check(key) && !PyUnicode_Check(key))) return Index(index_tensor(key));
+  if (read_int(key, i)) return Index(i);
+  raise(PyExc_IndexError, "indices must be integers, slices, None, Ellipsis, bool or integer tensors, not %.200s", Py_TYPE(key)->tp_name);
+}
+std::vector<Index> entries(PyObject* key) {
+  std::vector<Index> list;
+  if (!PyTuple_Check(key)) {
+    list.push_back(entry(key));
+    return list;
+  }
+  list.reserve(size_t(PyTuple_GET_SIZE(key)));
+  for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(key); k++) list.push_back(entry(PyTuple_GET_ITEM(key, k)));
+  return list;
+}
+
+}  // namespace
+
+PyObject* get_item(PyObject* self, PyObject* key) {
+  try {
+    Entered in;
+    const Tensor& x = unwrap(self);
+    if (PyLong_CheckExact(key) && x->ndim) [[likely]] {
+      const long long i = PyLong_AsLongLong(key);
+      if (i == -1 && PyErr_Occurred()) throw PythonError();
+      const int64_t n = x->sizes[0];
+      if (i < -n || i >= n) raise(PyExc_IndexError, "index %lld is out of bounds for dimension 0 with size %lld", i, (long long)n);
+      return wrap(select(x, 0, i));
+    }
+    if (PySlice_Check(key) && x->ndim) {
+      const Index s = slice_entry(key);
+      if (!s.step || *s.step > 0) return wrap(slice(x, 0, s.start, s.stop, s.step.value_or(1)));
+    }
+    return wrap(index(x, entries(key)));
+  } catch (...) { return raise_current(); }
+}
+
+int set_item(PyObject* self, PyObject* key, PyObject* value) {
+  return guarded_int([&] {
+    if (!value) raise(PyExc_TypeError, "Tensor does not support deleting items");
+    const Tensor& x = unwrap(self);
+    const std::vector<Index> at = entries(key);
+    Scalar number = 0;
+    if (is_tensor(value)) {
+      index_set(x, at, unwrap(value));
+    } else if (read_scalar(value, number)) {
+      index_set(x, at, Tensor(number));
+    } else if (PyList_Check(value) || PyTuple_Check(value) || is_numpy_array(value)) {
+      index_set(x, at, tensor_from(value, is_numpy_array(value) ? std::nullopt : std::optional(x.dtype())));
+    } else {
+      raise(PyExc_TypeError, "cannot assign a %.200s to a part of a Tensor", Py_TYPE(value)->tp_name);
+    }
+  });
+}
+
+}  // namespace tapegrad::py

@@ -1,0 +1,316 @@
+// Methods of Tensor that are no ops: sizes, items, conversion, copies and pickles.
+#include <cstring>
+
+#include "py.h"
+#include "tapegrad/ops.h"
+
+namespace tapegrad::py {
+namespace {
+
+// ---- sizes -----------------------------------------------------------------------------------------------------------------
+
+// size() and stride(): all, or of one dimension given by position or as dim=.
+bool one_dim(const char* who, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, int64_t& dim) {
+  const Py_ssize_t n = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+  if (n > 1 || (kwnames && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "dim"))) raise(PyExc_TypeError, "%s(dim=None)", who);
+  if (!n || args[0] == Py_None) return false;
+  if (!read_int(args[0], dim)) raise(PyExc_TypeError, "%s(): dim must be an int, not %.200s", who, Py_TYPE(args[0])->tp_name);
+  return true;
+}
+PyObject* size(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return guarded([&] {
+    int64_t d;
+    const Tensor& t = unwrap(self);
+    return one_dim("size", args, nargs, kwnames, d) ? PyLong_FromLongLong(t.size(d)) : size_object(t.sizes());
+  });
+}
+PyObject* stride(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return guarded([&] {
+    int64_t d;
+    const Tensor& t = unwrap(self);
+    return one_dim("stride", args, nargs, kwnames, d) ? PyLong_FromLongLong(t.stride(d)) : int_tuple(t.strides());
+  });
+}
+
+// ---- values ------------------------------------------------------------------------------------------------------------------
+
+PyObject* item(PyObject* self, PyObject*) { return guarded([&] { return item_of(unwrap(self)); }); }
+PyObject* tolist(PyObject* self, PyObject*) { return guarded([&] { return to_list(unwrap(self)); }); }
+PyObject* format(PyObject* self, PyObject* spec) {
+  return guarded([&]() -> PyObject* {
+    if (unwrap(self).dim() || !Py_IS_TYPE(self, TensorType)) {
+      PyObject* base = PyObject_GetAttrString(reinterpret_cast<PyObject*>(&PyBaseObject_Type), "__format__");
+      const Obj held = Obj::take(base);
+      return PyObject_CallFunctionObjArgs(base, self, spec, nullptr);
+    }
+    const Obj number = Obj::take(item_of(unwrap(self)));
+    return PyObject_Format(number.get(), spec);
+  });
+}
+PyObject* contains(PyObject* self, PyObject* value) {
+  return guarded([&]() -> PyObject* {
+    Scalar s = 0;
+    const bool tensor = is_tensor(value);
+    if (!tensor && !read_scalar(value, s)) raise(PyExc_RuntimeError, "Tensor.__contains__ only supports Tensor or scalar, but you passed in a %.200s.", Py_TYPE(value)->tp_name);
+    const NoGrad off;
+    const Obj same = Obj::take(PyObject_RichCompare(self, value, Py_EQ));
+    return PyBool_FromLong(any(unwrap(same.get())).item().to_bool());
+  });
+}
+PyObject* reversed(PyObject* self, PyObject*) {
+  return guarded([&] { return wrap(unwrap(self).dim() ? flip(unwrap(self), 0) : unwrap(self)); });
+}
+
+// ---- conversion ----------------------------------------------------------------------------------------------------------------
+
+struct Conversion {
+  std::optional<Dtype> dtype;
+  std::optional<Device> device;
+  std::optional<MemoryFormat> format;
+  bool copy = false;
+};
+void read_target(Conversion& c, PyObject* o) {  // the positional ones: dtype, device or tensor
+  Dtype d;
+  Device where;
+  if (o == Py_None) return;
+  if (is_tensor(o)) c.dtype = unwrap(o).dtype(), c.device = unwrap(o).device();
+  else if (read_dtype(o, d)) c.dtype = d;
+  else if (read_device(o, where)) c.device = where;
+  else raise(PyExc_TypeError, "to() takes a dtype, a device or a Tensor, not %.200s", Py_TYPE(o)->tp_name);
+}
+Tensor convert(const Tensor& t, const Conversion& c) {
+  const Dtype dtype = c.dtype.value_or(t.dtype());
+  Tensor r = c.device ? to(t, *c.device, dtype, c.copy) : to(t, dtype, c.copy);
+  if (c.format && *c.format != MemoryFormat::Preserve) r = contiguous(r, *c.format);
+  return r;
+}
+PyObject* to_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  return guarded([&]() -> PyObject* {
+    Conversion c;
+    int flags = 0;
+    for (Py_ssize_t k = 0; k < nargs; k++) {
+      bool flag;
+      if (read_bool(args[k], flag)) {  // non_blocking, copy
+        if (flags++ == 1) c.copy = flag;
+      } else {
+        read_target(c, args[k]);
+      }
+    }
+    for (Py_ssize_t k = 0; kwnames && k < PyTuple_GET_SIZE(kwnames); k++) {
+      const char* name = PyUnicode_AsUTF8(PyTuple_GET_ITEM(kwnames, k));
+      PyObject* v = args[nargs + k];
+      MemoryFormat f;
+      if (!name) throw PythonError();
+      if (!std::strcmp(name, "dtype") || !std::strcmp(name, "device") || !std::strcmp(name, "other")) read_target(c, v);
+      else if (!std::strcmp(name, "copy")) c.copy = v == Py_True;
+      else if (!std::strcmp(name, "memory_format") && v == Py_None) continue;
+      else if (!std::strcmp(name, "memory_format") && read_format(v, f)) c.format = f;
+      else if (std::strcmp(name, "non_blocking")) raise(PyExc_TypeError, "to() got an unexpected keyword argument '%s'", name);
+    }
+    return wrap(convert(unwrap(self), c));
+  });
+}
+
+// type(): "tapegrad.FloatTensor"; type(dtype) casts. The old names are PyTorch's.
+struct TypeName { Dtype dtype; const char* name; };
+constexpr TypeName kTypeNames[] = {{Dtype::Bool, "BoolTensor"}, {Dtype::UInt8, "ByteTensor"}, {Dtype::Int8, "CharTensor"}, {Dtype::Int16, "ShortTensor"},
+                                   {Dtype::Int32, "IntTensor"}, {Dtype::Int64, "LongTensor"}, {Dtype::Float16, "HalfTensor"}, {Dtype::BFloat16, "BFloat16Tensor"},
+                                   {Dtype::Float32, "FloatTensor"}, {Dtype::Float64, "DoubleTensor"}};
+PyObject* type_method(PyObject* self, PyObject* args, PyObject* kwargs) {
+  return guarded([&]() -> PyObject* {
+    PyObject *dtype = Py_None, *non_blocking = nullptr;
+    static const char* names[] = {"dtype", "non_blocking", nullptr};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:type", const_cast<char**>(names), &dtype, &non_blocking)) return nullptr;
+    const Tensor& t = unwrap(self);
+    Dtype d;
+    if (dtype == Py_None) {
+      for (const TypeName& n : kTypeNames) if (n.dtype == t.dtype()) return PyUnicode_FromFormat("tapegrad.%s", n.name);
+    }
+    if (read_dtype(dtype, d)) return wrap(to(t, d));
+    if (PyUnicode_Check(dtype)) {
+      const std::string_view wanted = PyUnicode_AsUTF8(dtype);
+      for (const TypeName& n : kTypeNames) if (wanted.ends_with(n.name)) return wrap(to(t, n.dtype));
+    }
+    raise(PyExc_TypeError, "type(): %R is no dtype", dtype);
+  });
+}
+PyObject* new_tensor(PyObject* self, PyObject* args, PyObject* kwargs) {
+  return guarded([&]() -> PyObject* {
+    PyObject *data, *dtype = Py_None, *device = Py_None, *layout = nullptr, *pin = nullptr;
+    int requires_grad = 0;
+    static const char* names[] = {"data", "dtype", "device", "requires_grad", "layout", "pin_memory", nullptr};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOpOO:new_tensor", const_cast<char**>(names), &data, &dtype, &device, &requires_grad, &layout, &pin)) return nullptr;
+    Dtype d = unwrap(self).dtype();
+    if (dtype != Py_None && !read_dtype(dtype, d)) raise(PyExc_TypeError, "new_tensor(): dtype must be a tapegrad.dtype");
+    Tensor t = tensor_from(data, d);
+    if (requires_grad) t.set_requires_grad();
+    return wrap(std::move(t));
+  });
+}
+
+// ---- copies and pickles ------------------------------------------------------------------------------------------------------------
+
+PyObject* rebuild_function;
+
+// The bytes of the elements, row-major.
+PyObject* element_bytes(const Tensor& t) {
+  const NoGrad off;
+  const Tensor dense = contiguous(detach(t));
+  return PyBytes_FromStringAndSize(dense->data, Py_ssize_t(dense.nbytes()));
+}
+PyObject* reduce(PyObject* self, PyObject*) {
+  return guarded([&] {
+    const Tensor& t = unwrap(self);
+    PyObject* dict = reinterpret_cast<PyTensor*>(self)->dict;
+    return Py_BuildValue("O(ONNNNO)", rebuild_function, Py_TYPE(self), to_python(t.dtype()), int_tuple(t.sizes()), element_bytes(t),
+                         PyBool_FromLong(needs_grad(t)), dict ? dict : Py_None);
+  });
+}
+void set_state(PyObject* object, PyObject* dict) {
+  if (dict == Py_None) return;
+  PyObject *name, *value;
+  for (Py_ssize_t at = 0; PyDict_Next(dict, &at, &name, &value);) checked(PyObject_SetAttr(object, name, value));
+}
+PyObject* rebuild(PyObject*, PyObject* args) {
+  return guarded([&]() -> PyObject* {
+    PyObject *type, *dtype, *sizes, *bytes, *dict;
+    int requires_grad;
+    if (!PyArg_ParseTuple(args, "OOO!SpO:_rebuild_tensor", &type, &dtype, &PyTuple_Type, &sizes, &bytes, &requires_grad, &dict)) return nullptr;
+    Dtype d;
+    if (!PyType_Check(type) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), TensorType) || !read_dtype(dtype, d) || (dict != Py_None && !PyDict_Check(dict)))
+      raise(PyExc_ValueError, "this pickle is not of a Tensor");
+    Shape shape;
+    for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(sizes); k++) {
+      int64_t s;
+      if (!read_int(PyTuple_GET_ITEM(sizes, k), s)) raise(PyExc_ValueError, "this pickle is not of a Tensor");
+      shape.push_back(s);
+    }
+    int64_t n = int64_t(item_size(d));
+    for (int64_t s : shape) if (s < 0 || __builtin_mul_overflow(n, s, &n)) raise(PyExc_ValueError, "this pickle has impossible sizes");
+    if (n != PyBytes_GET_SIZE(bytes)) raise(PyExc_ValueError, "this pickle has %zd bytes of data, its shape needs %lld", PyBytes_GET_SIZE(bytes), (long long)n);
+    Tensor t = empty(shape, d);
+    std::memcpy(t->data, PyBytes_AS_STRING(bytes), size_t(n));
+    if (requires_grad) t.set_requires_grad();
+    Obj o = Obj::take(wrap_as(reinterpret_cast<PyTypeObject*>(type), std::move(t)));
+    set_state(o.get(), dict);
+    return o.release();
+  });
+}
+PyObject* deepcopy(PyObject* self, PyObject* memo) {
+  return guarded([&]() -> PyObject* {
+    const Tensor& t = unwrap(self);
+    const Obj id = Obj::take(PyLong_FromVoidPtr(self));
+    if (PyObject* known = PyDict_Check(memo) ? PyDict_GetItemWithError(memo, id.get()) : nullptr) return Py_NewRef(known);
+    if (grad_fn(t))
+      raise(PyExc_RuntimeError, "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment; use detach() first");
+    Tensor copy = [&] { const NoGrad off; return clone(detach(t)); }();
+    copy->requires_grad = t->requires_grad;
+    if (Tensor g = t.grad(); g.defined()) { const NoGrad off; copy.set_grad(clone(g)); }
+    Obj o = Obj::take(wrap_as(Py_TYPE(self), std::move(copy)));
+    checked(PyObject_SetItem(memo, id.get(), o.get()));
+    if (PyObject* dict = reinterpret_cast<PyTensor*>(self)->dict) {
+      const Obj module = Obj::take(PyImport_ImportModule("copy"));
+      const Obj state = Obj::take(PyObject_CallMethod(module.get(), "deepcopy", "OO", dict, memo));
+      set_state(o.get(), state.get());
+    }
+    return o.release();
+  });
+}
+PyMethodDef rebuild_def = {"_rebuild_tensor", rebuild, METH_VARARGS, nullptr};
+
+// ---- storage -----------------------------------------------------------------------------------------------------------------------
+
+struct PyStorage {
+  PyObject_HEAD
+  Tensor tensor;
+};
+PyTypeObject* StorageType;
+const Storage& storage_of(PyObject* o) { return *reinterpret_cast<PyStorage*>(o)->tensor->storage; }
+PyObject* storage(PyObject* self, PyObject*) {
+  PyStorage* s = PyObject_New(PyStorage, StorageType);
+  if (s) new (&s->tensor) Tensor(unwrap(self));
+  return reinterpret_cast<PyObject*>(s);
+}
+void storage_dealloc(PyObject* o) {
+  reinterpret_cast<PyStorage*>(o)->tensor.~Tensor();
+  PyTypeObject* t = Py_TYPE(o);
+  PyObject_Free(o);
+  Py_DECREF(t);
+}
+PyObject* storage_data_ptr(PyObject* o, PyObject*) { return PyLong_FromVoidPtr(storage_of(o).data); }
+PyObject* storage_nbytes(PyObject* o, PyObject*) { return PyLong_FromSize_t(storage_of(o).bytes); }
+Py_ssize_t storage_length(PyObject* o) { return Py_ssize_t(storage_of(o).bytes); }
+PyObject* storage_compare(PyObject* a, PyObject* b, int op) {
+  if (!Py_IS_TYPE(b, StorageType) || (op != Py_EQ && op != Py_NE)) Py_RETURN_NOTIMPLEMENTED;
+  return PyBool_FromLong((&storage_of(a) == &storage_of(b)) == (op == Py_EQ));
+}
+Py_hash_t storage_hash(PyObject* o) { return _Py_HashPointer(const_cast<Storage*>(&storage_of(o))); }
+PyMethodDef storage_methods[] = {{"data_ptr", storage_data_ptr, METH_NOARGS, "Address of the first byte."}, {"nbytes", storage_nbytes, METH_NOARGS, "Its bytes."},
+                                 {"size", storage_nbytes, METH_NOARGS, "Its bytes."}, {}};
+
+PyObject* share_memory(PyObject*, PyObject*) {
+  return PyErr_Format(PyExc_NotImplementedError, "share_memory_() is not implemented: pass tensors between processes by pickling");
+}
+PyObject* numpy(PyObject* self, PyObject* args, PyObject* kwargs) {
+  return guarded([&]() -> PyObject* {
+    int force = 0;
+    static const char* names[] = {"force", nullptr};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$p:numpy", const_cast<char**>(names), &force)) return nullptr;
+    return to_numpy(unwrap(self), force);
+  });
+}
+// NumPy calls this: __array__(dtype=None, copy=None).
+PyObject* array(PyObject* self, PyObject* args, PyObject* kwargs) {
+  return guarded([&]() -> PyObject* {
+    PyObject *dtype = Py_None, *copy = Py_None;
+    static const char* names[] = {"dtype", "copy", nullptr};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:__array__", const_cast<char**>(names), &dtype, &copy)) return nullptr;
+    Obj a = Obj::take(to_numpy(unwrap(self), false));
+    if (dtype != Py_None) a = Obj::take(PyObject_CallMethod(a.get(), "astype", "OsssO", dtype, "K", "unsafe", "", Py_False));
+    if (copy == Py_True) a = Obj::take(PyObject_CallMethod(a.get(), "copy", nullptr));
+    return a.release();
+  });
+}
+
+}  // namespace
+
+PyMethodDef tensor_methods[] = {
+    {"size", function_pointer(size), METH_FASTCALL | METH_KEYWORDS, "size(dim=None)\n\nThe shape, or the size of one dimension."},
+    {"stride", function_pointer(stride), METH_FASTCALL | METH_KEYWORDS, "stride(dim=None)\n\nThe strides in elements, or that of one dimension."},
+    {"item", item, METH_NOARGS, "The one element as a Python number."},
+    {"tolist", tolist, METH_NOARGS, "The elements as nested lists; a number for a 0-d tensor."},
+    {"to", function_pointer(to_method), METH_FASTCALL | METH_KEYWORDS,
+     "to(dtype | device | other, non_blocking=False, copy=False, *, memory_format=None)\n\nx in another dtype or device; x itself when nothing changes."},
+    {"type", function_pointer(type_method), METH_VARARGS | METH_KEYWORDS, "type(dtype=None)\n\nThe old name of its type, or x cast."},
+    {"new_tensor", function_pointer(new_tensor), METH_VARARGS | METH_KEYWORDS, "new_tensor(data, *, dtype=None, device=None, requires_grad=False)"},
+    {"backward", function_pointer(tensor_backward), METH_FASTCALL | METH_KEYWORDS,
+     "backward(gradient=None, retain_graph=None, create_graph=False, inputs=None)\n\nAdds the gradients of x * gradient to the leaves' .grad."},
+    {"register_hook", tensor_register_hook, METH_O, "register_hook(hook)\n\nCalls hook(grad) with each gradient of x; it may return another."},
+    {"register_post_accumulate_grad_hook", tensor_register_post_hook, METH_O, "Calls hook(x) after x.grad was written."},
+    {"numpy", function_pointer(numpy), METH_VARARGS | METH_KEYWORDS, "numpy(*, force=False)\n\nThe same memory as a NumPy array."},
+    {"__array__", function_pointer(array), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"__dlpack__", function_pointer(tensor_dlpack), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"__dlpack_device__", tensor_dlpack_device, METH_NOARGS, nullptr},
+    {"__deepcopy__", deepcopy, METH_O, nullptr},
+    {"__reduce_ex__", reduce, METH_O, nullptr},
+    {"__format__", format, METH_O, nullptr},
+    {"__contains__", contains, METH_O, nullptr},
+    {"__reversed__", reversed, METH_NOARGS, nullptr},
+    {"storage", storage, METH_NOARGS, "What its memory is part of."},
+    {"untyped_storage", storage, METH_NOARGS, "What its memory is part of."},
+    {"share_memory_", share_memory, METH_NOARGS, nullptr},
+    {}};
+
+void init_methods(PyObject* module) {
+  PyType_Slot slots[] = {{Py_tp_dealloc, (void*)storage_dealloc}, {Py_tp_methods, storage_methods}, {Py_tp_richcompare, (void*)storage_compare},
+                         {Py_tp_hash, (void*)storage_hash}, {Py_sq_length, (void*)storage_length}, {0, nullptr}};
+  PyType_Spec spec{"tapegrad.UntypedStorage", sizeof(PyStorage), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  StorageType = add_type(module, spec);
+  const Obj home = Obj::take(PyUnicode_FromString("tapegrad._C"));
+  rebuild_function = checked(PyCFunction_NewEx(&rebuild_def, nullptr, home.get()));
+  checked(PyModule_AddObjectRef(module, "_rebuild_tensor", rebuild_function));
+  const Obj priority = Obj::take(PyLong_FromLong(1000));  // numpy scalars leave `scalar * tensor` to us
+  checked(PyObject_SetAttrString(reinterpret_cast<PyObject*>(TensorType), "__array_priority__", priority.get()));
+}
+
+}  // namespace tapegrad::py
