@@ -184,8 +184,7 @@ void wrapper_dealloc(PyObject* o) {
   PyObject_GC_Del(o);
   Py_DECREF(t);
 }
-PyMemberDef wrapper_members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(PyWrapper, dict), READONLY, nullptr},
-                                 {"__wrapped__", T_OBJECT, offsetof(PyWrapper, function), READONLY, nullptr}, {}};
+PyMemberDef wrapper_members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(PyWrapper, dict), READONLY, nullptr}, {}};
 PyGetSetDef wrapper_getset[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr}, {}};
 
 PyObject* steps_next(PyObject* o) {
