@@ -1,0 +1,72 @@
+"""tapegrad: tensors, a tape, neural networks. The names and semantics are PyTorch's: `import tapegrad as torch` is the test.
+
+The functions here are the C++ ones (`tapegrad._C`), one object each; `help(tapegrad.softmax)` shows signature and shapes.
+"""
+import math as _math
+import os as _os
+
+from . import _C
+from ._C import (Generator, Size, Tensor, default_generator, device, dtype, enable_grad, get_default_dtype, inference_mode,  # noqa: F401
+                 is_grad_enabled, is_inference_mode_enabled, memory_format, no_grad, set_default_dtype, set_grad_enabled)
+
+_C.set_internal_prefix(_os.path.dirname(_os.path.abspath(__file__)))  # errors name the user's line, not ours
+
+from .version import __version__  # noqa: E402,F401
+
+
+def _export():
+    """All of _C that is public: functions of the op table, dtypes, memory formats, errors, factories."""
+    names = globals()
+    for name, f in _C.functions.items():
+        if not name.startswith("_"):
+            names.setdefault(name, f)
+    for name in dir(_C):
+        if not name.startswith("_") and name not in ("functions", "functional"):
+            names.setdefault(name, getattr(_C, name))
+
+
+_export()
+
+# Names that C++ and Python both have for a dtype win over builtins only as attributes of this module.
+float, double, half, short, int, long, bool = (_C.float32, _C.float64, _C.float16, _C.int16, _C.int32, _C.int64, _C.bool)
+
+pi, inf, nan, e, newaxis = _math.pi, _math.inf, _math.nan, _math.e, None
+
+from .creation import (BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor, ShortTensor,  # noqa: E402,F401
+                       get_rng_state, initial_seed, is_floating_point, is_nonzero, is_storage, is_tensor, manual_seed, numel, seed, set_rng_state,
+                       typename)
+from .dtypes import can_cast, finfo, iinfo, promote_types, result_type  # noqa: E402,F401
+from . import autograd, nn, optim, special, linalg, testing, utils  # noqa: E402,F401
+from . import accelerator, amp, backends, cuda, random, types  # noqa: E402,F401
+from .serialization import load, save  # noqa: E402,F401
+
+_ABSENT = {
+    "compile": "there is no compiler; call the function itself",
+    "jit": "there is no TorchScript; models are plain Python",
+    "fx": "there is no graph tracer yet",
+    "distributed": "there is no distributed package yet",
+    "onnx": "there is no ONNX exporter yet",
+    "fft": "complex numbers and Fourier transforms are not implemented yet",
+    "sparse": "sparse tensors are not implemented",
+    "sparse_coo_tensor": "sparse tensors are not implemented; use dense tensors with index_add",
+    "nested": "nested tensors are not implemented; use nn.utils.rnn.pad_sequence",
+    "profiler": "there is no profiler yet; use `perf` or cProfile",
+    "distributions": "distributions are not implemented yet; see multinomial, normal, bernoulli",
+    "multiprocessing": "use the standard library's multiprocessing",
+    "hub": "there is no model hub",
+    "vmap": "vmap is not implemented; batch the computation by hand",
+    "func": "function transforms are not implemented; see tapegrad.autograd.functional",
+}
+_LAZY = {"datasets", "safetensors"}
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        import importlib
+        return importlib.import_module(f"{__name__}.{name}")
+    hint = _ABSENT.get(name)
+    raise AttributeError(f"module 'tapegrad' has no attribute {name!r}" + (f": {hint}" if hint else ""))
+
+
+def __dir__():
+    return sorted(set(globals()) | _LAZY)

@@ -1,0 +1,24 @@
+"""Looking up the C++ functions by name."""
+import warnings
+
+from . import _C
+
+
+def op(name):
+    """The C++ function of that name: a functional one, an ordinary one, or an in-place method for names ending in `_`."""
+    found = _C.functional.get(name) or _C.functions.get(name) or getattr(_C.Tensor, name, None)
+    if found is None:
+        def missing(*args, **kwargs):
+            raise NotImplementedError(f"{name} is not built into this tapegrad")
+        missing.missing = name
+        return missing
+    return found
+
+
+def reduction_of(size_average, reduce, reduction):
+    """The reduction that the deprecated arguments size_average and reduce ask for."""
+    if size_average is None and reduce is None:
+        return reduction
+    out = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{out}' instead.", stacklevel=3)
+    return out

@@ -1,0 +1,23 @@
+"""The tape from Python: backward, grad, custom functions, gradient checks, saved-tensor hooks."""
+from .. import _C
+from .._C import (backward, detect_anomaly, enable_grad, grad, inference_mode, is_anomaly_enabled, no_grad,  # noqa: F401
+                  set_grad_enabled)
+from . import functional, graph  # noqa: F401
+from .function import Function, FunctionCtx, once_differentiable  # noqa: F401
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck  # noqa: F401
+
+Variable = _C.Tensor
+
+
+class set_detect_anomaly:
+    """Switches anomaly mode (NaN checks with the forward line in the error) at once; as a context manager, until its end."""
+
+    def __init__(self, mode, check_nan=True):
+        self.before = is_anomaly_enabled()
+        _C._set_detect_anomaly(bool(mode))
+
+    def __enter__(self):
+        return None
+
+    def __exit__(self, *exc):
+        _C._set_detect_anomaly(self.before)

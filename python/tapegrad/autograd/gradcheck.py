@@ -1,0 +1,102 @@
+"""gradcheck and gradgradcheck: the tape's derivatives against central differences."""
+from .. import _C
+
+__all__ = ["gradcheck", "gradgradcheck", "GradcheckError"]
+
+
+class GradcheckError(RuntimeError):
+    """Derivatives that differ; the text says where and by how much."""
+
+
+def _tensors(x):
+    return tuple(t for t in (x if isinstance(x, (tuple, list)) else (x,)) if isinstance(t, _C.Tensor))
+
+
+def _numerical(f, inputs, k, eps):
+    """d outputs / d inputs[k] by central differences: per output a list of columns, one for each element of the input."""
+    x = inputs[k]
+    flat = x.detach().reshape(-1)
+    columns = None
+    with _C.no_grad():
+        for i in range(x.numel()):
+            sides = []
+            for sign in (1, -1):
+                moved = flat.clone()
+                moved[i] += sign * eps
+                args = list(inputs)
+                args[k] = moved.reshape(x.shape).requires_grad_(True)
+                sides.append([o.detach().clone().reshape(-1) for o in _tensors(f(*args))])
+            column = [(p - m) / (2 * eps) for p, m in zip(*sides)]
+            columns = columns or [[] for _ in column]
+            for list_, c in zip(columns, column):
+                list_.append(c.tolist())
+    return columns
+
+
+def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, nondet_tol=0.0, check_undefined_grad=True,
+              check_grad_dtypes=False, check_batched_grad=False, check_batched_forward_grad=False, check_forward_ad=False,
+              check_backward_ad=True, fast_mode=False, masked=None):
+    """Does the tape give the derivatives that central differences give?
+
+    Args:
+        func: takes the inputs, returns a tensor or a tuple of them.
+        inputs: a tensor or tuple; those that require grad are checked and should be float64.
+        eps, atol, rtol: step and tolerances.
+    Returns True; on a difference raises GradcheckError, or returns False with raise_exception=False.
+    """
+    inputs = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
+    try:
+        _check(func, tuple(inputs), eps, atol, rtol)
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
+    return True
+
+
+def _check(func, inputs, eps, atol, rtol):
+    checked = [k for k, x in enumerate(inputs) if isinstance(x, _C.Tensor) and x.requires_grad]
+    if not checked:
+        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True.")
+    outputs = [o for o in _tensors(func(*inputs)) if o.is_floating_point()]
+    wanted = [inputs[k] for k in checked]
+    jacobians = [[] for _ in outputs]  # output -> list over its elements of the gradients of all checked inputs
+    for o, rows in zip(outputs, jacobians):
+        for i in range(o.numel() if o.requires_grad else 0):
+            seed = _C.functions["zeros_like"](o).reshape(-1)
+            seed[i] = 1
+            grads = _C.grad([o], wanted, [seed.reshape(o.shape)], retain_graph=True, allow_unused=True)
+            for x, g in zip(wanted, grads):
+                if g is not None and g.shape != x.shape:
+                    raise GradcheckError(f"grad is incorrect size: {tuple(g.shape)} for an input of {tuple(x.shape)}")
+            rows.append([None if g is None else g.reshape(-1).tolist() for g in grads])
+    for at, k in enumerate(checked):
+        numerical = _numerical(lambda *a: tuple(o for o in _tensors(func(*a)) if o.is_floating_point()), inputs, k, eps)
+        for n, columns in enumerate(numerical or []):
+            for j, column in enumerate(columns):
+                for i, expected in enumerate(column):
+                    got = jacobians[n][i][at] if jacobians[n] else None
+                    got = 0.0 if got is None else got[j]
+                    if not abs(got - expected) <= atol + rtol * abs(expected) and not got == expected:
+                        raise GradcheckError(f"Jacobian mismatch for output {n} with respect to input {k}: d output[{i}] / d input[{j}] is "
+                                             f"{got:.9g} by the tape, {expected:.9g} by central differences")
+
+
+def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=1e-3, gen_non_contig_grad_outputs=False, raise_exception=True,
+                  nondet_tol=0.0, check_undefined_grad=True, check_grad_dtypes=False, check_batched_grad=False, check_fwd_over_rev=False,
+                  check_rev_over_rev=True, fast_mode=False, masked=False):
+    """gradcheck of the gradient itself, as a function of the inputs and of grad_outputs (random when left out)."""
+    inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    outputs = [o for o in _tensors(func(*inputs)) if o.is_floating_point()]
+    if grad_outputs is None:
+        grad_outputs = tuple(_C.functions["randn_like"](o).detach().requires_grad_(True) for o in outputs)
+    else:
+        grad_outputs = _tensors(grad_outputs)
+    n = len(inputs)
+
+    def gradient(*args):
+        with _C.enable_grad():  # the numerical side calls it under no_grad
+            outs = [o for o in _tensors(func(*args[:n])) if o.is_floating_point()]
+            wanted = [x for x in args[:n] if isinstance(x, _C.Tensor) and x.requires_grad]
+            return _C.grad(outs, wanted, list(args[n:]), create_graph=True, allow_unused=True, materialize_grads=True)
+    return gradcheck(gradient, inputs + grad_outputs, eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)

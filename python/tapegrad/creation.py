@@ -1,0 +1,83 @@
+"""Small functions around tensors that need no op: seeds, predicates, the old typed constructors."""
+from . import _C
+
+__all__ = ["manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_state", "is_tensor", "is_floating_point", "numel"]
+
+
+def manual_seed(seed):
+    """Starts the default generator again from `seed`; negative seeds count from 2^64. Returns the generator."""
+    seed = int(seed)
+    if not -0x8000_0000_0000_0000 <= seed <= 0xFFFF_FFFF_FFFF_FFFF:
+        raise RuntimeError(f"manual_seed: seed {seed} does not fit into 64 bits")
+    _C.default_generator.manual_seed(seed % 2 ** 64)
+    return _C.default_generator
+
+
+def seed():
+    """Starts the default generator from a seed of the system and returns it."""
+    return _C.default_generator.seed()
+
+
+def initial_seed():
+    """The seed that the default generator was started with."""
+    return _C.default_generator.initial_seed()
+
+
+def get_rng_state():
+    """The default generator's state, a uint8 tensor."""
+    return _C.default_generator.get_state()
+
+
+def set_rng_state(new_state):
+    """Restores what get_rng_state() gave."""
+    _C.default_generator.set_state(new_state)
+
+
+def is_tensor(obj):
+    """Is it a Tensor?"""
+    return isinstance(obj, _C.Tensor)
+
+
+def is_storage(obj):
+    """Storages are not objects here: always False."""
+    return False
+
+
+def is_floating_point(input):
+    """Is the dtype a float?"""
+    return input.is_floating_point()
+
+
+def is_nonzero(input):
+    """The truth of a tensor with one element."""
+    return bool(input)
+
+
+def numel(input):
+    """The number of elements."""
+    return input.numel()
+
+
+def typename(obj):
+    """The qualified name of an object's type, "tapegrad.FloatTensor" for tensors."""
+    if isinstance(obj, _C.Tensor):
+        return obj.type()
+    return f"{type(obj).__module__}.{type(obj).__qualname__}"
+
+
+def _legacy(name, dtype):
+    class Meta(type):
+        def __instancecheck__(cls, obj):
+            return isinstance(obj, _C.Tensor) and obj.dtype == dtype
+
+    def __new__(cls, *args):
+        if len(args) == 1 and not isinstance(args[0], int):
+            return _C.tensor(args[0], dtype=dtype)
+        return _C.functions["empty"](args or (0,), dtype=dtype)
+    return Meta(name, (), {"__new__": __new__, "__module__": "tapegrad", "dtype": dtype,
+                           "__doc__": f"Old constructor: {name}([1, 2]) from data, {name}(2, 3) uninitialised."})
+
+
+FloatTensor, DoubleTensor, HalfTensor = _legacy("FloatTensor", _C.float32), _legacy("DoubleTensor", _C.float64), _legacy("HalfTensor", _C.float16)
+LongTensor, IntTensor, ShortTensor = _legacy("LongTensor", _C.int64), _legacy("IntTensor", _C.int32), _legacy("ShortTensor", _C.int16)
+ByteTensor, CharTensor, BoolTensor = _legacy("ByteTensor", _C.uint8), _legacy("CharTensor", _C.int8), _legacy("BoolTensor", _C.bool)

@@ -1,0 +1,7 @@
+"""Neural networks: Module, layers, losses, initialisation, functional forms."""
+from . import functional, init, utils  # noqa: F401
+from .layers import *  # noqa: F401,F403
+from .losses import *  # noqa: F401,F403
+from .module import Module  # noqa: F401
+from .parameter import Buffer, Parameter  # noqa: F401
+from . import modules  # noqa: F401  (nn.modules.Linear and the like)

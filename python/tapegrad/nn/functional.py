@@ -1,0 +1,384 @@
+"""Functions of neural networks, with PyTorch's names, arguments and defaults.
+
+Most names are the C++ functions themselves; this module adds what only Python spells (`inplace=`, `padding="same"`,
+`return_indices=`) and the few that are compositions. Errors are raised by the C++ functions and name the argument.
+"""
+import math
+
+from .. import _C
+from .._ops import op
+
+# ---- straight from C++: input, then PyTorch's arguments
+linear, bilinear, embedding_ = op("linear"), op("bilinear"), op("embedding")
+logsigmoid, softplus, softsign, tanhshrink = op("logsigmoid"), op("softplus"), op("softsign"), op("tanhshrink")
+softshrink, hardshrink, prelu = op("softshrink"), op("hardshrink"), op("prelu")
+sigmoid, tanh, gelu, glu = op("sigmoid"), op("tanh"), op("gelu"), op("glu")
+normalize, one_hot, pad = op("normalize"), op("one_hot"), op("pad")
+group_norm, layer_norm, rms_norm = op("group_norm"), op("layer_norm"), op("rms_norm")
+avg_pool1d, avg_pool2d, avg_pool3d = op("avg_pool1d"), op("avg_pool2d"), op("avg_pool3d")
+conv_transpose1d, conv_transpose2d, conv_transpose3d = op("conv_transpose1d"), op("conv_transpose2d"), op("conv_transpose3d")
+scaled_dot_product_attention = op("scaled_dot_product_attention")
+_no_grad = _C.no_grad
+
+
+# ---- activations
+
+def _with_inplace(name, doc):
+    forward, in_place = op(name), op(name + "_")
+
+    def activation(input, inplace=False):
+        return in_place(input) if inplace else forward(input)
+    activation.__name__ = activation.__qualname__ = name
+    activation.__doc__ = doc + " Any shape; inplace writes into the input."
+    return activation
+
+
+relu = _with_inplace("relu", "max(x, 0).")
+relu6 = _with_inplace("relu6", "min(max(x, 0), 6).")
+selu = _with_inplace("selu", "The self-normalising elu: scale * (max(x, 0) + min(0, alpha * (exp(x) - 1))).")
+silu = _with_inplace("silu", "x * sigmoid(x).")
+mish = _with_inplace("mish", "x * tanh(softplus(x)).")
+hardswish = _with_inplace("hardswish", "x * relu6(x + 3) / 6.")
+hardsigmoid = _with_inplace("hardsigmoid", "relu6(x + 3) / 6.")
+relu_, _relu = op("relu_"), op("relu")
+
+_leaky_relu, _leaky_relu_ = op("leaky_relu"), op("leaky_relu_")
+_elu, _elu_, _celu, _celu_ = op("elu"), op("elu_"), op("celu"), op("celu_")
+_hardtanh, _hardtanh_ = op("hardtanh"), op("hardtanh_")
+_threshold, _threshold_ = op("threshold"), op("threshold_")
+
+
+def leaky_relu(input, negative_slope=0.01, inplace=False):
+    """x where positive, negative_slope * x elsewhere."""
+    return (_leaky_relu_ if inplace else _leaky_relu)(input, negative_slope)
+
+
+def elu(input, alpha=1.0, inplace=False):
+    """x where positive, alpha * (exp(x) - 1) elsewhere."""
+    return (_elu_ if inplace else _elu)(input, alpha)
+
+
+def celu(input, alpha=1.0, inplace=False):
+    """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
+    return (_celu_ if inplace else _celu)(input, alpha)
+
+
+def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
+    """x limited to [min_val, max_val]."""
+    return (_hardtanh_ if inplace else _hardtanh)(input, min_val, max_val)
+
+
+def threshold(input, threshold, value, inplace=False):
+    """x where x > threshold, value elsewhere."""
+    return (_threshold_ if inplace else _threshold)(input, threshold, value)
+
+
+def rrelu(input, lower=1 / 8, upper=1 / 3, training=False, inplace=False):
+    """leaky_relu with a random slope from [lower, upper] while training, the mean slope otherwise."""
+    if training:
+        slope = _C.functions["rand_like"](input) * (upper - lower) + lower
+        out = _C.functions["where"](input >= 0, input, input * slope)
+    else:
+        out = _leaky_relu(input, (lower + upper) / 2)
+    return input.copy_(out) if inplace else out
+
+
+_softmax, _log_softmax = op("softmax"), op("log_softmax")
+
+
+def _dim_of(dim, ndim):
+    return dim if dim is not None else 0 if ndim in (0, 1, 3) else 1
+
+
+def softmax(input, dim=None, _stacklevel=3, dtype=None):
+    """exp(x) / sum(exp(x)) along dim."""
+    return _softmax(input, _dim_of(dim, input.ndim), dtype)
+
+
+def log_softmax(input, dim=None, _stacklevel=3, dtype=None):
+    """log(softmax(x)) along dim."""
+    return _log_softmax(input, _dim_of(dim, input.ndim), dtype)
+
+
+def softmin(input, dim=None, _stacklevel=3, dtype=None):
+    """softmax(-x) along dim."""
+    return _softmax(-input, _dim_of(dim, input.ndim), dtype)
+
+
+def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
+    """Samples from the Gumbel-softmax distribution; hard: one-hot, with the gradient of the soft sample."""
+    noise = -_C.functions["empty_like"](logits).exponential_().log()
+    soft = _softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    index = soft.argmax(dim, keepdim=True)
+    return _C.functions["zeros_like"](logits).scatter_(dim, index, 1.0) - soft.detach() + soft
+
+
+# ---- dropout
+
+_dropout, _feature_dropout, _alpha_dropout = op("dropout"), op("feature_dropout"), op("alpha_dropout")
+
+
+def _drop(f, input, p, training, inplace):
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    out = f(input, p, training)
+    return input.copy_(out) if inplace and out is not input else out
+
+
+def dropout(input, p=0.5, training=True, inplace=False):
+    """Zeroes each element with probability p and scales the others by 1 / (1 - p). The input itself when not training."""
+    return _drop(_dropout, input, p, training, inplace)
+
+
+def dropout1d(input, p=0.5, training=True, inplace=False):
+    """Zeroes whole channels of (N, C, L) or (C, L)."""
+    return _channels(input, p, training, inplace, 1)
+
+
+def dropout2d(input, p=0.5, training=True, inplace=False):
+    """Zeroes whole channels of (N, C, H, W) or (N, C, L)."""
+    return _channels(input, p, training, inplace, None)
+
+
+def dropout3d(input, p=0.5, training=True, inplace=False):
+    """Zeroes whole channels of (N, C, D, H, W)."""
+    return _channels(input, p, training, inplace, 3)
+
+
+def _channels(input, p, training, inplace, spatial):
+    if spatial is not None and input.ndim == spatial + 1:  # no batch
+        return _channels(input.unsqueeze(0), p, training, False, None).squeeze(0) if not inplace else \
+            input.copy_(_channels(input.unsqueeze(0), p, training, False, None).squeeze(0))
+    return _drop(_feature_dropout, input, p, training, inplace)
+
+
+def alpha_dropout(input, p=0.5, training=False, inplace=False):
+    """Dropout that keeps mean and variance of selu activations."""
+    return _drop(_alpha_dropout, input, p, training, inplace)
+
+
+def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
+    """alpha_dropout of whole channels (N, C, ...): one draw for each sample and channel."""
+    if not training or p == 0:
+        return input
+    a = (1 - p) * (1 + p * 1.7580993408473766 ** 2)
+    a = 0.0 if p == 1 else a ** -0.5
+    kept = _C.functions["rand"](input.shape[:2] + (1,) * (input.ndim - 2), dtype=input.dtype) >= p
+    drop = -1.7580993408473766
+    out = _C.functions["where"](kept, input, drop) * a - drop * a * p
+    return input.copy_(out) if inplace else out
+
+
+# ---- convolution and pooling
+
+def _conv(dims):
+    conv = op(f"conv{dims}d")
+
+    def f(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+        if isinstance(padding, str):
+            input, padding = _string_padding(input, weight, stride, padding, dilation, dims)
+        return conv(input, weight, bias, stride, padding, dilation, groups)
+    f.__name__ = f.__qualname__ = f"conv{dims}d"
+    f.__doc__ = (f"Cross-correlation over {dims} dimension(s). input (N, C, spatial...) or (C, spatial...), weight (out, C / groups, "
+                 "kernel...), bias (out). padding: a number, one per dimension, 'valid' or 'same'.")
+    return f
+
+
+def _string_padding(input, weight, stride, padding, dilation, dims):
+    if padding == "valid":
+        return input, 0
+    if padding != "same":
+        raise ValueError(f"padding must be 'same' or 'valid' or numbers, got {padding!r}")
+    if any(s != 1 for s in _tuple(stride, dims)):
+        raise RuntimeError("padding='same' is not supported for strided convolutions")
+    totals = [d * (k - 1) for d, k in zip(_tuple(dilation, dims), weight.shape[2:])]
+    if all(t % 2 == 0 for t in totals):
+        return input, [t // 2 for t in totals]
+    both = [x for t in reversed(totals) for x in (t // 2, t - t // 2)]
+    return pad(input, both), 0
+
+
+def _tuple(x, n):
+    return (x,) * n if isinstance(x, int) else tuple(x) * (n if len(x) == 1 else 1)
+
+
+conv1d, conv2d, conv3d = _conv(1), _conv(2), _conv(3)
+
+
+def _max_pool(dims):
+    plain, indexed = op(f"max_pool{dims}d"), op(f"max_pool{dims}d_with_indices")
+
+    def with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=True):
+        return indexed(input, kernel_size, stride, padding, dilation, ceil_mode)
+
+    def f(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+        return (indexed if return_indices else plain)(input, kernel_size, stride, padding, dilation, ceil_mode)
+    f.__name__ = f.__qualname__ = f"max_pool{dims}d"
+    f.__doc__ = (f"Largest value of each window over {dims} dimension(s) of (N, C, spatial...) or (C, spatial...). stride is kernel_size "
+                 "when left out; return_indices also gives the positions.")
+    with_indices.__name__ = with_indices.__qualname__ = f"max_pool{dims}d_with_indices"
+    with_indices.__doc__ = "max_pool that also returns the positions."
+    return f, with_indices
+
+
+max_pool1d, max_pool1d_with_indices = _max_pool(1)
+max_pool2d, max_pool2d_with_indices = _max_pool(2)
+max_pool3d, max_pool3d_with_indices = _max_pool(3)
+
+
+def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """Power average over windows of (N, C, L): (sum x^p)^(1/p)."""
+    out = avg_pool1d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
+    return (out.sign() * relu(out.abs()) * kernel_size).pow(1.0 / norm_type)
+
+
+def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """Power average over windows of (N, C, H, W)."""
+    kh, kw = _tuple(kernel_size, 2)
+    out = avg_pool2d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
+    return (out.sign() * relu(out.abs()) * (kh * kw)).pow(1.0 / norm_type)
+
+
+def _adaptive(name, dims):
+    pool = op(f"{name}{dims}d")
+
+    def f(input, output_size):
+        sizes = [output_size] * dims if isinstance(output_size, int) else list(output_size)
+        return pool(input, [n if n is not None else input.shape[d - dims] for d, n in enumerate(sizes)])
+    f.__name__ = f.__qualname__ = f"{name}{dims}d"
+    f.__doc__ = f"Pools {dims} dimension(s) to exactly output_size; None keeps a dimension's size."
+    return f
+
+
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (_adaptive("adaptive_avg_pool", d) for d in (1, 2, 3))
+adaptive_max_pool1d, adaptive_max_pool2d = (_adaptive("adaptive_max_pool", d) for d in (1, 2))
+
+
+def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
+    """Sliding blocks of (N, C, H, W) as columns (N, C * kh * kw, blocks)."""
+    kh, kw = _tuple(kernel_size, 2)
+    dh, dw = _tuple(dilation, 2)
+    ph, pw = _tuple(padding, 2)
+    sh, sw = _tuple(stride, 2)
+    batched = input.ndim == 4
+    x = pad(input if batched else input.unsqueeze(0), (pw, pw, ph, ph))
+    x = x.unfold(2, dh * (kh - 1) + 1, sh)[..., ::dh].unfold(3, dw * (kw - 1) + 1, sw)[..., ::dw]  # N C oh ow kh kw
+    n, c, oh, ow = x.shape[:4]
+    x = x.permute(0, 1, 4, 5, 2, 3).reshape(n, c * kh * kw, oh * ow)
+    return x if batched else x.squeeze(0)
+
+
+# ---- normalisation
+
+_batch_norm, _instance_norm = op("batch_norm"), op("instance_norm")
+
+
+def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+    """(x - mean) / sqrt(var + eps) * weight + bias per channel of (N, C, ...). While training mean and var are the batch's and the
+    running ones are updated in place. ValueError for one value per channel while training."""
+    if training and input.numel() <= input.shape[1]:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+    return _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5):
+    """batch_norm with the statistics of each sample and channel of (N, C, ...)."""
+    return _instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
+
+
+def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
+    """x / (k + alpha / size * sum of squares over `size` neighbouring channels)^beta."""
+    squares = pad(input.square().transpose(1, -1), (size // 2, (size - 1) // 2)).unfold(-1, size, 1).mean(-1).transpose(1, -1)
+    return input / (squares * alpha + k).pow(beta)
+
+
+# ---- embedding
+
+def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
+    """Rows of weight (num, dim) at the integer indices `input` (any shape): input.shape + (dim,). The row padding_idx gets no
+    gradient; with max_norm the rows used are renormalised in place first."""
+    if sparse or scale_grad_by_freq:
+        raise NotImplementedError("embedding: sparse and scale_grad_by_freq are not supported")
+    if padding_idx is not None:
+        rows = weight.shape[0]
+        if not -rows <= padding_idx < rows:
+            raise AssertionError("Padding_idx must be within num_embeddings")
+        padding_idx %= rows
+    if max_norm is not None:
+        with _no_grad():
+            rows = input.reshape(-1).unique()
+            norms = weight[rows].norm(norm_type, -1, True)
+            weight[rows] = weight[rows] * (max_norm / (norms + 1e-7)).clamp(max=1.0)
+    return embedding_(weight, input, padding_idx)
+
+
+def pixel_shuffle(input, upscale_factor):
+    """(..., C r^2, H, W) to (..., C, H r, W r)."""
+    r = upscale_factor
+    *batch, c, h, w = input.shape
+    if c % (r * r):
+        raise RuntimeError(f"pixel_shuffle: the channels (dimension -3, size {c}) must be divisible by the square of upscale_factor ({r})")
+    n = len(batch)
+    x = input.reshape(*batch, c // (r * r), r, r, h, w).permute(*range(n), n, n + 3, n + 1, n + 4, n + 2)
+    return x.reshape(*batch, c // (r * r), h * r, w * r)
+
+
+def pixel_unshuffle(input, downscale_factor):
+    """(..., C, H r, W r) to (..., C r^2, H, W)."""
+    r = downscale_factor
+    *batch, c, h, w = input.shape
+    if h % r or w % r:
+        raise RuntimeError(f"pixel_unshuffle: height and width ({h}, {w}) must be divisible by downscale_factor ({r})")
+    n = len(batch)
+    x = input.reshape(*batch, c, h // r, r, w // r, r).permute(*range(n), n, n + 2, n + 4, n + 1, n + 3)
+    return x.reshape(*batch, c * r * r, h // r, w // r)
+
+
+# ---- distances
+
+def cosine_similarity(x1, x2, dim=1, eps=1e-8):
+    """x1 . x2 / (|x1| |x2|) along dim, each norm at least eps."""
+    n1 = (x1 * x1).sum(dim, keepdim=True).sqrt().clamp(min=eps)
+    n2 = (x2 * x2).sum(dim, keepdim=True).sqrt().clamp(min=eps)
+    return ((x1 / n1) * (x2 / n2)).sum(dim)
+
+
+def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
+    """|x1 - x2 + eps| in the p-norm over the last dimension."""
+    return (x1 - x2 + eps).norm(p, -1, keepdim)
+
+
+# ---- resampling
+
+_interpolate = op("interpolate")
+
+
+def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None, antialias=False):
+    """Resizes (N, C, spatial...) to `size` or by `scale_factor`. Modes: nearest, nearest-exact, linear, bilinear, trilinear, area."""
+    if antialias:
+        raise NotImplementedError("interpolate: antialias is not supported")
+    if (size is None) == (scale_factor is None):
+        raise ValueError("only one of size or scale_factor should be defined" if size is not None else
+                         "either size or scale_factor should be defined")
+    spatial = input.ndim - 2
+    if size is not None:
+        return _interpolate(input, list(_tuple(size, spatial)), None, mode, align_corners)
+    scales = [float(s) for s in ([scale_factor] * spatial if isinstance(scale_factor, (int, float)) else scale_factor)]
+    if recompute_scale_factor or mode == "area":
+        return _interpolate(input, [math.floor(n * s) for n, s in zip(input.shape[2:], scales)], None, mode, align_corners)
+    return _interpolate(input, None, scales, mode, align_corners)
+
+
+def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):
+    """Same as interpolate."""
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+# ---- losses: functional_losses.py
+
+from .functional_losses import (  # noqa: E402
+    _cross_entropy, binary_cross_entropy, binary_cross_entropy_with_logits, cosine_embedding_loss, cross_entropy, gaussian_nll_loss,
+    hinge_embedding_loss, huber_loss, kl_div, l1_loss, margin_ranking_loss, mse_loss, multi_margin_loss, multilabel_margin_loss,
+    multilabel_soft_margin_loss, nll_loss, poisson_nll_loss, smooth_l1_loss, soft_margin_loss, triplet_margin_loss)

@@ -1,0 +1,54 @@
+"""Parameter and Buffer: tensors that a Module registers when they are assigned to an attribute."""
+from .. import _C
+
+__all__ = ["Parameter", "Buffer"]
+
+
+def _rebuild(cls, tensor, requires_grad, state):
+    out = _C.make_subclass(cls, tensor, requires_grad)
+    for name, value in state.items():
+        setattr(out, name, value)
+    return out
+
+
+class _Registered(_C.Tensor):
+    """What Parameter and Buffer share: copies and pickles keep the class, the flag and the attributes."""
+
+    def __deepcopy__(self, memo):
+        if id(self) in memo:
+            return memo[id(self)]
+        out = _rebuild(type(self), self.detach().clone(), self.requires_grad, self.__dict__)
+        memo[id(self)] = out
+        return out
+
+    def __reduce_ex__(self, protocol):
+        return _rebuild, (type(self), self.detach(), self.requires_grad, dict(self.__dict__))
+
+
+class Parameter(_Registered):
+    """A tensor that is a module's parameter: assigned to a module attribute it appears in `parameters()`.
+
+    Args:
+        data: tensor whose memory the parameter shares; an empty one when left out.
+        requires_grad: whether it gets a gradient. Only floating dtypes may.
+    """
+
+    def __new__(cls, data=None, requires_grad=True):
+        return _C.make_subclass(cls, _C.functions["empty"](0) if data is None else data.detach(), requires_grad)
+
+    def __repr__(self):
+        return "Parameter containing:\n" + super().__repr__()
+
+
+class Buffer(_Registered):
+    """A tensor that belongs to a module's state but is not trained, such as running statistics.
+
+    Args:
+        data: tensor whose memory the buffer shares.
+        persistent: whether it is part of `state_dict()`.
+    """
+
+    def __new__(cls, data=None, *, persistent=True):
+        out = _C.make_subclass(cls, _C.functions["empty"](0) if data is None else data.detach(), data is not None and data.requires_grad)
+        out.persistent = persistent
+        return out

@@ -1,0 +1,205 @@
+"""Files of named tensors in the safetensors format: a length, a JSON header, then the bytes. Nothing in such a file is ever executed.
+
+Reading checks everything that the header claims before any tensor is made: lengths, names, dtypes, shapes, offsets without gaps or
+overlaps. Writing goes to a temporary file that replaces the old one only when it is complete and on the disk.
+"""
+import json
+import mmap
+import os
+import struct
+import tempfile
+from collections import OrderedDict
+
+from . import _C
+
+__all__ = ["save_file", "load_file", "save", "load", "safe_open", "SafetensorError"]
+
+_MAX_HEADER = 100_000_000
+_NAMES = {"BOOL": _C.bool, "U8": _C.uint8, "I8": _C.int8, "I16": _C.int16, "I32": _C.int32, "I64": _C.int64, "F16": _C.float16,
+          "BF16": _C.bfloat16, "F32": _C.float32, "F64": _C.float64}
+_CODES = {dtype: name for name, dtype in _NAMES.items()}
+_KNOWN_ELSEWHERE = {"U16", "U32", "U64", "F8_E4M3", "F8_E5M2", "C64", "C128"}
+
+
+class SafetensorError(ValueError):
+    """A file that is not valid safetensors; the text says where."""
+
+
+def _header(data, total):
+    """(entries {name: (dtype, shape, begin, end)}, metadata, start of the bytes) of a file of `total` bytes that begins with `data`."""
+    if total < 8:
+        raise SafetensorError(f"file of {total} bytes is too short: a header length takes 8")
+    length = struct.unpack("<Q", data[:8])[0]
+    if length > _MAX_HEADER:
+        raise SafetensorError(f"header of {length} bytes is longer than the allowed {_MAX_HEADER}")
+    if 8 + length > total:
+        raise SafetensorError(f"header of {length} bytes does not fit into a file of {total}")
+    try:
+        header = json.loads(bytes(data[8:8 + length]).decode("utf-8"), object_pairs_hook=_no_duplicates)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as e:
+        raise SafetensorError(f"header is not JSON: {e}") from None
+    if not isinstance(header, dict):
+        raise SafetensorError("header is not a JSON object")
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise SafetensorError("__metadata__ must map names to strings")
+    entries = {name: _entry(name, entry) for name, entry in header.items()}
+    at = 0
+    for name, (_, _, begin, end) in sorted(entries.items(), key=lambda item: item[1][2:]):
+        if begin != at:
+            raise SafetensorError(f"tensor {name!r} begins at {begin}, expected {at}: tensors must follow each other without gap or overlap")
+        at = end
+    if 8 + length + at != total:
+        raise SafetensorError(f"tensors take {at} bytes, the file has {total - 8 - length} for them")
+    return entries, metadata, 8 + length
+
+
+def _no_duplicates(pairs):
+    out = dict(pairs)
+    if len(out) != len(pairs):
+        raise SafetensorError("header has the same name twice")
+    return out
+
+
+def _entry(name, entry):
+    """(dtype, shape, begin, end), checked."""
+    def fail(text):
+        raise SafetensorError(f"tensor {name!r}: {text}")
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+        fail("entry must have dtype, shape and data_offsets")
+    code, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if code not in _NAMES:
+        fail(f"dtype {code!r} is {'not supported' if code in _KNOWN_ELSEWHERE else 'unknown'}")
+    if not isinstance(shape, list) or not all(type(n) is int and 0 <= n < 2 ** 63 for n in shape):
+        fail(f"shape {shape!r} must be a list of sizes")
+    if len(shape) > 16:
+        fail(f"has {len(shape)} dimensions, at most 16 are supported")
+    if not isinstance(offsets, list) or len(offsets) != 2 or not all(type(n) is int and 0 <= n < 2 ** 63 for n in offsets):
+        fail(f"data_offsets {offsets!r} must be two positions")
+    begin, end = offsets
+    size = _NAMES[code].itemsize
+    for n in shape:
+        size *= n
+    if end - begin != size:
+        fail(f"{code} of shape {shape} takes {size} bytes, data_offsets give {end - begin}")
+    return _NAMES[code], shape, begin, end
+
+
+def _tensor(buffer, start, entry):
+    """A tensor of its own over a copy of its bytes."""
+    dtype, shape, begin, end = entry
+    if begin == end:
+        return _C.functions["empty"](shape, dtype=dtype)
+    return _C.frombuffer(bytearray(buffer[start + begin:start + end]), dtype=dtype).reshape(shape)
+
+
+class safe_open:
+    """A file opened for reading single tensors: `with safe_open(path) as f: f.keys(); f.get_tensor(name); f.metadata()`."""
+
+    def __init__(self, filename, framework="tapegrad", device="cpu"):
+        if str(device) != "cpu":
+            raise NotImplementedError("safe_open reads to the CPU; move the tensors with .to(device)")
+        self._file = open(filename, "rb")
+        try:
+            total = os.fstat(self._file.fileno()).st_size
+            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) if total else b""
+            self._entries, self._metadata, self._start = _header(self._map, total)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def keys(self):
+        """The names, in the order of the file."""
+        return list(self._entries)
+
+    def metadata(self):
+        """The file's string to string metadata."""
+        return dict(self._metadata)
+
+    def get_shape(self, name):
+        """A tensor's shape, without reading it."""
+        return list(self._entries[name][1])
+
+    def get_tensor(self, name):
+        """One tensor. KeyError when there is none of that name."""
+        if name not in self._entries:
+            raise KeyError(f"no tensor {name!r} in {self._file.name}")
+        return _tensor(self._map, self._start, self._entries[name])
+
+    def close(self):
+        """Closes the file."""
+        if self._map:
+            self._map.close()
+        self._file.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+
+def load_file(filename, device="cpu"):
+    """All tensors of a file, {name: tensor}. SafetensorError when it is not valid."""
+    with safe_open(filename, device=device) as f:
+        return OrderedDict((name, f.get_tensor(name)) for name in f.keys())
+
+
+def load(data):
+    """All tensors of bytes in the format."""
+    entries, _, start = _header(data, len(data))
+    return OrderedDict((name, _tensor(data, start, entry)) for name, entry in entries.items())
+
+
+def _parts(tensors, metadata):
+    """The pieces of a file in order."""
+    header, blobs, at = {}, [], 0
+    if metadata:
+        if not all(isinstance(k, str) and isinstance(v, str) for k, v in metadata.items()):
+            raise TypeError("metadata must map strings to strings")
+        header["__metadata__"] = dict(metadata)
+    for name, t in tensors.items():
+        if not isinstance(name, str) or name == "__metadata__":
+            raise TypeError(f"tensor names must be strings other than '__metadata__', got {name!r}")
+        if not isinstance(t, _C.Tensor):
+            raise TypeError(f"{name!r} must be a Tensor, got {type(t).__name__}")
+        if t.dtype not in _CODES:
+            raise TypeError(f"{name!r}: {t.dtype} cannot be saved")
+    for name, t in sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])):  # large elements first: all stay aligned
+        size = t.numel() * t.dtype.itemsize
+        header[name] = {"dtype": _CODES[t.dtype], "shape": list(t.shape), "data_offsets": [at, at + size]}
+        at += size
+        blobs.append(t)
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    yield struct.pack("<Q", len(text)) + text
+    for t in blobs:
+        yield _C.to_bytes(t.detach())
+
+
+def save(tensors, metadata=None):
+    """The bytes of a file of these tensors."""
+    return b"".join(_parts(tensors, metadata))
+
+
+def save_file(tensors, filename, metadata=None):
+    """Writes {name: tensor} to a file, atomically: the old file stays until the new one is complete.
+
+    Tensors that share memory are written once for each name. TypeError for what is not a tensor or has no name in the format.
+    """
+    filename = os.fspath(filename)
+    folder = os.path.dirname(os.path.abspath(filename))
+    fd, temporary = tempfile.mkstemp(prefix=os.path.basename(filename) + ".", suffix=".tmp", dir=folder)
+    try:
+        with os.fdopen(fd, "wb") as f:
+            for part in _parts(tensors, metadata):
+                f.write(part)
+            f.flush()
+            os.fsync(f.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, filename)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,2 @@
+"""Utilities: data loading, checkpointing."""
+from . import checkpoint, data  # noqa: F401

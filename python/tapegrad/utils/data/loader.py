@@ -1,0 +1,276 @@
+"""DataLoader: batches of a dataset, from this process or from several workers, always in the sampler's order.
+
+Promises: an exception in a worker arrives here with its traceback; a worker that dies, or takes longer than `timeout`, is an error and
+never a hang; workers end with the loader's iterator, or with this process.
+"""
+import itertools
+import multiprocessing
+import pickle
+import time
+import weakref
+from multiprocessing.connection import wait
+
+from ... import _C
+from .collate import default_collate, default_convert
+from .dataset import IterableDataset
+from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, random_seed
+from .worker import make_fetcher, run_worker
+
+__all__ = ["DataLoader"]
+
+
+class _Endless(Sampler):
+    """The sampler of streams: None for ever."""
+
+    def __iter__(self):
+        return itertools.repeat(None)
+
+
+class DataLoader:
+    """Iterates over batches of a dataset.
+
+    Args:
+        dataset: a Dataset (by index) or an IterableDataset (a stream).
+        batch_size, drop_last: size of a batch; None takes samples one by one. drop_last leaves out a shorter last batch.
+        shuffle: a new random order each epoch; `generator` makes it reproducible.
+        sampler, batch_sampler: give the order, or the batches, instead.
+        num_workers: processes that load; 0 loads here. prefetch_factor batches ahead for each (default 2).
+        collate_fn: list of samples -> batch (default_collate).
+        timeout: seconds to wait for a batch; 0 waits as long as the worker lives.
+        worker_init_fn: called with the worker's number when it starts. persistent_workers keeps them between epochs.
+        pin_memory: accepted; there is nothing to pin for on a CPU.
+    """
+
+    def __init__(self, dataset, batch_size=1, shuffle=None, sampler=None, batch_sampler=None, num_workers=0, collate_fn=None,
+                 pin_memory=False, drop_last=False, timeout=0, worker_init_fn=None, multiprocessing_context=None, generator=None, *,
+                 prefetch_factor=None, persistent_workers=False, pin_memory_device="", in_order=True):
+        if num_workers < 0:
+            raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
+        if timeout < 0:
+            raise ValueError("timeout option should be non-negative")
+        if num_workers == 0 and prefetch_factor is not None:
+            raise ValueError("prefetch_factor option could only be specified in multiprocessing.let num_workers > 0 to enable "
+                             "multiprocessing, otherwise set prefetch_factor to None.")
+        if prefetch_factor is not None and prefetch_factor < 0:
+            raise ValueError("prefetch_factor option should be non-negative")
+        if persistent_workers and num_workers == 0:
+            raise ValueError("persistent_workers option needs num_workers > 0")
+        self.dataset, self.num_workers, self.timeout, self.pin_memory = dataset, num_workers, timeout, pin_memory
+        self.worker_init_fn, self.persistent_workers, self.generator = worker_init_fn, persistent_workers, generator
+        self.multiprocessing_context = multiprocessing_context
+        self.prefetch_factor = 2 if prefetch_factor is None and num_workers else prefetch_factor
+        self._iterable = isinstance(dataset, IterableDataset)
+        if self._iterable:
+            if shuffle not in (None, False):
+                raise ValueError(f"DataLoader with IterableDataset: expected unspecified shuffle option, but got shuffle={shuffle}")
+            if sampler is not None or batch_sampler is not None:
+                what = "sampler" if sampler is not None else "batch_sampler"
+                raise ValueError(f"DataLoader with IterableDataset: expected unspecified {what} option, but got {what}={sampler or batch_sampler}")
+        if sampler is not None and shuffle:
+            raise ValueError("sampler option is mutually exclusive with shuffle")
+        if batch_sampler is not None:
+            if batch_size != 1 or shuffle or sampler is not None or drop_last:
+                raise ValueError("batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last")
+            batch_size = None
+        elif batch_size is None and drop_last:
+            raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
+        if sampler is None:
+            sampler = _Endless() if self._iterable else RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+        if batch_size is not None:
+            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
+        self.batch_size, self.drop_last, self.sampler, self.batch_sampler = batch_size, drop_last, sampler, batch_sampler
+        self.collate_fn = collate_fn if collate_fn is not None else default_collate if batch_sampler is not None else default_convert
+        self._workers = None
+
+    @property
+    def _order(self):
+        return self.sampler if self.batch_sampler is None else self.batch_sampler
+
+    def _fetcher_arguments(self):
+        return self.dataset, self._iterable, self.batch_sampler is not None, self.collate_fn, self.drop_last
+
+    def __len__(self):
+        if not self._iterable:
+            return len(self._order)
+        n = len(self.dataset)
+        if self.batch_size is None:
+            return n
+        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
+
+    def __iter__(self):
+        if self.num_workers == 0:
+            return _here(self)
+        workers = self._workers
+        if workers is None or workers.closed or workers.busy:
+            workers = _Workers(self)
+        if self.persistent_workers:
+            self._workers = workers
+        return _FromWorkers(self, workers)
+
+    def __getstate__(self):
+        return {**self.__dict__, "_workers": None}
+
+
+def _here(loader):
+    """Batches made in this process."""
+    random_seed(loader.generator)  # the draw that seeds workers: the same numbers follow with and without them
+    fetch = make_fetcher(*loader._fetcher_arguments())
+    for indices in loader._order:
+        try:
+            batch = fetch(indices)
+        except StopIteration:
+            return
+        yield batch
+
+
+class _Workers:
+    """The processes and their pipes."""
+
+    def __init__(self, loader):
+        context = loader.multiprocessing_context
+        if context is None or isinstance(context, str):
+            context = multiprocessing.get_context(context)
+        self.processes, self.pipes, self.closed, self.busy = [], [], False, False
+        self._finalizer = weakref.finalize(self, _stop, self.processes, self.pipes)
+        for i in range(loader.num_workers):
+            ours, theirs = context.Pipe()
+            others = [*self.pipes, ours] if context.get_start_method() == "fork" else []
+            process = context.Process(target=run_worker, daemon=True, args=(theirs, others, i, loader.num_workers, *loader._fetcher_arguments(),
+                                                                            loader.worker_init_fn))
+            process.start()
+            theirs.close()
+            self.processes.append(process)
+            self.pipes.append(ours)
+
+    def send(self, i, message):
+        try:
+            self.pipes[i].send(message)
+        except (BrokenPipeError, ConnectionError):
+            self.died(i)
+
+    def died(self, i):
+        """Raises for worker i having ended."""
+        process = self.processes[i]
+        process.join(5)
+        code = process.exitcode
+        self.close()
+        how = f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        raise RuntimeError(f"DataLoader worker (pid {process.pid}) exited unexpectedly: worker {i}, {how}")
+
+    def close(self):
+        self.closed = True
+        self._finalizer()
+
+
+def _stop(processes, pipes):
+    for pipe in pipes:
+        try:
+            pipe.send(("stop",))
+        except OSError:
+            pass
+        pipe.close()  # a worker that waits to send sees it
+    deadline = time.monotonic() + 5
+    for process in processes:
+        process.join(max(0.0, deadline - time.monotonic()))
+        if process.is_alive():
+            process.kill()
+            process.join()
+
+
+class _FromWorkers:
+    """One epoch over workers. Tasks go round; answers are handed out in the tasks' order."""
+
+    def __init__(self, loader, workers):
+        self.loader, self.workers = loader, workers
+        self.timeout, self.keep = loader.timeout, loader.persistent_workers
+        workers.busy = True
+        self.tasks = enumerate(iter(loader._order))
+        self.ready, self.owner = {}, {}      # number -> answer; number -> worker
+        self.next = 0
+        self.active = list(range(len(workers.processes)))
+        self.turn = 0
+        seed = random_seed(loader.generator)
+        for i in self.active:
+            workers.send(i, ("epoch", seed))
+        for _ in range(max(1, loader.prefetch_factor) * len(self.active)):
+            self._send_one()
+
+    def __iter__(self):
+        return self
+
+    def __len__(self):
+        return len(self.loader)
+
+    def _send_one(self):
+        if not self.active:
+            return
+        try:
+            number, indices = next(self.tasks)
+        except StopIteration:
+            return
+        i = self.active[self.turn % len(self.active)]
+        self.turn += 1
+        self.owner[number] = i
+        self.workers.send(i, ("task", number, indices))
+
+    def __next__(self):
+        while self.next in self.owner:
+            if self.next not in self.ready:
+                self._receive()
+                continue
+            number = self.next
+            self.next += 1
+            worker = self.owner.pop(number)
+            kind, payload = self.ready.pop(number)
+            if kind == "end":  # this worker's stream is exhausted; the others may have more
+                if worker in self.active:
+                    at = self.active.index(worker)
+                    self.active.remove(worker)
+                    self.turn = self.turn % (len(self.active) + 1)
+                    if at < self.turn:
+                        self.turn -= 1
+                self._send_one()
+                continue
+            if kind == "error":
+                self._finish(failed=True)
+                payload.reraise()
+            self._send_one()
+            return payload
+        self._finish()
+        raise StopIteration
+
+    def _receive(self):
+        """Waits for any answer, or for a worker's death."""
+        i = self.owner[self.next]
+        sentinels = {self.workers.processes[k].sentinel: k for k in set(self.owner.values())}
+        pipes = {self.workers.pipes[k]: k for k in set(self.owner.values())}
+        found = wait([*pipes, *sentinels], self.timeout or None)
+        if not found:
+            self._finish(failed=True)
+            raise RuntimeError(f"DataLoader timed out after {self.timeout} seconds")
+        heard = False
+        for end in found:
+            if end in pipes:
+                try:
+                    number, kind, payload = pickle.loads(end.recv_bytes())
+                except (EOFError, ConnectionError):
+                    continue
+                self.ready[number] = (kind, payload)
+                heard = True
+        if not heard:  # only sentinels, and pipes with nothing left in them
+            dead = next((k for s, k in sentinels.items() if s in found), i)
+            self.workers.died(dead)
+
+    def _finish(self, failed=False):
+        self.owner.clear()
+        if self.keep and not failed and not self.workers.closed:
+            self.workers.busy = False
+        elif not self.workers.closed:
+            self.workers.close()
+
+    def __del__(self):
+        try:
+            if self.owner or not self.keep:
+                self._finish(failed=True)  # left in the middle: answers are still on their way
+        except AttributeError:  # never started
+            pass

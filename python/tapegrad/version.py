@@ -1,0 +1,3 @@
+"""The version, and how the library was built."""
+__version__ = "0.1.0"
+cuda = None
