@@ -15,6 +15,7 @@
 namespace tapegrad {
 
 thread_local Backward* Backward::current_ = nullptr;
+static thread_local std::vector<Node*> spare_heap;  // keeps its memory from one backward to the next
 
 // ---- adding gradients
 
@@ -47,7 +48,7 @@ static void accumulate_grad(const Tensor& leaf, Tensor g) {
 
 // ---- the run
 
-Backward::Backward(BackwardOptions options) : options_(options), outer_(current_) { current_ = this; }
+Backward::Backward(BackwardOptions options) : options_(options), outer_(current_), heap_(std::move(spare_heap)) { current_ = this; }
 Backward::~Backward() {
   current_ = outer_;
   for (Node* n : heap_) {  // only after an exception
@@ -56,6 +57,8 @@ Backward::~Backward() {
     n->queued = false;
     release(n);
   }
+  heap_.clear();
+  spare_heap = std::move(heap_);
 }
 void Backward::release(Node* n) { __atomic_store_n(&n->owner, nullptr, __ATOMIC_RELEASE); }
 
@@ -240,23 +243,32 @@ static Tensor root_gradient(const Tensor& root, const Tensor& g, size_t k) {
   return g.dtype() == root.dtype() ? g : to(g, root.dtype());
 }
 
-static void start(Backward& run, TensorList roots, const std::vector<Tensor>& seeds) {
-  for (size_t k = 0; k < roots.size(); k++) {
-    if (Node* n = grad_fn(roots[k])) run.push(n, roots[k]->output_nr, seeds[k]);
-    else run.give_leaf(roots[k], seeds[k]);
+// The gradients that a backward starts with, one a root; a single one needs no memory.
+namespace {
+class Seeds {
+  Tensor one_;
+  std::vector<Tensor> many_;
+ public:
+  Seeds(TensorList roots, TensorList gradients, bool create_graph) {
+    TG_CHECK(gradients.empty() || gradients.size() == roots.size(), ValueError, "got ", roots.size(), " tensors and ", gradients.size(), " gradients");
+    if (roots.size() > 1) many_.resize(roots.size());
+    for (size_t k = 0; k < roots.size(); k++) {
+      TG_CHECK(roots[k].defined() && needs_grad(roots[k]), GradError, "element ", k, " of tensors does not require grad and does not have a grad_fn");
+      Tensor g = root_gradient(roots[k], gradients.empty() ? Tensor() : gradients[k], k);
+      (roots.size() > 1 ? many_[k] : one_) = create_graph || !g->requires_grad ? g : detach(g);
+    }
   }
-  run.run();
-}
-static std::vector<Tensor> make_seeds(TensorList roots, TensorList gradients, bool create_graph) {
-  TG_CHECK(gradients.empty() || gradients.size() == roots.size(), ValueError, "got ", roots.size(), " tensors and ", gradients.size(), " gradients");
-  std::vector<Tensor> seeds;
-  for (size_t k = 0; k < roots.size(); k++) {
-    TG_CHECK(roots[k].defined() && needs_grad(roots[k]), GradError, "element ", k, " of tensors does not require grad and does not have a grad_fn");
-    Tensor g = root_gradient(roots[k], gradients.empty() ? Tensor() : gradients[k], k);
-    seeds.push_back(create_graph || !g->requires_grad ? g : detach(g));
+  void run(Backward& run, TensorList roots) {
+    for (size_t k = 0; k < roots.size(); k++) {
+      Tensor& g = roots.size() > 1 ? many_[k] : one_;
+      if (Node* n = grad_fn(roots[k])) run.push(n, roots[k]->output_nr, std::move(g));
+      else run.give_leaf(roots[k], std::move(g));
+    }
+    run.run();
   }
-  return seeds;
-}
+};
+}  // namespace
+
 void Backward::want(TensorList inputs, const std::vector<Node*>& roots) {
   capture_.emplace();
   for (const Tensor& t : inputs) {
@@ -277,7 +289,7 @@ static std::vector<Node*> nodes_of(TensorList roots) {
 
 void backward(TensorList roots, TensorList gradients, BackwardOptions o, TensorList inputs) {
   OpScope op("backward");
-  const std::vector<Tensor> seeds = make_seeds(roots, gradients, o.create_graph);
+  Seeds seeds(roots, gradients, o.create_graph);
   if (o.create_graph) o.retain_graph = true;
   GradMode mode(o.create_graph);
   Backward run(o);
@@ -285,7 +297,7 @@ void backward(TensorList roots, TensorList gradients, BackwardOptions o, TensorL
     for (size_t k = 0; k < inputs.size(); k++) TG_CHECK(inputs[k].defined() && needs_grad(inputs[k]), GradError, "input ", k, " does not require grad");
     run.want(inputs, nodes_of(roots));
   }
-  start(run, roots, seeds);
+  seeds.run(run, roots);
   for (const Tensor& t : inputs)
     if (Tensor g = run.captured(t); g.defined()) accumulate_grad(t, std::move(g));
 }
@@ -295,12 +307,12 @@ std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorList grad_
   TG_CHECK(!inputs.empty(), ValueError, "grad requires non-empty inputs");
   for (size_t k = 0; k < inputs.size(); k++)
     TG_CHECK(inputs[k].defined() && needs_grad(inputs[k]), GradError, "one of the differentiated Tensors does not require grad: input ", k, Named{"input", inputs[k]});
-  const std::vector<Tensor> seeds = make_seeds(outputs, grad_outputs, o.create_graph);
+  Seeds seeds(outputs, grad_outputs, o.create_graph);
   if (o.create_graph) o.retain_graph = true;
   GradMode mode(o.create_graph);
   Backward run(o);
   run.want(inputs, nodes_of(outputs));
-  start(run, outputs, seeds);
+  seeds.run(run, outputs);
   std::vector<Tensor> result;
   for (size_t k = 0; k < inputs.size(); k++) {
     Tensor g = run.captured(inputs[k]);

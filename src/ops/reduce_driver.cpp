@@ -72,7 +72,8 @@ int64_t int_identity(FoldKind k) { return k == kProd || k == kAll ? 1 : k == kMa
 // Sorts by stride, largest first (repeated dims outermost), and merges neighbours of one kind.
 void simplify(Plan& p) {
   auto before = [](const Dim& a, const Dim& b) { return (a.xs ? a.xs : INT64_MAX) > (b.xs ? b.xs : INT64_MAX); };
-  std::stable_sort(p.dims, p.dims + p.count, before);
+  for (int d = 1; d < p.count; d++)  // by insertion: stable, a handful of dims, and no memory taken
+    for (int k = d; k > 0 && before(p.dims[k], p.dims[k - 1]); k--) std::swap(p.dims[k], p.dims[k - 1]);
   int m = 0;
   for (int d = 0; d < p.count; d++) {
     const Dim b = p.dims[d];

@@ -162,7 +162,8 @@ static Shape dense_strides_like(const Tensor& x) {
   const int n = int(x.dim());
   int order[kMaxDims];
   for (int d = 0; d < n; d++) order[d] = d;
-  std::stable_sort(order, order + n, [&](int a, int b) { return x->strides[a] > x->strides[b]; });
+  for (int d = 1; d < n; d++)  // by insertion: std::stable_sort takes memory
+    for (int k = d; k > 0 && x->strides[order[k]] > x->strides[order[k - 1]]; k--) std::swap(order[k], order[k - 1]);
   Shape s(size_t(n), 1);
   int64_t step = 1;
   for (int k = n; k-- > 0; step *= std::max<int64_t>(x->sizes[order[k]], 1)) s[order[k]] = step;
