@@ -1,0 +1,99 @@
+"""Calls that PyTorch refuses, made by damaging good ones: each is refused here too, with a compatible exception type and a
+text that names the op. What PyTorch accepts after the damage must give the same result.
+"""
+import itertools
+
+import numpy as np
+import pytest
+import tapegrad
+import torch
+
+from op_samples import Call, Leaf, RANDOM, all_samples, function_of, load_rows, map_tree, run
+from oracle import KNOWN_DIFFERENCES, torch_function
+from test_ops_parity import attempt, compare_results
+
+ROWS = [r for r in load_rows(tapegrad._C.op_table()) if r["name"][0] != "_" and torch_function(r)]
+SAMPLES = [s for s in all_samples(ROWS) if s.name not in RANDOM]
+SHAPES = [(7, 11), (3, 7, 11), (0,), (2, 0, 3), ()]
+
+
+def replaced(tree, number, leaf):
+    """The tree with its leaf of that number replaced."""
+    count = itertools.count()
+    return map_tree(lambda v: (leaf if next(count) == number else v) if isinstance(v, Leaf) else v, tree)
+
+
+def damaged_shapes(tree):
+    found = []
+    map_tree(lambda v: found.append(v) if isinstance(v, Leaf) else None, tree)
+    for number, old in enumerate(found):
+        for shape in SHAPES:
+            values = np.arange(int(np.prod(shape))).reshape(shape) % 3
+            new = Leaf((values > 0) if old.kind == "bool" else values + (0.25 if old.kind == "float" else 0), old.kind, old.dtype)
+            yield f"tensor {number} has shape {shape}", replaced(tree, number, new)
+
+
+def damaged_numbers(tree):
+    """Positional and keyword integers out of range: dims, indices, sizes."""
+    args, kwargs = tree
+    for i, v in enumerate(args):
+        for bad in (99, -99):
+            if type(v) is int:
+                yield f"argument {i} is {bad}", (args[:i] + [bad] + args[i + 1:], kwargs)
+            if isinstance(v, list) and v and type(v[0]) is int:
+                yield f"argument {i} is {[bad] + v[1:]}", (args[:i] + [[bad] + v[1:]] + args[i + 1:], kwargs)
+    for k, v in kwargs.items():
+        for bad in (99, -99):
+            if type(v) is int:
+                yield f"{k}={bad}", (args, {**kwargs, k: bad})
+        if isinstance(v, str):
+            yield f"{k}='no such'", (args, {**kwargs, k: "no such"})
+
+
+def damaged_dtypes(tree):
+    found = []
+    map_tree(lambda v: found.append(v) if isinstance(v, Leaf) else None, tree)
+    for number, old in enumerate(found):
+        for dtype in ("float64", "int64", "int32", "bool"):
+            kind = {"f": "float", "i": "int", "b": "bool"}[dtype[0]]
+            if old.kind != kind:
+                yield f"tensor {number} is {dtype}", replaced(tree, number, Leaf(np.abs(old.array).astype(dtype), kind, dtype))
+
+
+
+
+def compatible(mine, theirs):
+    if isinstance(theirs, IndexError):
+        return isinstance(mine, IndexError)
+    if isinstance(theirs, (TypeError, ValueError)):
+        return isinstance(mine, (TypeError, ValueError, RuntimeError))
+    return isinstance(mine, (RuntimeError, IndexError))
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s.id)
+def test_damaged_call(sample):
+    ours, theirs = function_of(tapegrad, sample.row), torch_function(sample.row)
+    failures = []
+    for damage in (damaged_shapes, damaged_numbers, damaged_dtypes):
+        for what, tree in damage(sample.tree()):
+            if (sample.name, what) in KNOWN_DIFFERENCES or (sample.name, "errors") in KNOWN_DIFFERENCES:
+                continue
+            b, refused = attempt(lambda: run(theirs, sample, Call(torch, tree)))
+            a, error = attempt(lambda: run(ours, sample, Call(tapegrad, tree)))
+            problem = None
+            if refused is not None and error is None:
+                problem = f"accepted; PyTorch: {type(refused).__name__}: {str(refused)[:100]}"
+            elif refused is None and error is not None:
+                problem = f"refused ({type(error).__name__}: {str(error)[:160]}); PyTorch accepts it"
+            elif refused is not None:
+                if not compatible(error, refused):
+                    problem = f"{type(error).__name__}, PyTorch raises {type(refused).__name__}: {str(refused)[:100]}"
+                elif sample.name.rstrip("_") not in str(error):
+                    problem = f"the text does not name the op: {str(error)[:160]}"
+            else:
+                _, different = attempt(lambda: compare_results(a, b, (1e-7, 1e-7)))
+                if different is not None:
+                    problem = "differs: " + " ".join(str(different).split())[:160]
+            if problem:
+                failures.append(f"{sample.repro} where {what}: {problem}")
+    assert not failures, "\n".join(failures)

@@ -1,0 +1,320 @@
+"""Sample inputs of every op, from the texts in the op table.
+
+A sample is an argument list as a Python expression: "T(2, 3), [0], keepdim=True". Evaluating it gives leaves (NumPy arrays
+with a kind), not tensors, so the same inputs go to tapegrad and to PyTorch, in any dtype and memory layout.
+Values depend only on (op name, sample text, position), never on the order of the table. Floats are distinct and keep 0.02
+away from multiples of 0.5, so that relu, max, sort, round ... are smooth where they are differentiated.
+"""
+import hashlib
+import math
+
+import numpy as np
+
+DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"]
+FLOATS = ["float16", "bfloat16", "float32", "float64"]
+LAYOUTS = ["transposed", "sliced", "broadcast"]
+
+# Results that depend on the random stream: compared by shape and dtype, and statistically in test_random.py.
+RANDOM = {"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "bernoulli", "multinomial",
+          "normal", "poisson", "uniform_", "normal_", "bernoulli_", "random_", "exponential_", "dropout",
+          "feature_dropout", "alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "log_normal_", "geometric_",
+          "cauchy_", "rrelu", "rrelu_", "gumbel_softmax", "empty", "empty_like", "empty_strided", "new_empty"}
+
+
+class Leaf:
+    """One array argument. kind: "float", "int", "bool"; dtype: its own dtype name, or None to follow the sample's."""
+
+    def __init__(self, array, kind, dtype=None, grad=False):
+        self.array, self.kind, self.dtype, self.grad = array, kind, dtype, grad
+
+    def __neg__(self):
+        return Leaf(-self.array, self.kind, self.dtype, self.grad)
+
+
+class Word:
+    """A name that each library spells as its own attribute: float32, channels_last, ..."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __repr__(self):
+        return self.name
+
+
+class Words:
+    """`torch.float32` or `tapegrad.float32` inside a sample."""
+
+    def __getattr__(self, name):
+        return Word(name)
+
+
+class Seeded:
+    """G(3): a generator with that seed."""
+
+    def __init__(self, seed):
+        self.seed = seed
+
+
+class Stream:
+    """SplitMix64 seeded by a text: the same numbers with every version of NumPy, so golden values need no stored inputs."""
+
+    def __init__(self, *key):
+        digest = hashlib.sha256("|".join(map(str, key)).encode()).digest()
+        self.state = np.uint64(int.from_bytes(digest[:8], "little"))
+
+    def words(self, n):
+        with np.errstate(over="ignore"):
+            z = self.state + np.uint64(0x9E3779B97F4A7C15) * np.arange(1, n + 1, dtype=np.uint64)
+            self.state = self.state + np.uint64(0x9E3779B97F4A7C15) * np.uint64(n)
+            z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            return z ^ (z >> np.uint64(31))
+
+    def random(self, shape=()):
+        n = math.prod(shape)
+        return ((self.words(n) >> np.uint64(11)) * 2.0**-53).reshape(shape)
+
+    def uniform(self, lo, hi, shape):
+        return lo + (hi - lo) * self.random(shape)
+
+    def integers(self, lo, hi, shape):
+        return lo + np.floor(self.random(shape) * (hi - lo)).astype(np.int64)
+
+    def permutation(self, n):
+        return np.argsort(self.random((n,)), kind="stable")
+
+
+def distinct(rng, shape, lo, hi):
+    """Distinct floats spread over (lo, hi), away from multiples of 0.5."""
+    n = math.prod(shape)
+    steps = (rng.permutation(n) + 0.5 + rng.uniform(-0.3, 0.3, (n,))) / max(n, 1)
+    x = lo + (hi - lo) * steps
+    near = np.round(2 * x) / 2
+    gap = min(0.02, 0.02 * (hi - lo))
+    off = x - near
+    x = np.where(np.abs(off) < gap, near + np.where(off < 0, -1, 1) * (gap + np.abs(off)), x)
+    return x.reshape(shape)
+
+
+def _dtype_name(dtype):
+    if dtype is None or dtype is float:
+        return None
+    if isinstance(dtype, type):
+        return {int: "int64", bool: "bool"}[dtype]
+    return getattr(dtype, "name", None) or str(dtype).split(".")[-1]
+
+
+def _kind(dtype_name):
+    return "bool" if dtype_name == "bool" else "float" if "float" in dtype_name else "int"
+
+
+def makers(key):
+    """The names a sample may use. `key` seeds the values."""
+    count = iter(range(1000))
+
+    def rng():
+        return Stream(*key, next(count))
+
+    def tensor(*shape, lo=-2, hi=2, dtype=float, grad=True):
+        name = _dtype_name(dtype)
+        if name is not None and _kind(name) != "float":
+            return integers(*shape, lo=int(lo), hi=int(hi) + 1, dtype=name) if _kind(name) == "int" else booleans(*shape)
+        return Leaf(distinct(rng(), shape, lo, hi), "float", name, grad)
+
+    def positive(*shape, lo=0.25, hi=2.5, **kw):
+        return tensor(*shape, lo=lo, hi=hi, **kw)
+
+    def integers(*shape, lo=0, hi=5, dtype="int64"):
+        return Leaf(rng().integers(lo, hi, shape), "int", _dtype_name(dtype) or "int64")
+
+    def booleans(*shape):
+        r = rng().random(shape) < 0.5
+        if r.size > 1 and (r.all() or not r.any()):
+            r.flat[0] = not r.flat[0]
+        return Leaf(r, "bool", "bool")
+
+    def constant(*values, dtype=None):
+        array = np.array(values[0] if len(values) == 1 and isinstance(values[0], (list, tuple)) else values)
+        name = _dtype_name(dtype)
+        kind = {"b": "bool", "i": "int", "f": "float"}[array.dtype.kind]
+        if name is not None:
+            kind = _kind(name)
+        return Leaf(array.astype({"bool": bool, "int": np.int64, "float": np.float64}[kind]), kind,
+                    name if name else {"bool": "bool", "int": "int64", "float": None}[kind])
+
+    def permutation(n):
+        return Leaf(rng().permutation(n), "int", "int64")
+
+    names = {n: Word(n) for n in DTYPES + ["channels_last", "channels_last_3d", "contiguous_format", "preserve_format"]}
+    names["bool_"] = Word("bool")
+    names.pop("bool")
+    words = Words()
+    return {**names, "T": tensor, "P": positive, "I": integers, "B": booleans, "C": constant, "Perm": permutation,
+            "G": Seeded, "inf": math.inf, "nan": math.nan, "pi": math.pi, "torch": words, "tapegrad": words, "tg": words,
+            "slice": slice, "float": float, "int": int, "bool": bool}
+
+
+def evaluate(name, text):
+    """The sample's (args, kwargs), with Leaf, Word and Seeded in place of what belongs to a library."""
+    return eval(f"(lambda *a, **k: (list(a), k))({text})", makers((name, text)))  # texts come from our own table
+
+
+class Sample:
+    def __init__(self, row, index):
+        self.row, self.index, self.text = row, index, row["samples"][index]
+        self.name = row["name"]
+        self.id = f"{self.name}-{row['overload']}.{index}" if row["overload"] else f"{self.name}-{index}"
+        self.repro = f"{self.name}({self.text})"
+
+    def tree(self):
+        return evaluate(self.name, self.text)
+
+
+def map_tree(f, x):
+    if isinstance(x, (list, tuple)):
+        return type(x)(map_tree(f, v) for v in x)
+    if isinstance(x, dict):
+        return {k: map_tree(f, v) for k, v in x.items()}
+    return f(x)
+
+
+def leaves(tree):
+    found = []
+    map_tree(lambda v: found.append(v) if isinstance(v, Leaf) else None, tree)
+    return found
+
+
+def cast_values(leaf, dtype):
+    """The leaf's values for a tensor of `dtype`: floats become small integers other than 0 (no division by zero)."""
+    a = leaf.array
+    if leaf.kind != "float" or dtype in FLOATS:
+        return a
+    if dtype == "bool":
+        return a > 0
+    i = np.trunc(a * 3).astype(np.int64)
+    i = np.where(i == 0, 1, i)
+    return np.abs(i) if dtype == "uint8" else i
+
+
+def lay_out(a, layout):
+    """A NumPy view with the same values (broadcast: the first slice repeated) in another memory layout."""
+    if layout == "contiguous" or a.ndim == 0:
+        return np.array(a, order="C", copy=True)
+    if layout == "transposed":
+        return np.ascontiguousarray(a.T).T
+    if layout == "sliced":
+        big = np.zeros(tuple(2 * n for n in a.shape), a.dtype)
+        view = big[tuple(slice(None, None, 2) for _ in a.shape)]
+        view[...] = a
+        return view
+    if layout == "broadcast":
+        return np.broadcast_to(np.ascontiguousarray(a[:1]), a.shape) if a.shape[0] else a
+    raise ValueError(layout)
+
+
+class Call:
+    """A sample made into tensors of one library."""
+
+    def __init__(self, lib, tree, dtype="float64", layout="contiguous", requires_grad=True, dense=False):
+        """dense: the layout's values, but contiguous (what the layout's result is compared with)."""
+        self.lib, self.inputs = lib, []
+
+        def make(v):
+            if isinstance(v, Word):
+                return getattr(lib, v.name)
+            if isinstance(v, Seeded):
+                return lib.Generator().manual_seed(v.seed)
+            if not isinstance(v, Leaf):
+                return v
+            name = v.dtype or dtype
+            a = cast_values(v, name)
+            np_name = "float32" if name == "bfloat16" else name
+            a = lay_out(a.astype(np_name), layout)
+            if dense:
+                a = np.array(a, order="C", copy=True)
+            t = lib.from_numpy(a if a.flags.writeable else as_writeable(a))
+            if name == "bfloat16":
+                t = t.to(lib.bfloat16)
+            if v.grad and requires_grad and name in FLOATS:
+                t.requires_grad_()
+                self.inputs.append(t)
+            return t
+
+        self.args, self.kwargs = map_tree(make, tree)
+
+
+def as_writeable(a):
+    """A broadcast view that may be written through, as from_numpy wants it (tests never write through it)."""
+    return np.lib.stride_tricks.as_strided(a.base if a.base is not None and a.base.flags.writeable else a.copy(),
+                                           a.shape, a.strides, writeable=True) if a.size else a.copy()
+
+
+def flat(result):
+    """A result as a list of tensors and plain values."""
+    if isinstance(result, (list, tuple)) and type(result).__name__ not in ("Size",):
+        return [x for r in result for x in flat(r)]
+    return [result]
+
+
+def to_numpy(t):
+    """Any tensor of either library as an array NumPy can compare (16-bit floats widened)."""
+    t = t.detach()
+    if str(t.dtype).split(".")[-1] in ("bfloat16", "float16"):
+        t = t.float()
+    return np.array(t.cpu().numpy())
+
+
+def dtype_name(t):
+    return str(t.dtype).split(".")[-1]
+
+
+def direction(sample, k, shape):
+    """A fixed direction for derivatives: entries of magnitude 0.5 to 1."""
+    r = Stream(sample.name, sample.text, "direction", k)
+    return np.array(r.uniform(0.5, 1, shape) * np.where(r.random(shape) < 0.5, -1, 1))
+
+
+def load_rows(table):
+    """The op table's rows with their overload numbers (0 for the first row of a name)."""
+    seen = {}
+    rows = []
+    for row in table:
+        n = seen.get(row["name"], 0)
+        seen[row["name"]] = n + 1
+        rows.append({**row, "overload": n})
+    return rows
+
+
+def all_samples(rows):
+    return [Sample(row, i) for row in rows for i in range(len(row["samples"]))]
+
+
+def function_of(lib, row):
+    """Where users of tapegrad find the op: the function, the functional or the method."""
+    if row["functional"] and not row["function"]:
+        return getattr(lib.nn.functional, row["name"])
+    if row["function"]:
+        return getattr(lib, row["name"])
+    return getattr(lib.Tensor, row["name"])
+
+
+def run(f, sample, call):
+    """f on the call's arguments. In-place rows work on a copy, since their first argument is a leaf."""
+    args = list(call.args)
+    if sample.name.endswith("_") and args and hasattr(args[0], "clone"):
+        args[0] = args[0].clone()
+    return f(*args, **call.kwargs)
+
+
+def tensors_of(lib, result):
+    return [t for t in flat(result) if isinstance(t, lib.Tensor)]
+
+
+def gradients(lib, sample, outputs, inputs, create_graph=False, salt=0):
+    """Gradient of sum(direction * output) over all differentiable outputs, for each input; None where there is none."""
+    outputs = [o for o in outputs if o.requires_grad]
+    if not outputs or not inputs:
+        return [None] * len(inputs)
+    seeds = [lib.from_numpy(direction(sample, f"{salt}.{k}", tuple(o.shape))).to(o.dtype)
+             for k, o in enumerate(outputs)]
+    return list(lib.autograd.grad(outputs, inputs, grad_outputs=seeds, allow_unused=True, create_graph=create_graph))
