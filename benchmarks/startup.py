@@ -1,0 +1,106 @@
+"""Import time, installed size, memory of a training run, and C++ call overhead: what needs a process of its own."""
+import pathlib
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+
+here = pathlib.Path(__file__).parent
+
+
+def seconds(code, rounds=7):
+    best = 1e9
+    for _ in range(rounds):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True)
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def folder_of(name):
+    module = __import__(name)
+    return pathlib.Path(module.__file__).parent
+
+
+def megabytes(folder):
+    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts) / 1e6
+
+
+TRAIN = """
+import resource, sys
+import NAME as torch
+base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+nn, F = torch.nn, torch.nn.functional
+torch.manual_seed(0)
+torch.set_num_threads(2)
+net = nn.Sequential(nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(),
+                    nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64 * 64, 10))
+opt = torch.optim.Adam(net.parameters())
+x, t = torch.randn(64, 3, 32, 32), torch.randint(0, 10, (64,))
+for _ in range(5):
+    opt.zero_grad()
+    F.cross_entropy(net(x), t).backward()
+    opt.step()
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(base / 1024, peak / 1024)
+"""
+
+
+def memory(name):
+    """(MB after import, MB at the peak of training)"""
+    out = subprocess.run([sys.executable, "-c", TRAIN.replace("NAME", name)], check=True, capture_output=True, text=True).stdout
+    return [float(x) for x in out.split()]
+
+
+def table():
+    empty = seconds("pass")
+    rows = []
+    imports = [seconds(f"import {name}") - empty for name in ("tapegrad", "torch")]
+    rows.append(("import, ms", *(1e3 * s for s in imports)))
+    used = [memory(name) for name in ("tapegrad", "torch")]
+    rows.append(("resident after import, MB", used[0][0], used[1][0]))
+    rows.append(("peak of training a CNN on 64 images of 3x32x32, MB", used[0][1], used[1][1]))
+    rows.append(("installed package, MB", megabytes(folder_of("tapegrad")), megabytes(folder_of("torch"))))
+    lines = ["### Start and memory", "", "| | tapegrad | PyTorch | ratio |", "| --- | ---: | ---: | ---: |"]
+    lines += [f"| {name} | {a:.3g} | {b:,.0f} | {b / a:.1f} |" for name, a, b in rows]
+    return "\n".join(lines) + "\n"
+
+
+def build(name, flags):
+    """benchmarks/cpp/overhead.cpp against one of the libraries."""
+    target = pathlib.Path(tempfile.gettempdir()) / f"tapegrad-bench-{name}"
+    subprocess.run(["g++", "-std=c++20", "-O2", str(here / "cpp" / "overhead.cpp"), "-o", str(target), *flags], check=True)
+    return target
+
+
+def figures(program):
+    out = subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout
+    return {name: float(ns) for name, ns in (line.rsplit(" ", 1) for line in out.splitlines())}
+
+
+def cpp_table():
+    if not shutil.which("g++"):
+        return "### C++ overhead\n\nNo g++ here.\n"
+    import torch
+    ours, theirs = folder_of("tapegrad"), pathlib.Path(torch.__file__).parent
+    prefix = ours if (ours / "include").exists() else here.parent
+    lib = ours / "lib" if (ours / "lib").exists() else next((here.parent / "build").rglob("libtapegrad.so")).parent
+    programs = [build("ours", [f"-I{prefix / 'include'}", f"-L{lib}", f"-Wl,-rpath,{lib}", "-ltapegrad"])]
+    if (theirs / "include" / "torch" / "csrc" / "api").exists():
+        include = theirs / "include"
+        programs.append(build("torch", ["-DWITH_TORCH", f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}",
+                                        f"-I{include}", f"-I{include / 'torch' / 'csrc' / 'api' / 'include'}",
+                                        f"-I{sysconfig.get_paths()['include']}", f"-L{theirs / 'lib'}",
+                                        f"-Wl,-rpath,{theirs / 'lib'}", "-ltorch", "-ltorch_cpu", "-lc10"]))
+    best = [{} for _ in programs]
+    for _ in range(3):
+        for k, program in enumerate(programs):
+            for name, ns in figures(program).items():
+                best[k][name] = min(ns, best[k].get(name, 1e9))
+    lines = ["### C++ overhead, ns", "", "| | tapegrad | PyTorch | ratio |", "| --- | ---: | ---: | ---: |"]
+    for name, ns in best[0].items():
+        other = best[1][name] if len(best) > 1 else None
+        lines.append(f"| {name} | {ns:.1f} | {f'{other:.0f}' if other else 'not measured'} | {f'{other / ns:.1f}' if other else ''} |")
+    return "\n".join(lines) + "\n"
