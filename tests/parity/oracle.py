@@ -2,6 +2,12 @@
 import torch
 import torch.nn.functional as F
 
+
+def spread(f):
+    """Their *tensors as our one list."""
+    return lambda *tensors, **k: f(*(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors), **k)
+
+
 # Rows whose PyTorch function is not torch.NAME, nn.functional.NAME or Tensor.NAME.
 SPELLED = {
     "mT": lambda x: x.mT,
@@ -10,6 +16,12 @@ SPELLED = {
     "log_softmax": torch.log_softmax,
     "feature_dropout": lambda input, p=0.5, training=True: torch.feature_dropout(input, p, training),
     "norm": torch.norm,
+    "broadcast_tensors": spread(torch.broadcast_tensors),
+    "chain_matmul": spread(torch.chain_matmul),
+    "block_diag": spread(torch.block_diag),
+    "cartesian_prod": spread(torch.cartesian_prod),
+    "tensordot": lambda a, b, dims_self=2, dims_other=None, **k: torch.tensordot(
+        a, b, dims_self if dims_other is None else (dims_self, dims_other), **k),
     "equal": torch.equal,
 }
 

@@ -27,8 +27,25 @@ class Leaf:
     def __init__(self, array, kind, dtype=None, grad=False):
         self.array, self.kind, self.dtype, self.grad = array, kind, dtype, grad
 
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *args, **kwargs: Derived(self, name, args, kwargs)
+
+    def __getitem__(self, index):
+        return Derived(self, "__getitem__", (index,), {})
+
     def __neg__(self):
-        return Leaf(-self.array, self.kind, self.dtype, self.grad)
+        return Derived(self, "neg", (), {})
+
+
+class Derived:
+    """A view or function of a leaf inside a sample: T(2, 3).transpose(0, 1), T(4)[::2]."""
+
+    def __init__(self, of, name, args, kwargs):
+        self.of, self.name, self.args, self.kwargs = of, name, args, kwargs
+
+    __getattr__, __getitem__ = Leaf.__getattr__, Leaf.__getitem__
 
 
 class Word:
@@ -175,6 +192,11 @@ def map_tree(f, x):
         return type(x)(map_tree(f, v) for v in x)
     if isinstance(x, dict):
         return {k: map_tree(f, v) for k, v in x.items()}
+    if isinstance(x, Derived):
+        of = map_tree(f, x.of)
+        if of is None or isinstance(of, (Leaf, Derived)):
+            return of and Derived(of, x.name, x.args, x.kwargs)
+        return getattr(of, x.name)(*x.args, **x.kwargs)
     return f(x)
 
 
