@@ -144,6 +144,7 @@ PyObject* to_list(const Tensor& t);
 PyObject* item_of(const Tensor& t);
 PyObject* to_numpy(const Tensor& t, bool force);
 PyMethodDef* data_functions();
+PyMethodDef* table_functions();  // the op table, for tests, stubs and docs
 PyMethodDef* numpy_functions();
 PyMethodDef* dlpack_functions();
 
