@@ -244,7 +244,7 @@ bool match(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject*
     PyObject* value = args[nargs + k];
     const int p = find_param(o, name);
     if (p < 0) {
-      if (o.info->out && !PyUnicode_Compare(name, str_out)) { s.out = value == Py_None ? nullptr : value; continue; }
+      if (o.accepts_out && !PyUnicode_Compare(name, str_out)) { s.out = value == Py_None ? nullptr : value; continue; }
       if (o.ignores_layout && (!PyUnicode_Compare(name, str_layout) || !PyUnicode_Compare(name, str_pin_memory))) continue;
       if (why) *why = "unexpected keyword argument '" + text_of(name) + "'";
       return false;
@@ -307,6 +307,7 @@ PyObject* tuple_of(std::vector<Tensor>& tensors, bool skip_undefined) {
 
 // out=: the result's values in the caller's tensor, resized when its shape differs.
 void write_out(const Tensor& out, const Tensor& value) {
+  if (value.is_same(out)) return;
   TG_CHECK(!recording(out) && !recording(value), GradError, "out= cannot be used when a gradient is recorded");
   if (!(out.sizes() == value.sizes())) resize(out, value.sizes());
   copy_(out, value);
@@ -326,6 +327,16 @@ PyObject* give_out(PyObject* out, Result& r) {
     r.tensors[k] = unwrap(o);
   }
   return nullptr;
+}
+
+PyObject* call_with_out(const Overload& o, const Value* v, PyObject* out, Result& r) {
+  struct Target {  // the op may throw before it takes the target
+    ~Target() { set_out_target(nullptr); }
+  } target;
+  if (o.info->out_direct && is_tensor(out)) set_out_target(&unwrap(out));
+  o.call.invoke(o.call.function, v, r);
+  if (PyObject* given = give_out(out, r)) return given;
+  return to_python(r, o.fields);
 }
 
 // ---- the callable objects ------------------------------------------------------------------------------------------
@@ -418,6 +429,7 @@ struct Table {
     Op*& op = where[std::string(name)];
     if (!op) op = new Op{std::string(name), {}, {}, {}};
     Overload& o = op->overloads.emplace_back(parse(info, call, name));
+    o.accepts_out = info.out && call.function == info.call.function;
     if (info.fields) o.fields = make_fields(info.name, info.fields);
     op->doc += (op->doc.empty() ? "" : "\n\n") + o.text + "\n\n" + std::string(info.doc);
   }
@@ -465,9 +477,8 @@ PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObjec
       Scratch s;
       if (!match(o, args, nargs, kwnames, v, s)) continue;
       Result r;
+      if (s.out) [[unlikely]] return call_with_out(o, v, s.out, r);
       o.call.invoke(o.call.function, v, r);
-      if (s.out) [[unlikely]]
-        if (PyObject* given = give_out(s.out, r)) return given;
       return to_python(r, o.fields);
     }
     return no_match(op, args, nargs, kwnames);

@@ -27,6 +27,7 @@ struct Overload {
   Callable call;
   std::vector<Param> params;
   int positional = 0;             // how many parameters may be given by position
+  bool accepts_out = false;
   bool ignores_layout = false;    // a factory: layout= and pin_memory= are accepted and mean nothing
   PyTypeObject* fields = nullptr; // the named tuple of the result
   std::string text;

@@ -16,7 +16,8 @@ std::vector<Class> classes;
 PyObject* add_class(PyObject* module, const std::type_info& cpp, const char* name, const char* doc, PyObject* builtin) {
   // Not named as the builtins they derive from, which `from tapegrad import *` must not hide.
   const Obj bases = Obj::take(builtin ? PyTuple_Pack(2, ErrorType, builtin) : PyTuple_Pack(1, ErrorType ? ErrorType : PyExc_RuntimeError));
-  const std::string full = std::string("tapegrad.") + name;
+  std::string full = "tapegrad.";
+  full += name;
   PyObject* type = checked(PyErr_NewExceptionWithDoc(full.c_str(), doc, bases.get(), nullptr));
   checked(PyModule_AddObjectRef(module, name, type));
   classes.push_back({&cpp, type});

@@ -63,54 +63,6 @@ PyObject* reversed(PyObject* self, PyObject*) {
 
 // ---- conversion ----------------------------------------------------------------------------------------------------------------
 
-struct Conversion {
-  std::optional<Dtype> dtype;
-  std::optional<Device> device;
-  std::optional<MemoryFormat> format;
-  bool copy = false;
-};
-void read_target(Conversion& c, PyObject* o) {  // the positional ones: dtype, device or tensor
-  Dtype d;
-  Device where;
-  if (o == Py_None) return;
-  if (is_tensor(o)) c.dtype = unwrap(o).dtype(), c.device = unwrap(o).device();
-  else if (read_dtype(o, d)) c.dtype = d;
-  else if (read_device(o, where)) c.device = where;
-  else raise(PyExc_TypeError, "to() takes a dtype, a device or a Tensor, not %.200s", Py_TYPE(o)->tp_name);
-}
-Tensor convert(const Tensor& t, const Conversion& c) {
-  const Dtype dtype = c.dtype.value_or(t.dtype());
-  Tensor r = c.device ? to(t, *c.device, dtype, c.copy) : to(t, dtype, c.copy);
-  if (c.format && *c.format != MemoryFormat::Preserve) r = contiguous(r, *c.format);
-  return r;
-}
-PyObject* to_method(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
-  return guarded([&]() -> PyObject* {
-    Conversion c;
-    int flags = 0;
-    for (Py_ssize_t k = 0; k < nargs; k++) {
-      bool flag;
-      if (read_bool(args[k], flag)) {  // non_blocking, copy
-        if (flags++ == 1) c.copy = flag;
-      } else {
-        read_target(c, args[k]);
-      }
-    }
-    for (Py_ssize_t k = 0; kwnames && k < PyTuple_GET_SIZE(kwnames); k++) {
-      const char* name = PyUnicode_AsUTF8(PyTuple_GET_ITEM(kwnames, k));
-      PyObject* v = args[nargs + k];
-      MemoryFormat f;
-      if (!name) throw PythonError();
-      if (!std::strcmp(name, "dtype") || !std::strcmp(name, "device") || !std::strcmp(name, "other")) read_target(c, v);
-      else if (!std::strcmp(name, "copy")) c.copy = v == Py_True;
-      else if (!std::strcmp(name, "memory_format") && v == Py_None) continue;
-      else if (!std::strcmp(name, "memory_format") && read_format(v, f)) c.format = f;
-      else if (std::strcmp(name, "non_blocking")) raise(PyExc_TypeError, "to() got an unexpected keyword argument '%s'", name);
-    }
-    return wrap(convert(unwrap(self), c));
-  });
-}
-
 // type(): "tapegrad.FloatTensor"; type(dtype) casts. The old names are PyTorch's.
 struct TypeName { Dtype dtype; const char* name; };
 constexpr TypeName kTypeNames[] = {{Dtype::Bool, "BoolTensor"}, {Dtype::UInt8, "ByteTensor"}, {Dtype::Int8, "CharTensor"}, {Dtype::Int16, "ShortTensor"},
@@ -272,6 +224,22 @@ PyObject* array(PyObject* self, PyObject* args, PyObject* kwargs) {
   });
 }
 
+// NumPy's ufuncs give their result through this: an array made of tensors becomes a tensor again.
+PyObject* array_wrap(PyObject*, PyObject* args) {
+  return guarded([&]() -> PyObject* {
+    PyObject *array, *context = nullptr, *scalar = nullptr;
+    if (!PyArg_ParseTuple(args, "O|OO:__array_wrap__", &array, &context, &scalar)) return nullptr;
+    return wrap(is_numpy_array(array) ? tensor_over_array(array) : tensor_from(array, std::nullopt));
+  });
+}
+PyObject* to_bytes(PyObject*, PyObject* tensor) {
+  return guarded([&] {
+    if (!is_tensor(tensor)) raise(PyExc_TypeError, "to_bytes() takes a Tensor, not %.200s", Py_TYPE(tensor)->tp_name);
+    return element_bytes(unwrap(tensor));
+  });
+}
+PyMethodDef functions[] = {{"to_bytes", to_bytes, METH_O, "The bytes of the elements, row-major, in the machine's order."}, {}};
+
 }  // namespace
 
 PyMethodDef tensor_methods[] = {
@@ -279,8 +247,6 @@ PyMethodDef tensor_methods[] = {
     {"stride", function_pointer(stride), METH_FASTCALL | METH_KEYWORDS, "stride(dim=None)\n\nThe strides in elements, or that of one dimension."},
     {"item", item, METH_NOARGS, "The one element as a Python number."},
     {"tolist", tolist, METH_NOARGS, "The elements as nested lists; a number for a 0-d tensor."},
-    {"to", function_pointer(to_method), METH_FASTCALL | METH_KEYWORDS,
-     "to(dtype | device | other, non_blocking=False, copy=False, *, memory_format=None)\n\nx in another dtype or device; x itself when nothing changes."},
     {"type", function_pointer(type_method), METH_VARARGS | METH_KEYWORDS, "type(dtype=None)\n\nThe old name of its type, or x cast."},
     {"new_tensor", function_pointer(new_tensor), METH_VARARGS | METH_KEYWORDS, "new_tensor(data, *, dtype=None, device=None, requires_grad=False)"},
     {"backward", function_pointer(tensor_backward), METH_FASTCALL | METH_KEYWORDS,
@@ -289,6 +255,7 @@ PyMethodDef tensor_methods[] = {
     {"register_post_accumulate_grad_hook", tensor_register_post_hook, METH_O, "Calls hook(x) after x.grad was written."},
     {"numpy", function_pointer(numpy), METH_VARARGS | METH_KEYWORDS, "numpy(*, force=False)\n\nThe same memory as a NumPy array."},
     {"__array__", function_pointer(array), METH_VARARGS | METH_KEYWORDS, nullptr},
+    {"__array_wrap__", array_wrap, METH_VARARGS, nullptr},
     {"__dlpack__", function_pointer(tensor_dlpack), METH_VARARGS | METH_KEYWORDS, nullptr},
     {"__dlpack_device__", tensor_dlpack_device, METH_NOARGS, nullptr},
     {"__deepcopy__", deepcopy, METH_O, nullptr},
@@ -309,6 +276,7 @@ void init_methods(PyObject* module) {
   const Obj home = Obj::take(PyUnicode_FromString("tapegrad._C"));
   rebuild_function = checked(PyCFunction_NewEx(&rebuild_def, nullptr, home.get()));
   checked(PyModule_AddObjectRef(module, "_rebuild_tensor", rebuild_function));
+  checked(PyModule_AddFunctions(module, functions));
   const Obj priority = Obj::take(PyLong_FromLong(1000));  // numpy scalars leave `scalar * tensor` to us
   checked(PyObject_SetAttrString(reinterpret_cast<PyObject*>(TensorType), "__array_priority__", priority.get()));
 }

@@ -5,7 +5,6 @@
 // until Python asks for it again. An exact Tensor without state comes from a free list and is not tracked by the collector.
 #include "py.h"
 
-
 #include "binder.h"
 #include "tapegrad/ops.h"
 
