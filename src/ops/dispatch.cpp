@@ -4,7 +4,9 @@
 
 #include "src/ops/cpu/elementwise.h"
 #include "src/ops/cpu/gemm.h"
+#include "src/ops/cpu/random.h"
 #include "src/ops/cpu/reduce.h"
+#include "src/ops/cpu/rowwise.h"
 #include "src/ops/cpu/table.h"
 
 namespace tapegrad {
@@ -14,8 +16,11 @@ namespace tapegrad {
   extern "C" const CastTable tg_casts_##isa;                                                     \
   extern "C" const GemmTable tg_gemm_##isa;                                                      \
   extern "C" const ReduceTable tg_reduce_##isa;                                                  \
+  extern "C" const RowTable tg_rowwise_##isa;                                                    \
+  extern "C" const RandomTable tg_random_##isa;                                                  \
   static constexpr KernelTable table_##isa = {                                                   \
-      #isa, bytes, {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa}, &tg_casts_##isa, &tg_reduce_##isa, &tg_gemm_##isa};
+      #isa, bytes, {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa}, &tg_casts_##isa, &tg_reduce_##isa, &tg_gemm_##isa,     \
+      &tg_rowwise_##isa, &tg_random_##isa};
 
 #ifdef TG_HAVE_avx512
 TG_KERNELS(avx512, 64)

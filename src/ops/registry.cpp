@@ -9,11 +9,15 @@ void einsum_ops(OpTable&);
 void factories_ops(OpTable&);
 void elementwise_binary_ops(OpTable&);
 void elementwise_ternary_ops(OpTable&);
+void loss_ops(OpTable&);
 void matmul_ops(OpTable&);
 void optim_step_ops(OpTable&);
+void random_ops(OpTable&);
+void random_draw_ops(OpTable&);
 void reduce_ops(OpTable&);
 void reduce_truth_ops(OpTable&);
 void slice_ops(OpTable&);
+void softmax_ops(OpTable&);
 void view_ops(OpTable&);
 
 std::span<const OpInfo> all_ops() {
@@ -25,11 +29,15 @@ std::span<const OpInfo> all_ops() {
     factories_ops(t);
     elementwise_binary_ops(t);
     elementwise_ternary_ops(t);
+    loss_ops(t);
     matmul_ops(t);
     optim_step_ops(t);
+    random_ops(t);
+    random_draw_ops(t);
     reduce_ops(t);
     reduce_truth_ops(t);
     slice_ops(t);
+    softmax_ops(t);
     view_ops(t);
     return t;
   }();

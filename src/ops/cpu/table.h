@@ -11,6 +11,8 @@ struct FamilyTable;
 struct CastTable;
 struct ReduceTable;
 struct GemmTable;
+struct RowTable;
+struct RandomTable;
 struct KernelTable {
   const char* name;
   int vector_bytes;                // of a packet; 4 in the debug set, whose loops take one number at a time
@@ -18,6 +20,8 @@ struct KernelTable {
   const CastTable* casts;
   const ReduceTable* reduce;
   const GemmTable* gemm;
+  const RowTable* rows;
+  const RandomTable* random;
 };
 /// The best set this processor has; TAPEGRAD_ISA=sse42|avx2|avx512 may lower the choice.
 const KernelTable& kernels();

@@ -1,0 +1,131 @@
+// Compiled without FMA contraction (cmake/Kernels.cmake): normals are made of plain IEEE operations, so they have the same bits
+// for every instruction set and on CUDA.
+#include "src/ops/cpu/random.h"
+
+#include "src/ops/cpu/table.h"
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
+namespace tapegrad { inline namespace TG_NS { namespace {
+
+// Packets of 64-bit lanes whose low halves are the 32-bit words: the multiply wants them so. High halves hold rubbish.
+#if defined(__AVX512F__)
+using U = __m512i;
+constexpr int kLanes = 8;
+inline U mul(U a, U b) { return _mm512_mul_epu32(a, b); }
+inline U bits(U a, U b) { return _mm512_xor_si512(a, b); }
+inline U high(U a) { return _mm512_srli_epi64(a, 32); }
+inline U all(uint64_t x) { return _mm512_set1_epi64(int64_t(x)); }
+#elif defined(__AVX2__)
+using U = __m256i;
+constexpr int kLanes = 4;
+inline U mul(U a, U b) { return _mm256_mul_epu32(a, b); }
+inline U bits(U a, U b) { return _mm256_xor_si256(a, b); }
+inline U high(U a) { return _mm256_srli_epi64(a, 32); }
+inline U all(uint64_t x) { return _mm256_set1_epi64x(int64_t(x)); }
+#elif defined(__SSE2__)
+using U = __m128i;
+constexpr int kLanes = 2;
+inline U mul(U a, U b) { return _mm_mul_epu32(a, b); }
+inline U bits(U a, U b) { return _mm_xor_si128(a, b); }
+inline U high(U a) { return _mm_srli_epi64(a, 32); }
+inline U all(uint64_t x) { return _mm_set1_epi64x(int64_t(x)); }
+#else
+using U = uint64_t;
+constexpr int kLanes = 1;
+inline U mul(U a, U b) { return uint64_t(uint32_t(a)) * uint32_t(b); }
+inline U bits(U a, U b) { return a ^ b; }
+inline U high(U a) { return a >> 32; }
+inline U all(uint64_t x) { return x; }
+#endif
+
+void words(uint64_t seed, uint64_t counter, int64_t blocks, uint32_t* out) {
+  constexpr int kGroup = 2 * kLanes;  // two packets at a time hide the multiply's latency
+  const U m0 = all(0xD2511F53u), m1 = all(0xCD9E8D57u);
+  for (int64_t b = 0; b < blocks; b += kGroup) {
+    uint64_t c0[kGroup], c1[kGroup];
+    for (int i = 0; i < kGroup; i++) {
+      const uint64_t c = counter + uint64_t(b + i);
+      c0[i] = c, c1[i] = c >> 32;
+    }
+    U x[2], y[2], z[2], w[2];
+    for (int h = 0; h < 2; h++) {
+      __builtin_memcpy(&x[h], c0 + h * kLanes, sizeof(U));
+      __builtin_memcpy(&y[h], c1 + h * kLanes, sizeof(U));
+      z[h] = w[h] = all(0);
+    }
+    uint32_t k0 = uint32_t(seed), k1 = uint32_t(seed >> 32);
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
+      for (int h = 0; h < 2; h++) {
+        const U p = mul(m0, x[h]), q = mul(m1, z[h]);
+        x[h] = bits(bits(high(q), y[h]), all(k0)), y[h] = q;
+        z[h] = bits(bits(high(p), w[h]), all(k1)), w[h] = p;
+      }
+    uint64_t r[4][kGroup];
+    for (int h = 0; h < 2; h++) {
+      __builtin_memcpy(r[0] + h * kLanes, &x[h], sizeof(U)), __builtin_memcpy(r[1] + h * kLanes, &y[h], sizeof(U));
+      __builtin_memcpy(r[2] + h * kLanes, &z[h], sizeof(U)), __builtin_memcpy(r[3] + h * kLanes, &w[h], sizeof(U));
+    }
+    const int n = blocks - b < kGroup ? int(blocks - b) : kGroup;
+    for (int i = 0; i < n; i++)
+      for (int k = 0; k < 4; k++) *out++ = uint32_t(r[k][i]);
+  }
+}
+
+inline float unit(uint32_t w) { return float(int32_t(w >> 8)) * 5.9604644775390625e-8f; }  // exact
+
+void uniform(const uint32_t* w, int64_t n, float* out) {
+  for (int64_t i = 0; i < n; i++) out[i] = unit(w[i]);
+}
+
+// ln x for x in (0, 1]: atanh series on the fraction in (sqrt(1/2), sqrt(2)].
+inline float log_unit(float x) {
+  int32_t u;
+  __builtin_memcpy(&u, &x, 4);
+  int32_t e = (u >> 23) - 127;
+  u = (u & 0x7fffff) | 0x3f800000;
+  float m;
+  __builtin_memcpy(&m, &u, 4);
+  const bool big = m > 1.41421356f;
+  m = big ? m * 0.5f : m;
+  e = big ? e + 1 : e;
+  const float f = m - 1.f, s = f / (2.f + f), z = s * s;
+  const float r = z * (0.66666663f + z * (0.40000972f + z * (0.28498787f + z * 0.24279079f))), h = 0.5f * f * f;
+  return float(e) * 0.69313812f + (f - (h - (s * (h + r) + float(e) * 9.0580006e-06f)));
+}
+// Quadrant and rest of 2 pi t, t in [0, 1).
+inline void sincos_turn(float t, float& sine, float& cosine) {
+  const float a = t * 4.f;
+  const int32_t q = int32_t(a + 0.5f);
+  const float r = (a - float(q)) * 1.57079632679f, z = r * r;
+  const float s = r + r * z * (-1.6666654611e-1f + z * (8.3321608736e-3f + z * -1.9515295891e-4f));
+  const float c = 1.f - 0.5f * z + z * z * (4.166664568298827e-2f + z * (-1.388731625493765e-3f + z * 2.443315711809948e-5f));
+  const float p = q & 1 ? c : s, o = q & 1 ? s : c;
+  sine = q & 2 ? -p : p;
+  cosine = (q + 1) & 2 ? -o : o;
+}
+void normal(const uint32_t* w, int64_t n, float* out) {
+  for (int64_t i = 0; i < n; i += 2) {
+    float s, c;
+    const float r = __builtin_sqrtf(-2.f * log_unit(float(int32_t((w[i] >> 8) + 1)) * 5.9604644775390625e-8f));
+    sincos_turn(unit(w[i + 1]), s, c);
+    out[i] = r * c, out[i + 1] = r * s;
+  }
+}
+
+void dropout(const uint32_t* w, uint32_t threshold, float scale, const float* x, int64_t n, float* y, uint8_t* keep) {
+  for (int64_t i = 0; i < n; i++) {
+    const bool k = (w[i] >> 8) >= threshold;
+    y[i] = k ? x[i] * scale : 0.f;
+    keep[i] = k;
+  }
+}
+
+}  // namespace
+}  // namespace TG_NS
+
+extern "C" const RandomTable TG_TABLE(random);
+constinit const RandomTable TG_TABLE(random) = {words, uniform, normal, dropout};
+
+}  // namespace tapegrad

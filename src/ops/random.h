@@ -1,0 +1,32 @@
+// A piece of a generator's stream, for ops that draw.
+#pragma once
+#include "src/ops/cpu/random.h"
+#include "src/tensor/parallel.h"
+#include "tapegrad/ops.h"
+
+namespace tapegrad {
+
+const RandomTable& random_kernels();
+/// `blocks` counters of g (or of the default generator), reserved: no other op gets them.
+struct RandomStream {
+  uint64_t seed, first;
+  RandomStream(const Generator* g, int64_t blocks);
+};
+inline constexpr int kRandomBlocks = 256;  // Philox blocks made at a time
+
+/// body(words, block, count) for all blocks, in parallel: `words` are the 4 * count words of blocks [block, block + count).
+template <class F> void each_random_block(const RandomStream& s, int64_t blocks, F body) {
+  const RandomTable& k = random_kernels();
+  LongKernel unlocked(blocks * 4);
+  parallel_for(blocks, 16 * kRandomBlocks, [&](int64_t begin, int64_t end) {
+    alignas(64) uint32_t words[4 * kRandomBlocks];
+    for (int64_t b = begin; b < end; b += kRandomBlocks) {
+      const int64_t m = end - b < kRandomBlocks ? end - b : kRandomBlocks;
+      k.words(s.seed, s.first + uint64_t(b), m, words);
+      body(words, b, m);
+    }
+  });
+}
+inline double unit53(const uint32_t* w) { return double(uint64_t(w[0] >> 5) << 26 | w[1] >> 6) * 0x1p-53; }  // [0, 1)
+
+}  // namespace tapegrad

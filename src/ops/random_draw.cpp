@@ -1,0 +1,161 @@
+// Draws from given distributions: bernoulli, poisson, multinomial.
+#include <algorithm>
+#include <cmath>
+
+#include "src/ops/cpu/elementwise.h"
+#include "src/ops/op_info.h"
+#include "src/ops/random.h"
+
+namespace tapegrad {
+
+static void check_floating(const Tensor& x) {
+  TG_CHECK(is_floating(x.dtype()), DtypeError, "input must be of a floating dtype, got ", x.dtype(), Named{"input", x});
+}
+
+// ---- bernoulli: word / 2^24 < p
+Tensor bernoulli(const Tensor& p, const Generator* generator) {
+  OpScope op("bernoulli");
+  check_floating(p);
+  NoGrad off;
+  const Tensor prob = contiguous(to(p, Dtype::Float32));
+  Tensor out = empty(p.sizes(), p.dtype(), p.device());
+  const float* q = reinterpret_cast<const float*>(prob->data);
+  const int64_t n = out.numel(), size = int64_t(item_size(out.dtype()));
+  bool good = true;
+  for (int64_t i = 0; i < n; i++) good &= q[i] >= 0 && q[i] <= 1;
+  TG_CHECK(good, ValueError, "probabilities must be between 0 and 1", Named{"input", p});
+  const StoreFn store = kernels().casts->store[int(Compute::Bool)][int(out.dtype())];
+  const RandomTable& k = random_kernels();
+  char* y = out->data;
+  each_random_block(RandomStream(generator, (n + 3) / 4), (n + 3) / 4, [=, &k](const uint32_t* w, int64_t block, int64_t count) {
+    float u[4 * kRandomBlocks];
+    uint8_t v[4 * kRandomBlocks];
+    const int64_t at = 4 * block, m = std::min(4 * count, n - at);
+    k.uniform(w, m, u);
+    for (int64_t i = 0; i < m; i++) v[i] = u[i] < q[at + i];
+    store(reinterpret_cast<const char*>(v), y + at * size, size, m);
+  });
+  return out;
+}
+
+// ---- poisson
+
+// Words 4 k … 4 k + 3 of the stream of `counter`.
+static void philox(uint64_t seed, uint64_t counter, uint64_t k, uint32_t* c) {
+  c[0] = uint32_t(counter), c[1] = uint32_t(counter >> 32), c[2] = uint32_t(k), c[3] = uint32_t(k >> 32);
+  uint32_t k0 = uint32_t(seed), k1 = uint32_t(seed >> 32);
+  for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+    const uint64_t p = uint64_t(0xD2511F53u) * c[0], q = uint64_t(0xCD9E8D57u) * c[2];
+    const uint32_t x = uint32_t(q >> 32) ^ c[1] ^ k0, z = uint32_t(p >> 32) ^ c[3] ^ k1;
+    c[0] = x, c[1] = uint32_t(q), c[2] = z, c[3] = uint32_t(p);
+  }
+}
+// Small rates by counting exponential waits; large ones by Hörmann's transformed rejection with squeeze (PTRS, 1993).
+static double poisson_draw(double rate, uint64_t seed, uint64_t counter) {
+  uint32_t w[4];
+  uint64_t used = 0;
+  auto uniform = [&] {
+    if (used % 2 == 0) philox(seed, counter, used / 2, w);
+    return unit53(w + used++ % 2 * 2);
+  };
+  if (rate == 0) return 0;
+  if (rate < 10) {
+    const double limit = std::exp(-rate);
+    double product = 1;
+    for (int64_t n = 0;; n++)
+      if ((product *= 1 - uniform()) < limit) return double(n);
+  }
+  const double b = 0.931 + 2.53 * std::sqrt(rate), a = -0.059 + 0.02483 * b, log_rate = std::log(rate);
+  const double alpha = 1.1239 + 1.1328 / (b - 3.4), bound = 0.9277 - 3.6224 / (b - 2);
+  for (;;) {
+    const double u = uniform() - 0.5, v = 1 - uniform(), s = 0.5 - std::fabs(u);
+    const double k = std::floor((2 * a / s + b) * u + rate + 0.43);
+    if (s >= 0.07 && v <= bound) return k;
+    if (k < 0 || (s < 0.013 && v > s)) continue;
+    if (std::log(v) + std::log(alpha) - std::log(a / (s * s) + b) <= -rate + k * log_rate - std::lgamma(k + 1)) return k;
+  }
+}
+Tensor poisson(const Tensor& rates, const Generator* generator) {
+  OpScope op("poisson");
+  check_floating(rates);
+  NoGrad off;
+  const Tensor r = contiguous(to(rates, Dtype::Float64));
+  Tensor out = empty(rates.sizes(), Dtype::Float64);
+  const double* x = reinterpret_cast<const double*>(r->data);
+  double* y = reinterpret_cast<double*>(out->data);
+  const int64_t n = r.numel();
+  for (int64_t i = 0; i < n; i++) TG_CHECK(x[i] >= 0 && x[i] < INFINITY, ValueError, "rates must be finite and not negative, got ", x[i], Named{"input", rates});
+  const RandomStream s(generator, n);
+  {
+    LongKernel unlocked(n * 8);
+    parallel_for(n, 256, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) y[i] = poisson_draw(x[i], s.seed, s.first + uint64_t(i));
+    });
+  }
+  return to(out, rates.dtype());
+}
+
+// ---- multinomial. With replacement: a search in the running sums. Without: the smallest -log(1 - u) / weight (Efraimidis and
+// Spirakis, 2006).
+Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement, const Generator* generator) {
+  OpScope op("multinomial");
+  TG_CHECK(weights.dim() == 1 || weights.dim() == 2, ShapeError, "input must have 1 or 2 dimensions, got ", weights.dim(), Named{"input", weights});
+  check_floating(weights);
+  TG_CHECK(num_samples > 0, ValueError, "num_samples must be positive, got ", num_samples);
+  NoGrad off;
+  const int64_t n = weights->sizes[weights.dim() - 1], rows = n ? weights.numel() / n : 0;
+  TG_CHECK(n > 0, ShapeError, "input must have categories to draw from", Named{"input", weights});
+  TG_CHECK(replacement || num_samples <= n, ValueError, "num_samples must not exceed the number of categories without replacement, got ", num_samples, " of ", n);
+  const Tensor w = contiguous(to(weights, Dtype::Float64));
+  Shape size(weights.sizes());
+  size.back() = num_samples;
+  Tensor out = empty(size, Dtype::Int64);
+  int64_t* y = reinterpret_cast<int64_t*>(out->data);
+  std::vector<double> total(static_cast<size_t>(n));
+  std::vector<std::pair<double, int64_t>> keys(replacement ? 0 : static_cast<size_t>(n));
+  const int64_t blocks = ((replacement ? num_samples : n) + 1) / 2;
+  const RandomStream s(generator, rows * blocks);
+  std::vector<uint32_t> words(static_cast<size_t>(4 * blocks));
+  for (int64_t r = 0; r < rows; r++, y += num_samples) {
+    const double* p = reinterpret_cast<const double*>(w->data) + r * n;
+    double sum = 0;
+    int64_t positive = 0;
+    for (int64_t i = 0; i < n; i++) {
+      TG_CHECK(p[i] >= 0 && p[i] < INFINITY, ValueError, "weights must be finite and not negative, got ", p[i], Named{"input", weights});
+      total[size_t(i)] = sum += p[i], positive += p[i] > 0;
+    }
+    TG_CHECK(sum > 0, ValueError, "the weights of a row must not all be zero", Named{"input", weights});
+    TG_CHECK(replacement || positive >= num_samples, ValueError, "num_samples must not exceed the categories of positive weight without replacement, got ", num_samples, " of ", positive);
+    random_kernels().words(s.seed, s.first + uint64_t(r * blocks), blocks, words.data());
+    if (replacement) {
+      for (int64_t k = 0; k < num_samples; k++) {
+        const auto at = std::upper_bound(total.begin(), total.end(), unit53(&words[size_t(2 * k)]) * sum);
+        y[k] = std::min<int64_t>(at - total.begin(), n - 1);
+        while (p[y[k]] == 0) y[k]--;  // rounding may point past the last positive weight
+      }
+    } else {
+      for (int64_t i = 0; i < n; i++) keys[size_t(i)] = {p[i] > 0 ? -std::log1p(-unit53(&words[size_t(2 * i)])) / p[i] : INFINITY, i};
+      std::partial_sort(keys.begin(), keys.begin() + num_samples, keys.end());
+      for (int64_t k = 0; k < num_samples; k++) y[k] = keys[size_t(k)].second;
+    }
+  }
+  return out;
+}
+
+// ---- rows
+
+static Tensor bernoulli_with(const Tensor& x, double p, const Generator* generator) {
+  Tensor out = empty(x.sizes(), x.dtype(), x.device());
+  bernoulli_(out, p, generator);
+  return out;
+}
+void random_draw_ops(OpTable& t) {
+  t.add("bernoulli(Tensor input, *, Generator? generator=None)", &bernoulli, "Ones with probability input, else zeros, in input's dtype.").method().no_grad();
+  t.add("bernoulli(Tensor input, float p, *, Generator? generator=None)", &bernoulli_with,
+        "Ones with probability p, else zeros, in the size and dtype of input.").method().no_grad();
+  t.add("multinomial(Tensor input, int num_samples, bool replacement=False, *, Generator? generator=None)", &multinomial,
+        "Indices drawn from each row of weights, which need not sum to 1. Weights must be finite and not negative.").method().no_grad();
+  t.add("poisson(Tensor input, Generator? generator=None)", &poisson, "Poisson counts of the given rates.").no_grad();
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,37 @@
+// What the ops over whole rows share: which kernels, and row-major inputs of a type that the kernels compute in.
+#pragma once
+#include "src/ops/cpu/rowwise.h"
+#include "src/ops/cpu/table.h"
+#include "src/ops/view.h"
+
+namespace tapegrad {
+
+/// The 16-bit floats are computed in float.
+inline Dtype row_dtype(Dtype d) { return d == Dtype::Float64 ? Dtype::Float64 : Dtype::Float32; }
+inline const RowKernels& row_kernels(Dtype d) { return d == Dtype::Float64 ? kernels().rows->f64 : kernels().rows->f32; }
+/// x in that dtype, row-major, without history. x itself when it is so already. Undefined stays undefined.
+inline Tensor row_major(const Tensor& x, Dtype d) {
+  if (!x.defined() || (x->contiguous && x.dtype() == d)) return x;
+  NoGrad off;
+  return contiguous(to(x, d));
+}
+inline Tensor cast_back(const Tensor& y, Dtype d) {
+  if (y.dtype() == d) return y;
+  NoGrad off;
+  return to(y, d);
+}
+/// Row r of a row-major tensor with rows of n.
+inline char* row_of(const Tensor& x, int64_t r, int64_t n) { return x->data + r * n * int64_t(item_size(x.dtype())); }
+inline double element(const Tensor& x, int64_t i) {
+  return x.dtype() == Dtype::Float64 ? reinterpret_cast<const double*>(x->data)[i] : double(reinterpret_cast<const float*>(x->data)[i]);
+}
+/// The lengths before, along and after a dimension.
+struct Split {
+  int64_t outer = 1, n = 1, inner = 1;
+  Split(const Tensor& x, int64_t dim) {
+    n = size_of(x, dim);
+    for (int64_t d = 0; d < x.dim(); d++) (d < dim ? outer : inner) *= d == dim ? 1 : x->sizes[d];
+  }
+};
+
+}  // namespace tapegrad
