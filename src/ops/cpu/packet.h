@@ -49,6 +49,10 @@ TG_V Vec<T, N> abs(Vec<T, N> x) { return Vec<T, N>::bits(x.bits() & ~kSign<T>); 
 TG_V Vec<T, N> copysign(Vec<T, N> x, Vec<T, N> s) { return Vec<T, N>::bits((x.bits() & ~kSign<T>) | (s.bits() & kSign<T>)); }
 TG_V Mask<T, N> signbit(Vec<T, N> x) { return {x.bits() < 0}; }
 TG_V Mask<T, N> isnan(Vec<T, N> x) { return x != x; }
+TG_V Mask<T, N> isposinf(Vec<T, N> x) { return x == Vec<T, N>(__builtin_inf()); }
+TG_V Mask<T, N> isneginf(Vec<T, N> x) { return x == Vec<T, N>(-__builtin_inf()); }
+TG_V Mask<T, N> isinf(Vec<T, N> x) { return abs(x) == Vec<T, N>(__builtin_inf()); }
+TG_V Mask<T, N> isfinite(Vec<T, N> x) { return abs(x) < Vec<T, N>(__builtin_inf()); }
 TG_V Vec<T, N> maximum(Vec<T, N> a, Vec<T, N> b) { return where((a > b) | (a != a), a, b); }
 TG_V Vec<T, N> minimum(Vec<T, N> a, Vec<T, N> b) { return where((a < b) | (a != a), a, b); }
 

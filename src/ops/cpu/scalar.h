@@ -53,6 +53,14 @@ template <class T> TG_HD inline T minimum(T a, T b) { return (a < b) | (a != a) 
 template <class T> TG_HD inline T sigmoid(T x) { return T(1) / (T(1) + exp(-x)); }
 template <class T> TG_HD inline T zeros_like(const T&) { return T(0); }
 template <class T> TG_HD inline bool isnan(T x) { return x != x; }
+TG_HD inline bool isposinf(float x) { return x == __builtin_inff(); }
+TG_HD inline bool isposinf(double x) { return x == __builtin_inf(); }
+TG_HD inline bool isneginf(float x) { return x == -__builtin_inff(); }
+TG_HD inline bool isneginf(double x) { return x == -__builtin_inf(); }
+template <class I> TG_HD inline bool isposinf(I) { return false; }
+template <class I> TG_HD inline bool isneginf(I) { return false; }
+template <class T> TG_HD inline bool isinf(T x) { return isposinf(x) || isneginf(x); }
+template <class T> TG_HD inline bool isfinite(T x) { return !isnan(x) && !isposinf(x) && !isneginf(x); }
 TG_HD inline bool signbit(float x) { return __builtin_signbit(x); }
 TG_HD inline bool signbit(double x) { return __builtin_signbit(x); }
 TG_HD inline bool signbit(int64_t x) { return x < 0; }
@@ -95,6 +103,9 @@ template <class I> TG_HD inline I int_pow(I a, I b) {
   for (; b; b >>= 1, a *= a) if (b & 1) r *= a;
   return r;
 }
+/// Shifts by a negative number or by the width and more are defined, as in PyTorch: nothing but the sign is left.
+template <class I> TG_HD inline I shift_left(I a, I b) { return b < 0 || b >= I(sizeof(I) * 8) ? 0 : I(a << b); }
+template <class I> TG_HD inline I shift_right(I a, I b) { return a >> (b < 0 || b >= I(sizeof(I) * 8) ? I(sizeof(I) * 8 - 1) : b); }
 TG_HD inline int64_t pow(int64_t a, int64_t b) { return int_pow(a, b); }
 TG_HD inline int32_t pow(int32_t a, int32_t b) { return int_pow(a, b); }
 
