@@ -28,6 +28,19 @@ Tensor operator+(Scalar a, const Tensor& b) { return add(Tensor(a), b); }
 Tensor operator-(Scalar a, const Tensor& b) { return sub(Tensor(a), b); }
 Tensor operator*(Scalar a, const Tensor& b) { return mul(Tensor(a), b); }
 Tensor operator/(Scalar a, const Tensor& b) { return div(Tensor(a), b); }
+Tensor operator&(const Tensor& a, const Tensor& b) { return bitwise_and(a, b); }
+Tensor operator&(const Tensor& a, Scalar b) { return bitwise_and(a, Tensor(b)); }
+Tensor operator|(const Tensor& a, const Tensor& b) { return bitwise_or(a, b); }
+Tensor operator|(const Tensor& a, Scalar b) { return bitwise_or(a, Tensor(b)); }
+Tensor operator^(const Tensor& a, const Tensor& b) { return bitwise_xor(a, b); }
+Tensor operator^(const Tensor& a, Scalar b) { return bitwise_xor(a, Tensor(b)); }
+Tensor operator~(const Tensor& x) { return bitwise_not(x); }
+Tensor operator==(Scalar a, const Tensor& b) { return eq(b, Tensor(a)); }
+Tensor operator!=(Scalar a, const Tensor& b) { return ne(b, Tensor(a)); }
+Tensor operator<(Scalar a, const Tensor& b) { return gt(b, Tensor(a)); }
+Tensor operator<=(Scalar a, const Tensor& b) { return ge(b, Tensor(a)); }
+Tensor operator>(Scalar a, const Tensor& b) { return lt(b, Tensor(a)); }
+Tensor operator>=(Scalar a, const Tensor& b) { return le(b, Tensor(a)); }
 const Tensor& operator+=(const Tensor& a, const Tensor& b) { return add_(a, b); }
 const Tensor& operator-=(const Tensor& a, const Tensor& b) { return sub_(a, b); }
 const Tensor& operator*=(const Tensor& a, const Tensor& b) { return mul_(a, b); }

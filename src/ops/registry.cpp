@@ -3,6 +3,8 @@
 
 namespace tapegrad {
 
+void activation_ops(OpTable&);
+void comparison_ops(OpTable&);
 void copy_ops(OpTable&);
 void elementwise_unary_ops(OpTable&);
 void einsum_ops(OpTable&);
@@ -23,6 +25,8 @@ void view_ops(OpTable&);
 std::span<const OpInfo> all_ops() {
   static const OpTable& table = [] () -> OpTable& {
     auto& t = *new OpTable;
+    activation_ops(t);
+    comparison_ops(t);
     copy_ops(t);
     elementwise_unary_ops(t);
     einsum_ops(t);
