@@ -210,7 +210,7 @@ conv1d, conv2d, conv3d = _conv(1), _conv(2), _conv(3)
 def _max_pool(dims):
     plain, indexed = op(f"max_pool{dims}d"), op(f"max_pool{dims}d_with_indices")
 
-    def with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=True):
+    def with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
         return indexed(input, kernel_size, stride, padding, dilation, ceil_mode)
 
     def f(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):

@@ -214,13 +214,13 @@ class ModuleDict(Module):
             self[pair[0]] = pair[1]
 
 
-def _describe(label, value):
+def _describe(label, value, kind_of=lambda t: t.dtype):
     if not isinstance(value, _C.Tensor):
         return f"  ({label}): Object of type: {type(value).__name__}"
     size = "x".join(map(str, value.shape))
     kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
     where = f" ({value.device})" if value.device.type != "cpu" else ""
-    return f"  ({label}): {kind} containing: [{value.dtype} of size {size}{where}]"
+    return f"  ({label}): {kind} containing: [{kind_of(value)} of size {size}{where}]"
 
 
 def _as_member(value):
@@ -275,9 +275,6 @@ class ParameterList(Module):
 
     def extra_repr(self):
         return "\n".join(_describe(i, p) for i, p in enumerate(self))
-
-    def __repr__(self):
-        return self._get_name() + "(" + ("\n" + self.extra_repr() + "\n" if self._size else "") + ")"
 
     def __call__(self, *args, **kwargs):
         raise RuntimeError("ParameterList should not be called.")
@@ -380,10 +377,7 @@ class ParameterDict(Module):
             self[key] = value
 
     def extra_repr(self):
-        return "\n".join(_describe(k, p) for k, p in self.items())
-
-    def __repr__(self):
-        return self._get_name() + "(" + ("\n" + self.extra_repr() + "\n" if self._keys else "") + ")"
+        return "\n".join(_describe(k, p, lambda t: t.type()) for k, p in self.items())
 
     def __call__(self, *args, **kwargs):
         raise RuntimeError("ParameterDict should not be called.")

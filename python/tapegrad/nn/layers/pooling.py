@@ -76,7 +76,7 @@ class AvgPool3d(AvgPool2d):
 class _LPPool(Module):
     def __init__(self, norm_type, kernel_size, stride=None, ceil_mode=False):
         super().__init__()
-        self.norm_type, self.kernel_size, self.stride, self.ceil_mode = float(norm_type), kernel_size, stride, ceil_mode
+        self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
 
     def forward(self, input):
         return self._function(input, self.norm_type, self.kernel_size, self.stride, self.ceil_mode)
@@ -122,12 +122,19 @@ class AdaptiveAvgPool3d(_Adaptive):
     _function = staticmethod(F.adaptive_avg_pool3d)
 
 
-class AdaptiveMaxPool1d(_Adaptive):
+class _AdaptiveMax(_Adaptive):
+    def __init__(self, output_size, return_indices=False):
+        if return_indices:
+            raise NotImplementedError(f"{type(self).__name__}: return_indices=True is not implemented")
+        super().__init__(output_size)
+
+
+class AdaptiveMaxPool1d(_AdaptiveMax):
     """Maxima over windows chosen so that the output has output_size elements."""
     _function = staticmethod(F.adaptive_max_pool1d)
 
 
-class AdaptiveMaxPool2d(_Adaptive):
+class AdaptiveMaxPool2d(_AdaptiveMax):
     """Maxima over windows chosen so that the output is output_size (a number or two; None keeps a size)."""
     _function = staticmethod(F.adaptive_max_pool2d)
 
