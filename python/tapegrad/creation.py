@@ -73,7 +73,7 @@ def _legacy(name, dtype):
     def __new__(cls, *args):
         if len(args) == 1 and not isinstance(args[0], int):
             return _C.tensor(args[0], dtype=dtype)
-        return _C.functions["empty"](args or (0,), dtype=dtype)
+        return _C.empty(args or (0,), dtype=dtype)
     return Meta(name, (), {"__new__": __new__, "__module__": "tapegrad", "dtype": dtype,
                            "__doc__": f"Old constructor: {name}([1, 2]) from data, {name}(2, 3) uninitialised."})
 

@@ -55,7 +55,7 @@ class iinfo:
 
 def promote_types(type1, type2):
     """The smallest dtype that holds both, as `a + b` uses it."""
-    empty = _C.functions["empty"]
+    empty = _C.empty
     return (empty(1, dtype=type1).zero_() + empty(1, dtype=type2).zero_()).dtype
 
 

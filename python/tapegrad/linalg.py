@@ -5,7 +5,7 @@ from . import _C
 
 __all__ = ["norm", "vector_norm", "matrix_norm", "matmul", "multi_dot", "diagonal", "vecdot"]
 
-matmul = _C.functions.get("matmul")
+matmul = _C.matmul
 
 
 def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):

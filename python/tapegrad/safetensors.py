@@ -89,7 +89,7 @@ def _tensor(buffer, start, entry):
     """A tensor of its own over a copy of its bytes."""
     dtype, shape, begin, end = entry
     if begin == end:
-        return _C.functions["empty"](shape, dtype=dtype)
+        return _C.empty(shape, dtype=dtype)
     return _C.frombuffer(bytearray(buffer[start + begin:start + end]), dtype=dtype).reshape(shape)
 
 

@@ -66,7 +66,7 @@ def _compare_tensors(actual, expected, where, rtol, atol, equal_nan, check_devic
         floating = a.is_floating_point() or e.is_floating_point()
         wide = _C.float64 if floating else _C.int64
         a, e = a.to(wide).reshape(-1), e.to(wide).reshape(-1)
-        bad = [i for i, ok in enumerate(_C.functions["isclose"](a, e, rtol, atol, equal_nan).tolist()) if not ok]
+        bad = [i for i, ok in enumerate(_C.isclose(a, e, rtol, atol, equal_nan).tolist()) if not ok]
         if not bad:
             return ""
         shape = actual.shape if isinstance(actual, _C.Tensor) else ()

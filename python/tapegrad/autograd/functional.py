@@ -22,11 +22,11 @@ def _grads(outputs, inputs, seeds, create_graph, strict):
     if not outputs:
         if strict:
             raise RuntimeError("the output does not depend on the inputs in a differentiable way, which strict=True forbids")
-        return tuple(_C.functions["zeros_like"](x) for x in inputs)
+        return tuple(_C.zeros_like(x) for x in inputs)
     grads = _C.grad(outputs, inputs, seeds, retain_graph=True, create_graph=create_graph, allow_unused=True)
     if strict and any(g is None for g in grads):
         raise RuntimeError("the output is independent of an input, which strict=True forbids")
-    return tuple(_C.functions["zeros_like"](x) if g is None else g for x, g in zip(inputs, grads))
+    return tuple(_C.zeros_like(x) if g is None else g for x, g in zip(inputs, grads))
 
 
 def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"):
@@ -40,11 +40,11 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
         for o in _as_tuple(out):
             per_input = [[] for _ in xs]
             for i in range(o.numel()):
-                seed = _C.functions["zeros_like"](o).reshape(-1)
+                seed = _C.zeros_like(o).reshape(-1)
                 seed[i] = 1
                 for list_, g in zip(per_input, _grads((o,), xs, (seed.reshape(o.shape),), create_graph, strict)):
                     list_.append(_finish(g, create_graph))
-            rows.append(tuple(_C.functions["stack"](gs).reshape(tuple(o.shape) + tuple(x.shape)) if gs else
+            rows.append(tuple(_C.stack(gs).reshape(tuple(o.shape) + tuple(x.shape)) if gs else
                               x.new_zeros(tuple(o.shape) + tuple(x.shape)) for gs, x in zip(per_input, xs)))
     if single_in:
         rows = [r[0] for r in rows]
@@ -59,7 +59,7 @@ def hessian(func, inputs, create_graph=False, strict=False, vectorize=False, out
         out = func(*xs)
         if not isinstance(out, _C.Tensor) or out.numel() != 1:
             raise RuntimeError("hessian: the function must return a tensor with a single element")
-        grads = _grads((out.reshape(()),), xs, (_C.functions["ones_like"](out).reshape(()),), True, strict)
+        grads = _grads((out.reshape(()),), xs, (_C.ones_like(out).reshape(()),), True, strict)
         return grads[0] if single else grads
     return jacobian(gradient, inputs, create_graph, strict)
 
@@ -73,7 +73,7 @@ def vjp(func, inputs, v=None, create_graph=False, strict=False):
         outs = _as_tuple(out)
         if v is None and (len(outs) != 1 or outs[0].numel() != 1):
             raise RuntimeError("The vector v can only be None if the user-provided function returns a single Tensor with a single element.")
-        seeds = tuple(_C.functions["ones_like"](o) for o in outs) if v is None else _as_tuple(v)
+        seeds = tuple(_C.ones_like(o) for o in outs) if v is None else _as_tuple(v)
         _check_shapes(seeds, outs)
         grads = tuple(_finish(g, create_graph) for g in _grads(outs, xs, seeds, create_graph, strict))
     outs = tuple(_finish(o, create_graph) for o in outs)
@@ -88,9 +88,9 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
         outs = _as_tuple(out)
         if v is None and (len(xs) != 1 or xs[0].numel() != 1):
             raise RuntimeError("The vector v can only be None if the input to the user-provided function is a single Tensor with a single element.")
-        vs = tuple(_C.functions["ones_like"](x) for x in xs) if v is None else _as_tuple(v)
+        vs = tuple(_C.ones_like(x) for x in xs) if v is None else _as_tuple(v)
         _check_shapes(vs, xs)
-        dummies = tuple(_C.functions["zeros_like"](o).requires_grad_(True) for o in outs)
+        dummies = tuple(_C.zeros_like(o).requires_grad_(True) for o in outs)
         pulled = _grads(outs, xs, dummies, True, strict)  # linear in the dummies
         products = _grads(pulled, dummies, vs, create_graph, strict)
     products = tuple(_finish(p, create_graph) for p in products)
@@ -111,9 +111,9 @@ def hvp(func, inputs, v=None, create_graph=False, strict=False):
         out = func(*xs)
         if not isinstance(out, _C.Tensor) or out.numel() != 1:
             raise RuntimeError("hvp: the function must return a tensor with a single element")
-        vs = tuple(_C.functions["ones_like"](x) for x in xs) if v is None else _as_tuple(v)
+        vs = tuple(_C.ones_like(x) for x in xs) if v is None else _as_tuple(v)
         _check_shapes(vs, xs)
-        first = _grads((out,), xs, (_C.functions["ones_like"](out),), True, strict)
+        first = _grads((out,), xs, (_C.ones_like(out),), True, strict)
         second = tuple(_finish(g, create_graph) for g in _grads(first, xs, vs, create_graph, strict))
     return _finish(out, create_graph), (second[0] if single else second)
 

@@ -63,7 +63,7 @@ def _check(func, inputs, eps, atol, rtol):
     jacobians = [[] for _ in outputs]  # output -> list over its elements of the gradients of all checked inputs
     for o, rows in zip(outputs, jacobians):
         for i in range(o.numel() if o.requires_grad else 0):
-            seed = _C.functions["zeros_like"](o).reshape(-1)
+            seed = _C.zeros_like(o).reshape(-1)
             seed[i] = 1
             grads = _C.grad([o], wanted, [seed.reshape(o.shape)], retain_graph=True, allow_unused=True)
             for x, g in zip(wanted, grads):
@@ -89,7 +89,7 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     outputs = [o for o in _tensors(func(*inputs)) if o.is_floating_point()]
     if grad_outputs is None:
-        grad_outputs = tuple(_C.functions["randn_like"](o).detach().requires_grad_(True) for o in outputs)
+        grad_outputs = tuple(_C.randn_like(o).detach().requires_grad_(True) for o in outputs)
     else:
         grad_outputs = _tensors(grad_outputs)
     n = len(inputs)

@@ -76,8 +76,8 @@ def threshold(input, threshold, value, inplace=False):
 def rrelu(input, lower=1 / 8, upper=1 / 3, training=False, inplace=False):
     """leaky_relu with a random slope from [lower, upper] while training, the mean slope otherwise."""
     if training:
-        slope = _C.functions["rand_like"](input) * (upper - lower) + lower
-        out = _C.functions["where"](input >= 0, input, input * slope)
+        slope = _C.rand_like(input) * (upper - lower) + lower
+        out = _C.where(input >= 0, input, input * slope)
     else:
         out = _leaky_relu(input, (lower + upper) / 2)
     return input.copy_(out) if inplace else out
@@ -107,12 +107,12 @@ def softmin(input, dim=None, _stacklevel=3, dtype=None):
 
 def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     """Samples from the Gumbel-softmax distribution; hard: one-hot, with the gradient of the soft sample."""
-    noise = -_C.functions["empty_like"](logits).exponential_().log()
+    noise = -_C.empty_like(logits).exponential_().log()
     soft = _softmax((logits + noise) / tau, dim)
     if not hard:
         return soft
     index = soft.argmax(dim, keepdim=True)
-    return _C.functions["zeros_like"](logits).scatter_(dim, index, 1.0) - soft.detach() + soft
+    return _C.zeros_like(logits).scatter_(dim, index, 1.0) - soft.detach() + soft
 
 
 # ---- dropout
@@ -165,9 +165,9 @@ def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
         return input
     a = (1 - p) * (1 + p * 1.7580993408473766 ** 2)
     a = 0.0 if p == 1 else a ** -0.5
-    kept = _C.functions["rand"](input.shape[:2] + (1,) * (input.ndim - 2), dtype=input.dtype) >= p
+    kept = _C.rand(input.shape[:2] + (1,) * (input.ndim - 2), dtype=input.dtype) >= p
     drop = -1.7580993408473766
-    out = _C.functions["where"](kept, input, drop) * a - drop * a * p
+    out = _C.where(kept, input, drop) * a - drop * a * p
     return input.copy_(out) if inplace else out
 
 

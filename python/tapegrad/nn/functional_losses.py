@@ -108,7 +108,7 @@ def poisson_nll_loss(input, target, log_input=True, full=False, size_average=Non
 def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"):
     """(log(var) + (input - target)^2 / var) / 2, var at least eps; full adds log(2 pi) / 2."""
     if not isinstance(var, _C.Tensor):
-        var = _C.functions["full_like"](input, float(var))
+        var = _C.full_like(input, float(var))
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:
             var = var.unsqueeze(-1)
@@ -125,7 +125,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
 
 def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=None, reduction="mean"):
     """input where target is 1, max(0, margin - input) where it is -1."""
-    where, zero = _C.functions["where"], _C.functions["zeros_like"](input)
+    where, zero = _C.where, _C.zeros_like(input)
     loss = where(target != 1, (margin - input).clamp(min=0), zero) + where(target != -1, input, zero)
     return _reduce(loss, reduction_of(size_average, reduce, reduction))
 
@@ -144,7 +144,7 @@ def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, r
     """1 - cos where target is 1, max(0, cos - margin) where it is -1; inputs (N, D) or (D)."""
     eps = 1e-12
     cos = (input1 * input2).sum(-1) / ((input1.square().sum(-1) + eps) * (input2.square().sum(-1) + eps)).sqrt()
-    where, zero = _C.functions["where"], _C.functions["zeros_like"](cos)
+    where, zero = _C.where, _C.zeros_like(cos)
     loss = where(target == 1, 1 - cos, zero) + where(target == -1, (cos - margin).clamp(min=0), zero)
     return _reduce(loss, reduction_of(size_average, reduce, reduction))
 
@@ -155,7 +155,7 @@ def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, s
         return (a - b + eps).norm(p, -1)
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
-        far = _C.functions["minimum"](far, distance(positive, negative))
+        far = _C.minimum(far, distance(positive, negative))
     return _reduce((near - far + margin).clamp(min=0), reduction_of(size_average, reduce, reduction))
 
 
@@ -165,7 +165,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     loss = (margin - x.gather(1, y.unsqueeze(1)) + x).clamp(min=0).pow(p)
     if weight is not None:
         loss = loss * weight[y].unsqueeze(1)
-    loss = loss.scatter(1, y.unsqueeze(1), _C.functions["zeros_like"](loss)).sum(1) / x.shape[1]
+    loss = loss.scatter(1, y.unsqueeze(1), _C.zeros_like(loss)).sum(1) / x.shape[1]
     return _reduce(loss if input.ndim == 2 else loss.squeeze(0), reduction_of(size_average, reduce, reduction))
 
 
@@ -174,7 +174,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     x, y = (input, target) if input.ndim == 2 else (input.unsqueeze(0), target.unsqueeze(0))
     valid = ((y < 0).long().cumsum(1) == 0)
     labels = y.clamp(min=0)
-    is_label = _C.functions["zeros_like"](x).scatter_add(1, labels, valid.to(x.dtype)) > 0
+    is_label = _C.zeros_like(x).scatter_add(1, labels, valid.to(x.dtype)) > 0
     pairs = (1 - x.gather(1, labels).unsqueeze(2) + x.unsqueeze(1)).clamp(min=0)  # N, label, class
     loss = (pairs * (valid.unsqueeze(2) & ~is_label.unsqueeze(1)).to(x.dtype)).sum((1, 2)) / x.shape[1]
     return _reduce(loss if input.ndim == 2 else loss.squeeze(0), reduction_of(size_average, reduce, reduction))

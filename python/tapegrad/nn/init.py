@@ -76,7 +76,7 @@ def eye_(tensor):
     if tensor.ndimension() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     with _no_grad():
-        return tensor.copy_(_C.functions["eye"](*tensor.shape, dtype=tensor.dtype))
+        return tensor.copy_(_C.eye(*tensor.shape, dtype=tensor.dtype))
 
 
 def dirac_(tensor, groups=1):
@@ -154,7 +154,7 @@ def orthogonal_(tensor, gain=1, generator=None):
     cols = tensor.numel() // rows
     with _no_grad():
         long, short = max(rows, cols), min(rows, cols)
-        q = _orthonormal_columns(_C.functions["empty"]((long, short), dtype=_C.float64).normal_(generator=generator))
+        q = _orthonormal_columns(_C.empty((long, short), dtype=_C.float64).normal_(generator=generator))
         tensor.copy_((q.t() if rows < cols else q).reshape(tensor.shape).mul(gain))
     return tensor
 
@@ -180,7 +180,7 @@ def sparse_(tensor, sparsity, std=0.01, generator=None):
     with _no_grad():
         tensor.normal_(0, std, generator=generator)
         for c in range(cols):
-            tensor[_C.functions["randperm"](rows, generator=generator)[:zeros], c] = 0
+            tensor[_C.randperm(rows, generator=generator)[:zeros], c] = 0
     return tensor
 
 

@@ -34,7 +34,7 @@ class Parameter(_Registered):
     """
 
     def __new__(cls, data=None, requires_grad=True):
-        return _C.make_subclass(cls, _C.functions["empty"](0) if data is None else data.detach(), requires_grad)
+        return _C.make_subclass(cls, _C.empty(0) if data is None else data.detach(), requires_grad)
 
     def __repr__(self):
         return "Parameter containing:\n" + super().__repr__()
@@ -49,6 +49,6 @@ class Buffer(_Registered):
     """
 
     def __new__(cls, data=None, *, persistent=True):
-        out = _C.make_subclass(cls, _C.functions["empty"](0) if data is None else data.detach(), data is not None and data.requires_grad)
+        out = _C.make_subclass(cls, _C.empty(0) if data is None else data.detach(), data is not None and data.requires_grad)
         out.persistent = persistent
         return out

@@ -6,9 +6,6 @@ from .optimizer import Optimizer, check, zeros_like
 
 __all__ = ["Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
 
-_adam_step, _adamax_step = _C.functions["_adam_step"], _C.functions["_adamax_step"]
-
-
 def _check_betas(betas):
     for i, beta in enumerate(betas):
         if not 0.0 <= beta < 1.0:
@@ -71,7 +68,7 @@ class Adam(_Adaptive):
 
     def _update(self, group, params, grads, states, step):
         beta1, beta2 = group["betas"]
-        _adam_step(params, grads, _list(states, "exp_avg"), _list(states, "exp_avg_sq"),
+        _C._adam_step(params, grads, _list(states, "exp_avg"), _list(states, "exp_avg_sq"),
                    _list(states, "max_exp_avg_sq") if group["amsgrad"] else [], float(group["lr"]), float(beta1), float(beta2), float(group["eps"]),
                    float(group["weight_decay"]), self._decoupled or group["decoupled_weight_decay"], group["maximize"], step)
 
@@ -101,7 +98,7 @@ class Adamax(_Adaptive):
 
     def _update(self, group, params, grads, states, step):
         beta1, beta2 = group["betas"]
-        _adamax_step(params, grads, _list(states, "exp_avg"), _list(states, "exp_inf"), float(group["lr"]), float(beta1), float(beta2),
+        _C._adamax_step(params, grads, _list(states, "exp_avg"), _list(states, "exp_inf"), float(group["lr"]), float(beta1), float(beta2),
                      float(group["eps"]), float(group["weight_decay"]), group["maximize"], step)
 
 

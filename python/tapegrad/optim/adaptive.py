@@ -5,9 +5,6 @@ from .optimizer import check, zeros_like
 
 __all__ = ["RMSprop", "Adagrad", "Adadelta"]
 
-_rmsprop_step, _adagrad_step, _adadelta_step = (_C.functions[n] for n in ("_rmsprop_step", "_adagrad_step", "_adadelta_step"))
-
-
 class RMSprop(_Adaptive):
     """p -= lr * grad / (sqrt(v) + eps), v the running mean (alpha) of the squares; centered subtracts the squared mean; with momentum the
     quotient goes through a buffer."""
@@ -28,7 +25,7 @@ class RMSprop(_Adaptive):
         return state
 
     def _update(self, group, params, grads, states, step):
-        _rmsprop_step(params, grads, _list(states, "square_avg"), _list(states, "grad_avg") if group["centered"] else [],
+        _C._rmsprop_step(params, grads, _list(states, "square_avg"), _list(states, "grad_avg") if group["centered"] else [],
                       _list(states, "momentum_buffer") if group["momentum"] > 0 else [], float(group["lr"]), float(group["alpha"]),
                       float(group["eps"]), float(group["weight_decay"]), float(group["momentum"]), group["maximize"])
 
@@ -52,7 +49,7 @@ class Adagrad(_Adaptive):
 
     def _update(self, group, params, grads, states, step):
         lr = float(group["lr"]) / (1 + (step - 1) * group["lr_decay"])
-        _adagrad_step(params, grads, _list(states, "sum"), lr, float(group["eps"]), float(group["weight_decay"]), group["maximize"])
+        _C._adagrad_step(params, grads, _list(states, "sum"), lr, float(group["eps"]), float(group["weight_decay"]), group["maximize"])
 
 
 class Adadelta(_Adaptive):
@@ -70,5 +67,5 @@ class Adadelta(_Adaptive):
         return {"square_avg": zeros_like(p), "acc_delta": zeros_like(p)}
 
     def _update(self, group, params, grads, states, step):
-        _adadelta_step(params, grads, _list(states, "square_avg"), _list(states, "acc_delta"), float(group["lr"]), float(group["rho"]),
+        _C._adadelta_step(params, grads, _list(states, "square_avg"), _list(states, "acc_delta"), float(group["lr"]), float(group["rho"]),
                        float(group["eps"]), float(group["weight_decay"]), group["maximize"])

@@ -4,8 +4,7 @@ from .optimizer import Optimizer, check
 
 __all__ = ["SGD"]
 
-_step = _C.functions["_sgd_step"]
-_empty_like = _C.functions["empty_like"]
+_step = _C._sgd_step
 
 
 class SGD(Optimizer):
@@ -39,6 +38,6 @@ class SGD(Optimizer):
                 if not chosen:
                     continue
                 for k in chosen if first else ():
-                    states[k]["momentum_buffer"] = _empty_like(params[k].detach())
+                    states[k]["momentum_buffer"] = _C.empty_like(params[k].detach())
                 _step([params[k] for k in chosen], [grads[k] for k in chosen], [states[k]["momentum_buffer"] for k in chosen], *options, first)
         return loss

@@ -234,7 +234,7 @@ class PReLU(Module):
         super().__init__()
         self.num_parameters = num_parameters
         self.init = init
-        self.weight = Parameter(_C.functions["full"]((num_parameters,), float(init), device=device, dtype=dtype))
+        self.weight = Parameter(_C.full((num_parameters,), float(init), device=device, dtype=dtype))
 
     def reset_parameters(self):
         """Sets the weights to `init`."""

@@ -45,9 +45,9 @@ class _ConvNd(Module):
             self.padding = tuple_of(padding, n)
         self.output_padding, self.groups, self.padding_mode = tuple_of(output_padding, n), groups, padding_mode
         a, b = (in_channels, out_channels) if self._transposed else (out_channels, in_channels)
-        self.weight = Parameter(_C.functions["empty"]((a, b // groups, *self.kernel_size), device=device, dtype=dtype))
+        self.weight = Parameter(_C.empty((a, b // groups, *self.kernel_size), device=device, dtype=dtype))
         if bias:
-            self.bias = Parameter(_C.functions["empty"](out_channels, device=device, dtype=dtype))
+            self.bias = Parameter(_C.empty(out_channels, device=device, dtype=dtype))
         else:
             self.register_parameter("bias", None)
         self._edges = () if padding_mode == "zeros" else self._both_sides()

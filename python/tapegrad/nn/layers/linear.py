@@ -9,7 +9,6 @@ from ..parameter import Parameter
 
 __all__ = ["Identity", "Linear", "Bilinear", "Embedding", "EmbeddingBag", "CosineSimilarity", "PairwiseDistance"]
 
-_empty = _C.functions["empty"]
 
 
 class Identity(Module):
@@ -32,9 +31,9 @@ class Linear(Module):
     def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
-        self.weight = Parameter(_empty((out_features, in_features), device=device, dtype=dtype))
+        self.weight = Parameter(_C.empty((out_features, in_features), device=device, dtype=dtype))
         if bias:
-            self.bias = Parameter(_empty(out_features, device=device, dtype=dtype))
+            self.bias = Parameter(_C.empty(out_features, device=device, dtype=dtype))
         else:
             self.register_parameter("bias", None)
         self.reset_parameters()
@@ -61,9 +60,9 @@ class Bilinear(Module):
         if in1_features <= 0:
             raise ValueError(f"in1_features must be > 0, but got {in1_features}")
         self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
-        self.weight = Parameter(_empty((out_features, in1_features, in2_features), device=device, dtype=dtype))
+        self.weight = Parameter(_C.empty((out_features, in1_features, in2_features), device=device, dtype=dtype))
         if bias:
-            self.bias = Parameter(_empty(out_features, device=device, dtype=dtype))
+            self.bias = Parameter(_C.empty(out_features, device=device, dtype=dtype))
         else:
             self.register_parameter("bias", None)
         self.reset_parameters()
@@ -100,7 +99,7 @@ class Embedding(Module):
         self.padding_idx, self.max_norm, self.norm_type = padding_idx, max_norm, norm_type
         self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
         if _weight is None:
-            self.weight = Parameter(_empty((num_embeddings, embedding_dim), device=device, dtype=dtype), not _freeze)
+            self.weight = Parameter(_C.empty((num_embeddings, embedding_dim), device=device, dtype=dtype), not _freeze)
             self.reset_parameters()
         else:
             if tuple(_weight.shape) != (num_embeddings, embedding_dim):
@@ -147,7 +146,7 @@ class EmbeddingBag(Module):
         self.num_embeddings, self.embedding_dim, self.mode = num_embeddings, embedding_dim, mode
         self.max_norm, self.norm_type, self.padding_idx = max_norm, norm_type, padding_idx
         self.include_last_offset = include_last_offset
-        self.weight = Parameter(_empty((num_embeddings, embedding_dim), device=device, dtype=dtype) if _weight is None else _weight)
+        self.weight = Parameter(_C.empty((num_embeddings, embedding_dim), device=device, dtype=dtype) if _weight is None else _weight)
         if _weight is None:
             init.normal_(self.weight)
 
@@ -161,7 +160,7 @@ class EmbeddingBag(Module):
             rows = [self._one(input[a:b], None if per_sample_weights is None else per_sample_weights[a:b]) for a, b in bags]
         else:
             rows = [self._one(x, None if per_sample_weights is None else per_sample_weights[i]) for i, x in enumerate(input)]
-        return _C.functions["stack"](rows) if rows else self.weight.new_zeros((0, self.embedding_dim))
+        return _C.stack(rows) if rows else self.weight.new_zeros((0, self.embedding_dim))
 
     def _one(self, index, weights):
         if self.padding_idx is not None:

@@ -8,7 +8,6 @@ from ..parameter import Parameter
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "LayerNorm", "RMSNorm",
            "GroupNorm", "LocalResponseNorm"]
 
-_empty, _zeros, _ones = _C.functions["empty"], _C.functions["zeros"], _C.functions["ones"]
 
 
 class _Norm(Module):
@@ -21,12 +20,12 @@ class _Norm(Module):
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         where = dict(device=device, dtype=dtype)
-        self.register_parameter("weight", Parameter(_empty(num_features, **where)) if affine else None)
-        self.register_parameter("bias", Parameter(_empty(num_features, **where)) if affine and bias else None)
+        self.register_parameter("weight", Parameter(_C.empty(num_features, **where)) if affine else None)
+        self.register_parameter("bias", Parameter(_C.empty(num_features, **where)) if affine and bias else None)
         if track_running_stats:
-            self.register_buffer("running_mean", _zeros(num_features, **where))
-            self.register_buffer("running_var", _ones(num_features, **where))
-            self.register_buffer("num_batches_tracked", _zeros((), dtype=_C.int64, device=device))
+            self.register_buffer("running_mean", _C.zeros(num_features, **where))
+            self.register_buffer("running_var", _C.ones(num_features, **where))
+            self.register_buffer("num_batches_tracked", _C.zeros((), dtype=_C.int64, device=device))
         else:
             for name in ("running_mean", "running_var", "num_batches_tracked"):
                 self.register_buffer(name, None)
@@ -131,8 +130,8 @@ class LayerNorm(Module):
         super().__init__()
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        self.register_parameter("weight", Parameter(_empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None)
-        self.register_parameter("bias", Parameter(_empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine and bias else None)
+        self.register_parameter("weight", Parameter(_C.empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None)
+        self.register_parameter("bias", Parameter(_C.empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine and bias else None)
         self.reset_parameters()
 
     def reset_parameters(self):
@@ -157,7 +156,7 @@ class RMSNorm(Module):
         super().__init__()
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        self.register_parameter("weight", Parameter(_ones(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None)
+        self.register_parameter("weight", Parameter(_C.ones(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None)
 
     def reset_parameters(self):
         """weight 1."""
@@ -179,8 +178,8 @@ class GroupNorm(Module):
         if num_channels % num_groups != 0:
             raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        self.register_parameter("weight", Parameter(_empty(num_channels, device=device, dtype=dtype)) if affine else None)
-        self.register_parameter("bias", Parameter(_empty(num_channels, device=device, dtype=dtype)) if affine and bias else None)
+        self.register_parameter("weight", Parameter(_C.empty(num_channels, device=device, dtype=dtype)) if affine else None)
+        self.register_parameter("bias", Parameter(_C.empty(num_channels, device=device, dtype=dtype)) if affine and bias else None)
         self.reset_parameters()
 
     def reset_parameters(self):

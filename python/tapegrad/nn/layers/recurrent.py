@@ -9,7 +9,6 @@ from ..parameter import Parameter
 
 __all__ = ["RNN", "LSTM", "GRU", "RNNCell", "LSTMCell", "GRUCell"]
 
-_cat, _stack, _zeros, _empty = (_C.functions[n] for n in ("cat", "stack", "zeros", "empty"))
 
 
 def _lstm(gates, state):
@@ -59,7 +58,7 @@ class _RNNBase(Module):
                 if proj_size:
                     shapes["weight_hr"] = (proj_size, hidden_size)
                 for name, shape in shapes.items():
-                    self.register_parameter(name + end, Parameter(_empty(shape, device=device, dtype=dtype)))
+                    self.register_parameter(name + end, Parameter(_C.empty(shape, device=device, dtype=dtype)))
         self.reset_parameters()
 
     def reset_parameters(self):
@@ -92,7 +91,7 @@ class _RNNBase(Module):
             outputs.append(states[0])
         if end.endswith("reverse"):
             outputs.reverse()
-        return _stack(outputs), states
+        return _C.stack(outputs), states
 
     def forward(self, input, hx=None):
         if input.dim() not in (2, 3):
@@ -106,7 +105,7 @@ class _RNNBase(Module):
         directions, out_size = 2 if self.bidirectional else 1, self.proj_size or self.hidden_size
         sizes = [out_size, self.hidden_size][:self._states]
         if hx is None:
-            hx = tuple(_zeros((self.num_layers * directions, x.shape[1], s), dtype=x.dtype) for s in sizes)
+            hx = tuple(_C.zeros((self.num_layers * directions, x.shape[1], s), dtype=x.dtype) for s in sizes)
         else:
             hx = tuple(hx) if self._states == 2 else (hx,)
             hx = hx if batched else tuple(h.unsqueeze(1) for h in hx)
@@ -122,10 +121,10 @@ class _RNNBase(Module):
                 out, states = self._run(x, tuple(h[k] for h in hx), f"_l{layer}" + ("_reverse" if direction else ""))
                 outputs.append(out)
                 last.append(states)
-            x = outputs[0] if directions == 1 else _cat(outputs, -1)
+            x = outputs[0] if directions == 1 else _C.cat(outputs, -1)
             if self.dropout and self.training and layer + 1 < self.num_layers:
                 x = F.dropout(x, self.dropout)
-        final = tuple(_stack([states[i] for states in last]) for i in range(self._states))
+        final = tuple(_C.stack([states[i] for states in last]) for i in range(self._states))
         if not batched:
             x, final = x.squeeze(1), tuple(h.squeeze(1) for h in final)
         elif self.batch_first:
@@ -194,10 +193,10 @@ class _Cell(Module):
         super().__init__()
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         rows = self._gates * hidden_size
-        self.weight_ih = Parameter(_empty((rows, input_size), device=device, dtype=dtype))
-        self.weight_hh = Parameter(_empty((rows, hidden_size), device=device, dtype=dtype))
+        self.weight_ih = Parameter(_C.empty((rows, input_size), device=device, dtype=dtype))
+        self.weight_hh = Parameter(_C.empty((rows, hidden_size), device=device, dtype=dtype))
         for name in ("bias_ih", "bias_hh"):
-            self.register_parameter(name, Parameter(_empty(rows, device=device, dtype=dtype)) if bias else None)
+            self.register_parameter(name, Parameter(_C.empty(rows, device=device, dtype=dtype)) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self):
@@ -210,7 +209,7 @@ class _Cell(Module):
         if input.dim() not in (1, 2):
             raise ValueError(f"{type(self).__name__}: Expected input to be 1D or 2D, got {input.dim()}D instead")
         if hx is None:
-            zero = _zeros((*input.shape[:-1], self.hidden_size), dtype=input.dtype)
+            zero = _C.zeros((*input.shape[:-1], self.hidden_size), dtype=input.dtype)
             states = (zero,) * self._states
         else:
             states = tuple(hx) if self._states == 2 else (hx,)

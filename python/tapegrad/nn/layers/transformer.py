@@ -13,14 +13,13 @@ from .norm import LayerNorm
 
 __all__ = ["MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder", "TransformerDecoderLayer", "TransformerDecoder", "Transformer"]
 
-_empty, _cat, _zeros = _C.functions["empty"], _C.functions["cat"], _C.functions["zeros"]
 
 
 def _additive(mask, dtype):
     """A mask that is added to the scores: a bool one has -inf where True (PyTorch: True means "not allowed")."""
     if mask is None or mask.dtype != _C.bool:
         return mask
-    return _zeros(mask.shape, dtype=dtype).masked_fill(mask, float("-inf"))
+    return _C.zeros(mask.shape, dtype=dtype).masked_fill(mask, float("-inf"))
 
 
 class MultiheadAttention(Module):
@@ -45,11 +44,11 @@ class MultiheadAttention(Module):
         self._qkv_same_embed_dim = self.kdim == embed_dim and self.vdim == embed_dim
         where = dict(device=device, dtype=dtype)
         same = self._qkv_same_embed_dim
-        self.register_parameter("in_proj_weight", Parameter(_empty((3 * embed_dim, embed_dim), **where)) if same else None)
-        self.register_parameter("q_proj_weight", None if same else Parameter(_empty((embed_dim, embed_dim), **where)))
-        self.register_parameter("k_proj_weight", None if same else Parameter(_empty((embed_dim, self.kdim), **where)))
-        self.register_parameter("v_proj_weight", None if same else Parameter(_empty((embed_dim, self.vdim), **where)))
-        self.register_parameter("in_proj_bias", Parameter(_empty(3 * embed_dim, **where)) if bias else None)
+        self.register_parameter("in_proj_weight", Parameter(_C.empty((3 * embed_dim, embed_dim), **where)) if same else None)
+        self.register_parameter("q_proj_weight", None if same else Parameter(_C.empty((embed_dim, embed_dim), **where)))
+        self.register_parameter("k_proj_weight", None if same else Parameter(_C.empty((embed_dim, self.kdim), **where)))
+        self.register_parameter("v_proj_weight", None if same else Parameter(_C.empty((embed_dim, self.vdim), **where)))
+        self.register_parameter("in_proj_bias", Parameter(_C.empty(3 * embed_dim, **where)) if bias else None)
         self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, **where)
         for w in (self.in_proj_weight, self.q_proj_weight, self.k_proj_weight, self.v_proj_weight):
             if w is not None:
@@ -234,4 +233,4 @@ class Transformer(Module):
     @staticmethod
     def generate_square_subsequent_mask(sz, device=None, dtype=None):
         """(sz, sz) with -inf above the diagonal and 0 elsewhere: step i sees steps up to i."""
-        return _C.functions["full"]((sz, sz), float("-inf"), device=device, dtype=dtype).triu(1)
+        return _C.full((sz, sz), float("-inf"), device=device, dtype=dtype).triu(1)

@@ -15,9 +15,9 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
     """The norm of all tensors taken as one vector, a 0-d tensor."""
     tensors = [tensors] if isinstance(tensors, _C.Tensor) else list(tensors)
     if not tensors:
-        return _C.functions["zeros"](())
+        return _C.zeros(())
     with _no_grad():
-        norms = _C.functions["stack"]([t.detach().norm(norm_type) for t in tensors])
+        norms = _C.stack([t.detach().norm(norm_type) for t in tensors])
         total = norms.norm(norm_type)
     if error_if_nonfinite and not total.isfinite():
         raise RuntimeError(f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be clipped. To "

@@ -8,7 +8,7 @@ __all__ = ["parameters_to_vector", "vector_to_parameters"]
 
 def parameters_to_vector(parameters):
     """All parameters flattened and joined."""
-    return _C.functions["cat"]([p.reshape(-1) for p in parameters])
+    return _C.cat([p.reshape(-1) for p in parameters])
 
 
 def vector_to_parameters(vec, parameters):

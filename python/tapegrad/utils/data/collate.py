@@ -34,12 +34,12 @@ def default_collate(batch):
     """
     first = batch[0]
     if isinstance(first, _C.Tensor):
-        return _C.functions["stack"](list(batch))
+        return _C.stack(list(batch))
     if _is_numpy(first) and hasattr(first, "dtype"):
         tensors = [_from_numpy(x) for x in batch]
         if tensors[0] is None:
             raise TypeError(f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {first.dtype}")
-        return _C.functions["stack"](tensors)
+        return _C.stack(tensors)
     if isinstance(first, bool):
         return _C.tensor(batch)
     if isinstance(first, float):

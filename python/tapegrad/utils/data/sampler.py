@@ -6,12 +6,12 @@ __all__ = ["Sampler", "SequentialSampler", "RandomSampler", "SubsetRandomSampler
 
 def randperm_list(n, generator):
     """A random order of range(n)."""
-    return _C.functions["randperm"](n, generator=generator).tolist()
+    return _C.randperm(n, generator=generator).tolist()
 
 
 def random_seed(generator=None):
     """A random integer to seed another generator with."""
-    return int(_C.functions["empty"]((), dtype=_C.int64).random_(generator=generator).item())
+    return int(_C.empty((), dtype=_C.int64).random_(generator=generator).item())
 
 
 class Sampler:
@@ -64,7 +64,7 @@ class RandomSampler(Sampler):
         left = self.num_samples
         while left > 0 and n > 0:
             if self.replacement:
-                chunk = _C.functions["randint"](0, n, (min(left, 4096),), dtype=_C.int64, generator=generator).tolist()
+                chunk = _C.randint(0, n, (min(left, 4096),), dtype=_C.int64, generator=generator).tolist()
             else:
                 chunk = randperm_list(n, generator)[:left]
             yield from chunk
@@ -102,7 +102,7 @@ class WeightedRandomSampler(Sampler):
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
 
     def __iter__(self):
-        yield from _C.functions["multinomial"](self.weights, self.num_samples, self.replacement, generator=self.generator).tolist()
+        yield from _C.multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator).tolist()
 
     def __len__(self):
         return self.num_samples
