@@ -19,5 +19,8 @@ TG_API void rmsprop_step(TensorList params, TensorList grads, TensorList square_
 TG_API void adagrad_step(TensorList params, TensorList grads, TensorList sums, double lr, double eps, double weight_decay, bool maximize);
 TG_API void adadelta_step(TensorList params, TensorList grads, TensorList square_avgs, TensorList acc_deltas, double lr, double rho, double eps, double weight_decay, bool maximize);
 TG_API void adamax_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_infs, double lr, double beta1, double beta2, double eps, double weight_decay, bool maximize, int64_t step);
+/// mu, mu_next and mu_product: the momentum schedule at this step, at the next, and its product so far.
+TG_API void nadam_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, double lr, double beta1, double beta2, double eps, double weight_decay, bool decoupled, bool maximize, double mu, double mu_next, double mu_product, int64_t step);
+TG_API void radam_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, double lr, double beta1, double beta2, double eps, double weight_decay, bool decoupled, bool maximize, int64_t step);
 
 }  // namespace tapegrad

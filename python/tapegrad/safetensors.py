@@ -7,7 +7,6 @@ import json
 import mmap
 import os
 import struct
-import tempfile
 from collections import OrderedDict
 
 from . import _C
@@ -187,6 +186,7 @@ def save_file(tensors, filename, metadata=None):
 
     Tensors that share memory are written once for each name. TypeError for what is not a tensor or has no name in the format.
     """
+    import tempfile  # rarely needed, and slow to import
     filename = os.fspath(filename)
     folder = os.path.dirname(os.path.abspath(filename))
     fd, temporary = tempfile.mkstemp(prefix=os.path.basename(filename) + ".", suffix=".tmp", dir=folder)

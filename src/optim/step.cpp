@@ -309,6 +309,51 @@ void adamax_step(TensorList params, TensorList grads, TensorList exp_avgs, Tenso
   });
 }
 
+void nadam_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, double lr, double beta1, double beta2,
+                double eps, double weight_decay, bool decoupled, bool maximize, double mu, double mu_next, double mu_product, int64_t step) {
+  OpScope op("nadam_step");
+  NoGrad no_grad;
+  TG_CHECK(step >= 1, ValueError, "step counts from 1, got ", step);
+  const double correction2 = 1 - std::pow(beta2, double(step));
+  const double from_grad = -lr * (1 - mu) / (1 - mu_product), from_mean = -lr * mu_next / (1 - mu_product * mu_next);
+  Batch(params, grads, {exp_avgs, exp_avg_sqs}).run(params, grads, {exp_avgs, exp_avg_sqs}, [=]<class T>(T* p, const T* g, T* m, T* v, T*, int64_t n) {
+    using C = Compute<T>;
+    const Gradient<C> gradient{C(maximize ? -1 : 1), C(decoupled ? 0 : weight_decay)};
+    const C shrink = C(decoupled ? 1 - lr * weight_decay : 1), w1 = C(1 - beta1), b2 = C(beta2), w2 = C(1 - beta2);
+    const C part = C(1 / correction2), e = C(eps), a = C(from_grad), b = C(from_mean);
+    for (int64_t i = 0; i < n; i++) {
+      const C p0 = load(p[i]), d = gradient(load(g[i]), p0), m0 = load(m[i]), m1 = m0 + w1 * (d - m0), v1 = load(v[i]) * b2 + w2 * d * d;
+      const C under = std::sqrt(v1 * part) + e;
+      store(m[i], m1);
+      store(v[i], v1);
+      store(p[i], p0 * shrink + a * (d / under) + b * (m1 / under));
+    }
+  });
+}
+
+void radam_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, double lr, double beta1, double beta2,
+                double eps, double weight_decay, bool decoupled, bool maximize, int64_t step) {
+  OpScope op("radam_step");
+  NoGrad no_grad;
+  TG_CHECK(step >= 1, ValueError, "step counts from 1, got ", step);
+  const double correction1 = 1 - std::pow(beta1, double(step)), power2 = std::pow(beta2, double(step)), correction2 = 1 - power2;
+  const double rho_inf = 2 / (1 - beta2) - 1, rho = rho_inf - 2 * double(step) * power2 / correction2;
+  const bool adapt = rho > 5;  // below, the variance of the adaptive step is unknown
+  const double rectified = adapt ? std::sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho) * correction2) : 1;
+  Batch(params, grads, {exp_avgs, exp_avg_sqs}).run(params, grads, {exp_avgs, exp_avg_sqs}, [=]<class T>(T* p, const T* g, T* m, T* v, T*, int64_t n) {
+    using C = Compute<T>;
+    const Gradient<C> gradient{C(maximize ? -1 : 1), C(decoupled ? 0 : weight_decay)};
+    const C shrink = C(decoupled ? 1 - lr * weight_decay : 1), w1 = C(1 - beta1), b2 = C(beta2), w2 = C(1 - beta2);
+    const C move = C(-lr / correction1 * rectified), e = C(eps);
+    for (int64_t i = 0; i < n; i++) {
+      const C p0 = load(p[i]), d = gradient(load(g[i]), p0), m0 = load(m[i]), m1 = m0 + w1 * (d - m0), v1 = load(v[i]) * b2 + w2 * d * d;
+      store(m[i], m1);
+      store(v[i], v1);
+      store(p[i], p0 * shrink + move * (adapt ? m1 / (std::sqrt(v1) + e) : m1));
+    }
+  });
+}
+
 void optim_step_ops(OpTable& t) {
   t.add("_sgd_step(Tensor[] params, Tensor[] grads, Tensor[] momentum_buffers, float lr, float momentum, float dampening, float weight_decay, bool nesterov, bool maximize, bool first)",
         &sgd_step, "One step of SGD, in place.").no_grad();
@@ -322,6 +367,10 @@ void optim_step_ops(OpTable& t) {
         &adadelta_step, "One step of Adadelta, in place.").no_grad();
   t.add("_adamax_step(Tensor[] params, Tensor[] grads, Tensor[] exp_avgs, Tensor[] exp_infs, float lr, float beta1, float beta2, float eps, float weight_decay, bool maximize, int step)",
         &adamax_step, "One step of Adamax, in place.").no_grad();
+  t.add("_nadam_step(Tensor[] params, Tensor[] grads, Tensor[] exp_avgs, Tensor[] exp_avg_sqs, float lr, float beta1, float beta2, float eps, float weight_decay, bool decoupled, bool maximize, float mu, float mu_next, float mu_product, int step)",
+        &nadam_step, "One step of NAdam, in place.").no_grad();
+  t.add("_radam_step(Tensor[] params, Tensor[] grads, Tensor[] exp_avgs, Tensor[] exp_avg_sqs, float lr, float beta1, float beta2, float eps, float weight_decay, bool decoupled, bool maximize, int step)",
+        &radam_step, "One step of RAdam, in place.").no_grad();
 }
 
 }  // namespace tapegrad

@@ -1,6 +1,4 @@
 """Adam and its relatives."""
-import math
-
 from .. import _C
 from .optimizer import Optimizer, check, zeros_like
 
@@ -102,28 +100,7 @@ class Adamax(_Adaptive):
                      float(group["eps"]), float(group["weight_decay"]), group["maximize"], step)
 
 
-class _Composed(_Adaptive):
-    """Optimisers written with tensor operations: rarely used, so not fused."""
-
-    def _init_state(self, group, p):
-        return {"exp_avg": zeros_like(p), "exp_avg_sq": zeros_like(p)}
-
-    def _update(self, group, params, grads, states, step):
-        beta1, beta2 = group["betas"]
-        lr, decay = float(group["lr"]), group["weight_decay"]
-        with _C.no_grad():
-            for p, g, s in zip(params, grads, states):
-                g = -g if group["maximize"] else g
-                if decay and group["decoupled_weight_decay"]:
-                    p.mul_(1 - lr * decay)
-                elif decay:
-                    g = g.add(p, alpha=decay)
-                s["exp_avg"].lerp_(g, 1 - beta1)
-                s["exp_avg_sq"].mul_(beta2).addcmul_(g, g, value=1 - beta2)
-                self._move(group, p, g, s, step, lr, beta1, beta2)
-
-
-class NAdam(_Composed):
+class NAdam(_Adaptive):
     """Adam with Nesterov momentum, whose schedule is governed by momentum_decay."""
 
     def __init__(self, params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, momentum_decay=4e-3, decoupled_weight_decay=False, *,
@@ -136,19 +113,19 @@ class NAdam(_Composed):
                                       capturable=capturable, differentiable=differentiable))
 
     def _init_state(self, group, p):
-        return {"mu_product": 1.0, **super()._init_state(group, p)}
+        return {"mu_product": 1.0, "exp_avg": zeros_like(p), "exp_avg_sq": zeros_like(p)}
 
-    def _move(self, group, p, g, s, step, lr, beta1, beta2):
-        decay = group["momentum_decay"]
-        mu = beta1 * (1 - 0.5 * 0.96 ** (step * decay))
-        mu_next = beta1 * (1 - 0.5 * 0.96 ** ((step + 1) * decay))
-        s["mu_product"] = float(s["mu_product"]) * mu
-        denominator = (s["exp_avg_sq"] / (1 - beta2 ** step)).sqrt_().add_(group["eps"])
-        p.addcdiv_(g, denominator, value=-lr * (1 - mu) / (1 - s["mu_product"]))
-        p.addcdiv_(s["exp_avg"], denominator, value=-lr * mu_next / (1 - s["mu_product"] * mu_next))
+    def _update(self, group, params, grads, states, step):
+        beta1, beta2 = group["betas"]
+        mu, mu_next = (beta1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"])) for t in (step, step + 1))
+        for s in states:
+            s["mu_product"] = float(s["mu_product"]) * mu
+        _C._nadam_step(params, grads, _list(states, "exp_avg"), _list(states, "exp_avg_sq"), float(group["lr"]), float(beta1), float(beta2),
+                       float(group["eps"]), float(group["weight_decay"]), group["decoupled_weight_decay"], group["maximize"], mu, mu_next,
+                       states[0]["mu_product"], step)
 
 
-class RAdam(_Composed):
+class RAdam(_Adaptive):
     """Adam whose adaptive step is rectified, and left out while its variance is unknown."""
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, decoupled_weight_decay=False, *, foreach=None,
@@ -158,14 +135,10 @@ class RAdam(_Composed):
         super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize, foreach=foreach,
                                       capturable=capturable, decoupled_weight_decay=decoupled_weight_decay, differentiable=differentiable))
 
-    def _move(self, group, p, g, s, step, lr, beta1, beta2):
-        corrected = s["exp_avg"] / (1 - beta1 ** step)
-        correction2 = 1 - beta2 ** step
-        rho_inf = 2 / (1 - beta2) - 1
-        rho = rho_inf - 2 * step * (beta2 ** step) / correction2
-        if rho > 5:
-            rect = math.sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho))
-            adaptive = math.sqrt(correction2) / s["exp_avg_sq"].sqrt().add_(group["eps"])
-            p.add_(corrected * lr * adaptive * rect, alpha=-1.0)
-        else:
-            p.add_(corrected * lr, alpha=-1.0)
+    def _init_state(self, group, p):
+        return {"exp_avg": zeros_like(p), "exp_avg_sq": zeros_like(p)}
+
+    def _update(self, group, params, grads, states, step):
+        beta1, beta2 = group["betas"]
+        _C._radam_step(params, grads, _list(states, "exp_avg"), _list(states, "exp_avg_sq"), float(group["lr"]), float(beta1), float(beta2),
+                       float(group["eps"]), float(group["weight_decay"]), group["decoupled_weight_decay"], group["maximize"], step)

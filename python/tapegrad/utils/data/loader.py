@@ -4,11 +4,9 @@ Promises: an exception in a worker arrives here with its traceback; a worker tha
 never a hang; workers end with the loader's iterator, or with this process.
 """
 import itertools
-import multiprocessing
 import pickle
 import time
 import weakref
-from multiprocessing.connection import wait
 
 from ... import _C
 from .collate import default_collate, default_convert
@@ -127,6 +125,7 @@ class _Workers:
     """The processes and their pipes."""
 
     def __init__(self, loader):
+        import multiprocessing  # only with workers: it makes `import tapegrad` slower
         context = loader.multiprocessing_context
         if context is None or isinstance(context, str):
             context = multiprocessing.get_context(context)
@@ -241,6 +240,7 @@ class _FromWorkers:
 
     def _receive(self):
         """Waits for any answer, or for a worker's death."""
+        from multiprocessing.connection import wait
         i = self.owner[self.next]
         sentinels = {self.workers.processes[k].sentinel: k for k in set(self.owner.values())}
         pipes = {self.workers.pipes[k]: k for k in set(self.owner.values())}
