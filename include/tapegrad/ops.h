@@ -644,10 +644,16 @@ TG_API Tensor tensordot(const Tensor& a, const Tensor& b, int64_t dims = 2);
 /// The product of a chain of matrices in the cheapest order; the first and last may be vectors.
 TG_API Tensor multi_dot(TensorList matrices);
 
-// ## conv: x is (N, C, spatial…) or (C, spatial…); padding may be "same" or "valid" through Python
+// ## conv: x is (N, C, spatial…) or (C, spatial…), weight (K, C / groups, kernel…)
 TG_API Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList dilation = 1, int64_t groups = 1);
 TG_API Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList dilation = 1, int64_t groups = 1);
 TG_API Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList dilation = 1, int64_t groups = 1);
+/// Valid: no padding. Same: as much as keeps the size; stride 1 only.
+enum class Padding : uint8_t { Valid, Same };
+TG_API Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, Padding padding, IntList dilation = 1, int64_t groups = 1);
+TG_API Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, Padding padding, IntList dilation = 1, int64_t groups = 1);
+TG_API Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, Padding padding, IntList dilation = 1, int64_t groups = 1);
+/// The transposed convolution (the gradient of a convolution as an op); weight is (C, K / groups, kernel…).
 TG_API Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList output_padding = 0, int64_t groups = 1, IntList dilation = 1);
 TG_API Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList output_padding = 0, int64_t groups = 1, IntList dilation = 1);
 TG_API Tensor conv_transpose3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList output_padding = 0, int64_t groups = 1, IntList dilation = 1);

@@ -11,6 +11,7 @@ struct FamilyTable;
 struct CastTable;
 struct ReduceTable;
 struct GemmTable;
+struct ConvTable;
 struct RowTable;
 struct RandomTable;
 struct KernelTable {
@@ -20,6 +21,7 @@ struct KernelTable {
   const CastTable* casts;
   const ReduceTable* reduce;
   const GemmTable* gemm;
+  const ConvTable* conv;
   const RowTable* rows;
   const RandomTable* random;
 };
