@@ -305,17 +305,20 @@ PyObject* tuple_of(std::vector<Tensor>& tensors, bool skip_undefined) {
   return r.release();
 }
 
-// out=: the result's values in the caller's tensor, resized when its shape differs.
-void write_out(const Tensor& out, const Tensor& value) {
+int rank(Dtype d) { return is_floating(d) ? 2 : d == Dtype::Bool ? 0 : 1; }
+
+// out=: the result's values in the caller's tensor, resized when its shape differs. Floats never go into integers.
+void write_out(std::string_view op, const Tensor& out, const Tensor& value) {
   if (value.is_same(out)) return;
-  TG_CHECK(!recording(out) && !recording(value), GradError, "out= cannot be used when a gradient is recorded");
+  TG_CHECK(!recording(out) && !recording(value), GradError, op, ": out= cannot be used when a gradient is recorded");
+  TG_CHECK(rank(value.dtype()) <= rank(out.dtype()), DtypeError, op, ": the result is ", value.dtype(), ", which out cannot hold", Named{"out", out});
   if (!(out.sizes() == value.sizes())) resize(out, value.sizes());
   copy_(out, value);
 }
-PyObject* give_out(PyObject* out, Result& r) {
+PyObject* give_out(std::string_view op, PyObject* out, Result& r) {
   if (r.kind == Result::Kind::Tensor) {
     if (!is_tensor(out)) raise(PyExc_TypeError, "out must be a Tensor, not %.200s", Py_TYPE(out)->tp_name);
-    write_out(unwrap(out), r.tensor);
+    write_out(op, unwrap(out), r.tensor);
     return Py_NewRef(out);
   }
   if (!PyTuple_Check(out) && !PyList_Check(out)) raise(PyExc_TypeError, "out must be a tuple of %zd tensors", Py_ssize_t(r.tensors.size()));
@@ -323,7 +326,7 @@ PyObject* give_out(PyObject* out, Result& r) {
   for (size_t k = 0; k < r.tensors.size(); k++) {
     PyObject* o = PySequence_Fast_GET_ITEM(out, Py_ssize_t(k));
     if (!is_tensor(o)) raise(PyExc_TypeError, "out must hold tensors, not %.200s", Py_TYPE(o)->tp_name);
-    write_out(unwrap(o), r.tensors[k]);
+    write_out(op, unwrap(o), r.tensors[k]);
     r.tensors[k] = unwrap(o);
   }
   return nullptr;
@@ -335,7 +338,7 @@ PyObject* call_with_out(const Overload& o, const Value* v, PyObject* out, Result
   } target;
   if (o.info->out_direct && is_tensor(out)) set_out_target(&unwrap(out));
   o.call.invoke(o.call.function, v, r);
-  if (PyObject* given = give_out(out, r)) return given;
+  if (PyObject* given = give_out(o.info->name, out, r)) return given;
   return to_python(r, o.fields);
 }
 
