@@ -60,7 +60,14 @@ bool load_ints(const Param& p, PyObject* o, Value& v, Scratch& s) {
     v.ints = {at, size_t(n)};
     return true;
   }
-  if (is_tensor(o) && unwrap(o).dim() != 1) return false;
+  if (is_tensor(o)) {
+    if (unwrap(o).dim() != 1 || is_floating(unwrap(o).dtype())) return false;
+    const Tensor t = to(unwrap(o), Dtype::Int64);
+    int64_t* at = s.room(t.numel());
+    for (int64_t k = 0; k < t.numel(); k++) at[k] = reinterpret_cast<const int64_t*>(t->data)[k * t->strides[0]];
+    v.ints = {at, size_t(t.numel())};
+    return true;
+  }
   if (!PySequence_Check(o) || PyUnicode_Check(o) || PyBytes_Check(o)) return false;
   const Obj items = Obj::take(PySequence_Tuple(o));
   return load_ints(p, PySequence_Fast_ITEMS(items.get()), PyTuple_GET_SIZE(items.get()), v, s);
@@ -209,7 +216,7 @@ bool match(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject*
       return false;
     }
     const Param& p = params[at];
-    if (p.varargs && PyLong_Check(args[k]) && k + 1 < nargs && !PyBool_Check(args[k])) {  // the rest by position is the list
+    if (p.varargs && k + 1 < nargs && PyIndex_Check(args[k]) && !PyBool_Check(args[k])) {  // the rest by position is the list
       v[at].none = false;
       if (!load_ints(p, args + k, nargs - k, v[at], s)) {
         if (why) *why = "'" + text_of(p.name) + "' takes integers";

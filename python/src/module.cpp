@@ -5,8 +5,6 @@
 
 namespace tapegrad::py {
 
-void init_number_slots();
-
 namespace {
 
 PyObject* py_set_num_threads(PyObject*, PyObject* n) {
@@ -95,7 +93,6 @@ PyModuleDef definition = {PyModuleDef_HEAD_INIT, "tapegrad._C", "The C++ part of
 void fill(PyObject* module) {
   init_errors(module);
   init_values(module);
-  init_number_slots();
   init_tensor(module);
   init_methods(module);
   init_places();

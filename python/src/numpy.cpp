@@ -56,11 +56,11 @@ PyObject* from_numpy(PyObject*, PyObject* array) {
 // frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False)
 PyObject* from_buffer(PyObject*, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
-    PyObject *o, *dtype;
+    PyObject *o, *dtype = Py_None;
     Py_ssize_t count = -1, offset = 0;
     int requires_grad = 0;
     static const char* names[] = {"buffer", "dtype", "count", "offset", "requires_grad", nullptr};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O$O|nnp:frombuffer", const_cast<char**>(names), &o, &dtype, &count, &offset, &requires_grad)) return nullptr;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$Onnp:frombuffer", const_cast<char**>(names), &o, &dtype, &count, &offset, &requires_grad)) return nullptr;
     Dtype d;
     if (!read_dtype(dtype, d)) raise(PyExc_TypeError, "frombuffer(): dtype must be a tapegrad.dtype, not %.200s", Py_TYPE(dtype)->tp_name);
     auto b = std::make_unique<Py_buffer>();

@@ -47,16 +47,6 @@ PyObject* format(PyObject* self, PyObject* spec) {
     return PyObject_Format(number.get(), spec);
   });
 }
-PyObject* contains(PyObject* self, PyObject* value) {
-  return guarded([&]() -> PyObject* {
-    Scalar s = 0;
-    const bool tensor = is_tensor(value);
-    if (!tensor && !read_scalar(value, s)) raise(PyExc_RuntimeError, "Tensor.__contains__ only supports Tensor or scalar, but you passed in a %.200s.", Py_TYPE(value)->tp_name);
-    const NoGrad off;
-    const Obj same = Obj::take(PyObject_RichCompare(self, value, Py_EQ));
-    return PyBool_FromLong(any(unwrap(same.get())).item().to_bool());
-  });
-}
 PyObject* reversed(PyObject* self, PyObject*) {
   return guarded([&] { return wrap(unwrap(self).dim() ? flip(unwrap(self), 0) : unwrap(self)); });
 }
@@ -261,7 +251,6 @@ PyMethodDef tensor_methods[] = {
     {"__deepcopy__", deepcopy, METH_O, nullptr},
     {"__reduce_ex__", reduce, METH_O, nullptr},
     {"__format__", format, METH_O, nullptr},
-    {"__contains__", contains, METH_O, nullptr},
     {"__reversed__", reversed, METH_NOARGS, nullptr},
     {"storage", storage, METH_NOARGS, "What its memory is part of."},
     {"untyped_storage", storage, METH_NOARGS, "What its memory is part of."},

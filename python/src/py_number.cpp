@@ -1,28 +1,11 @@
 // Number slots of Tensor: operators, reflected and in place, comparisons, conversions to Python numbers.
-// A slot takes the op's row from the table at import, so an operator is its function under another name.
-#include "binder.h"
-#include "signature.h"
+#include "py.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad::py {
 namespace {
 
-enum Slot {
-  kAdd, kSub, kMul, kDiv, kFloorDiv, kMod, kPow, kMatmul, kAnd, kOr, kXor, kLeft, kRight, kLt, kLe, kEq, kNe, kGt, kGe,
-  kNeg, kAbs, kInvert, kSlots
-};
-constexpr const char* kNames[kSlots] = {
-    "add", "sub", "mul", "div", "floor_divide", "remainder", "pow", "matmul", "bitwise_and", "bitwise_or", "bitwise_xor",
-    "bitwise_left_shift", "bitwise_right_shift", "lt", "le", "eq", "ne", "gt", "ge", "neg", "abs", "bitwise_not"};
-
-struct SlotOp {
-  Callable op, in_place;
-  int count = 0;           // parameters
-  Value rest[kMaxParams];  // their defaults
-};
-SlotOp slot_ops[kSlots];
-
-// The operand as a tensor: itself, or a number held by `made`. Null for an unknown type.
+// The operand as a tensor: itself, or a number held by `made`. Null for an unknown type, whose own reflected method is then asked.
 const Tensor* operand(PyObject* o, Tensor& made) {
   if (is_tensor(o)) return &unwrap(o);
   Scalar s = 0;
@@ -30,59 +13,69 @@ const Tensor* operand(PyObject* o, Tensor& made) {
   made = Tensor(s);
   return &made;
 }
-PyObject* run(const SlotOp& op, const Callable& f, const Tensor* a, const Tensor* b) {
-  if (!f.function) raise(PyExc_TypeError, "this operator is not implemented for tensors");
-  Value v[kMaxParams];
-  v[0].tensor = a;
-  v[1].tensor = b;
-  for (int k = b ? 2 : 1; k < op.count; k++) v[k] = op.rest[k];
-  Result r;
-  f.invoke(f.function, v, r);
-  return wrap(std::move(r.tensor));
-}
 
-template <Slot S> PyObject* binary(PyObject* a, PyObject* b) {
+template <auto F> PyObject* binary(PyObject* a, PyObject* b) {
   try {
     Entered in;
+    if (is_tensor(a) && is_tensor(b)) [[likely]] return wrap(F(unwrap(a), unwrap(b)));
     Tensor made;
     const Tensor *x = operand(a, made), *y = operand(b, made);
     if (!x || !y) Py_RETURN_NOTIMPLEMENTED;
-    return run(slot_ops[S], slot_ops[S].op, x, y);
+    return wrap(F(*x, *y));
   } catch (...) { return raise_current(); }
 }
-template <Slot S> PyObject* in_place(PyObject* a, PyObject* b) {
+template <auto F> PyObject* in_place(PyObject* a, PyObject* b) {
   try {
     Entered in;
     Tensor made;
     const Tensor* y = operand(b, made);
     if (!y) Py_RETURN_NOTIMPLEMENTED;
-    return run(slot_ops[S], slot_ops[S].in_place, &unwrap(a), y);
+    F(unwrap(a), *y);
+    return Py_NewRef(a);
   } catch (...) { return raise_current(); }
 }
+template <Tensor (*F)(const Tensor&)> PyObject* unary(PyObject* a) {
+  return guarded([&] { return wrap(F(unwrap(a))); });
+}
+
+// A number as exponent or base goes to the op's own form for it, which saves less for backward.
 PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
-  if (modulus == Py_None) return binary<kPow>(a, b);
-  PyErr_SetString(PyExc_TypeError, "pow() of a tensor takes no modulus");
-  return nullptr;
+  return guarded([&]() -> PyObject* {
+    if (modulus != Py_None) raise(PyExc_TypeError, "pow() of a tensor takes no modulus");
+    Scalar s = 0;
+    if (is_tensor(a) && is_tensor(b)) return wrap(pow(unwrap(a), unwrap(b)));
+    if (is_tensor(a) && read_scalar(b, s)) return wrap(pow(unwrap(a), s));
+    if (is_tensor(b) && read_scalar(a, s)) return wrap(pow(s, unwrap(b)));
+    Py_RETURN_NOTIMPLEMENTED;
+  });
 }
-PyObject* in_place_power(PyObject* a, PyObject* b, PyObject*) { return in_place<kPow>(a, b); }
-// Without a kernel that writes into its own operand: the result is copied in.
-PyObject* in_place_matmul(PyObject* a, PyObject* b) {
-  if (!is_tensor(b)) Py_RETURN_NOTIMPLEMENTED;
-  return guarded([&] { return wrap(copy_(unwrap(a), matmul(unwrap(a), unwrap(b)))); });
-}
-template <Slot S> PyObject* unary(PyObject* a) {
-  return guarded([&] { return run(slot_ops[S], slot_ops[S].op, &unwrap(a), nullptr); });
+PyObject* in_place_power(PyObject* a, PyObject* b, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    Scalar s = 0;
+    if (is_tensor(b)) pow_(unwrap(a), unwrap(b));
+    else if (read_scalar(b, s)) pow_(unwrap(a), s);
+    else Py_RETURN_NOTIMPLEMENTED;
+    return Py_NewRef(a);
+  });
 }
 PyObject* positive(PyObject* a) { return Py_NewRef(a); }
 
+template <auto F> PyObject* compare_with(PyObject* a, PyObject* b) {
+  Tensor made;
+  const Tensor* y = operand(b, made);
+  if (!y) Py_RETURN_NOTIMPLEMENTED;
+  return wrap(F(unwrap(a), *y));
+}
 PyObject* compare(PyObject* a, PyObject* b, int op) {
-  static_assert(Py_LT == 0 && Py_LE == 1 && Py_EQ == 2 && Py_NE == 3 && Py_GT == 4 && Py_GE == 5);
   return guarded([&]() -> PyObject* {
-    Tensor made;
-    const Tensor* y = operand(b, made);
-    if (!y) Py_RETURN_NOTIMPLEMENTED;
-    const SlotOp& s = slot_ops[kLt + op];
-    return run(s, s.op, &unwrap(a), y);
+    switch (op) {
+      case Py_LT: return compare_with<lt>(a, b);
+      case Py_LE: return compare_with<le>(a, b);
+      case Py_EQ: return compare_with<eq>(a, b);
+      case Py_NE: return compare_with<ne>(a, b);
+      case Py_GT: return compare_with<gt>(a, b);
+      default: return compare_with<ge>(a, b);
+    }
   });
 }
 
@@ -114,35 +107,32 @@ PyObject* as_index(PyObject* o) {
   });
 }
 
+// The operators with the default values of their functions' other parameters. `@=` has no kernel of its own: the result is copied in.
+constexpr auto plus = [](const Tensor& a, const Tensor& b) { return add(a, b); };
+constexpr auto minus = [](const Tensor& a, const Tensor& b) { return sub(a, b); };
+constexpr auto divided = [](const Tensor& a, const Tensor& b) { return div(a, b); };
+constexpr auto plus_in_place = [](const Tensor& a, const Tensor& b) { add_(a, b); };
+constexpr auto minus_in_place = [](const Tensor& a, const Tensor& b) { sub_(a, b); };
+constexpr auto divided_in_place = [](const Tensor& a, const Tensor& b) { div_(a, b); };
+constexpr auto matmul_in_place = [](const Tensor& a, const Tensor& b) { copy_(a, matmul(a, b)); };
+
 }  // namespace
 
-void init_number_slots() {
-  for (int s = 0; s < kSlots; s++)
-    for (const OpInfo& info : all_ops()) {
-      if (info.name != kNames[s] || slot_ops[s].op.function) continue;
-      const Overload o = parse(info, info.call, info.name);
-      const bool two = s < kNeg;
-      if (o.params.size() < (two ? 2u : 1u)) continue;
-      slot_ops[s].op = info.call;
-      slot_ops[s].in_place = info.in_place;
-      slot_ops[s].count = int(o.params.size());
-      for (size_t k = two ? 2 : 1; k < o.params.size(); k++) slot_ops[s].rest[k] = o.params[k].fallback;
-    }
-}
-
 std::vector<PyType_Slot> number_slots() {
-  return {{Py_nb_add, (void*)binary<kAdd>}, {Py_nb_subtract, (void*)binary<kSub>}, {Py_nb_multiply, (void*)binary<kMul>},
-          {Py_nb_true_divide, (void*)binary<kDiv>}, {Py_nb_floor_divide, (void*)binary<kFloorDiv>}, {Py_nb_remainder, (void*)binary<kMod>},
-          {Py_nb_power, (void*)power}, {Py_nb_matrix_multiply, (void*)binary<kMatmul>}, {Py_nb_and, (void*)binary<kAnd>},
-          {Py_nb_or, (void*)binary<kOr>}, {Py_nb_xor, (void*)binary<kXor>}, {Py_nb_lshift, (void*)binary<kLeft>}, {Py_nb_rshift, (void*)binary<kRight>},
-          {Py_nb_inplace_add, (void*)in_place<kAdd>}, {Py_nb_inplace_subtract, (void*)in_place<kSub>}, {Py_nb_inplace_multiply, (void*)in_place<kMul>},
-          {Py_nb_inplace_true_divide, (void*)in_place<kDiv>}, {Py_nb_inplace_floor_divide, (void*)in_place<kFloorDiv>},
-          {Py_nb_inplace_remainder, (void*)in_place<kMod>}, {Py_nb_inplace_power, (void*)in_place_power},
-          {Py_nb_inplace_matrix_multiply, (void*)in_place_matmul}, {Py_nb_inplace_and, (void*)in_place<kAnd>},
-          {Py_nb_inplace_or, (void*)in_place<kOr>}, {Py_nb_inplace_xor, (void*)in_place<kXor>}, {Py_nb_inplace_lshift, (void*)in_place<kLeft>},
-          {Py_nb_inplace_rshift, (void*)in_place<kRight>}, {Py_nb_negative, (void*)unary<kNeg>}, {Py_nb_positive, (void*)positive},
-          {Py_nb_absolute, (void*)unary<kAbs>}, {Py_nb_invert, (void*)unary<kInvert>}, {Py_nb_bool, (void*)truth}, {Py_nb_int, (void*)as_int},
-          {Py_nb_float, (void*)as_float}, {Py_nb_index, (void*)as_index}, {Py_tp_richcompare, (void*)compare}};
+  return {{Py_nb_add, (void*)binary<plus>}, {Py_nb_subtract, (void*)binary<minus>}, {Py_nb_multiply, (void*)binary<mul>},
+          {Py_nb_true_divide, (void*)binary<divided>}, {Py_nb_floor_divide, (void*)binary<floor_divide>}, {Py_nb_remainder, (void*)binary<remainder>},
+          {Py_nb_power, (void*)power}, {Py_nb_matrix_multiply, (void*)binary<matmul>}, {Py_nb_and, (void*)binary<bitwise_and>},
+          {Py_nb_or, (void*)binary<bitwise_or>}, {Py_nb_xor, (void*)binary<bitwise_xor>}, {Py_nb_lshift, (void*)binary<bitwise_left_shift>},
+          {Py_nb_rshift, (void*)binary<bitwise_right_shift>}, {Py_nb_inplace_add, (void*)in_place<plus_in_place>},
+          {Py_nb_inplace_subtract, (void*)in_place<minus_in_place>}, {Py_nb_inplace_multiply, (void*)in_place<mul_>},
+          {Py_nb_inplace_true_divide, (void*)in_place<divided_in_place>}, {Py_nb_inplace_floor_divide, (void*)in_place<floor_divide_>},
+          {Py_nb_inplace_remainder, (void*)in_place<remainder_>}, {Py_nb_inplace_power, (void*)in_place_power},
+          {Py_nb_inplace_matrix_multiply, (void*)in_place<matmul_in_place>}, {Py_nb_inplace_and, (void*)in_place<bitwise_and_>},
+          {Py_nb_inplace_or, (void*)in_place<bitwise_or_>}, {Py_nb_inplace_xor, (void*)in_place<bitwise_xor_>},
+          {Py_nb_inplace_lshift, (void*)in_place<bitwise_left_shift_>}, {Py_nb_inplace_rshift, (void*)in_place<bitwise_right_shift_>},
+          {Py_nb_negative, (void*)unary<neg>}, {Py_nb_positive, (void*)positive}, {Py_nb_absolute, (void*)unary<abs>},
+          {Py_nb_invert, (void*)unary<bitwise_not>}, {Py_nb_bool, (void*)truth}, {Py_nb_int, (void*)as_int}, {Py_nb_float, (void*)as_float},
+          {Py_nb_index, (void*)as_index}, {Py_tp_richcompare, (void*)compare}};
 }
 
 }  // namespace tapegrad::py

@@ -147,6 +147,16 @@ Py_ssize_t length(PyObject* self) {
   PyErr_SetString(PyExc_TypeError, "len() of a 0-d tensor");
   return -1;
 }
+int contains(PyObject* self, PyObject* value) {
+  bool found = false;
+  const int r = guarded_int([&] {
+    Scalar s = 0;
+    if (!is_tensor(value) && !read_scalar(value, s)) raise(PyExc_RuntimeError, "Tensor.__contains__ only supports Tensor or scalar, but you passed in a %.200s.", Py_TYPE(value)->tp_name);
+    const NoGrad off;
+    found = any(eq(unwrap(self), is_tensor(value) ? unwrap(value) : Tensor(s))).item().to_bool();
+  });
+  return r < 0 ? -1 : found;
+}
 Py_hash_t hash(PyObject* self) { return _Py_HashPointer(self); }
 
 PyMemberDef members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(PyTensor, dict), READONLY, nullptr},
@@ -200,7 +210,7 @@ void init_tensor(PyObject* module) {
                              {Py_tp_new, (void*)create}, {Py_tp_dealloc, (void*)dealloc}, {Py_tp_free, (void*)PyObject_GC_Del},
                              {Py_tp_traverse, (void*)traverse}, {Py_tp_clear, (void*)clear}, {Py_tp_setattro, (void*)set_attribute},
                              {Py_tp_repr, (void*)as_text}, {Py_tp_str, (void*)as_text}, {Py_tp_iter, (void*)iterate}, {Py_tp_hash, (void*)hash},
-                             {Py_mp_subscript, (void*)get_item}, {Py_mp_ass_subscript, (void*)set_item}, {Py_mp_length, (void*)length},
+                             {Py_mp_subscript, (void*)get_item}, {Py_mp_ass_subscript, (void*)set_item}, {Py_mp_length, (void*)length}, {Py_sq_contains, (void*)contains},
                              {Py_tp_members, members}, {Py_tp_getset, tensor_properties}, {Py_tp_methods, tensor_methods}, {0, nullptr}});
   PyType_Spec spec{"tapegrad.Tensor", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots.data()};
   TensorType = add_type(module, spec);
