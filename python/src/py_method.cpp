@@ -208,7 +208,7 @@ PyObject* array(PyObject* self, PyObject* args, PyObject* kwargs) {
     static const char* names[] = {"dtype", "copy", nullptr};
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:__array__", const_cast<char**>(names), &dtype, &copy)) return nullptr;
     Obj a = Obj::take(to_numpy(unwrap(self), false));
-    if (dtype != Py_None) a = Obj::take(PyObject_CallMethod(a.get(), "astype", "OsssO", dtype, "K", "unsafe", "", Py_False));
+    if (dtype != Py_None) a = Obj::take(PyObject_CallMethod(a.get(), "astype", "OssOO", dtype, "K", "unsafe", Py_True, Py_False));
     if (copy == Py_True) a = Obj::take(PyObject_CallMethod(a.get(), "copy", nullptr));
     return a.release();
   });
