@@ -43,6 +43,8 @@ def numbers(t):
 def test_steps(name, options, dtype, tol):
     if "16" in dtype and name != "SGD":
         return adaptive_16(name, options, dtype)
+    if name == "NAdam":
+        tol = max(tol, 1e-8)  # torch keeps the product of the momenta in float32
     ours, theirs = params(tg, dtype), params(torch, dtype)
     a, b = getattr(tg.optim, name)(ours, **options), getattr(torch.optim, name)(theirs, foreach=False, **options)
     assert {k: v for k, v in a.defaults.items() if k != "foreach"} == {k: v for k, v in b.defaults.items() if k != "foreach"}

@@ -3,6 +3,7 @@
 Most names are the C++ functions themselves; this module adds what only Python spells (`inplace=`, `padding="same"`,
 `return_indices=`) and the few that are compositions. Errors are raised by the C++ functions and name the argument.
 """
+import functools
 import math
 
 from .. import _C
@@ -21,67 +22,12 @@ scaled_dot_product_attention = op("scaled_dot_product_attention")
 _no_grad = _C.no_grad
 
 
-# ---- activations
+# ---- activations: all but softmax as they are
 
-def _with_inplace(name, doc):
-    forward, in_place = op(name), op(name + "_")
-
-    def activation(input, inplace=False):
-        return in_place(input) if inplace else forward(input)
-    activation.__name__ = activation.__qualname__ = name
-    activation.__doc__ = doc + " Any shape; inplace writes into the input."
-    return activation
-
-
-relu = _with_inplace("relu", "max(x, 0).")
-relu6 = _with_inplace("relu6", "min(max(x, 0), 6).")
-selu = _with_inplace("selu", "The self-normalising elu: scale * (max(x, 0) + min(0, alpha * (exp(x) - 1))).")
-silu = _with_inplace("silu", "x * sigmoid(x).")
-mish = _with_inplace("mish", "x * tanh(softplus(x)).")
-hardswish = _with_inplace("hardswish", "x * relu6(x + 3) / 6.")
-hardsigmoid = _with_inplace("hardsigmoid", "relu6(x + 3) / 6.")
-relu_, _relu = op("relu_"), op("relu")
-
-_leaky_relu, _leaky_relu_ = op("leaky_relu"), op("leaky_relu_")
-_elu, _elu_, _celu, _celu_ = op("elu"), op("elu_"), op("celu"), op("celu_")
-_hardtanh, _hardtanh_ = op("hardtanh"), op("hardtanh_")
-_threshold, _threshold_ = op("threshold"), op("threshold_")
-
-
-def leaky_relu(input, negative_slope=0.01, inplace=False):
-    """x where positive, negative_slope * x elsewhere."""
-    return (_leaky_relu_ if inplace else _leaky_relu)(input, negative_slope)
-
-
-def elu(input, alpha=1.0, inplace=False):
-    """x where positive, alpha * (exp(x) - 1) elsewhere."""
-    return (_elu_ if inplace else _elu)(input, alpha)
-
-
-def celu(input, alpha=1.0, inplace=False):
-    """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
-    return (_celu_ if inplace else _celu)(input, alpha)
-
-
-def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
-    """x limited to [min_val, max_val]."""
-    return (_hardtanh_ if inplace else _hardtanh)(input, min_val, max_val)
-
-
-def threshold(input, threshold, value, inplace=False):
-    """x where x > threshold, value elsewhere."""
-    return (_threshold_ if inplace else _threshold)(input, threshold, value)
-
-
-def rrelu(input, lower=1 / 8, upper=1 / 3, training=False, inplace=False):
-    """leaky_relu with a random slope from [lower, upper] while training, the mean slope otherwise."""
-    if training:
-        slope = _C.rand_like(input) * (upper - lower) + lower
-        out = _C.where(input >= 0, input, input * slope)
-    else:
-        out = _leaky_relu(input, (lower + upper) / 2)
-    return input.copy_(out) if inplace else out
-
+relu, relu6, selu, silu, mish, hardswish, hardsigmoid = map(op, ("relu", "relu6", "selu", "silu", "mish", "hardswish", "hardsigmoid"))
+leaky_relu, elu, celu, hardtanh, threshold, rrelu = map(op, ("leaky_relu", "elu", "celu", "hardtanh", "threshold", "rrelu"))
+relu_, leaky_relu_, elu_, celu_, selu_, hardtanh_, threshold_, rrelu_ = (
+    functools.partial(f, inplace=True) for f in (relu, leaky_relu, elu, celu, selu, hardtanh, threshold, rrelu))
 
 _softmax, _log_softmax = op("softmax"), op("log_softmax")
 

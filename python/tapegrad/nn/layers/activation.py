@@ -25,9 +25,7 @@ class _Inplace(Module):
 
 class ReLU(_Inplace):
     """max(x, 0)."""
-
-    def forward(self, input, _relu=F._relu, _relu_=F.relu_):
-        return _relu_(input) if self.inplace else _relu(input)
+    _function = staticmethod(F.relu)
 
 
 class ReLU6(_Inplace):
