@@ -331,8 +331,10 @@ Dtype common_dtype(const OpEntry& op, const Tensor* const* in) {
     same = t.dtype == a.dtype ? !t.wrapped_number || a.ndim : t.wrapped_number && is_floating(a.dtype);
   }
   Dtype common = same ? a.dtype : result_type(in + first, n - first);
-  if (op.traits.types == Types::Float && !is_floating(common)) common = default_dtype();
-  return common;
+  if (is_floating(common)) return common;
+  TG_CHECK(op.traits.types != Types::FloatOnly, DtypeError, "input must be of a floating-point type, got ", common, Named{"input", *in[first]});
+  TG_CHECK(op.traits.types != Types::NotBool || common != Dtype::Bool, DtypeError, "input must not be bool", Named{"input", *in[first]});
+  return op.traits.types == Types::Float ? default_dtype() : common;
 }
 
 [[gnu::noinline]] void check_divisor(const Tensor& divisor) {
@@ -341,8 +343,8 @@ Dtype common_dtype(const OpEntry& op, const Tensor* const* in) {
   for (int64_t i = 0; i < d->numel; i++) TG_CHECK(v[i] != 0, Error, "ZeroDivisionError: division of integers by zero");
 }
 
-/// What a kernel reads: the inputs, 0-d ones of small integer types cast first, so that they wrap as PyTorch's do:
-/// maximum(int8(-5), uint8) compares 251.
+/// What a kernel reads: the inputs, 0-d ones cast first where the common type is small, so that they wrap and round as
+/// PyTorch's do: maximum(int8(-5), uint8) compares 251.
 struct Inputs {
   Tensor cast[3];
   Operand arg[4];
@@ -355,7 +357,7 @@ struct Inputs {
     compute = t.types == Types::Logical ? Compute::Bool : compute_for(common);
     out_dtype = t.types == Types::Compare || t.types == Types::Logical ? Dtype::Bool : common;
     kernel = kernels().elementwise[op.inputs - 1]->op[op.index].forward[int(compute)];
-    const bool small = item_size(common) < 4 && !is_floating(common) && t.types != Types::Logical;
+    const bool small = item_size(common) < 4 && !(is_floating(common) && t.wide_number) && t.types != Types::Logical;
     for (int k = 0; k < op.inputs; k++) {
       const TensorImpl* x = in[k]->get();
       const bool mask = t.masked && k == 0;
@@ -394,7 +396,7 @@ Tensor quick_forward(const OpEntry& op, const void* params, const Tensor* const*
   const Dtype dtype = a.dtype;
   const Types types = op.traits.types;
   const bool single = dtype == Dtype::Float32;
-  if (!(single || dtype == Dtype::Float64) || !a.contiguous || a.wrapped_number || (types != Types::Float && types != Types::Number) || op.traits.masked || out_target) return {};
+  if (!(single || dtype == Dtype::Float64) || !a.contiguous || a.wrapped_number || types >= Types::Compare || op.traits.masked || out_target) return {};
   const int64_t size = single ? 4 : 8, bytes = a.numel * size;
   const int64_t packet = kernels().vector_bytes, whole = (bytes + packet - 1) / packet * packet;  // into the padding
   if (bytes > kQuickBytes || bytes == 0) return {};
@@ -431,16 +433,11 @@ Tensor take_out_target(const OpEntry& op, const Tensor* const* in, IntList size,
   return out;
 }
 
-/// A result keeps the order of strides that its inputs agree on, as PyTorch's does.
+/// A result has the order of strides of the first input that has its sizes, as PyTorch's does.
 Tensor empty_result(const OpEntry& op, const Tensor* const* in, const Shape& size, Dtype dtype) {
-  const Tensor* model = nullptr;
-  for (int k = 0; k < op.inputs; k++) {
-    const Tensor& t = *in[k];
-    if (t.sizes() != size) continue;
-    if (!model) model = &t;
-    else if (t.strides() != model->strides()) return empty(size, dtype);
-  }
-  return model ? empty_like(*model, dtype) : empty(size, dtype);
+  for (int k = 0; k < op.inputs; k++)
+    if (in[k]->sizes() == size) return empty_like(*in[k], dtype);
+  return empty(size, dtype);
 }
 
 }  // namespace

@@ -179,9 +179,8 @@ void elementwise_binary_ops(OpTable& t) {
   row(t, "remainder(Tensor input, Tensor|Number other)", &remainder, &remainder_, Remainder::doc).samples({"T(2, 3), P(2, 3)", "T(2, 3), P(3)", "T(2, 3), -0.7", "I(4, lo=-7), I(4, lo=1)"});
   t.add("remainder(Scalar input, Tensor other)", +[](Scalar a, const Tensor& b) { return remainder(Tensor(a), b); }, Remainder::doc).samples({"3.5, P(3)"});
   row(t, "fmod(Tensor input, Tensor|Number other)", static_cast<Pair>(&fmod), &fmod_, Fmod::doc).samples({"T(2, 3), P(2, 3)", "T(2, 3), P(3)", "T(2, 3), -0.7", "I(4, lo=-7), I(4, lo=1)"});
-  row(t, "pow(Tensor input, Scalar exponent)", static_cast<Tensor (*)(const Tensor&, Scalar)>(&pow), static_cast<const Tensor& (*)(const Tensor&, Scalar)>(&pow_), Pow::doc)
-      .samples({"T(2, 3), 2", "P(2, 3), 0.5", "P(2, 3), -1.5", "T(2, 3), 3", "P(3), 0", "I(3), 2", "P(3), -1"});
-  row(t, "pow(Tensor input, Tensor exponent)", static_cast<Pair>(&pow), static_cast<PairInPlace>(&pow_), Pow::doc).samples({"P(2, 3), T(2, 3)", "P(2, 3), T(3)", "P(2, 1), T()", "I(3), I(3)"});
+  row(t, "pow(Tensor input, Tensor|Number exponent)", static_cast<Pair>(&pow), static_cast<PairInPlace>(&pow_), Pow::doc)
+      .samples({"T(2, 3), 2", "P(2, 3), 0.5", "P(2, 3), -1.5", "T(2, 3), 3", "P(3), 0", "I(3), 2", "P(3), -1", "P(2, 3), T(2, 3)", "P(2, 3), T(3)", "P(2, 1), T()", "I(3), I(3)"});
   t.add("pow(Scalar self, Tensor exponent)", static_cast<Tensor (*)(Scalar, const Tensor&)>(&pow), Pow::doc).with_out(true).samples({"2, T(2, 3)", "1.5, T(3)"});
   row(t, "atan2(Tensor input, Tensor other)", static_cast<Pair>(&atan2), &atan2_, Atan2::doc).alias("arctan2").samples(kPositive);
   row(t, "hypot(Tensor input, Tensor other)", static_cast<Pair>(&hypot), &hypot_, Hypot::doc).samples(kPositive);

@@ -64,7 +64,8 @@ static Dtype limited_type(const Tensor& x, std::optional<Scalar> min, std::optio
 }
 static Number limit_number(Scalar s, Dtype d) {  // int32 and smaller compute in 32 bits
   int64_t i = s.to_int();
-  if (d != Dtype::Int64) i = std::clamp<int64_t>(i, INT32_MIN, INT32_MAX);
+  if (d == Dtype::UInt8) i = uint8_t(i);  // wraps, as in PyTorch
+  else if (d != Dtype::Int64) i = std::clamp<int64_t>(i, INT32_MIN, INT32_MAX);
   return {s.to_double(), i};
 }
 template <class F> static decltype(auto) with_limits(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max, F&& call) {

@@ -6,18 +6,8 @@
 
 namespace tapegrad {
 
-static void refuse_bool(const Tensor& x) { TG_CHECK(x->dtype != Dtype::Bool, DtypeError, "input must not be bool: use ~ or logical_not", Named{"input", x}); }
-
-Tensor neg(const Tensor& x) {
-  OpScope op("neg");
-  refuse_bool(x);
-  return unary<Neg>(x);
-}
-const Tensor& neg_(const Tensor& self) {
-  OpScope op("neg_");
-  refuse_bool(self);
-  return unary_<Neg>(self);
-}
+Tensor neg(const Tensor& x) { OpScope op("neg"); return unary<Neg>(x); }
+const Tensor& neg_(const Tensor& self) { OpScope op("neg_"); return unary_<Neg>(self); }
 Tensor abs(const Tensor& x) { OpScope op("abs"); return unary<Abs>(x); }
 Tensor sign(const Tensor& x) { OpScope op("sign"); return unary<Sign>(x); }
 Tensor sgn(const Tensor& x) { OpScope op("sgn"); return unary<Sign>(x); }
@@ -25,7 +15,10 @@ Tensor floor(const Tensor& x) { OpScope op("floor"); return unary<Floor>(x); }
 Tensor ceil(const Tensor& x) { OpScope op("ceil"); return unary<Ceil>(x); }
 Tensor trunc(const Tensor& x) { OpScope op("trunc"); return unary<Trunc>(x); }
 Tensor frac(const Tensor& x) { OpScope op("frac"); return unary<Frac>(x); }
-Tensor square(const Tensor& x) { OpScope op("square"); return unary<Square>(x); }
+Tensor square(const Tensor& x) {
+  OpScope op("square");
+  return unary<Square>(x->dtype == Dtype::Bool ? to(x, Dtype::Int64) : x);
+}
 Tensor sqrt(const Tensor& x) { OpScope op("sqrt"); return unary<Sqrt>(x); }
 Tensor rsqrt(const Tensor& x) { OpScope op("rsqrt"); return unary<Rsqrt>(x); }
 Tensor reciprocal(const Tensor& x) { OpScope op("reciprocal"); return unary<Reciprocal>(x); }
@@ -64,7 +57,11 @@ Tensor isneginf(const Tensor& x) { OpScope op("isneginf"); return unary<IsNegInf
 Tensor isfinite(const Tensor& x) { OpScope op("isfinite"); return unary<IsFinite>(x); }
 Tensor signbit(const Tensor& x) { OpScope op("signbit"); return unary<SignBit>(x); }
 Tensor logical_not(const Tensor& x) { OpScope op("logical_not"); return unary<LogicalNot>(x); }
-Tensor positive(const Tensor& x) { OpScope op("positive"); refuse_bool(x); return x; }
+Tensor positive(const Tensor& x) {
+  OpScope op("positive");
+  TG_CHECK(x->dtype != Dtype::Bool, DtypeError, "input must not be bool", Named{"input", x});
+  return x;
+}
 
 const Tensor& abs_(const Tensor& self) { OpScope op("abs_"); return unary_<Abs>(self); }
 const Tensor& sign_(const Tensor& self) { OpScope op("sign_"); return unary_<Sign>(self); }

@@ -80,7 +80,7 @@ Tensor arange(Scalar start, Scalar end, Scalar step, OptDtype dtype, OptDevice d
     n = int64_t(std::ceil((b - a) / s));
   }
   Tensor out = empty(n, dtype.value_or(whole ? Dtype::Int64 : default_dtype()), device.value_or(Device()));
-  if (whole) generate<int64_t>(out, [x = start.to_int(), d = step.to_int()](int64_t i) { return x + i * d; });
+  if (whole || !is_floating(out->dtype)) generate<int64_t>(out, [x = start.to_int(), d = step.to_int()](int64_t i) { return x + i * d; });
   else generate<double>(out, [a, s](int64_t i) { return a + double(i) * s; });
   return finish(static_cast<Tensor&&>(out), requires_grad);
 }

@@ -8,9 +8,10 @@
 
 namespace tapegrad { inline namespace TG_NS {
 
-/// The promotion rule and at once which kernels exist. Float: integers become the default float type. Number: any type.
-/// Compare: any type, result bool. Logical: computed on bools. Bitwise: integers and bools.
-enum class Types : uint8_t { Float, Number, Compare, Logical, Bitwise };
+/// The promotion rule and at once which kernels exist. Float: integers become the default float type. FloatOnly: they are
+/// refused. Number: any type. NotBool: any but bool. Compare: any type, result bool. Logical: computed on bools. Bitwise:
+/// integers and bools.
+enum class Types : uint8_t { Float, FloatOnly, Number, NotBool, Compare, Logical, Bitwise };
 /// What a gradient needs besides g, handed to backward in this order: the inputs and the output.
 enum Needs : uint8_t { Nothing = 0, A = 1, B = 2, C = 4, Out = 8 };
 enum Backward : bool { by_formula, fused };  // fused: a kernel of its own; by_formula: at most one op on tensors
@@ -23,6 +24,7 @@ struct OpTraits {
   uint8_t needs[3] = {};
   bool masked = false;      // the first of three inputs is a condition
   bool divides = false;     // integers: the last input must not hold zeros
+  bool wide_number = false; // a 0-d operand keeps its digits beside 16-bit floats, as in PyTorch's mul and div
 };
 
 }}  // namespace tapegrad
@@ -49,8 +51,8 @@ using TernaryOps = OpList<Where, Lerp, Addcmul, Addcdiv, ClampTensors>;
 
 template <class Op> constexpr bool computes_in(Compute c) {
   switch (Op::traits.types) {
-    case Types::Float: return c == Compute::F32 || c == Compute::F64;
-    case Types::Number: case Types::Compare: return c != Compute::Bool;
+    case Types::Float: case Types::FloatOnly: return c == Compute::F32 || c == Compute::F64;
+    case Types::Number: case Types::NotBool: case Types::Compare: return c != Compute::Bool;
     case Types::Logical: return c == Compute::Bool;
     default: return c == Compute::I64 || c == Compute::I32;
   }

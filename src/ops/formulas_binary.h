@@ -45,40 +45,40 @@ struct SubScaled {
   template <class T> TG_HD T backward_b(const T& g) const { return -(g * number<T>(alpha)); }
 };
 struct Mul {
-  static constexpr OpTraits traits = {"mul", "MulBackward0", Types::Number, fused, cheap, {B, A}};
+  static constexpr OpTraits traits = {"mul", "MulBackward0", Types::Number, fused, cheap, {B, A}, false, false, true};
   static constexpr const char* doc = "input * other, broadcast. On two bools: and.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return a * b; }
   template <class T> TG_HD T backward_a(const T& g, const T& b) const { return g * b; }
   template <class T> TG_HD T backward_b(const T& g, const T& a) const { return g * a; }
 };
 struct Div {
-  static constexpr OpTraits traits = {"div", "DivBackward0", Types::Float, fused, cheap, {B, A | B}};
+  static constexpr OpTraits traits = {"div", "DivBackward0", Types::Float, fused, cheap, {B, A | B}, false, false, true};
   static constexpr const char* doc = "input / other, broadcast; integers become floats. rounding_mode 'floor' or 'trunc' rounds and keeps integers.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return a / b; }
   template <class T> TG_HD T backward_a(const T& g, const T& b) const { return g / b; }
   template <class T> TG_HD T backward_b(const T& g, const T& a, const T& b) const { return -g * ((a / b) / b); }
 };
 struct DivTrunc {
-  static constexpr OpTraits traits = {.name = "div", .node = "DivBackward2", .types = Types::Number, .divides = true};
+  static constexpr OpTraits traits = {.name = "div", .node = "DivBackward2", .types = Types::NotBool, .divides = true};
   template <class T> TG_HD T forward(const T& a, const T& b) const { return trunc_div(a, b); }
   template <class T> TG_HD T backward_a(const T& g) const { return zeros_like(g); }
   template <class T> TG_HD T backward_b(const T& g) const { return zeros_like(g); }
 };
 struct DivFloor {
-  static constexpr OpTraits traits = {.name = "div", .node = "DivBackward2", .types = Types::Number, .costly = costly, .divides = true};
+  static constexpr OpTraits traits = {.name = "div", .node = "DivBackward2", .types = Types::NotBool, .costly = costly, .divides = true};
   template <class T> TG_HD T forward(const T& a, const T& b) const { return floor_div(a, b); }
   template <class T> TG_HD T backward_a(const T& g) const { return zeros_like(g); }
   template <class T> TG_HD T backward_b(const T& g) const { return zeros_like(g); }
 };
 struct Remainder {
-  static constexpr OpTraits traits = {.name = "remainder", .node = "RemainderBackward0", .types = Types::Number, .costly = costly, .needs = {Nothing, A | B}, .divides = true};
+  static constexpr OpTraits traits = {.name = "remainder", .node = "RemainderBackward0", .types = Types::NotBool, .costly = costly, .needs = {Nothing, A | B}, .divides = true};
   static constexpr const char* doc = "input modulo other, with the sign of other, as Python's %.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return floor_mod(a, b); }
   template <class T> TG_HD T backward_a(const T& g) const { return g; }
   template <class T> TG_HD T backward_b(const T& g, const T& a, const T& b) const { return -g * floor(a / b); }
 };
 struct Fmod {
-  static constexpr OpTraits traits = {.name = "fmod", .node = "FmodBackward0", .types = Types::Number, .costly = costly, .needs = {Nothing, A | B}, .divides = true};
+  static constexpr OpTraits traits = {.name = "fmod", .node = "FmodBackward0", .types = Types::NotBool, .costly = costly, .needs = {Nothing, A | B}, .divides = true};
   static constexpr const char* doc = "What is left of input after division by other, with the sign of input.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return fmod(a, b); }
   template <class T> TG_HD T backward_a(const T& g) const { return g; }
@@ -88,7 +88,7 @@ struct Fmod {
 // ---- powers and other functions of two numbers
 
 struct Pow {
-  static constexpr OpTraits traits = {"pow", "PowBackward1", Types::Number, fused, costly, {A | B, A | B | Out}};
+  static constexpr OpTraits traits = {"pow", "PowBackward1", Types::NotBool, fused, costly, {A | B, A | B | Out}};
   static constexpr const char* doc = "input to the power of exponent, broadcast. Integers stay integers and need exponents that are not negative.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return pow(a, b); }
   template <class T> TG_HD T backward_a(const T& g, const T& a, const T& b) const { return where(b == T(0), T(0), g * (b * pow(a, b - T(1)))); }
@@ -104,7 +104,7 @@ struct Atan2 {
   template <class T> TG_HD T backward_b(const T& g, const T& a, const T& b) const { return g * (-a / (a * a + b * b)); }
 };
 struct Hypot {
-  static constexpr OpTraits traits = {"hypot", "HypotBackward0", Types::Float, fused, costly, {A | Out, B | Out}};
+  static constexpr OpTraits traits = {"hypot", "HypotBackward0", Types::FloatOnly, fused, costly, {A | Out, B | Out}};
   static constexpr const char* doc = "sqrt(input^2 + other^2), without overflow.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return hypot(a, b); }
   template <class T> TG_HD T backward_a(const T& g, const T& a, const T& y) const { return g * (a / y); }
@@ -118,7 +118,7 @@ struct Copysign {
   template <class T> TG_HD T backward_b(const T& g) const { return zeros_like(g); }
 };
 struct LogAddExp {
-  static constexpr OpTraits traits = {"logaddexp", "LogaddexpBackward0", Types::Float, fused, costly, {A | B, A | B}};
+  static constexpr OpTraits traits = {"logaddexp", "LogaddexpBackward0", Types::FloatOnly, fused, costly, {A | B, A | B}};
   static constexpr const char* doc = "log(exp(input) + exp(other)), without overflow.";
   template <class T> TG_HD T forward(const T& a, const T& b) const {
     return where((a == b) & isinf(a), a, maximum(a, b) + log1p(exp(-abs(a - b))));
@@ -127,7 +127,7 @@ struct LogAddExp {
   template <class T> TG_HD T backward_b(const T& g, const T& a, const T& b) const { return g / (T(1) + exp(a - b)); }
 };
 struct LogAddExp2 {
-  static constexpr OpTraits traits = {"logaddexp2", "Logaddexp2Backward0", Types::Float, fused, costly, {A | B, A | B}};
+  static constexpr OpTraits traits = {"logaddexp2", "Logaddexp2Backward0", Types::FloatOnly, fused, costly, {A | B, A | B}};
   static constexpr const char* doc = "log2(2^input + 2^other), without overflow.";
   template <class T> TG_HD T forward(const T& a, const T& b) const {
     return where((a == b) & isinf(a), a, maximum(a, b) + log1p(exp(-abs(a - b) * T(0.69314718055994530942))) * T(1.44269504088896340736));
@@ -189,7 +189,7 @@ struct ClampMaxTensor {
 struct Heaviside {
   static constexpr OpTraits traits = {"heaviside", nullptr, Types::Number};
   static constexpr const char* doc = "0 where input is negative, values where it is 0, 1 where positive.";
-  template <class T> TG_HD T forward(const T& a, const T& b) const { return where(isnan(a), a, where(a < T(0), T(0), where(a > T(0), T(1), b))); }
+  template <class T> TG_HD T forward(const T& a, const T& b) const { return where(a == T(0), b, where(a > T(0), T(1), T(0))); }
 };
 
 // ---- comparisons: the result is bool

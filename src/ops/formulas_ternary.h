@@ -21,7 +21,7 @@ struct Lerp {
   template <class T> TG_HD T backward_c(const T& g, const T& a, const T& b) const { return g * (b - a); }
 };
 struct Addcmul {
-  static constexpr OpTraits traits = {"addcmul", "AddcmulBackward0", Types::Number, fused, cheap, {Nothing, C, B}};
+  static constexpr OpTraits traits = {"addcmul", "AddcmulBackward0", Types::NotBool, fused, cheap, {Nothing, C, B}};
   static constexpr const char* doc = "input + value * tensor1 * tensor2.";
   Number value;
   template <class T> TG_HD T forward(const T& a, const T& b, const T& c) const { return a + number<T>(value) * b * c; }
@@ -39,7 +39,7 @@ struct Addcdiv {
   template <class T> TG_HD T backward_c(const T& g, const T& b, const T& c) const { return -g * (T(value) * (b / (c * c))); }
 };
 struct ClampTensors {
-  static constexpr OpTraits traits = {"clamp", "ClampBackward0", Types::Number, fused, cheap, {A | B | C, A | B | C, A | B | C}};
+  static constexpr OpTraits traits = {"clamp", "ClampBackward0", Types::NotBool, fused, cheap, {A | B | C, A | B | C, A | B | C}};
   template <class T> TG_HD T forward(const T& x, const T& low, const T& high) const { return minimum(maximum(x, low), high); }
   template <class T> TG_HD T backward_a(const T& g, const T& x, const T& low, const T& high) const {
     return where((x >= low) & (x <= high), g, T(0));

@@ -8,13 +8,13 @@ namespace tapegrad { inline namespace TG_NS {
 // ---- signs and rounding
 
 struct Neg {
-  static constexpr OpTraits traits = {"neg", "NegBackward0", Types::Number};
+  static constexpr OpTraits traits = {"neg", "NegBackward0", Types::NotBool};
   static constexpr const char* doc = "-input. Not for bool.";
   template <class T> TG_HD T forward(const T& x) const { return -x; }
   template <class T> TG_HD T backward(const T& g) const { return -g; }
 };
 struct Abs {
-  static constexpr OpTraits traits = {"abs", "AbsBackward0", Types::Number, fused, cheap, {A}};
+  static constexpr OpTraits traits = {"abs", "AbsBackward0", Types::NotBool, fused, cheap, {A}};
   static constexpr const char* doc = "The absolute value of input; its gradient at 0 is 0.";
   template <class T> TG_HD T forward(const T& x) const { return abs(x); }
   template <class T> TG_HD T backward(const T& g, const T& x) const { return where(x > T(0), g, where(x < T(0), -g, T(0))); }
@@ -26,31 +26,31 @@ struct Sign {
   template <class T> TG_HD T backward(const T& g) const { return zeros_like(g); }
 };
 struct Floor {
-  static constexpr OpTraits traits = {"floor", "FloorBackward0", Types::Number};
+  static constexpr OpTraits traits = {"floor", "FloorBackward0", Types::NotBool};
   static constexpr const char* doc = "The largest whole number not above input. The gradient is 0.";
   template <class T> TG_HD T forward(const T& x) const { return floor(x); }
   template <class T> TG_HD T backward(const T& g) const { return zeros_like(g); }
 };
 struct Ceil {
-  static constexpr OpTraits traits = {"ceil", "CeilBackward0", Types::Number};
+  static constexpr OpTraits traits = {"ceil", "CeilBackward0", Types::NotBool};
   static constexpr const char* doc = "The smallest whole number not below input. The gradient is 0.";
   template <class T> TG_HD T forward(const T& x) const { return ceil(x); }
   template <class T> TG_HD T backward(const T& g) const { return zeros_like(g); }
 };
 struct Trunc {
-  static constexpr OpTraits traits = {"trunc", "TruncBackward0", Types::Number};
+  static constexpr OpTraits traits = {"trunc", "TruncBackward0", Types::NotBool};
   static constexpr const char* doc = "input without its fraction. The gradient is 0.";
   template <class T> TG_HD T forward(const T& x) const { return trunc(x); }
   template <class T> TG_HD T backward(const T& g) const { return zeros_like(g); }
 };
 struct Frac {
-  static constexpr OpTraits traits = {"frac", "FracBackward0", Types::Float};
+  static constexpr OpTraits traits = {"frac", "FracBackward0", Types::FloatOnly};
   static constexpr const char* doc = "The fraction of input, with its sign: input - trunc(input).";
   template <class T> TG_HD T forward(const T& x) const { return x - trunc(x); }
   template <class T> TG_HD T backward(const T& g) const { return g; }
 };
 struct Round {
-  static constexpr OpTraits traits = {"round", "RoundBackward0", Types::Number};
+  static constexpr OpTraits traits = {"round", "RoundBackward0", Types::NotBool};
   static constexpr const char* doc = "The whole number nearest to input, ties to even; with decimals, to so many digits. The gradient is 0.";
   template <class T> TG_HD T forward(const T& x) const { return nearest(x); }
   template <class T> TG_HD T backward(const T& g) const { return zeros_like(g); }
@@ -101,13 +101,13 @@ struct Square {
   template <class T> TG_HD T backward(const T& g, const T& x) const { return g * (T(2) * x); }
 };
 struct Cube {
-  static constexpr OpTraits traits = {"pow", "PowBackward0", Types::Number, fused, cheap, {A}};
+  static constexpr OpTraits traits = {"pow", "PowBackward0", Types::NotBool, fused, cheap, {A}};
   template <class T> TG_HD T forward(const T& x) const { return x * x * x; }
   template <class T> TG_HD T backward(const T& g, const T& x) const { return g * (T(3) * x * x); }
 };
 /// A power with a fixed exponent.
 struct PowNumber {
-  static constexpr OpTraits traits = {"pow", "PowBackward0", Types::Number, fused, costly, {A}};
+  static constexpr OpTraits traits = {"pow", "PowBackward0", Types::NotBool, fused, costly, {A}};
   Number exponent;
   template <class T> TG_HD T forward(const T& x) const { return pow(x, number<T>(exponent)); }
   template <class T> TG_HD T backward(const T& g, const T& x) const {

@@ -57,7 +57,7 @@ inline void narrow(float x, Half& h) {
 inline void narrow(float x, Brain& h) {
   uint32_t u;
   __builtin_memcpy(&u, &x, 4);
-  h.u = x != x ? 0x7fc0 : uint16_t((u + 0x7fff + (u >> 16 & 1)) >> 16);
+  h.u = x != x ? uint16_t((u >> 16 & 0x8000) | 0x7fc0) : uint16_t((u + 0x7fff + (u >> 16 & 1)) >> 16);
 }
 template <class X> inline void narrow(X x, Half& h) { narrow(float(x), h); }
 template <class X> inline void narrow(X x, Brain& h) { narrow(float(x), h); }

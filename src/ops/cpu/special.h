@@ -71,7 +71,7 @@ TG_HD inline double erfinv(double x) {
   }
   double y = p * x;
   for (int i = 0; i < 2; i++) {
-    const double a = ::fabs(x), error = a > 0.5 ? ::copysign((1 - a) - ::erfc(::fabs(y)), y) : ::erf(y) - x;
+    const double a = ::fabs(x), side = x < 0 ? -1 : 1, error = a > 0.5 ? side * ((1 - a) - ::erfc(::fabs(y))) : ::erf(y) - x;
     y -= error / (1.12837916709551257390 * ::exp(-y * y));
   }
   return y;
