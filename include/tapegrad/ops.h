@@ -540,20 +540,43 @@ TG_API std::vector<Tensor> tensor_split(const Tensor& x, int64_t sections, int64
 TG_API std::vector<Tensor> tensor_split(const Tensor& x, IntList indices, int64_t dim = 0);
 TG_API std::vector<Tensor> unbind(const Tensor& x, int64_t dim = 0);
 
-// ## shape: copies
+// ## shape: joining and rearranging, into new memory
 TG_API Tensor cat(TensorList tensors, int64_t dim = 0);
 TG_API Tensor stack(TensorList tensors, int64_t dim = 0);
+TG_API Tensor hstack(TensorList tensors);
+TG_API Tensor vstack(TensorList tensors);
+TG_API Tensor dstack(TensorList tensors);
+TG_API Tensor column_stack(TensorList tensors);
+TG_API Tensor atleast_1d(const Tensor& x);
+TG_API Tensor atleast_2d(const Tensor& x);
+TG_API Tensor atleast_3d(const Tensor& x);
 TG_API Tensor repeat(const Tensor& x, IntList repeats);
 TG_API Tensor tile(const Tensor& x, IntList dims);
 TG_API Tensor repeat_interleave(const Tensor& x, int64_t repeats, std::optional<int64_t> dim = {});
 TG_API Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<int64_t> dim = {});
+/// k repeated repeats[k] times.
+TG_API Tensor repeat_interleave(const Tensor& repeats, std::optional<int64_t> output_size = {});
 TG_API Tensor flip(const Tensor& x, IntList dims);
+TG_API Tensor fliplr(const Tensor& x);
+TG_API Tensor flipud(const Tensor& x);
 TG_API Tensor roll(const Tensor& x, IntList shifts, IntList dims = {});
+TG_API Tensor rot90(const Tensor& x, int64_t k = 1, IntList dims = {0, 1});
+
+// ## triangle: triangles, diagonals, grids
 TG_API Tensor tril(const Tensor& x, int64_t diagonal = 0);
 TG_API Tensor triu(const Tensor& x, int64_t diagonal = 0);
+TG_API const Tensor& tril_(const Tensor& self, int64_t diagonal = 0);
+TG_API const Tensor& triu_(const Tensor& self, int64_t diagonal = 0);
 TG_API Tensor diag(const Tensor& x, int64_t diagonal = 0);
 TG_API Tensor diag_embed(const Tensor& x, int64_t offset = 0, int64_t dim1 = -2, int64_t dim2 = -1);
+TG_API Tensor diagflat(const Tensor& x, int64_t offset = 0);
+/// A copy of x with src in one of its views.
+TG_API Tensor select_scatter(const Tensor& x, const Tensor& src, int64_t dim, int64_t index);
+TG_API Tensor slice_scatter(const Tensor& x, const Tensor& src, int64_t dim = 0, std::optional<int64_t> start = {}, std::optional<int64_t> end = {}, int64_t step = 1);
+TG_API Tensor diagonal_scatter(const Tensor& x, const Tensor& src, int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1);
 TG_API std::vector<Tensor> meshgrid(TensorList tensors, std::string_view indexing = "ij");
+TG_API Tensor cartesian_prod(TensorList tensors);
+TG_API Tensor block_diag(TensorList tensors);
 
 // ## pad
 /// `pad` counts from the last dimension: {left, right, top, bottom, …}; mode "constant", "reflect", "replicate", "circular".

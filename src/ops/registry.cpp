@@ -19,8 +19,10 @@ void random_draw_ops(OpTable&);
 void random_ops(OpTable&);
 void reduce_ops(OpTable&);
 void reduce_truth_ops(OpTable&);
+void shape_ops(OpTable&);
 void slice_ops(OpTable&);
 void softmax_ops(OpTable&);
+void triangle_ops(OpTable&);
 void view_ops(OpTable&);
 
 std::span<const OpInfo> all_ops() {
@@ -42,8 +44,10 @@ std::span<const OpInfo> all_ops() {
     random_ops(t);
     reduce_ops(t);
     reduce_truth_ops(t);
+    shape_ops(t);
     slice_ops(t);
     softmax_ops(t);
+    triangle_ops(t);
     view_ops(t);
     return t;
   }();
