@@ -605,27 +605,46 @@ TG_API Tensor index(const Tensor& x, std::span<const Index> indices);
 TG_API void index_set(const Tensor& x, std::span<const Index> indices, const Tensor& value);
 /// As x[indices] = value with integer tensors or masks only; accumulate adds, repeated indices included.
 TG_API const Tensor& index_put_(const Tensor& self, TensorList indices, const Tensor& value, bool accumulate = false);
+TG_API Tensor index_put(const Tensor& x, TensorList indices, const Tensor& value, bool accumulate = false);
+TG_API Tensor take(const Tensor& x, const Tensor& index);
+
+// ## gather: one index for each element, along one dimension
 TG_API Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
 TG_API Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src);
 TG_API Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src);
 TG_API const Tensor& scatter_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src);
 TG_API const Tensor& scatter_add_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src);
+TG_API Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, Scalar value);
+TG_API const Tensor& scatter_(const Tensor& self, int64_t dim, const Tensor& index, Scalar value);
+/// reduce: "sum", "prod", "mean", "amax", "amin".
+TG_API Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce, bool include_self = true);
+TG_API const Tensor& scatter_reduce_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce, bool include_self = true);
+TG_API Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int64_t> dim = {});
+
+// ## index_select: one vector of indices along one dimension
 TG_API Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);
 TG_API Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, Scalar alpha = 1);
 TG_API const Tensor& index_add_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source, Scalar alpha = 1);
+TG_API Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& value);
 TG_API Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, Scalar value);
+TG_API const Tensor& index_fill_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& value);
 TG_API const Tensor& index_fill_(const Tensor& self, int64_t dim, const Tensor& index, Scalar value);
 TG_API Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
 TG_API const Tensor& index_copy_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source);
-TG_API Tensor take(const Tensor& x, const Tensor& index);
-TG_API Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int64_t> dim = {});
+/// Rows of weight (n, dim) at integers (…): (…, dim). The row padding_idx gets no gradient.
+TG_API Tensor embedding(const Tensor& weight, const Tensor& indices, std::optional<int64_t> padding_idx = {});
+TG_API Tensor one_hot(const Tensor& x, int64_t num_classes = -1);
+
+// ## masked
+/// int64[n, x.dim()]: where x is not zero, in row-major order.
 TG_API Tensor nonzero(const Tensor& x);
 TG_API Tensor masked_select(const Tensor& x, const Tensor& mask);
 TG_API Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value);
+TG_API Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value);
 TG_API const Tensor& masked_fill_(const Tensor& self, const Tensor& mask, const Tensor& value);
+TG_API const Tensor& masked_fill_(const Tensor& self, const Tensor& mask, Scalar value);
 TG_API Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source);
-TG_API Tensor one_hot(const Tensor& x, int64_t num_classes = -1);
-TG_API Tensor embedding(const Tensor& weight, const Tensor& indices, std::optional<int64_t> padding_idx = {});
+TG_API const Tensor& masked_scatter_(const Tensor& self, const Tensor& mask, const Tensor& source);
 
 // ## sort
 TG_API ValuesIndices sort(const Tensor& x, int64_t dim = -1, bool descending = false, bool stable = false);

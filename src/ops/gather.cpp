@@ -1,0 +1,348 @@
+// gather and scatter: along one dimension each element has an index of its own. Lines along that dimension never meet, so
+// they run on several threads; within a line index order decides.
+#include "src/ops/elementwise.h"
+#include "src/ops/op_info.h"
+#include "src/ops/index_rows.h"
+
+namespace tapegrad {
+namespace {
+
+// Lines along dim of `index`, with the strides of x (the indexed tensor), index and a third tensor.
+struct Lines {
+  Walk<3> walk;
+  int64_t length, x_step, index_step, other_step, x_size, dim;
+};
+Lines lines_of(const Tensor& x, const Tensor& index, const Tensor& other, int64_t dim) {
+  Lines l;
+  for (int64_t d = 0; d < index.dim(); d++)
+    if (d != dim) l.walk.add(index->sizes[d], x->strides[d], index->strides[d], other->strides[d]);
+  const bool scalar = index.dim() == 0;
+  l.length = size_of(index, dim), l.x_size = size_of(x, dim), l.dim = dim;
+  l.x_step = x.dim() ? x->strides[dim] : 0, l.index_step = scalar ? 0 : index->strides[dim], l.other_step = scalar || !other.dim() ? 0 : other->strides[dim];
+  return l;
+}
+// f(x element, other element) for each index.
+template <class T, class F> void each_index(const Lines& l, T* x, const int64_t* index, T* other, F&& f) {
+  parallel_for(l.walk.count, grain_for(l.length), [&](int64_t begin, int64_t end) {
+    l.walk(begin, end, [&](const int64_t (&at)[3]) {
+      T* xs = x + at[0];
+      const int64_t* is = index + at[1];
+      T* os = other + at[2];
+      for (int64_t k = 0; k < l.length; k++) {
+        const int64_t i = is[k * l.index_step];
+        f(xs[(i < 0 ? i + l.x_size : i) * l.x_step], os[k * l.other_step]);
+      }
+    });
+  });
+}
+// int64 and in bounds, so that threads need not check.
+Tensor checked_index(const Tensor& index, int64_t dim, int64_t size) {
+  TG_CHECK(index.dtype() == Dtype::Int64 || index.dtype() == Dtype::Int32, DtypeError, "index must be an int32 or int64 tensor, got ", index.dtype(), Named{"index", index});
+  NoGrad guard;
+  const Tensor i = to(index, Dtype::Int64), c = contiguous(i);
+  const int64_t* p = c.data_ptr<int64_t>();
+  for (int64_t k = 0, n = c.numel(); k < n; k++)
+    TG_CHECK(p[k] >= 0 && p[k] < size, IndexError, "index ", p[k], " is out of bounds for dimension ", dim, " with size ", size);
+  return c;
+}
+void check_shapes(const Tensor& x, int64_t dim, const Tensor& index, const Tensor* src) {
+  TG_CHECK(index.dim() == x.dim() || index.numel() == 0 || index.dim() + x.dim() == 1, ShapeError, "index must have as many dimensions as input, got ", index.dim(), " and ", x.dim(), Named{"input", x}, Named{"index", index});
+  TG_CHECK(!src || src->dim() == index.dim() || index.numel() == 0 || index.dim() + src->dim() == 1, ShapeError, "index must have as many dimensions as src, got ", index.dim(), " and ", src->dim(), Named{"src", *src}, Named{"index", index});
+  if (index.numel() == 0) return;
+  for (int64_t d = 0; d < index.dim(); d++) {
+    TG_CHECK(d == dim || index->sizes[d] <= size_of(x, d), ShapeError, "index must not be larger than input except in dimension ", dim, ", got ", index.sizes(), " and ", x.sizes(), Named{"input", x}, Named{"index", index});
+    TG_CHECK(!src || index->sizes[d] <= size_of(*src, d), ShapeError, "index must not be larger than src, got ", index.sizes(), " and ", src->sizes(), Named{"src", *src}, Named{"index", index});
+  }
+}
+// The part of src that index has entries for.
+Tensor trimmed(const Tensor& src, const Tensor& index) {
+  Tensor out = src;
+  for (int64_t d = 0; d < src.dim() && d < index.dim(); d++)
+    if (src->sizes[d] != index->sizes[d]) out = narrow(out, d, 0, index->sizes[d]);
+  return out;
+}
+
+// ---- gather
+
+struct GatherBackward final : NodeOf<1> {
+  Shape sizes;
+  int64_t dim;
+  SavedTensor index;
+  GatherBackward(const Tensor& x, int64_t d, const Tensor& i) : NodeOf(x), sizes(x.sizes()), dim(d), index(i) {}
+  const char* name() const override { return "GatherBackward0"; }
+  void backward(Tensor g, Tensor* dx) override { dx[0] = scatter_add(zeros(sizes, g.dtype(), g.device()), dim, index.unpack(*this), g); }
+  void free_saved() override { index.reset(); }
+};
+
+}  // namespace
+
+Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
+  OpScope op("gather");
+  const int64_t d = wrap_dim(dim, x.dim(), x);
+  check_shapes(x, d, index, nullptr);
+  Tensor out = empty(index.sizes(), x.dtype(), x.device());
+  if (out.numel()) {
+    const Tensor at = checked_index(index, d, size_of(x, d));
+    const Lines l = lines_of(x, at, out, d);
+    LongKernel unlock(out.numel());
+    by_size(x.element_size(), [&](auto zero) {
+      using T = decltype(zero);
+      each_index(l, reinterpret_cast<T*>(x->data), at.data_ptr<int64_t>(), reinterpret_cast<T*>(out->data), [](T& from, T& to) { to = from; });
+    });
+  }
+  if (recording(x)) record<GatherBackward>(out, x, d, index);
+  return out;
+}
+Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int64_t> dim) {
+  OpScope op("take_along_dim");
+  TG_CHECK(indices.dtype() == Dtype::Int64, DtypeError, "indices must be an int64 tensor, got ", indices.dtype(), Named{"indices", indices});
+  if (!dim) return gather(reshape(x, {-1}), 0, reshape(indices, {-1}));
+  TG_CHECK(x.dim() == indices.dim(), ShapeError, "indices must have as many dimensions as input, got ", indices.dim(), " and ", x.dim(), Named{"input", x}, Named{"indices", indices});
+  const int64_t d = wrap_dim(*dim, x.dim(), x);
+  if (!x.dim()) return gather(x, 0, indices);
+  Shape a(x.sizes()), b(indices.sizes());
+  for (size_t k = 0; k < a.size(); k++) {
+    if (int64_t(k) == d) continue;
+    TG_CHECK(a[k] == b[k] || a[k] == 1 || b[k] == 1, ShapeError, "input and indices must broadcast except in dimension ", d, ", got ", x.sizes(), " and ", indices.sizes());
+    a[k] = b[k] = a[k] == 1 ? b[k] : a[k];
+  }
+  return gather(expand(x, a), d, expand(indices, b));
+}
+
+// ---- scatter
+
+namespace {
+
+enum class Scatter : uint8_t { Set, Add, Multiply, Max, Min };
+template <class T> T larger(T a, T b) { return a > b || a != a ? a : b; }
+template <class T> T smaller(T a, T b) { return a < b || a != a ? a : b; }
+void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, Scatter what) {
+  if (!index.numel()) return;
+  NoGrad guard;
+  const Tensor at = checked_index(index, dim, size_of(x, dim));
+  const Tensor from = src.dim() == 0 && index.dim() ? expand(src, index.sizes()) : trimmed(src, index);
+  const Lines l = lines_of(x, at, from, dim);
+  LongKernel unlock(index.numel());
+  const int64_t* i = at.data_ptr<int64_t>();
+  const auto run = [&](auto zero, auto write) {
+    using T = decltype(zero);
+    each_index(l, reinterpret_cast<T*>(x->data), i, reinterpret_cast<T*>(from->data), write);
+  };
+  if (what == Scatter::Set) return by_size(x.element_size(), [&](auto zero) { run(zero, [](auto& to, auto& v) { to = v; }); });
+  typed(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    using W = Wide<T>;
+    switch (what) {
+      case Scatter::Add: return run(zero, [](T& to, T& v) { to = T(W(to) + W(v)); });
+      case Scatter::Multiply: return run(zero, [](T& to, T& v) { to = T(W(to) * W(v)); });
+      case Scatter::Max: return run(zero, [](T& to, T& v) { to = T(larger(W(to), W(v))); });
+      default: return run(zero, [](T& to, T& v) { to = T(smaller(W(to), W(v))); });
+    }
+  });
+}
+void check_src(const Tensor& x, const Tensor& src) {
+  TG_CHECK(src.dtype() == x.dtype(), DtypeError, "src must have the dtype of input, got ", src.dtype(), Named{"input", x}, Named{"src", src});
+}
+
+// The gradient of trimmed().
+Tensor padded_to(Tensor g, IntList sizes) {
+  for (int64_t d = 0; d < g.dim(); d++) {
+    if (g->sizes[d] == sizes[size_t(d)]) continue;
+    Shape whole(g.sizes());
+    whole[size_t(d)] = sizes[size_t(d)];
+    g = embed(g, {whole, d, 0, 1, g->sizes[d], false});
+  }
+  return g;
+}
+struct ScatterBackward final : NodeOf<2> {
+  int64_t dim;
+  bool add;
+  Shape src_sizes;
+  SavedTensor index;
+  ScatterBackward(const Tensor& x, const Tensor& src, int64_t d, const Tensor& i, bool a) : NodeOf(x, src), dim(d), add(a), src_sizes(src.sizes()), index(i) {}
+  const char* name() const override { return add ? "ScatterAddBackward0" : "ScatterBackward0"; }
+  void backward(Tensor g, Tensor* dx) override {
+    const Tensor at = index.unpack(*this);
+    if (needs(1)) dx[1] = padded_to(gather(g, dim, at), src_sizes);
+    if (needs(0)) dx[0] = add ? g : scatter(g, dim, at, Scalar(0));
+  }
+  void free_saved() override { index.reset(); }
+};
+Tensor scattered(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, bool add) {
+  const int64_t d = wrap_dim(dim, x.dim(), x);
+  check_shapes(x, d, index, &src);
+  check_src(x, src);
+  Tensor out;
+  {
+    NoGrad guard;
+    out = clone(x, MemoryFormat::Contiguous);
+    scatter_into(out, d, index, src, add ? Scatter::Add : Scatter::Set);
+  }
+  if (recording(x, src)) record<ScatterBackward>(out, x, src, d, index, add);
+  return out;
+}
+const Tensor& scattered_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src, bool add) {
+  const int64_t d = wrap_dim(dim, self.dim(), self);
+  check_shapes(self, d, index, &src);
+  check_src(self, src);
+  check_writable(self);
+  InPlace guard(self, recording(self, src));
+  scatter_into(self, d, index, src->storage == self->storage ? clone(detach(src)) : src, add ? Scatter::Add : Scatter::Set);
+  if (recording(self, src)) guard.record<ScatterBackward>(guard.before(), guard.old(src), d, index, add);
+  return self;
+}
+
+// A number has no gradient, so x keeps its own except under the index.
+struct ScatterValueBackward final : NodeOf<1> {
+  int64_t dim;
+  SavedTensor index;
+  ScatterValueBackward(const Tensor& x, int64_t d, const Tensor& i) : NodeOf(x), dim(d), index(i) {}
+  const char* name() const override { return "ScatterBackward1"; }
+  void backward(Tensor g, Tensor* dx) override { dx[0] = scatter(g, dim, index.unpack(*this), Scalar(0)); }
+  void free_saved() override { index.reset(); }
+};
+
+}  // namespace
+
+Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src) {
+  OpScope op("scatter");
+  return scattered(x, dim, index, src, false);
+}
+Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src) {
+  OpScope op("scatter_add");
+  return scattered(x, dim, index, src, true);
+}
+const Tensor& scatter_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src) {
+  OpScope op("scatter_");
+  return scattered_(self, dim, index, src, false);
+}
+const Tensor& scatter_add_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src) {
+  OpScope op("scatter_add_");
+  return scattered_(self, dim, index, src, true);
+}
+Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, Scalar value) {
+  OpScope op("scatter");
+  const int64_t d = wrap_dim(dim, x.dim(), x);
+  check_shapes(x, d, index, nullptr);
+  Tensor out;
+  {
+    NoGrad guard;
+    out = clone(x, MemoryFormat::Contiguous);
+    scatter_into(out, d, index, to(Tensor(value), x.dtype()), Scatter::Set);
+  }
+  if (recording(x)) record<ScatterValueBackward>(out, x, d, index);
+  return out;
+}
+const Tensor& scatter_(const Tensor& self, int64_t dim, const Tensor& index, Scalar value) {
+  OpScope op("scatter_");
+  const int64_t d = wrap_dim(dim, self.dim(), self);
+  check_shapes(self, d, index, nullptr);
+  check_writable(self);
+  InPlace guard(self, recording(self));
+  scatter_into(self, d, index, to(Tensor(value), self.dtype()), Scatter::Set);
+  if (recording(self)) guard.record<ScatterValueBackward>(guard.before(), d, index);
+  return self;
+}
+
+// ---- scatter_reduce: folds written in scatter, gather and elementwise ops where they need a gradient
+
+// out holds the largest or smallest; x and src get their shares of its gradient.
+struct ScatterExtremeBackward final : NodeOf<2> {
+  int64_t dim;
+  Shape src_sizes;
+  SavedTensor index, self_won, won;
+  ScatterExtremeBackward(const Tensor& x, const Tensor& src, int64_t d, const Tensor& i, const Tensor& s, const Tensor& w)
+      : NodeOf(x, src), dim(d), src_sizes(src.sizes()), index(i), self_won(s), won(w) {}
+  const char* name() const override { return "ScatterReduceBackward0"; }
+  void backward(Tensor g, Tensor* dx) override {
+    if (needs(1)) dx[1] = padded_to(mul(gather(g, dim, index.unpack(*this)), won.unpack(*this)), src_sizes);
+    if (needs(0)) dx[0] = mul(g, self_won.unpack(*this));
+  }
+  void free_saved() override { index.reset(), self_won.reset(), won.reset(); }
+};
+static Tensor floor_quotient(const Tensor& a, const Tensor& b) {  // of integers
+  Tensor out = contiguous(to(a, Dtype::Int64));
+  const Tensor divisor = contiguous(to(b, Dtype::Int64));
+  if (out->storage == a->storage) out = clone(out);
+  int64_t* p = out.data_ptr<int64_t>();
+  for (int64_t k = 0, n = out.numel(); k < n; k++) {
+    const int64_t d = divisor.data_ptr<int64_t>()[k];
+    p[k] = p[k] / d - (p[k] % d < 0);
+  }
+  return to(out, a.dtype());
+}
+static Tensor scatter_folded(const Tensor& x, int64_t d, const Tensor& index, const Tensor& src, std::string_view reduce, bool include_self) {
+  const Tensor start = include_self ? x : scatter(x, d, index, reduce == "prod" ? Scalar(1) : Scalar(0));
+  if (reduce == "sum") return scatter_add(start, d, index, src);
+  if (reduce == "mean") {
+    const Tensor ones = ones_like(src, x.dtype());
+    Tensor count = scatter_add(include_self ? ones_like(x) : zeros_like(x), d, index, ones);
+    count = masked_fill(count, eq(count, Tensor(Scalar(0))), Scalar(1));
+    const Tensor total = scatter_add(start, d, index, src);
+    return is_floating(x.dtype()) ? div(total, count) : floor_quotient(total, count);
+  }
+  const Scatter what = reduce == "amax" ? Scatter::Max : reduce == "amin" ? Scatter::Min : Scatter::Multiply;
+  Tensor out;
+  {
+    NoGrad guard;
+    out = clone(start, MemoryFormat::Contiguous);
+    if (what != Scatter::Multiply && !include_self) scatter_into(out, d, index, src, Scatter::Set);
+    scatter_into(out, d, index, src, what);
+  }
+  if (!recording(x, src)) return out;
+  TG_CHECK(what != Scatter::Multiply, NotImplementedError, "reduce 'prod' has no gradient yet");
+  Tensor won, self_won;
+  {
+    NoGrad guard;  // ties share equally
+    won = to(eq(trimmed(src, index), gather(out, d, index)), x.dtype());
+    self_won = to(eq(x, out), x.dtype());
+    if (!include_self) self_won = scatter(self_won, d, index, Scalar(0));
+    const Tensor count = scatter_add(self_won, d, index, won);
+    won = div(won, gather(count, d, index));
+    self_won = div(self_won, masked_fill(count, eq(count, Tensor(Scalar(0))), Scalar(1)));
+  }
+  record<ScatterExtremeBackward>(out, x, src, d, index, self_won, won);
+  return out;
+}
+Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce, bool include_self) {
+  OpScope op("scatter_reduce");
+  const int64_t d = wrap_dim(dim, x.dim(), x);
+  TG_CHECK(reduce == "sum" || reduce == "prod" || reduce == "mean" || reduce == "amax" || reduce == "amin", ValueError, "reduce must be 'sum', 'prod', 'mean', 'amax' or 'amin', got '", reduce, "'");
+  check_shapes(x, d, index, &src);
+  check_src(x, src);
+  return scatter_folded(x, d, index, src, reduce, include_self);
+}
+const Tensor& scatter_reduce_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce, bool include_self) {
+  OpScope op("scatter_reduce_");
+  return copy_(self, scatter_reduce(clone(self), dim, index, src, reduce, include_self));
+}
+// scatter(…, reduce="add" or "multiply")
+static Tensor scatter_with(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce) {
+  OpScope op("scatter");
+  TG_CHECK(reduce == "add" || reduce == "multiply", ValueError, "reduce must be 'add' or 'multiply', got '", reduce, "'");
+  return scatter_reduce(x, dim, index, src.dim() == 0 && index.dim() ? expand(to(src, x.dtype()), index.sizes()) : src, reduce == "add" ? "sum" : "prod");
+}
+static const Tensor& scatter_with_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce) {
+  OpScope op("scatter_");
+  return copy_(self, scatter_with(clone(self), dim, index, src, reduce));
+}
+
+void gather_ops(OpTable& t) {
+  t.add("gather(Tensor input, int dim, Tensor index)", &gather, "out[i][j] = input[i][index[i][j]] for dim = 1, and so on; the shape of index.")
+      .method().with_out().samples({"T(3, 4), 1, I(3, 2, hi=4)", "T(3, 4), 0, I(5, 4, hi=3)", "T(3, 4), -1, I(2, 3, hi=4)", "T(3), 0, I(0)", "T(), 0, C(0)[0]"});
+  t.add("take_along_dim(Tensor input, Tensor indices, int? dim=None)", &take_along_dim, "gather with broadcasting; over the flattened input without dim.")
+      .method().samples({"T(3, 4), I(3, 1, hi=4), 1", "T(3, 1), I(1, 4, hi=3), 0", "T(3, 4), I(5, hi=12)"});
+  t.add("scatter(Tensor input, int dim, Tensor index, Tensor src)", static_cast<Tensor (*)(const Tensor&, int64_t, const Tensor&, const Tensor&)>(&scatter),
+        "A copy of input with out[i][index[i][j]] = src[i][j] for dim = 1, and so on; the last of equal indices wins.")
+      .method().inplace(static_cast<const Tensor& (*)(const Tensor&, int64_t, const Tensor&, const Tensor&)>(&scatter_)).samples({"T(3, 4), 0, C([0, 1, 2, 0]), T(1, 4)", "T(3), 0, C(2, 0), T(2)"});
+  t.add("scatter(Tensor input, int dim, Tensor index, Scalar value)", static_cast<Tensor (*)(const Tensor&, int64_t, const Tensor&, Scalar)>(&scatter),
+        "The same with one number for all.").method().inplace(static_cast<const Tensor& (*)(const Tensor&, int64_t, const Tensor&, Scalar)>(&scatter_)).samples({"T(3, 4), 1, I(3, 2, hi=4), 1.5"});
+  t.add("scatter(Tensor input, int dim, Tensor index, Tensor|Number src, *, str reduce)", &scatter_with, "The same with reduce=\"add\" or \"multiply\" on what is there.").method().inplace(&scatter_with_);
+  t.add("scatter_add(Tensor input, int dim, Tensor index, Tensor src)", &scatter_add, "A copy of input with out[i][index[i][j]] += src[i][j] for dim = 1, in index order.")
+      .method().inplace(&scatter_add_).samples({"T(3, 4), 0, I(5, 4, hi=3), T(5, 4)", "T(3, 4), -1, I(2, 3, hi=4), T(3, 4)", "T(3), 0, C(1, 1, 1), T(3)"});
+  t.add("scatter_reduce(Tensor input, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True)", &scatter_reduce,
+        "src folded into input at the indices along dim: \"sum\", \"prod\" (no gradient), \"mean\", \"amax\" or \"amin\".")
+      .method().inplace(&scatter_reduce_).samples({"T(3, 4), 0, I(5, 4, hi=3), T(5, 4), 'sum'", "T(3), 0, C(1, 1, 0), T(3), 'mean'", "T(3), 0, C(1, 1, 0), T(3), 'amax'", "T(3), 0, C(1, 1, 0), T(3), 'amin', include_self=False"});
+}
+
+}  // namespace tapegrad
