@@ -7,7 +7,7 @@ namespace tapegrad {
 
 Tensor nonzero(const Tensor& x) {
   OpScope op("nonzero");
-  return transpose(nonzero_columns(x), 0, x.dim() ? 1 : 0);
+  return transpose(nonzero_columns(x), 0, 1);
 }
 
 static void check_mask(const Tensor& mask) {
