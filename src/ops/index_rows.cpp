@@ -1,3 +1,4 @@
+// Element offsets of indexed rows, and the loops that read and write them in index order.
 #include "src/ops/index_rows.h"
 
 #include <algorithm>
