@@ -57,6 +57,7 @@ struct PyTensor {
   PyObject_HEAD
   TensorImpl* impl;  // owned, unless impl->owns_py; null once the tensor has died first
   PyObject *dict, *weakrefs;
+  bool tracked;      // does the collector know it?
 };
 extern PyTypeObject* TensorType;
 

@@ -14,14 +14,15 @@ const Tensor* operand(PyObject* o, Tensor& made) {
   return &made;
 }
 
-template <auto F> PyObject* binary(PyObject* a, PyObject* b) {
+enum class Order { Kept, TensorFirst };  // TensorFirst: 2 * x is x * 2, as in PyTorch
+template <auto F, Order O = Order::Kept> PyObject* binary(PyObject* a, PyObject* b) {
   try {
     Entered in;
     if (is_tensor(a) && is_tensor(b)) [[likely]] return wrap(F(unwrap(a), unwrap(b)));
     Tensor made;
     const Tensor *x = operand(a, made), *y = operand(b, made);
     if (!x || !y) Py_RETURN_NOTIMPLEMENTED;
-    return wrap(F(*x, *y));
+    return wrap(O == Order::TensorFirst && x == &made ? F(*y, *x) : F(*x, *y));
   } catch (...) { return raise_current(); }
 }
 template <auto F> PyObject* in_place(PyObject* a, PyObject* b) {
@@ -119,10 +120,10 @@ constexpr auto matmul_in_place = [](const Tensor& a, const Tensor& b) { copy_(a,
 }  // namespace
 
 std::vector<PyType_Slot> number_slots() {
-  return {{Py_nb_add, (void*)binary<plus>}, {Py_nb_subtract, (void*)binary<minus>}, {Py_nb_multiply, (void*)binary<mul>},
+  return {{Py_nb_add, (void*)binary<plus, Order::TensorFirst>}, {Py_nb_subtract, (void*)binary<minus>}, {Py_nb_multiply, (void*)binary<mul, Order::TensorFirst>},
           {Py_nb_true_divide, (void*)binary<divided>}, {Py_nb_floor_divide, (void*)binary<floor_divide>}, {Py_nb_remainder, (void*)binary<remainder>},
-          {Py_nb_power, (void*)power}, {Py_nb_matrix_multiply, (void*)binary<matmul>}, {Py_nb_and, (void*)binary<bitwise_and>},
-          {Py_nb_or, (void*)binary<bitwise_or>}, {Py_nb_xor, (void*)binary<bitwise_xor>}, {Py_nb_lshift, (void*)binary<bitwise_left_shift>},
+          {Py_nb_power, (void*)power}, {Py_nb_matrix_multiply, (void*)binary<matmul>}, {Py_nb_and, (void*)binary<bitwise_and, Order::TensorFirst>},
+          {Py_nb_or, (void*)binary<bitwise_or, Order::TensorFirst>}, {Py_nb_xor, (void*)binary<bitwise_xor, Order::TensorFirst>}, {Py_nb_lshift, (void*)binary<bitwise_left_shift>},
           {Py_nb_rshift, (void*)binary<bitwise_right_shift>}, {Py_nb_inplace_add, (void*)in_place<plus_in_place>},
           {Py_nb_inplace_subtract, (void*)in_place<minus_in_place>}, {Py_nb_inplace_multiply, (void*)in_place<mul_>},
           {Py_nb_inplace_true_divide, (void*)in_place<divided_in_place>}, {Py_nb_inplace_floor_divide, (void*)in_place<floor_divide_>},

@@ -29,13 +29,16 @@ void dealloc(PyObject* self) {
   PyTensor* o = self_of(self);
   TensorImpl* i = o->impl;
   const bool exact = Py_IS_TYPE(self, TensorType);
-  if (PyObject_GC_IsTracked(self)) PyObject_GC_UnTrack(self);
+  if (!exact || o->tracked) {
+    PyObject_GC_UnTrack(self);
+    o->tracked = false;
+  }
   if (!exact || o->dict || o->weakrefs) {
     if (i && !i->unique()) {
       // C++ still holds the tensor and the object has state worth keeping: from now on the tensor owns it. A subclass comes
       // here through subtype_dealloc, which leaves __dict__ and weakrefs to us.
       _Py_NewReference(self);
-      PyObject_GC_Track(self);
+      track(self);
       i->owns_py = true;
       drop(i);
       return;
@@ -94,6 +97,7 @@ PyObject* allocate(PyTypeObject* type, Tensor t) {
   if (!o) return nullptr;
   TensorImpl* i = t.release();
   self_of(o)->impl = i;
+  self_of(o)->tracked = true;
   i->py = o;
   return o;
 }
@@ -183,6 +187,7 @@ PyObject* wrap(Tensor t) {
     o = PyObject_GC_New(PyTensor, TensorType);
     if (!o) return nullptr;
     o->dict = o->weakrefs = nullptr;
+    o->tracked = false;
   }
   o->impl = t.release();
   i->py = o;
@@ -192,7 +197,8 @@ PyObject* wrap_as(PyTypeObject* type, Tensor t) {
   return type == TensorType ? wrap(std::move(t)) : allocate(type, std::move(t));
 }
 void track(PyObject* tensor) {
-  if (!PyObject_GC_IsTracked(tensor)) PyObject_GC_Track(tensor);
+  if (!self_of(tensor)->tracked) PyObject_GC_Track(tensor);
+  self_of(tensor)->tracked = true;
 }
 const Tensor& tensor_or_none(PyObject* o, const char* what) {
   static const Tensor none;
