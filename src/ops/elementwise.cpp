@@ -502,13 +502,23 @@ const Tensor& elementwise_(const OpEntry& op, const void* params, const Tensor* 
     InPlace guard(self, recorded);
     const bool to_bool = op.traits.types == Types::Compare || op.traits.types == Types::Logical;
     inputs.arg[0] = {&s, to_bool ? Compute::Bool : inputs.compute};
-    const Tensor* old[3];  // the operands with the history they had
-    for (int k = 0; k < op.inputs; k++) old[k] = recorded && args[k]->is_same(self) ? &guard.before() : args[k];
+    const Tensor *old[3], *values[3];  // the operands with the history they had, and what backward may need of them
+    Tensor kept;
+    for (int k = 0; k < op.inputs; k++) old[k] = values[k] = recorded && args[k]->is_same(self) ? &guard.before() : args[k];
+    if (recorded) {
+      unsigned wanted = 0;
+      for (int k = 0; k < op.inputs; k++) if (needs_grad(*in[k])) wanted |= op.traits.needs[k];
+      for (int k = 0; k < op.inputs; k++) {  // the old values are about to be overwritten
+        if (!(wanted >> k & 1) || !args[k]->is_same(self)) continue;
+        if (!kept.defined()) kept = clone(guard.before());
+        values[k] = &kept;
+      }
+    }
     bool broadcast = false;
     for (int k = 1; k < op.inputs; k++) broadcast |= !same_sizes(*args[k]->get(), s);
     run_kernel(inputs.kernel, params, inputs.arg, 1 + op.inputs, op.traits.costly);
     if (recorded)
-      keep = make_node_for(op, old, [&]<class N>(const auto&... x) { return guard.record<N>(op, params, broadcast, old, x...); });
+      keep = make_node_for(op, old, [&]<class N>(const auto&... x) { return guard.record<N>(op, params, broadcast, values, x...); });
   }
   if (keep) *keep = SavedTensor(self, SavedTensor::output);
   return self;

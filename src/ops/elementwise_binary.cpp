@@ -193,7 +193,7 @@ void elementwise_binary_ops(OpTable& t) {
   t.add("minimum(Tensor input, Tensor other)", static_cast<Pair>(&minimum), Minimum::doc).method().with_out(true).samples(kSamples);
   t.add("fmax(Tensor input, Tensor other)", static_cast<Pair>(&fmax), Fmax::doc).method().with_out(true).samples(kSamples);
   t.add("fmin(Tensor input, Tensor other)", static_cast<Pair>(&fmin), Fmin::doc).method().with_out(true).samples(kSamples);
-  row(t, "heaviside(Tensor input, Tensor values)", &heaviside, &heaviside_, Heaviside::doc).no_grad().samples({"C(-1, 0, 2), C(0.5, 0.5, 0.5)", "C(-1, 0, 2), C(0.5)"});
+  row(t, "heaviside(Tensor input, Tensor values)", &heaviside, &heaviside_, Heaviside::doc).no_grad().samples({"C(-1., 0., 2.), C(0.5, 1.5, 2.5)", "C(-1., 0., 2.), C(0.5)"});
   row(t, "bitwise_and(Tensor input, Tensor|Number other)", &bitwise_and, &bitwise_and_, BitwiseAnd::doc).no_grad().samples(kIntegers);
   row(t, "bitwise_or(Tensor input, Tensor|Number other)", &bitwise_or, &bitwise_or_, BitwiseOr::doc).no_grad().samples(kIntegers);
   row(t, "bitwise_xor(Tensor input, Tensor|Number other)", &bitwise_xor, &bitwise_xor_, BitwiseXor::doc).no_grad().samples(kIntegers);

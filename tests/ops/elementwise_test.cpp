@@ -111,6 +111,9 @@ TEST(Elementwise, InPlace) {
   EXPECT_THROW(alias(range({1}), {3}, {0}, 0, false) += 1, Error);
   const Tensor w = range({3}).set_requires_grad();
   EXPECT_EQ(gradcheck([](const std::vector<Tensor>& v) { Tensor z = v[0] * 2; z += v[0]; exp_(z); return z * v[0]; }, {w}), "");
+  // What backward needs of the overwritten values is kept.
+  const GradcheckOptions second{.second_order = true};
+  EXPECT_EQ(gradcheck([](const std::vector<Tensor>& v) { Tensor z = v[0] * 2; sin_(z); z *= v[0]; z *= z; return z; }, {w}, second), "");
 }
 
 // First and second gradients of every differentiable op, on plain, transposed and broadcast inputs.
