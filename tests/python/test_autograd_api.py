@@ -1,0 +1,175 @@
+"""tapegrad.autograd from Python: custom functions, gradcheck, functional derivatives, checkpointing, saved-tensor hooks."""
+import pytest
+import tapegrad as tg
+from tapegrad import autograd, nn
+from tapegrad.utils.checkpoint import checkpoint, checkpoint_sequential
+
+
+class Cube(autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x * x
+
+    @staticmethod
+    def backward(ctx, g):
+        x, = ctx.saved_tensors
+        return 3 * x * x * g
+
+
+def double(*values):
+    return tg.tensor(values, dtype=tg.float64, requires_grad=True)
+
+
+def test_function():
+    x = double(1.0, 2.0)
+    y = Cube.apply(x)
+    assert y.grad_fn.name() == "CubeBackward" and y.tolist() == [1, 8]
+    g, = autograd.grad(y.sum(), x, create_graph=True)
+    assert g.tolist() == [3, 12] and autograd.grad(g.sum(), x)[0].tolist() == [6, 12]
+    with pytest.raises(RuntimeError, match="should not be instantiated"):
+        Cube()
+
+
+def test_setup_context_and_once_differentiable():
+    class Scale(autograd.Function):
+        @staticmethod
+        def forward(x, factor):
+            return x * factor
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.factor = inputs[1]
+
+        @staticmethod
+        @autograd.once_differentiable
+        def backward(ctx, g):
+            assert not tg.is_grad_enabled()
+            return g * ctx.factor, None
+    x = double(1.0)
+    g, = autograd.grad(Scale.apply(x, 3.0) * x, x, create_graph=True)
+    assert g.tolist() == [6]
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        autograd.grad(g, x)
+
+
+def test_gradcheck_accepts_and_rejects():
+    x, y = double(0.5, -1.5), double(2.0, 3.0)
+    assert autograd.gradcheck(lambda a, b: (a * b).exp(), (x, y)) and autograd.gradgradcheck(lambda a, b: a * a * b, (x, y))
+    assert autograd.gradcheck(Cube.apply, x) and autograd.gradgradcheck(Cube.apply, x)
+
+    class Wrong(Cube):
+        @staticmethod
+        def backward(ctx, g):
+            return 2 * g
+    with pytest.raises(autograd.GradcheckError, match=r"d output\[0\] / d input\[0\] is 2 by the tape, 0.75"):
+        autograd.gradcheck(Wrong.apply, x)
+    assert not autograd.gradcheck(Wrong.apply, x, raise_exception=False)
+    with pytest.raises(ValueError):
+        autograd.gradcheck(lambda a: a, tg.zeros(1))
+
+
+def test_functional_derivatives():
+    F = autograd.functional
+    x = double(1.0, 2.0)
+    assert F.jacobian(lambda a: a * a, x).tolist() == [[2, 0], [0, 4]]
+    j = F.jacobian(lambda a, b: (a * b, a.sum()), (x, double(3.0, 4.0)))
+    assert j[0][0].tolist() == [[3, 0], [0, 4]] and j[0][1].tolist() == [[1, 0], [0, 2]] and j[1][0].tolist() == [1, 1] and j[1][1].tolist() == [0, 0]
+    assert F.hessian(lambda a: (a * a * a).sum(), x).tolist() == [[6, 0], [0, 12]]
+    out, g = F.vjp(lambda a: a * a, x, tg.tensor([1.0, 10.0], dtype=tg.float64))
+    assert out.tolist() == [1, 4] and g.tolist() == [2, 40]
+    out, t = F.jvp(lambda a: a * a, x, tg.tensor([1.0, 10.0], dtype=tg.float64))
+    assert t.tolist() == [2, 40] and not t.requires_grad
+    assert F.hvp(lambda a: (a * a * a).sum(), x, tg.tensor([1.0, 0.0], dtype=tg.float64))[1].tolist() == [6, 0]
+    with pytest.raises(RuntimeError, match="strict"):
+        F.jacobian(lambda a: tg.ones(2), x, strict=True)
+    with pytest.raises(RuntimeError, match="single element"):
+        F.hessian(lambda a: a, x)
+
+
+def test_anomaly_switch():
+    with autograd.set_detect_anomaly(True):
+        assert autograd.is_anomaly_enabled()
+    assert not autograd.is_anomaly_enabled()
+    with autograd.detect_anomaly():
+        x = double(0.0)
+        with pytest.raises(RuntimeError, match="nan"):
+            ((x * 0).sqrt() * 0).sum().backward()
+
+
+class Block(nn.Module):
+    """Noisy, so that the second run must draw the same numbers; counts its runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.runs = 0
+
+    def forward(self, x, scale=1.0):
+        self.runs += 1
+        h = self.fc(x)
+        return (h * tg.rand_like(h)).tanh() * scale
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_checkpoint(reentrant):
+    block = Block()
+    x = tg.randn(3, 4).requires_grad_()
+
+    def run(f):
+        block.zero_grad()
+        x.grad = None
+        tg.manual_seed(3)
+        out = f(x * 1)
+        after = tg.rand(())
+        out.sum().backward()
+        return [out.detach(), x.grad, block.fc.weight.grad, after]
+    plain = run(block)
+    block.runs = 0
+    again = run(lambda v: checkpoint(block, v, use_reentrant=reentrant))
+    assert block.runs == 2 and all(a.tolist() == b.tolist() for a, b in zip(plain, again))
+
+
+def test_checkpoint_details():
+    block = Block()
+    x = tg.randn(2, 4)
+    checkpoint(block, x, use_reentrant=False, scale=2.0).sum().backward()  # no input needs a gradient; keywords pass
+    assert block.fc.weight.grad is not None
+    with pytest.raises(ValueError, match="Unexpected keyword"):
+        checkpoint(block, x, use_reentrant=True, scale=2.0)
+    with pytest.warns(UserWarning, match="use_reentrant"):
+        checkpoint(block, x)
+    with tg.no_grad():
+        block.runs = 0
+        checkpoint(block, x, use_reentrant=False)
+        assert block.runs == 1
+    y = double(0.5, 2.0)
+    g, = autograd.grad(checkpoint(lambda a: (a * a).exp(), y, use_reentrant=False).sum(), y, create_graph=True)
+    expected, = autograd.grad((y * y).exp().sum(), y, create_graph=True)
+    assert tg.allclose(g, expected) and tg.allclose(autograd.grad(g.sum(), y)[0], autograd.grad(expected.sum(), y)[0])
+    flip = iter((1, 0))
+    with pytest.raises(RuntimeError, match="second run"):
+        checkpoint(lambda a: a.exp() if next(flip) else a * 2, y, use_reentrant=False).sum().backward()
+
+
+def test_checkpoint_sequential():
+    m = nn.Sequential(*(nn.Linear(3, 3) for _ in range(5)))
+    x = tg.randn(2, 3).requires_grad_()
+    m(x).sum().backward()
+    expected = x.grad.clone()
+    x.grad = None
+    checkpoint_sequential(m, 2, x, use_reentrant=False).sum().backward()
+    assert tg.allclose(x.grad, expected)
+
+
+def test_saved_tensor_hooks():
+    seen = []
+    x = double(2.0)
+    with autograd.graph.saved_tensors_hooks(lambda t: seen.append("pack") or (t * 1).detach(), lambda p: seen.append("unpack") or p):
+        y = x * x
+    assert "unpack" not in seen
+    y.backward()
+    assert x.grad.tolist() == [4] and seen.count("pack") == seen.count("unpack") > 0
+    with autograd.graph.save_on_cpu():
+        z = x.exp()
+    z.backward()

@@ -1,0 +1,149 @@
+"""save, load and the safetensors format: round trips, atomic writing, and files that lie."""
+import io
+import json
+import math
+import os
+import struct
+from collections import OrderedDict
+
+import pytest
+import tapegrad as tg
+from tapegrad import nn, safetensors
+
+DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"]
+
+
+def file_of(header, data=b""):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def entry(dtype="F32", shape=(1,), offsets=(0, 4)):
+    return {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}
+
+
+def test_round_trip_of_all_dtypes_and_shapes(tmp_path):
+    path = tmp_path / "x.safetensors"
+    state = OrderedDict((d, tg.tensor([[0, 1, 1], [1, 0, 1]]).to(getattr(tg, d))) for d in DTYPES)
+    state["scalar"], state["empty"], state["übergröße.x"] = tg.tensor(2.5), tg.zeros(0, 3), tg.arange(4.0)
+    state["transposed"], state["slice"] = tg.arange(6.0).reshape(2, 3).t(), tg.arange(10)[2:8:2]
+    tg.save(state, path)
+    back = tg.load(path)
+    assert list(back) == list(state)
+    for k, v in state.items():
+        assert back[k].dtype == v.dtype and tuple(back[k].shape) == tuple(v.shape) and back[k].tolist() == v.tolist(), k
+    assert safetensors.load_file(path)["int64"].tolist() == state["int64"].tolist()
+    with safetensors.safe_open(path) as f:
+        assert f.get_shape("transposed") == [3, 2] and set(f.keys()) == set(state)
+        with pytest.raises(KeyError):
+            f.get_tensor("nope")
+    back["float32"].zero_()  # writable memory of its own
+
+
+def test_model_and_optimizer(tmp_path):
+    def make():
+        m = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+        return m, tg.optim.Adam([{"params": m[0].parameters()}, {"params": m[1:].parameters(), "lr": 0.5, "betas": (0.5, 0.9)}], lr=0.1)
+
+    def step(m, o):
+        o.zero_grad()
+        (m(tg.arange(12.0).reshape(4, 3)) ** 2).mean().backward()
+        o.step()
+    m, o = make()
+    step(m, o)
+    path = tmp_path / "c.safetensors"
+    tg.save({"model": m.state_dict(), "optimizer": o.state_dict(), "epoch": 3, "best": -math.inf, "lr": 0.1, "names": ["a", None, (True, "b")]}, path)
+    c = tg.load(path)
+    assert c["epoch"] == 3 and c["best"] == -math.inf and c["lr"] == 0.1 and c["names"] == ["a", None, (True, "b")]
+    assert c["optimizer"]["param_groups"][1]["betas"] == (0.5, 0.9) and isinstance(c["model"], OrderedDict)
+    n, p = make()
+    n.load_state_dict(c["model"])
+    p.load_state_dict(c["optimizer"])
+    step(m, o)
+    step(n, p)
+    assert all(a.tolist() == b.tolist() for a, b in zip(m.state_dict().values(), n.state_dict().values()))
+
+
+def test_shared_tensors_stay_shared_and_streams_work():
+    t = tg.ones(2)
+    buffer = io.BytesIO()
+    tg.save({"a": t, "b": [t]}, buffer)
+    buffer.seek(0)
+    back = tg.load(buffer)
+    assert back["a"] is back["b"][0]
+    assert safetensors.load(safetensors.save({"x": t}))["x"].tolist() == [1, 1]
+
+
+def test_what_cannot_be_saved(tmp_path):
+    path = tmp_path / "x.safetensors"
+    with pytest.raises(TypeError, match="state_dict"):
+        tg.save(nn.Linear(1, 1), path)
+    with pytest.raises(TypeError, match="a.0 is a set"):
+        tg.save({"a": [{1}]}, path)
+    with pytest.raises(TypeError):
+        safetensors.save_file({"a": 3}, path)
+    for name in ("x.pt", "x.pth"):
+        with pytest.raises(NotImplementedError, match="pickle"):
+            tg.save({"a": tg.ones(1)}, tmp_path / name)
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_old_file_survives_a_failed_write(tmp_path, monkeypatch):
+    path = tmp_path / "x.safetensors"
+    tg.save({"a": tg.ones(1)}, path)
+    monkeypatch.setattr(os, "fsync", lambda fd: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        tg.save({"a": tg.zeros(1)}, path)
+    monkeypatch.undo()
+    assert tg.load(path)["a"].tolist() == [1] and os.listdir(tmp_path) == ["x.safetensors"]
+
+
+BAD = {
+    "empty file": b"", "no header": b"\x01\x02", "header too long": struct.pack("<Q", 2 ** 63) + b"{}", "header beyond the file": struct.pack("<Q", 50) + b"{}",
+    "not json": file_of(b"{nope"), "not utf-8": file_of(b'{"\xff": 1}'), "not an object": file_of([1]), "deep json": file_of(b"[" * 100000),
+    "unknown dtype": file_of({"a": entry("F7")}, b"0000"), "unsupported dtype": file_of({"a": entry("C64", (1,), (0, 8))}, b"0" * 8),
+    "missing key": file_of({"a": {"dtype": "F32", "shape": [1]}}, b"0000"), "extra key": file_of({"a": {**entry(), "x": 1}}, b"0000"),
+    "negative size": file_of({"a": entry(shape=(-1,))}, b"0000"), "float size": file_of({"a": entry(shape=(1.0,))}, b"0000"), "bool size": file_of({"a": entry(shape=(True,))}, b"0000"),
+    "shape and offsets differ": file_of({"a": entry(shape=(2,))}, b"0000"), "huge shape": file_of({"a": entry(shape=(2 ** 62, 2 ** 62))}, b"0000"),
+    "too many dims": file_of({"a": entry(shape=(1,) * 17)}, b"0000"), "offset backwards": file_of({"a": entry(offsets=(4, 0))}, b"0000"),
+    "offset beyond": file_of({"a": entry(offsets=(4, 8))}, b"0000"), "gap": file_of({"a": entry(offsets=(0, 4)), "b": entry(offsets=(8, 12))}, b"0" * 12),
+    "overlap": file_of({"a": entry(), "b": entry()}, b"0000"), "trailing bytes": file_of({"a": entry()}, b"00000"), "missing bytes": file_of({"a": entry()}, b"000"),
+    "metadata": file_of({"__metadata__": {"a": 1}}), "metadata list": file_of({"__metadata__": []}), "same name twice": file_of(b'{"a":1,"a":2}'),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_files_are_refused(what, tmp_path):
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(BAD[what])
+    for load in (tg.load, safetensors.load_file):
+        with pytest.raises(safetensors.SafetensorError):
+            load(path)
+    with pytest.raises(safetensors.SafetensorError):
+        safetensors.load(BAD[what])
+
+
+@pytest.mark.parametrize("structure", ['{"t":"nope"}', '{"x":1}', "[1]", "{", '{"f":"abc"}', '{"y":"os"}', '{"d":[[1]]}', '{"l":3}'])
+def test_bad_structures_are_refused(structure):
+    with pytest.raises(safetensors.SafetensorError, match="structure"):
+        tg.load(io.BytesIO(file_of({"__metadata__": {"tapegrad.structure": structure}})))
+
+
+def test_pickles_are_named_and_refused(tmp_path):
+    for head in (b"PK\x03\x04rest", b"\x80\x02rest"):
+        path = tmp_path / "x.pt"
+        path.write_bytes(head + b"." * 50)
+        with pytest.raises(NotImplementedError, match="x.pt.*pickle"):
+            tg.load(path)
+    with pytest.raises(FileNotFoundError):
+        tg.load(tmp_path / "nothing")
+
+
+def test_digits():
+    images, labels = tg.datasets.digits()
+    assert tuple(images.shape) == (1797, 1, 8, 8) and images.dtype == tg.float32 and labels.dtype == tg.int64
+    assert float(images.min()) == 0 and float(images.max()) == 1 and sorted(set(labels.tolist())) == list(range(10))
+    train, test = tg.datasets.digits("train"), tg.datasets.digits("test")
+    assert train[0].shape[0] == 1437 and test[1].shape[0] == 360 and test[1].tolist() == labels[::5].tolist()
+    with pytest.raises(ValueError):
+        tg.datasets.digits("x")
