@@ -165,7 +165,7 @@ def test_checkpoint_sequential():
 def test_saved_tensor_hooks():
     seen = []
     x = double(2.0)
-    with autograd.graph.saved_tensors_hooks(lambda t: seen.append("pack") or (t * 1).detach(), lambda p: seen.append("unpack") or p):
+    with autograd.graph.saved_tensors_hooks(lambda t: seen.append("pack") or t.detach() * 1, lambda p: seen.append("unpack") or p):
         y = x * x
     assert "unpack" not in seen
     y.backward()
