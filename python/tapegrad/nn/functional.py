@@ -257,7 +257,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
             rows = input.reshape(-1).unique()
             norms = weight[rows].norm(norm_type, -1, True)
             weight[rows] = weight[rows] * (max_norm / (norms + 1e-7)).clamp(max=1.0)
-    return embedding_(weight, input, padding_idx)
+    return embedding_(input, weight, padding_idx)
 
 
 def pixel_shuffle(input, upscale_factor):
