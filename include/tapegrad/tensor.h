@@ -15,6 +15,7 @@ struct Extra;       // autograd.h: gradient, hooks; only for tensors that have s
 struct TensorImpl;
 struct ValuesIndices;  // ops.h
 struct Index;          // ops.h
+class TensorList;
 
 // ---- reference counts ----------------------------------------------------------------------------------------------
 
