@@ -715,6 +715,10 @@ TG_API Tensor adaptive_avg_pool2d(const Tensor& x, IntList output_size);
 TG_API Tensor adaptive_avg_pool3d(const Tensor& x, IntList output_size);
 TG_API Tensor adaptive_max_pool1d(const Tensor& x, IntList output_size);
 TG_API Tensor adaptive_max_pool2d(const Tensor& x, IntList output_size);
+TG_API Tensor adaptive_max_pool3d(const Tensor& x, IntList output_size);
+TG_API std::tuple<Tensor, Tensor> adaptive_max_pool1d_with_indices(const Tensor& x, IntList output_size);
+TG_API std::tuple<Tensor, Tensor> adaptive_max_pool2d_with_indices(const Tensor& x, IntList output_size);
+TG_API std::tuple<Tensor, Tensor> adaptive_max_pool3d_with_indices(const Tensor& x, IntList output_size);
 
 // ## interpolate
 /// `size` or `scale_factor`, one of them. Modes "nearest", "nearest-exact", "linear", "bilinear", "trilinear", "area".

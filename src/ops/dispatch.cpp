@@ -5,6 +5,7 @@
 #include "src/ops/cpu/conv.h"
 #include "src/ops/cpu/elementwise.h"
 #include "src/ops/cpu/gemm.h"
+#include "src/ops/cpu/pool.h"
 #include "src/ops/cpu/random.h"
 #include "src/ops/cpu/reduce.h"
 #include "src/ops/cpu/rowwise.h"
@@ -17,12 +18,13 @@ namespace tapegrad {
   extern "C" const CastTable tg_casts_##isa;                                                     \
   extern "C" const GemmTable tg_gemm_##isa;                                                      \
   extern "C" const ConvTable tg_conv_##isa;                                                      \
+  extern "C" const PoolTable tg_pool_##isa;                                                      \
   extern "C" const ReduceTable tg_reduce_##isa;                                                  \
   extern "C" const RowTable tg_rowwise_##isa;                                                    \
   extern "C" const RandomTable tg_random_##isa;                                                  \
   static constexpr KernelTable table_##isa = {                                                   \
       #isa, bytes, {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa}, &tg_casts_##isa, &tg_reduce_##isa, &tg_gemm_##isa,     \
-      &tg_conv_##isa, &tg_rowwise_##isa, &tg_random_##isa};
+      &tg_conv_##isa, &tg_pool_##isa, &tg_rowwise_##isa, &tg_random_##isa};
 
 #ifdef TG_HAVE_avx512
 TG_KERNELS(avx512, 64)

@@ -4,6 +4,7 @@
 namespace tapegrad {
 
 void activation_ops(OpTable&);
+void adaptive_pool_ops(OpTable&);
 void comparison_ops(OpTable&);
 void conv_ops(OpTable&);
 void copy_ops(OpTable&);
@@ -19,6 +20,7 @@ void loss_ops(OpTable&);
 void masked_ops(OpTable&);
 void matmul_ops(OpTable&);
 void optim_step_ops(OpTable&);
+void pool_ops(OpTable&);
 void random_draw_ops(OpTable&);
 void random_ops(OpTable&);
 void reduce_ops(OpTable&);
@@ -33,6 +35,7 @@ std::span<const OpInfo> all_ops() {
   static const OpTable& table = [] () -> OpTable& {
     auto& t = *new OpTable;
     activation_ops(t);
+    adaptive_pool_ops(t);
     comparison_ops(t);
     conv_ops(t);
     copy_ops(t);
@@ -48,6 +51,7 @@ std::span<const OpInfo> all_ops() {
     masked_ops(t);
     matmul_ops(t);
     optim_step_ops(t);
+    pool_ops(t);
     random_draw_ops(t);
     random_ops(t);
     reduce_ops(t);

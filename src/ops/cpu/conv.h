@@ -1,12 +1,8 @@
 // What convolution needs of one instruction set besides products: gathering, scattering, depthwise loops. Plain data only.
 #pragma once
+#include "src/ops/cpu/window.h"
 
 namespace tapegrad {
-
-/// The window of a convolution over planes of in[0] x in[1] x in[2] numbers; 1-D and 2-D have leading ones.
-struct Window {
-  long in[3], out[3], kernel[3], stride[3], pad[3], dilation[3];
-};
 
 template <class T> struct ConvKernels {
   /// cols[(c, tap)][q - begin] = x[c][pixel that tap sees for output pixel q], 0 in the padding, for q in [begin, end) and

@@ -12,6 +12,7 @@ struct CastTable;
 struct ReduceTable;
 struct GemmTable;
 struct ConvTable;
+struct PoolTable;
 struct RowTable;
 struct RandomTable;
 struct KernelTable {
@@ -22,6 +23,7 @@ struct KernelTable {
   const ReduceTable* reduce;
   const GemmTable* gemm;
   const ConvTable* conv;
+  const PoolTable* pool;
   const RowTable* rows;
   const RandomTable* random;
 };
