@@ -93,7 +93,7 @@ Tensor glu(const Tensor& x, int64_t dim) {
 
 void activation_ops(OpTable& t) {
   t.add("relu(Tensor input)", &relu, Relu::doc).method().inplace(&relu_).samples({"T(2, 3)", "T()", "T(0, 3)", "I(3, lo=-3)"});
-  t.add("relu(Tensor input, bool inplace=False)", +[](const Tensor& x, bool in) { return in ? Tensor(relu_(x)) : relu(x); }, Relu::doc).functional_only();
+  t.add("relu(Tensor input, bool inplace=False)", +[](const Tensor& x, bool in) { return in ? Tensor(relu_(x)) : relu(x); }, Relu::doc).functional_only().samples({"T(2, 3)", "T()"});
   t.add("relu6(Tensor input, bool inplace=False)", +[](const Tensor& x, bool in) { return in ? Tensor(hardtanh_(x, 0, 6)) : relu6(x); },
         "input limited to [0, 6].").functional_only().samples({"T(2, 3, lo=-2, hi=8)", "T()"});
   t.add("hardtanh(Tensor input, float min_val=-1.0, float max_val=1.0, bool inplace=False)",

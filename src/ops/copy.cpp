@@ -288,12 +288,12 @@ void copy_ops(OpTable& t) {
       .method().samples({"T(2, 3)", "T()", "T(0, 3)"});
   t.add("contiguous(Tensor input, memory_format? memory_format=None)", &contiguous_row, "input itself when it is row-major already, else a row-major copy.")
       .method_only().samples({"T(2, 3)", "T(0, 3)"});
-  t.add("copy_(Tensor self, Tensor src, bool non_blocking=False)", &copy_, "Writes src, broadcast and cast, into self and returns self.").method_only();
+  t.add("copy_(Tensor self, Tensor src, bool non_blocking=False)", &copy_, "Writes src, broadcast and cast, into self and returns self.").method_only().samples({"C(1., 2., 3.), C(4., 5., 6.)", "C(1., 2.), C(3)"});
   t.add("fill(Tensor input, Scalar value)", &fill_scalar, "A tensor like input that holds value everywhere.")
       .method().inplace(static_cast<const Tensor& (*)(const Tensor&, Scalar)>(&fill_)).samples({"T(2, 3), 2.5"});
   t.add("fill(Tensor input, Tensor value)", &fill_tensor, "A tensor like input that holds the 0-d value everywhere.")
       .method().inplace(static_cast<const Tensor& (*)(const Tensor&, const Tensor&)>(&fill_)).samples({"T(2, 3), T()"});
-  t.add("zero_(Tensor self)", &zero_, "Writes zeros into self and returns self.").method_only();
+  t.add("zero_(Tensor self)", &zero_, "Writes zeros into self and returns self.").method_only().samples({"C(1., 2.)"});
 }
 
 }  // namespace tapegrad

@@ -185,9 +185,9 @@ static Tensor triu_indices_row(int64_t row, int64_t col, int64_t offset, OptDtyp
 void factories_ops(OpTable& t) {
 #define TG_OPTIONS "dtype? dtype=None, device? device=None, bool requires_grad=False"
 #define TG_FORMAT ", memory_format? memory_format=None"
-  t.add("empty(int[] size, *, " TG_OPTIONS TG_FORMAT ")", &empty_row, "A tensor of this size whose values are not set.").no_grad();
-  t.add("empty_like(Tensor input, *, " TG_OPTIONS TG_FORMAT ")", &empty_like_row, "A tensor of input's size and dtype whose values are not set.").no_grad();
-  t.add("empty_strided(int[] size, int[] stride, *, " TG_OPTIONS ")", &empty_strided_row, "A tensor of this size and these strides (in elements); values are not set.").no_grad();
+  t.add("empty(int[] size, *, " TG_OPTIONS TG_FORMAT ")", &empty_row, "A tensor of this size whose values are not set.").no_grad().samples({"2, 3", "(2, 0), dtype=int64"});
+  t.add("empty_like(Tensor input, *, " TG_OPTIONS TG_FORMAT ")", &empty_like_row, "A tensor of input's size and dtype whose values are not set.").no_grad().samples({"T(2, 3)"});
+  t.add("empty_strided(int[] size, int[] stride, *, " TG_OPTIONS ")", &empty_strided_row, "A tensor of this size and these strides (in elements); values are not set.").no_grad().samples({"(2, 3), (1, 2)"});
   t.add("zeros(int[] size, *, " TG_OPTIONS ")", &zeros, "A tensor of zeros.").no_grad().with_out().samples({"2, 3", "(2, 0)", "(), dtype=int64"});
   t.add("ones(int[] size, *, " TG_OPTIONS ")", &ones, "A tensor of ones.").no_grad().with_out().samples({"2, 3", "(2, 0)", "(3,), dtype=bool"});
   t.add("full(int[] size, Scalar fill_value, *, " TG_OPTIONS ")", &full, "A tensor of fill_value everywhere; its dtype is the value's unless given.")
@@ -196,7 +196,7 @@ void factories_ops(OpTable& t) {
   t.add("ones_like(Tensor input, *, " TG_OPTIONS TG_FORMAT ")", &ones_like_row, "Ones of input's size and dtype.").no_grad().samples({"T(2, 3)", "I(3), dtype=float32"});
   t.add("full_like(Tensor input, Scalar fill_value, *, " TG_OPTIONS TG_FORMAT ")", &full_like_row, "fill_value in input's size and dtype.")
       .no_grad().samples({"T(2, 3), 7", "I(3), 2"});
-  t.add("new_empty(Tensor input, int[] size, *, " TG_OPTIONS ")", &new_empty, "empty with input's dtype.").method_only().no_grad();
+  t.add("new_empty(Tensor input, int[] size, *, " TG_OPTIONS ")", &new_empty, "empty with input's dtype.").method_only().no_grad().samples({"I(3), (2, 2)"});
   t.add("new_zeros(Tensor input, int[] size, *, " TG_OPTIONS ")", &new_zeros, "zeros with input's dtype.").method_only().no_grad().samples({"I(3), (2, 2)"});
   t.add("new_ones(Tensor input, int[] size, *, " TG_OPTIONS ")", &new_ones, "ones with input's dtype.").method_only().no_grad().samples({"I(3), (2, 2)"});
   t.add("new_full(Tensor input, int[] size, Scalar fill_value, *, " TG_OPTIONS ")", &new_full, "full with input's dtype.").method_only().no_grad().samples({"T(3), (2, 2), 5"});

@@ -229,17 +229,17 @@ struct Ge {
 
 struct LogicalAnd {
   static constexpr OpTraits traits = {"logical_and", nullptr, Types::Logical};
-  static constexpr const char* doc = "Are both nonzero?";
+  static constexpr const char* doc = "True where both are nonzero; broadcast.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return a & b; }
 };
 struct LogicalOr {
   static constexpr OpTraits traits = {"logical_or", nullptr, Types::Logical};
-  static constexpr const char* doc = "Is either nonzero?";
+  static constexpr const char* doc = "True where either is nonzero; broadcast.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return a | b; }
 };
 struct LogicalXor {
   static constexpr OpTraits traits = {"logical_xor", nullptr, Types::Logical};
-  static constexpr const char* doc = "Is exactly one nonzero?";
+  static constexpr const char* doc = "True where exactly one is nonzero; broadcast.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return a ^ b; }
 };
 struct BitwiseAnd {

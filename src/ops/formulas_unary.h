@@ -339,37 +339,37 @@ struct Polygamma {
 
 struct IsNan {
   static constexpr OpTraits traits = {"isnan", nullptr, Types::Compare};
-  static constexpr const char* doc = "Is it NaN?";
+  static constexpr const char* doc = "True where input is NaN.";
   template <class T> TG_HD auto forward(const T& x) const { return isnan(x); }
 };
 struct IsInf {
   static constexpr OpTraits traits = {"isinf", nullptr, Types::Compare};
-  static constexpr const char* doc = "Is it inf or -inf?";
+  static constexpr const char* doc = "True where input is inf or -inf.";
   template <class T> TG_HD auto forward(const T& x) const { return isinf(x); }
 };
 struct IsPosInf {
   static constexpr OpTraits traits = {"isposinf", nullptr, Types::Compare};
-  static constexpr const char* doc = "Is it inf?";
+  static constexpr const char* doc = "True where input is inf.";
   template <class T> TG_HD auto forward(const T& x) const { return isposinf(x); }
 };
 struct IsNegInf {
   static constexpr OpTraits traits = {"isneginf", nullptr, Types::Compare};
-  static constexpr const char* doc = "Is it -inf?";
+  static constexpr const char* doc = "True where input is -inf.";
   template <class T> TG_HD auto forward(const T& x) const { return isneginf(x); }
 };
 struct IsFinite {
   static constexpr OpTraits traits = {"isfinite", nullptr, Types::Compare};
-  static constexpr const char* doc = "Is it neither NaN nor infinite?";
+  static constexpr const char* doc = "True where input is neither NaN nor infinite.";
   template <class T> TG_HD auto forward(const T& x) const { return isfinite(x); }
 };
 struct SignBit {
   static constexpr OpTraits traits = {"signbit", nullptr, Types::Compare};
-  static constexpr const char* doc = "Is the sign bit set? True for -0.0 too.";
+  static constexpr const char* doc = "True where the sign bit is set, so for -0.0 too.";
   template <class T> TG_HD auto forward(const T& x) const { return signbit(x); }
 };
 struct LogicalNot {
   static constexpr OpTraits traits = {"logical_not", nullptr, Types::Logical};
-  static constexpr const char* doc = "Is it zero?";
+  static constexpr const char* doc = "True where input is zero.";
   template <class T> TG_HD T forward(const T& x) const { return x ^ T(1); }
 };
 struct BitwiseNot {
