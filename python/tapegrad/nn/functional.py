@@ -10,7 +10,7 @@ from .. import _C
 from .._ops import op
 
 # ---- straight from C++: input, then PyTorch's arguments
-linear, bilinear, embedding_ = op("linear"), op("bilinear"), op("embedding")
+linear, bilinear, _embedding = op("linear"), op("bilinear"), op("embedding")
 logsigmoid, softplus, softsign, tanhshrink = op("logsigmoid"), op("softplus"), op("softsign"), op("tanhshrink")
 softshrink, hardshrink, prelu = op("softshrink"), op("hardshrink"), op("prelu")
 sigmoid, tanh, gelu, glu = op("sigmoid"), op("tanh"), op("gelu"), op("glu")
@@ -257,7 +257,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
             rows = input.reshape(-1).unique()
             norms = weight[rows].norm(norm_type, -1, True)
             weight[rows] = weight[rows] * (max_norm / (norms + 1e-7)).clamp(max=1.0)
-    return embedding_(input, weight, padding_idx)
+    return _embedding(input, weight, padding_idx)
 
 
 def pixel_shuffle(input, upscale_factor):
