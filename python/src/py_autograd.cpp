@@ -247,7 +247,8 @@ struct PySavedHooks final : SavedTensorHooks {
   void drop() { if (!--holders) delete this; }
   void* pack(const Tensor& t) override {
     CallPython hold;
-    const Obj arg = Obj::take(wrap(t));
+    const NoGrad off;  // what the hook computes is not itself saved
+    const Obj arg = Obj::take(wrap(detach(t)));
     PyObject* state = checked(PyObject_CallOneArg(on_pack, arg.get()));
     holders++;
     return state;

@@ -44,6 +44,7 @@ struct PyBody final : detail::FunctionBody {
   std::string title;
   PyObject *type, *context;   // owned
   std::vector<bool> tensors;  // which arguments of apply() were tensors
+  std::vector<bool> outputs;  // which results of forward() were; the others' gradients are None
   const Node* node = nullptr;
 
   PyBody(PyObject* t, PyObject* c) : title(std::string(reinterpret_cast<PyTypeObject*>(t)->tp_name) + "Backward"), type(Py_NewRef(t)), context(Py_NewRef(c)) {
@@ -63,9 +64,11 @@ struct PyBody final : detail::FunctionBody {
 
   std::vector<Tensor> backward(FunctionContext& ctx, std::vector<Tensor> grads) override {
     CallPython hold;
-    const Obj args = Obj::take(PyTuple_New(Py_ssize_t(grads.size()) + 1));
+    const Obj args = Obj::take(PyTuple_New(Py_ssize_t(outputs.size()) + 1));
     PyTuple_SET_ITEM(args.get(), 0, Py_NewRef(context));
-    for (size_t k = 0; k < grads.size(); k++) PyTuple_SET_ITEM(args.get(), Py_ssize_t(k) + 1, checked(wrap(grads[k])));
+    size_t next = 0;
+    for (size_t k = 0; k < outputs.size(); k++)
+      PyTuple_SET_ITEM(args.get(), Py_ssize_t(k) + 1, checked(wrap(outputs[k] ? grads[next++] : Tensor())));
     PyObject* method = PyObject_GetAttr(type, str_backward);
     if (!method) throw PythonError();
     const Obj held = Obj::take(method), result = Obj::take(PyObject_Call(method, args.get(), nullptr));
@@ -109,6 +112,7 @@ struct PyBody final : detail::FunctionBody {
 
 struct Call {
   PyObject *type, *context, *args;
+  PyBody* body;
   bool separate;  // forward(*args) and setup_context(ctx, inputs, output)
   Obj output;
 
@@ -126,11 +130,17 @@ struct Call {
       output = Obj::take(PyObject_Call(forward.get(), all.get(), nullptr));
     }
     std::vector<Tensor> r;
-    if (is_tensor(output.get())) return {unwrap(output.get())};
+    if (is_tensor(output.get())) {
+      body->outputs.push_back(true);
+      return {unwrap(output.get())};
+    }
     if (!PyTuple_Check(output.get()) && !PyList_Check(output.get()))
       raise(PyExc_TypeError, "%.200s.forward: expected to return a Tensor or a tuple, got %.200s", reinterpret_cast<PyTypeObject*>(type)->tp_name, Py_TYPE(output.get())->tp_name);
-    for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(output.get()); k++)
-      if (PyObject* o = PySequence_Fast_GET_ITEM(output.get(), k); is_tensor(o)) r.push_back(unwrap(o));
+    for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(output.get()); k++) {
+      PyObject* o = PySequence_Fast_GET_ITEM(output.get(), k);
+      body->outputs.push_back(is_tensor(o));
+      if (is_tensor(o)) r.push_back(unwrap(o));
+    }
     return r;
   }
 };
@@ -192,7 +202,7 @@ PyObject* apply(PyObject* type, PyObject* args) {
     } else {
       PyErr_Clear();
     }
-    Call call{type, context.get(), args, setup.get() != default_setup, {}};
+    Call call{type, context.get(), args, body, setup.get() != default_setup, {}};
     auto run = [](void* self, FunctionContext&) { return (*static_cast<Call*>(self))(); };
     std::vector<Tensor> outputs = detail::apply_function(body->title.c_str(), inputs, {&call, run}, body, cpp);
     for (const Tensor& t : outputs) {  // cpp and body are alive only when a node was recorded

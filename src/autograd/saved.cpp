@@ -27,6 +27,7 @@ struct Packed {
 
 SavedTensor::SavedTensor(const Tensor& t, Kind k) : output_(k == output), was_defined_(t.defined()) {
   if (!was_defined_) return;
+  TG_CHECK(!t->inference, GradError, "inference tensors cannot be saved for backward; clone() it outside of inference mode first", Named{"tensor", t});
   output_nr_ = t->output_nr;
   version_ = t->storage->version;
   if (have_hooks) [[unlikely]] {

@@ -323,7 +323,7 @@ def test_wrong_functions():
 
     w = leaf(1., 2.)
     for result, words in ((lambda g: (g, g, g), "incorrect number of gradients"), (lambda g: (), "incorrect number"), (lambda g: (g, g), "different from None"),
-                          (lambda g: g[0], "shape"), (lambda g: (3, None), "expected a Tensor")):
+                          (lambda g: (g[0], None), "shape"), (lambda g: (3, None), "expected a Tensor")):
         with pytest.raises((RuntimeError, TypeError), match=words):
             function(result).apply(w, 5).sum().backward()
     function(lambda g: (g, None, None)).apply(w, 5).sum().backward()
