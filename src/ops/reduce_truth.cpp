@@ -20,6 +20,44 @@ Tensor count_nonzero(const Tensor& x, IntList dim) {
   return fold(kCount, x, reduced_dims(x, dim), false, Dtype::Int64);
 }
 
+// ---- NaN counts as missing
+
+Tensor nansum(const Tensor& x, IntList dim, bool keepdim, std::optional<Dtype> dtype) {
+  OpScope op("nansum");
+  if (!is_floating(x.dtype())) return sum(x, dim, keepdim, dtype);
+  return sum(where(isnan(x), Tensor(0.0), x), dim, keepdim, dtype);
+}
+Tensor nanmean(const Tensor& x, IntList dim, bool keepdim, std::optional<Dtype> dtype) {
+  OpScope op("nanmean");
+  TG_CHECK(is_floating(x.dtype()), DtypeError, "input must be of a floating dtype, got ", x.dtype(), Named{"input", x});
+  return nansum(x, dim, keepdim, dtype) / sum(logical_not(isnan(x)), dim, keepdim);
+}
+
+// ---- comparing whole tensors
+
+bool equal(const Tensor& a, const Tensor& b) {
+  OpScope op("equal");
+  if (a.sizes() != b.sizes()) return false;
+  NoGrad off;
+  return all(eq(a, b)).item<bool>();
+}
+Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
+  OpScope op("isclose");
+  TG_CHECK(rtol >= 0 && atol >= 0, ValueError, "rtol and atol must not be negative, got ", rtol, " and ", atol);
+  TG_CHECK(a.dtype() == b.dtype(), DtypeError, "input and other must have one dtype", Named{"input", a}, Named{"other", b});
+  NoGrad off;
+  Tensor close = eq(a, b);
+  if (is_floating(a.dtype()) && equal_nan) close = logical_or(close, logical_and(isnan(a), isnan(b)));
+  if (rtol == 0 && atol == 0) return close;
+  const Tensor fa = is_floating(a.dtype()) ? a : to(a, Dtype::Float64), fb = is_floating(b.dtype()) ? b : to(b, Dtype::Float64);
+  const Tensor apart = abs(fa - fb), allowed = Tensor(atol) + abs(fb) * Tensor(rtol);
+  return logical_or(close, logical_and(isfinite(apart), le(apart, allowed)));
+}
+bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
+  OpScope op("allclose");
+  return all(isclose(a, b, rtol, atol, equal_nan)).item<bool>();
+}
+
 void reduce_truth_ops(OpTable& t) {
   t.add("all(Tensor input, int[]? dim=None, bool keepdim=False)", &all, "Is every element (along dim) other than zero? True when there are none.")
       .method().on("any").no_grad().samples({"B(2, 3)", "B(2, 3), 1", "I(2, 3), [0, 1], True", "B(0, 3), 0"});
@@ -27,6 +65,15 @@ void reduce_truth_ops(OpTable& t) {
       .method().on("any").no_grad().samples({"B(2, 3)", "B(2, 3), 1", "I(2, 3), [0, 1], True", "B(0, 3), 0"});
   t.add("count_nonzero(Tensor input, int[]? dim=None)", &count_nonzero, "How many elements (along dim) are not zero, as int64.")
       .method().on("any").no_grad().samples({"I(2, 3, lo=0, hi=2)", "I(2, 3, lo=0, hi=2), 1", "T(2, 3), [0, 1]"});
+  t.add("nansum(Tensor input, int[]? dim=None, bool keepdim=False, *, dtype? dtype=None)", &nansum, "The sum of the elements that are not NaN.")
+      .method().samples({"T(2, 3)", "C(1., float('nan'), 3.)", "T(2, 3), 1, True"});
+  t.add("nanmean(Tensor input, int[]? dim=None, bool keepdim=False, *, dtype? dtype=None)", &nanmean, "The mean of the elements that are not NaN.")
+      .method().samples({"T(2, 3)", "C(1., float('nan'), 3.)", "T(2, 3), 1, True"});
+  t.add("equal(Tensor input, Tensor other)", &equal, "Have both one size and equal elements?").method().no_grad().samples({"T(2, 3), T(2, 3)", "C(1., 2.), C(1., 2.)"});
+  t.add("isclose(Tensor input, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False)", &isclose,
+        "|input - other| <= atol + rtol |other|, element by element, as bool.").method().no_grad().samples({"C(1., 2., float('inf')), C(1., 2.1, float('inf'))", "C(1., 2.), C(1.00001, 2.1), 0.1"});
+  t.add("allclose(Tensor input, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False)", &allclose, "Are all elements close? See isclose.")
+      .method().no_grad().samples({"C(1., 2.), C(1., 2.)", "C(1., 2.), C(1., 2.1)"});
 }
 
 }  // namespace tapegrad

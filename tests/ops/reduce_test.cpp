@@ -94,3 +94,122 @@ TEST(Sum, Gradients) {
   EXPECT_EQ(gradcheck([&](const std::vector<Tensor>& in) { return square(sum_to_size(in[0], {3, 1})); }, {x}, twice), "");
   EXPECT_EQ(gradcheck([&](const std::vector<Tensor>& in) { return square(sum(in[0], {0, 2})); }, {x}, twice), "");
 }
+
+// ---- the other reductions
+static const GradcheckOptions kTwice{.second_order = true};
+using In = const std::vector<Tensor>&;
+template <class F> static void check(F f, const Tensor& x) {
+  const Tensor t = detach(x).set_requires_grad();
+  EXPECT_EQ(gradcheck(f, {t}, kTwice), "");
+}
+
+TEST(Reduce, Gradients) {
+  for (const Tensor& x : {noise({2, 3, 4}, Dtype::Float64), transpose(noise({4, 3, 2}, Dtype::Float64), 0, 2)}) {
+    check([](In in) { return prod(in[0]); }, x);
+    check([](In in) { return prod(in[0], 1); }, x);
+    check([](In in) { return prod(in[0], -1, true); }, x);
+    check([](In in) { return var(in[0], {0, 2}); }, x);
+    check([](In in) { return tapegrad::std(in[0], 1, 0, true); }, x);
+    check([](In in) { return norm(in[0]); }, x);
+    for (double p : {0.0, 0.5, 1.0, 1.5, 2.0, 3.0, double(INFINITY), double(-INFINITY)}) check([p](In in) { return norm(in[0], p, {0, 1}, true); }, x);
+    check([](In in) { return logsumexp(in[0], {0, 2}); }, x);
+    check([](In in) { return max(in[0]); }, x);
+    check([](In in) { return min(in[0], 1).values; }, x);
+    check([](In in) { return max(in[0], -1, true).values; }, x);
+    check([](In in) { return amax(in[0], {0, 2}); }, x);
+    check([](In in) { return amin(in[0]); }, x);
+    check([](In in) { return nansum(in[0], 1); }, x);
+    for (int64_t d : {0, 1, -1}) {
+      check([d](In in) { return cumsum(in[0], d); }, x);
+      check([d](In in) { return cumprod(in[0], d); }, x);
+      check([d](In in) { return logcumsumexp(in[0], d); }, x);
+      check([d](In in) { return cummax(in[0], d).values; }, x);
+    }
+  }
+  const Tensor zeros_in = tensor({1, 0, 2, 0, 3}, Dtype::Float64), one_zero = tensor({2, 0, 3}, Dtype::Float64);
+  for (const Tensor& x : {zeros_in, one_zero}) {
+    check([](In in) { return prod(in[0]); }, x);
+    check([](In in) { return cumprod(in[0], 0); }, x);
+  }
+  for (const Tensor& x : {full({}, 1.5, Dtype::Float64)}) {
+    check([](In in) { return prod(in[0]); }, x);
+    check([](In in) { return cumsum(in[0], 0) * in[0]; }, x);
+    check([](In in) { return cumprod(in[0], 0) * in[0]; }, x);
+    check([](In in) { return logcumsumexp(in[0], 0) * in[0]; }, x);
+    check([](In in) { return max(in[0], 0).values * in[0]; }, x);
+    check([](In in) { return logsumexp(in[0], 0) * in[0]; }, x);
+  }
+}
+TEST(Reduce, GradientsAreSafeAtZero) {
+  const Tensor x = zeros({3}, Dtype::Float64).set_requires_grad();
+  for (double p : {1.0, 1.5, 2.0, 3.0}) {
+    x.set_grad(Tensor());
+    norm(x, p).backward();
+    EXPECT_TRUE(all(x.grad() == Tensor(0.0)).item<bool>()) << p;
+  }
+  x.set_grad(Tensor());
+  tapegrad::std(x).backward();
+  EXPECT_TRUE(all(x.grad() == Tensor(0.0)).item<bool>());
+}
+TEST(Reduce, ExtremesShareAmongEqualsOrGoToTheIndex) {
+  const Tensor x = tensor({3, 1, 3}, Dtype::Float64).set_requires_grad();
+  max(x).backward();
+  EXPECT_EQ(at(x.grad(), 0), 0.5);
+  x.set_grad(Tensor());
+  max(x, 0).values.backward();
+  EXPECT_EQ(at(x.grad(), 0), 1);
+  EXPECT_EQ(at(x.grad(), 2), 0);
+}
+TEST(Reduce, NanWinsAndTheFirstOfEqualsIsFound) {
+  const Tensor x = tensor({1, NAN, 5, NAN}, Dtype::Float32);
+  EXPECT_TRUE(std::isnan(max(x).item<float>()) && std::isnan(min(x).item<float>()));
+  EXPECT_EQ(argmax(x).item<int64_t>(), 1);
+  EXPECT_EQ(argmin(x).item<int64_t>(), 1);
+  EXPECT_EQ(argmax(tensor({2, 7, 7}, Dtype::Int32)).item<int64_t>(), 1);
+  EXPECT_EQ(at(cummax(tensor({2, 7, 7, 1}, Dtype::Float32), 0).indices, 2), 2);
+}
+TEST(Reduce, PlacesAgreeOverLayouts) {
+  for (Dtype d : {Dtype::Float32, Dtype::Float64, Dtype::BFloat16, Dtype::Int64, Dtype::Int16, Dtype::UInt8}) {
+    const Tensor base = to(abs(noise({9, 70, 5}, Dtype::Float64) * Tensor(100.0)), d);
+    for (const Tensor& x : {base, transpose(base, 0, 2), slice(base, 1, 3, 60, 2)})
+      for (int64_t dim = 0; dim < 3; dim++) {
+        const ValuesIndices r = max(x, dim, true);
+        EXPECT_TRUE(equal(r.values, amax(x, dim, true)));
+        const Tensor wide = contiguous(transpose(to(x, Dtype::Float64), dim, 2)), index = contiguous(transpose(r.indices, dim, 2)), value = contiguous(transpose(to(r.values, Dtype::Float64), dim, 2));
+        const int64_t n = x.size(dim);
+        for (int64_t row = 0; row < index.numel(); row++) {
+          const double* p = wide.data_ptr<double>() + row * n;
+          int64_t best = 0;
+          for (int64_t i = 1; i < n; i++) if (p[i] > p[best]) best = i;
+          ASSERT_EQ(index.data_ptr<int64_t>()[row], best);
+          ASSERT_EQ(value.data_ptr<double>()[row], p[best]);
+        }
+      }
+  }
+}
+TEST(Reduce, EmptyInputs) {
+  const Tensor e = zeros({0, 3});
+  EXPECT_EQ(prod(e).item<float>(), 1);
+  EXPECT_TRUE(all(e).item<bool>());
+  EXPECT_FALSE(any(e).item<bool>());
+  EXPECT_THROW(max(e), IndexError);
+  EXPECT_THROW(max(e, 0), IndexError);
+  EXPECT_THROW(argmax(e), IndexError);
+  EXPECT_EQ(max(e, 1).values.shape(), IntList({0}));
+  EXPECT_THROW(norm(e, INFINITY), IndexError);
+  EXPECT_EQ(at(logsumexp(e, 0), 0), -INFINITY);
+  EXPECT_TRUE(std::isnan(var(e).item<float>()));
+}
+TEST(Reduce, VarianceOfLargeNumbers) {
+  const Tensor x = noise({4, 100000}) + Tensor(1000.0);
+  const Tensor wide = to(x, Dtype::Float64);
+  for (const Tensor& d : {var(x, 1) / to(var(wide, 1), Dtype::Float32), var(transpose(x, 0, 1), 0) / to(var(wide, 1), Dtype::Float32), reshape(var(x) / to(var(wide), Dtype::Float32), 1)})
+    for (int64_t i = 0; i < d.numel(); i++) EXPECT_NEAR(at(d, i), 1, 1e-4);
+}
+TEST(Reduce, ComparesWholeTensors) {
+  const Tensor a = tensor({1, NAN, INFINITY}, Dtype::Float32);
+  EXPECT_FALSE(equal(a, a));
+  EXPECT_TRUE(allclose(a, a, 1e-5, 1e-8, true));
+  EXPECT_FALSE(allclose(a, a));
+  EXPECT_FALSE(equal(zeros({2}), zeros({3})));
+}

@@ -1,0 +1,215 @@
+// Running sums, products, extremes. All gradients come down to one op that is its own gradient: the linear recurrence
+// r[i] = a[i] r[i-1] + b[i].
+#include <algorithm>
+#include <cmath>
+
+#include "src/ops/op_info.h"
+#include "src/ops/rows.h"
+#include "src/tensor/parallel.h"
+
+namespace tapegrad {
+
+namespace {
+
+// step(offset of the first element, stride) for each line along dim of a row-major tensor.
+template <class F> void each_line(const Split& s, F line) {
+  LongKernel unlocked(s.outer * s.n * s.inner * 2);
+  parallel_for(s.outer * s.inner, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, s.n)), [&](int64_t begin, int64_t end) {
+    for (int64_t l = begin; l < end; l++) line(l / s.inner * s.n * s.inner + l % s.inner, s.inner);
+  });
+}
+template <class T> T* data(const Tensor& t) { return reinterpret_cast<T*>(t->data); }
+
+// ---- r[i] = a[i] r[i-1] + b[i], from the front or from the back; an undefined `a` is 1
+template <class T, class A> void recurrence_lines(const Split& s, const T* a, const T* b, T* r, bool back) {
+  each_line(s, [=](int64_t at, int64_t step) {
+    if (back) at += (s.n - 1) * step, step = -step;
+    A acc = 0;
+    if (a) for (int64_t i = 0; i < s.n; i++, at += step) r[at] = T(acc = acc * A(a[at]) + A(b[at]));
+    else for (int64_t i = 0; i < s.n; i++, at += step) r[at] = T(acc += A(b[at]));
+  });
+}
+Tensor recurrence(const Tensor& a, const Tensor& b, int64_t dim, bool back);
+
+// x[i-1] at i (x[i+1] when back), `first` at the end that has no neighbour. Recorded.
+Tensor shifted(const Tensor& x, int64_t dim, bool back, double first) {
+  const int64_t n = x.size(dim);
+  if (!n) return x;
+  const Tensor edge = full_like(narrow(x, dim, 0, 1), first), rest = narrow(x, dim, back, n - 1);
+  return back ? cat({rest, edge}, dim) : cat({edge, rest}, dim);
+}
+struct RecurrenceBackward final : NodeOf<2> {
+  SavedTensor a, r;
+  int64_t dim;
+  bool back;
+  RecurrenceBackward(const Tensor& x, const Tensor& y, int64_t d, bool k) : NodeOf(x, y), a(x), dim(d), back(k) {}
+  const char* name() const override { return a.defined() ? "RecurrenceBackward0" : "CumsumBackward0"; }
+  void free_saved() override { a.reset(), r.reset(); }
+  void backward(Tensor g, Tensor* dx) override {
+    const Tensor factor = a.unpack(*this);
+    const Tensor s = recurrence(factor.defined() ? shifted(factor, dim, !back, 0) : factor, g, dim, !back);
+    if (needs(0)) dx[0] = s * shifted(r.unpack(*this), dim, back, 0);
+    if (needs(1)) dx[1] = s;
+  }
+};
+Tensor recurrence(const Tensor& a_in, const Tensor& b_in, int64_t dim, bool back) {
+  const Dtype d = is_floating(b_in.dtype()) ? row_dtype(b_in.dtype()) : Dtype::Int64;
+  const Tensor a = row_major(a_in, d), b = row_major(b_in, d);
+  Tensor r = empty(b.sizes(), d, b.device());
+  const Split s(b, dim);
+  if (d == Dtype::Float32) recurrence_lines<float, double>(s, a.defined() ? data<float>(a) : nullptr, data<float>(b), data<float>(r), back);
+  else if (d == Dtype::Float64) recurrence_lines<double, double>(s, a.defined() ? data<double>(a) : nullptr, data<double>(b), data<double>(r), back);
+  else recurrence_lines<int64_t, int64_t>(s, nullptr, data<int64_t>(b), data<int64_t>(r), back);
+  r = cast_back(r, is_floating(b_in.dtype()) ? b_in.dtype() : Dtype::Int64);
+  if (recording(a_in, b_in)) {
+    auto* n = record<RecurrenceBackward>(r, a_in, b_in, dim, back);
+    if (a_in.defined()) n->r = SavedTensor(r, SavedTensor::output);
+  }
+  return r;
+}
+
+// ---- cumprod: d y[j] / d x[i] is the product of the other x up to j, so the gradient at i is the product before i times a
+// recurrence from the back over what follows. No division: zeros are no special case.
+struct CumprodBackward final : NodeOf<1> {
+  SavedTensor x, y;
+  int64_t dim;
+  CumprodBackward(const Tensor& t, int64_t d) : NodeOf(t), x(t), dim(d) {}
+  const char* name() const override { return "CumprodBackward0"; }
+  void free_saved() override { x.reset(), y.reset(); }
+  void backward(Tensor g, Tensor* dx) override {
+    if (!needs(0)) return;
+    const Tensor in = x.unpack(*this);
+    if (!in.dim()) { dx[0] = g; return; }
+    dx[0] = shifted(y.unpack(*this), dim, false, 1) * recurrence(shifted(in, dim, true, 0), g, dim, true);
+  }
+};
+template <class T, class A> void product_lines(const Split& s, const T* x, T* y) {
+  each_line(s, [=](int64_t at, int64_t step) {
+    A acc = 1;
+    for (int64_t i = 0; i < s.n; i++, at += step) y[at] = T(acc *= A(x[at]));
+  });
+}
+
+// ---- logcumsumexp: with y the result, the gradient is exp(x - y) times a recurrence whose factors exp(y[i] - y[i+1]) are at most 1
+struct LogcumsumexpBackward final : NodeOf<1> {
+  SavedTensor x, y;
+  int64_t dim;
+  LogcumsumexpBackward(const Tensor& t, int64_t d) : NodeOf(t), x(t), dim(d) {}
+  const char* name() const override { return "LogcumsumexpBackward0"; }
+  void free_saved() override { x.reset(), y.reset(); }
+  void backward(Tensor g, Tensor* dx) override {
+    if (!needs(0)) return;
+    const Tensor in = x.unpack(*this), out = y.unpack(*this);
+    if (!in.dim()) { dx[0] = g; return; }
+    dx[0] = exp(in - out) * recurrence(exp(out - shifted(out, dim, true, INFINITY)), g, dim, true);
+  }
+};
+template <class T> void logsumexp_lines(const Split& s, const T* x, T* y) {
+  each_line(s, [=](int64_t at, int64_t step) {
+    double acc = -INFINITY;
+    for (int64_t i = 0; i < s.n; i++, at += step) {
+      const double v = double(x[at]), most = std::max(acc, v), least = std::min(acc, v);
+      if (acc != acc || v != v) acc = NAN;
+      else acc = std::isinf(most) ? most : most + std::log1p(std::exp(least - most));
+      y[at] = T(acc);
+    }
+  });
+}
+
+// ---- cummax and cummin: of equals the last; NaN stays
+template <class T> void extreme_lines(const Split& s, const T* x, T* y, int64_t* index, bool largest) {
+  each_line(s, [=](int64_t at, int64_t step) {
+    T best = s.n ? x[at] : T();
+    int64_t where = 0;
+    for (int64_t i = 0; i < s.n; i++, at += step) {
+      const T v = x[at];
+      if (v != v || (best == best && (largest ? v >= best : v <= best))) best = v, where = i;
+      y[at] = best, index[at] = where;
+    }
+  });
+}
+struct CumextremeBackward final : NodeOf<1> {
+  SavedTensor index;
+  int64_t dim;
+  bool largest;
+  CumextremeBackward(const Tensor& x, const Tensor& i, int64_t d, bool l) : NodeOf(x), index(i), dim(d), largest(l) {}
+  const char* name() const override { return largest ? "CummaxBackward0" : "CumminBackward0"; }
+  void free_saved() override { index.reset(); }
+  void backward(Tensor g, Tensor* dx) override {
+    if (!needs(0)) return;
+    if (!g.dim()) { dx[0] = g; return; }
+    dx[0] = scatter_add(zeros(g.sizes(), g.dtype(), g.device()), dim, index.unpack(*this), g);
+  }
+};
+ValuesIndices cumextreme(const Tensor& input, int64_t dim, bool largest) {
+  const int64_t d = wrap_dim(dim, input.dim(), input);
+  const Dtype compute = is_floating(input.dtype()) ? row_dtype(input.dtype()) : Dtype::Int64;
+  const Tensor x = row_major(input, compute);
+  Tensor y = empty(x.sizes(), compute, x.device()), index = empty(x.sizes(), Dtype::Int64, x.device());
+  const Split s(x, d);
+  if (compute == Dtype::Float32) extreme_lines(s, data<float>(x), data<float>(y), data<int64_t>(index), largest);
+  else if (compute == Dtype::Float64) extreme_lines(s, data<double>(x), data<double>(y), data<int64_t>(index), largest);
+  else extreme_lines(s, data<int64_t>(x), data<int64_t>(y), data<int64_t>(index), largest);
+  y = cast_back(y, input.dtype());
+  if (recording(input)) record<CumextremeBackward>(y, input, index, d, largest);
+  return {y, index};
+}
+
+}  // namespace
+
+Tensor cumsum(const Tensor& x, int64_t dim, std::optional<Dtype> dtype) {
+  OpScope op("cumsum");
+  if (dtype && *dtype != x.dtype()) return to(cumsum(to(x, *dtype), dim), *dtype);
+  return recurrence({}, x, wrap_dim(dim, x.dim(), x), false);
+}
+Tensor cumprod(const Tensor& input, int64_t dim, std::optional<Dtype> dtype) {
+  OpScope op("cumprod");
+  if (dtype && *dtype != input.dtype()) return to(cumprod(to(input, *dtype), dim), *dtype);
+  const int64_t d = wrap_dim(dim, input.dim(), input);
+  const Dtype compute = is_floating(input.dtype()) ? row_dtype(input.dtype()) : Dtype::Int64;
+  const Tensor x = row_major(input, compute);
+  Tensor y = empty(x.sizes(), compute, x.device());
+  const Split s(x, d);
+  if (compute == Dtype::Float32) product_lines<float, double>(s, data<float>(x), data<float>(y));
+  else if (compute == Dtype::Float64) product_lines<double, double>(s, data<double>(x), data<double>(y));
+  else product_lines<int64_t, int64_t>(s, data<int64_t>(x), data<int64_t>(y));
+  if (is_floating(input.dtype())) y = cast_back(y, input.dtype());
+  if (recording(input)) record<CumprodBackward>(y, input, d)->y = SavedTensor(y, SavedTensor::output);
+  return y;
+}
+Tensor logcumsumexp(const Tensor& input, int64_t dim) {
+  OpScope op("logcumsumexp");
+  TG_CHECK(is_floating(input.dtype()), DtypeError, "input must be of a floating dtype, got ", input.dtype(), Named{"input", input});
+  const int64_t d = wrap_dim(dim, input.dim(), input);
+  const Tensor x = row_major(input, row_dtype(input.dtype()));
+  Tensor y = empty(x.sizes(), x.dtype(), x.device());
+  const Split s(x, d);
+  if (x.dtype() == Dtype::Float32) logsumexp_lines(s, data<float>(x), data<float>(y));
+  else logsumexp_lines(s, data<double>(x), data<double>(y));
+  y = cast_back(y, input.dtype());
+  if (recording(input)) record<LogcumsumexpBackward>(y, input, d)->y = SavedTensor(y, SavedTensor::output);
+  return y;
+}
+ValuesIndices cummax(const Tensor& x, int64_t dim) {
+  OpScope op("cummax");
+  return cumextreme(x, dim, true);
+}
+ValuesIndices cummin(const Tensor& x, int64_t dim) {
+  OpScope op("cummin");
+  return cumextreme(x, dim, false);
+}
+
+void scan_ops(OpTable& t) {
+  t.add("cumsum(Tensor input, int dim, *, dtype? dtype=None)", &cumsum, "Running sum along dim. Integers and bools give int64.")
+      .method().with_out().on("any").samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0", "T(0, 3), 0"});
+  t.add("cumprod(Tensor input, int dim, *, dtype? dtype=None)", &cumprod, "Running product along dim. Integers and bools give int64.")
+      .method().with_out().on("any").samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0", "C([1., 0., 2., 0., 3.]), 0"});
+  t.add("logcumsumexp(Tensor input, int dim)", &logcumsumexp, "log of the running sum of exp(x) along dim, without overflow.")
+      .method().with_out().samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0"});
+  t.add("cummax(Tensor input, int dim)", &cummax, "Running maximum along dim and where it is; of equals the last.")
+      .method().on("any").returns("values indices").samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0"});
+  t.add("cummin(Tensor input, int dim)", &cummin, "Running minimum along dim and where it is; of equals the last.")
+      .method().on("any").returns("values indices").samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0"});
+}
+
+}  // namespace tapegrad
