@@ -5,6 +5,7 @@ namespace tapegrad {
 
 void activation_ops(OpTable&);
 void adaptive_pool_ops(OpTable&);
+void attention_ops(OpTable&);
 void comparison_ops(OpTable&);
 void conv_ops(OpTable&);
 void copy_ops(OpTable&);
@@ -44,6 +45,7 @@ std::span<const OpInfo> all_ops() {
     auto& t = *new OpTable;
     activation_ops(t);
     adaptive_pool_ops(t);
+    attention_ops(t);
     comparison_ops(t);
     conv_ops(t);
     copy_ops(t);
