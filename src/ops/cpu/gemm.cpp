@@ -14,25 +14,40 @@ namespace {
 
 constexpr long kTiny = 8;  // b of at most 8x8 is held in registers' worth of stack
 
-// b is copied into rows of eight, zeros behind: then each row of c is k multiply-adds of one vector.
-template <class T> void tiny(const Gemm<T>& g) {
-  typedef T V __attribute__((vector_size(kTiny * sizeof(T))));
-  V b[kTiny], start = {};
-  for (long p = 0; p < g.k; p++) {
-    V row = {};
-    const T* s = g.b + p * g.b_row;
-    for (long j = 0; j < g.n; j++) row[j] = s[j * g.b_col];
-    b[p] = row;
+template <class T, int N> struct Row {
+  typedef T V __attribute__((vector_size(N * sizeof(T))));
+  static V load(const T* s, long step) {
+    if constexpr (N == 4) return V{s[0], s[step], s[2 * step], s[3 * step]};
+    else return V{s[0], s[step], s[2 * step], s[3 * step], s[4 * step], s[5 * step], s[6 * step], s[7 * step]};
   }
-  if (g.bias) for (long j = 0; j < g.n; j++) start[j] = g.bias[j];
+  static V load(const T* s) {
+    V v;
+    __builtin_memcpy(&v, s, sizeof v);
+    return v;
+  }
+};
+// b becomes rows of N (zeros behind its n columns): then each row of c is k multiply-adds of one vector.
+template <class T, int N> void tiny(const Gemm<T>& g) {
+  using R = Row<T, N>;
+  using V = typename R::V;
+  V b[kTiny], start = {};
+  if (g.n == N) {
+    for (long p = 0; p < g.k; p++) b[p] = g.b_col == 1 ? R::load(g.b + p * g.b_row) : R::load(g.b + p * g.b_row, g.b_col);
+    if (g.bias) start = R::load(g.bias);
+  } else {
+    T rows[kTiny][N] = {}, first[N] = {};
+    for (long p = 0; p < g.k; p++) for (long j = 0; j < g.n; j++) rows[p][j] = g.b[p * g.b_row + j * g.b_col];
+    for (long p = 0; p < g.k; p++) b[p] = R::load(rows[p]);
+    if (g.bias) for (long j = 0; j < g.n; j++) first[j] = g.bias[j];
+    start = R::load(first);
+  }
   for (long i = 0; i < g.m; i++) {
     const T* a = g.a + i * g.a_row;
     T* c = g.c + i * g.c_row;
     V sum = start;
     if (g.add) for (long j = 0; j < g.n; j++) sum[j] += c[j];
     for (long p = 0; p < g.k; p++) sum += a[p * g.a_col] * b[p];
-    if (g.n == kTiny) __builtin_memcpy(c, &sum, sizeof sum);
-    else if (g.n == kTiny / 2) __builtin_memcpy(c, &sum, sizeof sum / 2);
+    if (g.n == N) __builtin_memcpy(c, &sum, sizeof sum);
     else for (long j = 0; j < g.n; j++) c[j] = sum[j];
   }
 }
@@ -64,7 +79,7 @@ template <class T, int A, int B> void product(const Gemm<T>& g) {
 }
 
 template <class T> void gemm(const Gemm<T>& g) {
-  if (g.n <= kTiny && g.k <= kTiny && g.m <= 64) return tiny(g);
+  if (g.n <= kTiny && g.k <= kTiny && g.m <= 64) return g.n <= 4 ? tiny<T, 4>(g) : tiny<T, 8>(g);
   start(g);
   if (g.k == 0) return;
   if (g.n == 1 && g.b_row == 1 && (g.c_row == 1 || g.m == 1)) return gemv(g.m, g.k, g.a, g.a_row, g.a_col, g.b, g.c);
