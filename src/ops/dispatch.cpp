@@ -40,32 +40,29 @@ TG_KERNELS(debug, 1)
 #endif
 #undef TG_KERNELS
 
-static const KernelTable& choose() {
+#if defined(TG_HAVE_debug)
+static constexpr const KernelTable& narrowest = table_debug;
+#elif defined(TG_HAVE_sse42)
+static constexpr const KernelTable& narrowest = table_sse42;
+#elif defined(TG_HAVE_avx2)
+static constexpr const KernelTable& narrowest = table_avx2;  // built for one set only: the builder's word that it will do
+#else
+static constexpr const KernelTable& narrowest = table_avx512;
+#endif
+constinit const KernelTable* kernel_table = &narrowest;
+
+[[gnu::constructor]] static void choose_kernels() {
   const char* env = std::getenv("TAPEGRAD_ISA");
   const std::string_view wanted = env ? env : "";
-#ifdef TG_HAVE_debug
-  return table_debug;
-#endif
   const int limit = wanted == "sse42" ? 0 : wanted == "avx2" ? 1 : 2;
+  __builtin_cpu_init();
   (void)limit;
-#ifdef TG_HAVE_avx512
-  if (limit >= 2 && __builtin_cpu_supports("x86-64-v4")) return table_avx512;
-#endif
 #ifdef TG_HAVE_avx2
-  if (limit >= 1 && __builtin_cpu_supports("x86-64-v3")) return table_avx2;
+  if (limit >= 1 && __builtin_cpu_supports("x86-64-v3")) kernel_table = &table_avx2;
 #endif
-#ifdef TG_HAVE_sse42
-  return table_sse42;
-#elif defined(TG_HAVE_avx2)
-  return table_avx2;  // built for one set only: the builder's word that it will do
-#elif defined(TG_HAVE_avx512)
-  return table_avx512;
+#ifdef TG_HAVE_avx512
+  if (limit >= 2 && __builtin_cpu_supports("x86-64-v4")) kernel_table = &table_avx512;
 #endif
-}
-
-const KernelTable& kernels() {
-  static const KernelTable& chosen = choose();
-  return chosen;
 }
 
 }  // namespace tapegrad

@@ -1,11 +1,8 @@
-// The elementwise driver: promotion, broadcasting, output, kernel, tape; in-place and out= forms.
+// The elementwise driver: promotion, broadcasting, output; in-place and out= forms. run_kernel.cpp runs the kernels,
+// elementwise_tape.cpp records.
 #include "src/ops/elementwise.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "src/ops/op_info.h"
-#include "src/tensor/parallel.h"
 
 namespace tapegrad {
 
@@ -44,17 +41,7 @@ bool can_cast(Dtype from, Dtype to) {
   return from == Dtype::Bool || to != Dtype::Bool;
 }
 
-static Compute compute_for(Dtype d) {
-  return d == Dtype::Float64 ? Compute::F64 : is_floating(d) ? Compute::F32 : d == Dtype::Int64 ? Compute::I64 : Compute::I32;
-}
-
 // ---- shapes --------------------------------------------------------------------------------------------------------
-
-static bool same_sizes(const TensorImpl& a, const TensorImpl& b) {
-  if (a.ndim != b.ndim) return false;
-  for (int d = 0; d < a.ndim; d++) if (a.sizes[d] != b.sizes[d]) return false;
-  return true;
-}
 
 Shape broadcast_shape(const Tensor* const* in, int count) {
   Shape out;
@@ -74,245 +61,9 @@ Shape broadcast_shape(const Tensor* const* in, int count) {
   return out;
 }
 
-// ---- running a kernel ----------------------------------------------------------------------------------------------
-
 namespace {
 
-constexpr int64_t kCheapGrain = 32768, kCostlyGrain = 8192;  // elements worth about 10 µs
-
-// A 0-d operand beside dense ones: splatted into a block, over which the others are walked.
-[[gnu::noinline]] void run_splat(Kernel kernel, const void* params, const Operand* arg, int args, unsigned splats, int lanes, int64_t grain) {
-  constexpr int64_t kBlock = 1024;
-  alignas(64) char block[3][kBlock * 8];
-  const int64_t n = arg[0].t->numel, whole = n - n % lanes;
-  char* p[kMaxArgs];
-  int size[kMaxArgs], used = 0;
-  const CastTable& casts = *kernels().casts;
-  for (int k = 0; k < args; k++) {
-    size[k] = kComputeSize[int(arg[k].compute)];
-    p[k] = arg[k].t->data;
-    if (!(splats >> k & 1)) continue;
-    casts.load[int(arg[k].t->dtype)][int(arg[k].compute)](p[k], 0, std::min(kBlock, (n + lanes - 1) / lanes * lanes), block[used]);
-    p[k] = block[used++];
-    size[k] = 0;
-  }
-  parallel_for(whole, grain, [&](int64_t begin, int64_t end) {
-    char* q[kMaxArgs];
-    for (int64_t i = begin; i < end; i += kBlock) {
-      for (int k = 0; k < args; k++) q[k] = p[k] + i * size[k];
-      kernel(params, q, std::min(kBlock, end - i));
-    }
-  });
-  if (whole == n) return;
-  alignas(64) char tail[kMaxArgs][64];
-  char* q[kMaxArgs];
-  for (int k = 0; k < args; k++) {
-    q[k] = size[k] ? tail[k] : p[k];
-    if (k && size[k])
-      for (int64_t i = 0; i < lanes; i++) std::memcpy(tail[k] + i * size[k], p[k] + std::min(whole + i, n - 1) * size[k], size_t(size[k]));
-  }
-  kernel(params, q, lanes);
-  std::memcpy(p[0] + whole * size[0], tail[0], size_t((n - whole) * size[0]));
-}
-
-[[gnu::noinline]] void run_strided(Kernel kernel, const void* params, const Operand* arg, int args, int lanes, int64_t grain) {
-  const Plan plan({arg[0].t->sizes, arg[0].t->ndim}, arg, args, lanes);
-  const Plan::Cut cut = plan.cut(grain);
-  parallel_for(plan.shape[cut.dim], plan.numel <= grain ? plan.shape[cut.dim] : cut.piece, [&](int64_t begin, int64_t end) {
-    Runs runs(plan, cut.dim, begin, end);
-    while (runs.next()) kernel(params, runs.p, runs.n);
-  });
-}
-
-// The ragged end of dense operands through padded copies.
-[[gnu::noinline]] void run_tail(Kernel kernel, const void* params, const Operand* arg, int args, int lanes, int64_t done) {
-  alignas(64) char tail[kMaxArgs][64];
-  char* q[kMaxArgs];
-  const int64_t n = arg[0].t->numel;
-  for (int k = 0; k < args; k++) {
-    q[k] = tail[k];
-    const size_t size = size_t(kComputeSize[int(arg[k].compute)]);
-    const char* from = arg[k].t->data + size_t(done) * size;
-    if (k == 0) continue;
-    std::memcpy(tail[k], from, size_t(n - done) * size);
-    for (int64_t i = n - done; i < lanes; i++) std::memcpy(tail[k] + size_t(i) * size, arg[k].t->data + size_t(n - 1) * size, size);
-  }
-  kernel(params, q, lanes);
-  const size_t size = size_t(kComputeSize[int(arg[0].compute)]);
-  std::memcpy(arg[0].t->data + size_t(done) * size, tail[0], size_t(n - done) * size);
-}
-
-}  // namespace
-
-void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args, bool costly) {
-  const TensorImpl& out = *arg[0].t;
-  const int64_t n = out.numel;
-  if (!n) return;
-  const int64_t grain = costly ? kCostlyGrain : kCheapGrain;
-  LongKernel unlocked(costly ? n * 4 : n);
-  int lanes = 1;
-  unsigned splats = 0;
-  bool dense = true;
-  for (int k = 0; k < args; k++) {
-    const TensorImpl& t = *arg[k].t;
-    if (arg[k].compute == Compute::F32) lanes = kernels().vector_bytes / 4;
-    else if (arg[k].compute == Compute::F64) lanes = kernels().vector_bytes / 8;
-    if (t.contiguous && stored_as(t.dtype, arg[k].compute) && same_sizes(t, out)) continue;
-    if (k && t.numel == 1) splats |= 1u << k; else dense = false;
-  }
-  if (lanes < 1) lanes = 1;
-  if (!dense || (splats && __builtin_popcount(splats) > 3)) return run_strided(kernel, params, arg, args, lanes, grain);
-  if (splats) return run_splat(kernel, params, arg, args, splats, lanes, grain);
-
-  // Storages end in padding: the last packet may reach into it.
-  const int64_t whole = n - n % lanes;
-  int64_t count = whole == n ? n : whole + lanes;
-  char* p[kMaxArgs];
-  for (int k = 0; k < args; k++) {
-    const TensorImpl& t = *arg[k].t;
-    const int64_t size = kComputeSize[int(arg[k].compute)];
-    p[k] = t.data;
-    if (count == n) continue;
-    const char* end = t.storage->data + t.storage->capacity;
-    if (t.data + count * size > end || (k == 0 && t.data + n * size != t.storage->data + t.storage->bytes)) count = n;
-  }
-  const bool tail = count == n && whole != n;
-  if (tail) count = whole;
-  if (count <= grain) {
-    if (count) kernel(params, p, count);
-  } else {
-    parallel_for(count, grain, [&](int64_t begin, int64_t end) {
-      char* q[kMaxArgs];
-      for (int k = 0; k < args; k++) q[k] = p[k] + begin * kComputeSize[int(arg[k].compute)];
-      kernel(params, q, end - begin);
-    });
-  }
-  if (tail) run_tail(kernel, params, arg, args, lanes, whole);
-}
-
-// ---- tape ----------------------------------------------------------------------------------------------------------
-
-Tensor reduce_gradient(Tensor g, IntList size, Dtype dtype) {
-  if (!g.defined()) return g;
-  if (g.sizes() != size) g = sum_to_size(g, size);
-  return g->dtype == dtype ? g : to(g, dtype);
-}
-
-namespace {
-
-int slot_of(unsigned saves, unsigned bit) { return __builtin_popcount(saves & (bit - 1)); }
-
-/// Parameters and, when something was broadcast, the inputs' sizes: a pool block of a node that needs either.
-struct Extras {
-  char* block = nullptr;
-  uint16_t bytes = 0, sizes_at = 0;  // sizes_at: 0 when all inputs have the output's sizes
-  Extras() = default;
-  Extras(const Extras&) = delete;
-  ~Extras() { if (block) pool_free(block, bytes); }
-  void fill(const OpEntry& op, const void* params, const Tensor* const* in, bool broadcast) {
-    const int head = (op.params + 7) / 8 * 8;
-    int total = head;
-    if (broadcast) for (int k = 0; k < op.inputs; k++) total += 8 * (1 + int((*in[k])->ndim));
-    if (!total) return;
-    block = static_cast<char*>(pool_alloc(size_t(total)));
-    bytes = uint16_t(total);
-    if (op.params) std::memcpy(block, params, op.params);
-    if (!broadcast) return;
-    sizes_at = uint16_t(head + 1);
-    auto* to = reinterpret_cast<int64_t*>(block + head);
-    for (int k = 0; k < op.inputs; k++) {
-      const IntList s = in[k]->sizes();
-      *to++ = int64_t(s.size());
-      for (int64_t v : s) *to++ = v;
-    }
-  }
-  IntList sizes(int k) const {
-    auto* from = reinterpret_cast<const int64_t*>(block + sizes_at - 1);
-    while (k--) from += 1 + *from;
-    return {from + 1, size_t(*from)};
-  }
-};
-
-void differentiate(Node& node, const OpEntry& op, const Extras& extras, const SavedTensor* saved, const Dtype* dtypes, Tensor g, Tensor* dx) {
-  const OpTraits& t = op.traits;
-  Tensor all[4];
-  int last = -1;
-  for (int k = 0; k < op.inputs; k++) if (node.needs(k) && op.formula[k]) last = k;
-  for (unsigned bit = A; bit <= Out; bit <<= 1)
-    if (op.saves & bit)
-      if (const int s = slot_of(op.saves, bit); saved[s].defined()) all[s] = saved[s].unpack(node);
-  const Shape size = g.sizes();
-  for (int k = 0; k < op.inputs; k++) {
-    if (!node.needs(k) || !op.formula[k]) continue;
-    Tensor values[3];
-    int count = 0;
-    for (unsigned bit = A; bit <= Out; bit <<= 1) if (t.needs[k] & bit) values[count++] = all[slot_of(op.saves, bit)];
-    Tensor d;
-    if (t.fused && !grad_enabled()) {
-      // Nobody else looks at g: write the last gradient over it.
-      const bool reuse = k == last && g->contiguous && g->unique() && g->storage->unique();
-      d = reuse ? g : empty(size, g->dtype);
-      const Compute c = compute_for(g->dtype);
-      Operand arg[kMaxArgs] = {{d.get(), c}, {g.get(), c}};
-      for (int i = 0; i < count; i++) arg[2 + i] = {values[i].get(), t.masked && i == 0 && (t.needs[k] & A) ? Compute::Bool : c};
-      const OpKernels& table = kernels().elementwise[op.inputs - 1]->op[op.index];
-      run_kernel(table.backward[k][c == Compute::F64], extras.block, arg, 2 + count, t.costly);
-    } else {
-      d = op.formula[k](extras.block, g, values);
-    }
-    dx[k] = reduce_gradient(static_cast<Tensor&&>(d), extras.sizes_at ? extras.sizes(k) : IntList(size), dtypes[k]);
-  }
-}
-
-/// The node of every elementwise op: N inputs, S saved tensors.
-template <int N, int S> struct ElementwiseNode final : NodeOf<N> {
-  const OpEntry* op;
-  Extras extras;
-  Dtype dtypes[N];
-  SavedTensor saved[S ? S : 1];
-  template <class... T>
-  ElementwiseNode(const OpEntry& e, const void* params, bool broadcast, const Tensor* const* in, const T&... inputs) : NodeOf<N>(inputs...), op(&e) {
-    extras.fill(e, params, in, broadcast);
-    unsigned wanted = 0;
-    for (int k = 0; k < N; k++) {
-      dtypes[k] = (*in[k])->dtype;
-      if (this->needs(k)) wanted |= e.traits.needs[k];
-    }
-    if constexpr (S > 0)
-      for (int k = 0; k < N; k++) if (wanted >> k & 1) saved[slot_of(e.saves, 1u << k)] = SavedTensor(*in[k]);
-  }
-  const char* name() const override { return op->traits.node; }
-  void backward(Tensor g, Tensor* dx) override { differentiate(*this, *op, extras, saved, dtypes, static_cast<Tensor&&>(g), dx); }
-  void free_saved() override { for (SavedTensor& s : saved) s.reset(); }
-};
-
-/// Makes the node of the right size through `make`, which is record() or InPlace::record(); returns where the output is saved.
-template <int N, int S, class Make> SavedTensor* make_node(const OpEntry& op, Make&& make) {
-  auto* n = make.template operator()<ElementwiseNode<N, S>>();
-  return op.saves & Out ? &n->saved[slot_of(op.saves, Out)] : nullptr;
-}
-template <int N, class Make> SavedTensor* make_node(const OpEntry& op, Make&& make) {
-  switch (__builtin_popcount(op.saves)) {
-    case 0: return make_node<N, 0>(op, make);
-    case 1: return make_node<N, 1>(op, make);
-    case 2: return make_node<N, 2>(op, make);
-    default: return make_node<N, 4>(op, make);
-  }
-}
-template <class Make> SavedTensor* make_node_for(const OpEntry& op, const Tensor* const* in, Make make) {
-  switch (op.inputs) {
-    case 1: return make_node<1>(op, [&]<class Node>() { return make.template operator()<Node>(*in[0]); });
-    case 2: return make_node<2>(op, [&]<class Node>() { return make.template operator()<Node>(*in[0], *in[1]); });
-    default: return make_node<3>(op, [&]<class Node>() { return make.template operator()<Node>(*in[0], *in[1], *in[2]); });
-  }
-}
-
-[[gnu::noinline]] void record_elementwise(const Tensor& out, const OpEntry& op, const void* params, const Tensor* const* in) {
-  bool broadcast = false;
-  for (int k = 0; k < op.inputs; k++) broadcast |= !same_sizes(*in[k]->get(), *out.get());
-  SavedTensor* keep = make_node_for(op, in, [&]<class N>(const auto&... inputs) { return record<N>(out, op, params, broadcast, in, inputs...); });
-  if (keep) *keep = SavedTensor(out, SavedTensor::output);
-}
+// ---- checks --------------------------------------------------------------------------------------------------------
 
 bool any_requires_grad(const OpEntry& op, const Tensor* const* in) {
   bool any = false;
@@ -320,7 +71,9 @@ bool any_requires_grad(const OpEntry& op, const Tensor* const* in) {
   return any;
 }
 
-// ---- checks --------------------------------------------------------------------------------------------------------
+void check_defined(const OpEntry& op, const Tensor* const* in) {
+  for (int k = 0; k < op.inputs; k++) TG_CHECK(in[k]->defined(), ValueError, "argument ", k + 1, " must be a tensor, got none");
+}
 
 Dtype common_dtype(const OpEntry& op, const Tensor* const* in) {
   const int first = op.traits.masked, n = op.inputs;
@@ -388,36 +141,51 @@ bool overlaps(const TensorImpl& out, const TensorImpl& in) {
 
 thread_local constinit const Tensor* out_target = nullptr;
 
-/// What most calls are: small dense float tensors of one dtype and shape, the last one perhaps a plain number. Straight to the
-/// kernel; undefined when the call is of another kind.
+/// The compute type when tensors of this dtype can be read as they are; None when they need care.
+Compute direct_compute(Types types, Dtype d) {
+  switch (d) {
+    case Dtype::Float32: return types <= Types::Compare ? Compute::F32 : Compute::None;
+    case Dtype::Float64: return types <= Types::Compare ? Compute::F64 : Compute::None;
+    case Dtype::Int64: return types != Types::Float && types != Types::FloatOnly && types != Types::Logical ? Compute::I64 : Compute::None;
+    case Dtype::Bool: return types == Types::Logical ? Compute::Bool : Compute::None;
+    default: return Compute::None;
+  }
+}
+
+/// What most calls are: small dense tensors of one dtype and shape, perhaps with plain numbers or 0-d tensors beside them.
+/// Straight to the kernel; undefined when the call is of another kind.
 Tensor quick_forward(const OpEntry& op, const void* params, const Tensor* const* in) {
   constexpr int64_t kQuickBytes = 4096;
-  const TensorImpl& a = *in[0]->get();
-  const Dtype dtype = a.dtype;
-  const Types types = op.traits.types;
-  const bool single = dtype == Dtype::Float32;
-  if (!(single || dtype == Dtype::Float64) || !a.contiguous || a.wrapped_number || types >= Types::Compare || op.traits.masked || out_target) return {};
-  const int64_t size = single ? 4 : 8, bytes = a.numel * size;
-  const int64_t packet = kernels().vector_bytes, whole = (bytes + packet - 1) / packet * packet;  // into the padding
+  const OpTraits& traits = op.traits;
+  const int inputs = op.inputs;
+  const TensorImpl* a = in[traits.masked]->get();
+  if (a->ndim == 0 && inputs > 1) a = in[inputs - 1]->get();  // 1 - x
+  const Dtype dtype = a->dtype;
+  const Compute c = direct_compute(traits.types, dtype);
+  if (c == Compute::None || !a->contiguous || a->wrapped_number || out_target || (traits.divides && c == Compute::I64)) return {};
+  const int64_t size = kComputeSize[int(c)], bytes = a->numel * size;
   if (bytes > kQuickBytes || bytes == 0) return {};
-  alignas(64) char number[kQuickBytes];
+  const bool packets = c == Compute::F32 || c == Compute::F64;  // they reach into the padding
+  const int64_t packet = kernels().vector_bytes, whole = packets ? (bytes + packet - 1) & -packet : bytes, count = whole / size;
+  alignas(64) char numbers[2][kQuickBytes];
+  int used = 0;
   char* p[4];
-  for (int k = 0; k < op.inputs; k++) {
+  for (int k = 0; k < inputs; k++) {
     const TensorImpl& t = *in[k]->get();
-    if (k && t.wrapped_number) {
-      if (t.dtype == Dtype::Bool || k + 1 < op.inputs) return {};
-      const double v = t.dtype == Dtype::Int64 ? double(*reinterpret_cast<const int64_t*>(t.data)) : *reinterpret_cast<const double*>(t.data);
-      if (single) for (int64_t i = 0; i < whole; i += 4) *reinterpret_cast<float*>(number + i) = float(v);
-      else for (int64_t i = 0; i < whole; i += 8) *reinterpret_cast<double*>(number + i) = v;
-      p[1 + k] = number;
-      break;
+    const bool mask = traits.masked && k == 0;
+    if (t.ndim == 0 && a->ndim && !mask) {
+      if (used == 2 || (t.dtype != dtype && !(t.wrapped_number && packets && t.dtype != Dtype::Bool))) return {};
+      kernels().casts->load[int(t.dtype)][int(c)](t.data, 0, count, numbers[used]);
+      p[1 + k] = numbers[used++];
+      continue;
     }
-    if (t.dtype != dtype || !t.contiguous || !same_sizes(t, a) || t.data + whole > t.storage->data + t.storage->capacity) return {};
+    if (t.dtype != (mask ? Dtype::Bool : dtype) || !t.contiguous || !same_sizes(t, *a)) return {};
+    if (packets && t.data + (mask ? count : whole) > t.storage->data + t.storage->capacity) return {};
     p[1 + k] = t.data;
   }
-  Tensor out = empty({a.sizes, a.ndim}, dtype);
+  Tensor out = empty({a->sizes, a->ndim}, traits.types == Types::Compare || traits.types == Types::Logical ? Dtype::Bool : dtype);
   p[0] = out->data;
-  kernels().elementwise[op.inputs - 1]->op[op.index].forward[int(single ? Compute::F32 : Compute::F64)](params, p, whole / size);
+  kernels().elementwise[inputs - 1]->op[op.index].forward[int(c)](params, p, count);
   return out;
 }
 
@@ -453,9 +221,10 @@ void check_writable(const Tensor& self) {
 // ---- the driver ----------------------------------------------------------------------------------------------------
 
 Tensor elementwise(const OpEntry& op, const void* params, const Tensor* const* in, std::optional<Dtype> fixed) {
+  check_defined(op, in);
   if (!fixed) {
     if (Tensor out = quick_forward(op, params, in); out.defined()) [[likely]] {
-      if (grad_enabled() && op.traits.node && any_requires_grad(op, in)) record_elementwise(out, op, params, in);
+      if (op.traits.node && grad_enabled() && any_requires_grad(op, in)) record_elementwise(out, op, params, in);
       return out;
     }
   }
@@ -483,6 +252,7 @@ Tensor elementwise(const OpEntry& op, const void* params, const Tensor* const* i
 }
 
 const Tensor& elementwise_(const OpEntry& op, const void* params, const Tensor* const* in, std::optional<Dtype> fixed) {
+  check_defined(op, in);
   const Tensor& self = *in[0];
   const TensorImpl& s = *self.get();
   const Shape size = broadcast_shape(in, op.inputs);
@@ -514,11 +284,8 @@ const Tensor& elementwise_(const OpEntry& op, const void* params, const Tensor* 
         values[k] = &kept;
       }
     }
-    bool broadcast = false;
-    for (int k = 1; k < op.inputs; k++) broadcast |= !same_sizes(*args[k]->get(), s);
     run_kernel(inputs.kernel, params, inputs.arg, 1 + op.inputs, op.traits.costly);
-    if (recorded)
-      keep = make_node_for(op, old, [&]<class N>(const auto&... x) { return guard.record<N>(op, params, broadcast, values, x...); });
+    if (recorded) keep = record_in_place(guard, self, op, params, old, values);
   }
   if (keep) *keep = SavedTensor(self, SavedTensor::output);
   return self;

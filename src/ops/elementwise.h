@@ -37,6 +37,19 @@ void check_writable(const Tensor& self);
 /// g summed to the shape and cast to the dtype of an input: what every gradient ends with.
 Tensor reduce_gradient(Tensor g, IntList size, Dtype dtype);
 
+/// The tape. record_in_place returns where the output is to be saved once its version is final, or null.
+void record_elementwise(const Tensor& out, const OpEntry& op, const void* params, const Tensor* const* in);
+SavedTensor* record_in_place(InPlace& guard, const Tensor& self, const OpEntry& op, const void* params, const Tensor* const* in, const Tensor* const* values);
+
+inline Compute compute_for(Dtype d) {
+  return d == Dtype::Float64 ? Compute::F64 : is_floating(d) ? Compute::F32 : d == Dtype::Int64 ? Compute::I64 : Compute::I32;
+}
+inline bool same_sizes(const TensorImpl& a, const TensorImpl& b) {
+  if (a.ndim != b.ndim) return false;
+  for (int d = 0; d < a.ndim; d++) if (a.sizes[d] != b.sizes[d]) return false;
+  return true;
+}
+
 // ---- templates over the op
 
 template <class Op, class List> struct IndexIn;

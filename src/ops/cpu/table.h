@@ -1,4 +1,4 @@
-// The kernels of one instruction set. Shared by dispatch.cpp and the per-ISA files: plain C types only, no inline functions.
+// The kernels of one instruction set. Shared by dispatch.cpp and the per-ISA files: plain C types only.
 // Each file of src/ops/cpu exports one struct of function pointers, `extern "C" const FooTable tg_foo_<isa>`, defined
 // through TG_TABLE(foo); FooTable is declared in src/ops/cpu/foo.h. To add one: a pointer here, a name in dispatch.cpp.
 #pragma once
@@ -27,6 +27,7 @@ struct KernelTable {
   const RowTable* rows;
   const RandomTable* random;
 };
-/// The best set this processor has; TAPEGRAD_ISA=sse42|avx2|avx512 may lower the choice.
-const KernelTable& kernels();
+/// The best set this processor has, chosen at load; TAPEGRAD_ISA=sse42|avx2|avx512 may lower the choice.
+extern const KernelTable* kernel_table;
+inline const KernelTable& kernels() { return *kernel_table; }  // for drivers; the per-ISA files never ask
 }  // namespace tapegrad

@@ -1,0 +1,143 @@
+// The tape of elementwise ops: one node for all of them, whose backward is a fused kernel pass or, when the gradient itself is to
+// be differentiated, the op's formula on Tensors.
+#include <cstring>
+
+#include "src/ops/elementwise.h"
+
+namespace tapegrad {
+
+Tensor reduce_gradient(Tensor g, IntList size, Dtype dtype) {
+  if (!g.defined()) return g;
+  if (g.sizes() != size) g = sum_to_size(g, size);
+  return g->dtype == dtype ? g : to(g, dtype);
+}
+
+namespace {
+
+int slot_of(unsigned saves, unsigned bit) { return __builtin_popcount(saves & (bit - 1)); }
+
+/// Parameters and, when something was broadcast, the inputs' sizes: a pool block of a node that needs either.
+struct Extras {
+  char* block = nullptr;
+  uint16_t bytes = 0, sizes_at = 0;  // sizes_at: 0 when all inputs have the output's sizes
+  Extras() = default;
+  Extras(const Extras&) = delete;
+  ~Extras() { if (block) pool_free(block, bytes); }
+  void fill(const OpEntry& op, const void* params, const Tensor* const* in, bool broadcast) {
+    const int head = (op.params + 7) / 8 * 8;
+    int total = head;
+    if (broadcast) for (int k = 0; k < op.inputs; k++) total += 8 * (1 + int((*in[k])->ndim));
+    if (!total) return;
+    block = static_cast<char*>(pool_alloc(size_t(total)));
+    bytes = uint16_t(total);
+    if (op.params) std::memcpy(block, params, op.params);
+    if (!broadcast) return;
+    sizes_at = uint16_t(head + 1);
+    auto* to = reinterpret_cast<int64_t*>(block + head);
+    for (int k = 0; k < op.inputs; k++) {
+      const IntList s = in[k]->sizes();
+      *to++ = int64_t(s.size());
+      for (int64_t v : s) *to++ = v;
+    }
+  }
+  IntList sizes(int k) const {
+    auto* from = reinterpret_cast<const int64_t*>(block + sizes_at - 1);
+    while (k--) from += 1 + *from;
+    return {from + 1, size_t(*from)};
+  }
+};
+
+void differentiate(Node& node, const OpEntry& op, const Extras& extras, const SavedTensor* saved, const Dtype* dtypes, Tensor g, Tensor* dx) {
+  const OpTraits& t = op.traits;
+  Tensor all[4];
+  int last = -1;
+  for (int k = 0; k < op.inputs; k++) if (node.needs(k) && op.formula[k]) last = k;
+  for (unsigned bit = A; bit <= Out; bit <<= 1)
+    if (op.saves & bit)
+      if (const int s = slot_of(op.saves, bit); saved[s].defined()) all[s] = saved[s].unpack(node);
+  const Shape size = g.sizes();
+  for (int k = 0; k < op.inputs; k++) {
+    if (!node.needs(k) || !op.formula[k]) continue;
+    Tensor values[3];
+    int count = 0;
+    for (unsigned bit = A; bit <= Out; bit <<= 1) if (t.needs[k] & bit) values[count++] = all[slot_of(op.saves, bit)];
+    Tensor d;
+    if (t.fused && !grad_enabled()) {
+      // Nobody else looks at g: write the last gradient over it.
+      const bool reuse = k == last && g->contiguous && g->unique() && g->storage->unique();
+      d = reuse ? g : empty(size, g->dtype);
+      const Compute c = compute_for(g->dtype);
+      Operand arg[kMaxArgs] = {{d.get(), c}, {g.get(), c}};
+      for (int i = 0; i < count; i++) arg[2 + i] = {values[i].get(), t.masked && i == 0 && (t.needs[k] & A) ? Compute::Bool : c};
+      const OpKernels& table = kernels().elementwise[op.inputs - 1]->op[op.index];
+      run_kernel(table.backward[k][c == Compute::F64], extras.block, arg, 2 + count, t.costly);
+    } else {
+      d = op.formula[k](extras.block, g, values);
+    }
+    dx[k] = reduce_gradient(static_cast<Tensor&&>(d), extras.sizes_at ? extras.sizes(k) : IntList(size), dtypes[k]);
+  }
+}
+
+/// The node of every elementwise op: N inputs, S saved tensors.
+template <int N, int S> struct ElementwiseNode final : NodeOf<N> {
+  const OpEntry* op;
+  Extras extras;
+  Dtype dtypes[N];
+  SavedTensor saved[S ? S : 1];
+  template <class... T>
+  ElementwiseNode(const OpEntry& e, const void* params, bool broadcast, const Tensor* const* in, const T&... inputs) : NodeOf<N>(inputs...), op(&e) {
+    extras.fill(e, params, in, broadcast);
+    unsigned wanted = 0;
+    for (int k = 0; k < N; k++) {
+      dtypes[k] = (*in[k])->dtype;
+      if (this->needs(k)) wanted |= e.traits.needs[k];
+    }
+    if constexpr (S > 0)
+      for (int k = 0; k < N; k++) if (wanted >> k & 1) saved[slot_of(e.saves, 1u << k)] = SavedTensor(*in[k]);
+  }
+  const char* name() const override { return op->traits.node; }
+  void backward(Tensor g, Tensor* dx) override { differentiate(*this, *op, extras, saved, dtypes, static_cast<Tensor&&>(g), dx); }
+  void free_saved() override { for (SavedTensor& s : saved) s.reset(); }
+};
+
+/// Makes the node of the right size through `make`, which is record() or InPlace::record(); returns where the output is saved.
+template <int N, int S, class Make> SavedTensor* make_node(const OpEntry& op, Make&& make) {
+  auto* n = make.template operator()<ElementwiseNode<N, S>>();
+  return op.saves & Out ? &n->saved[slot_of(op.saves, Out)] : nullptr;
+}
+template <int N, class Make> SavedTensor* make_node(const OpEntry& op, Make&& make) {
+  switch (__builtin_popcount(op.saves)) {
+    case 0: return make_node<N, 0>(op, make);
+    case 1: return make_node<N, 1>(op, make);
+    case 2: return make_node<N, 2>(op, make);
+    default: return make_node<N, 4>(op, make);
+  }
+}
+template <class Make> SavedTensor* make_node_for(const OpEntry& op, const Tensor* const* in, Make make) {
+  switch (op.inputs) {
+    case 1: return make_node<1>(op, [&]<class Node>() { return make.template operator()<Node>(*in[0]); });
+    case 2: return make_node<2>(op, [&]<class Node>() { return make.template operator()<Node>(*in[0], *in[1]); });
+    default: return make_node<3>(op, [&]<class Node>() { return make.template operator()<Node>(*in[0], *in[1], *in[2]); });
+  }
+}
+
+}  // namespace
+
+// Sizes are kept only for inputs that get a gradient of another shape than the output's.
+static bool needs_sizes(const OpEntry& op, const Tensor* const* in, const TensorImpl& out) {
+  for (int k = 0; k < op.inputs; k++) if (needs_grad(*in[k]) && !same_sizes(*in[k]->get(), out)) return true;
+  return false;
+}
+
+void record_elementwise(const Tensor& out, const OpEntry& op, const void* params, const Tensor* const* in) {
+  const bool broadcast = needs_sizes(op, in, *out.get());
+  SavedTensor* keep = make_node_for(op, in, [&]<class N>(const auto&... inputs) { return record<N>(out, op, params, broadcast, in, inputs...); });
+  if (keep) *keep = SavedTensor(out, SavedTensor::output);
+}
+
+SavedTensor* record_in_place(InPlace& guard, const Tensor& self, const OpEntry& op, const void* params, const Tensor* const* in, const Tensor* const* values) {
+  const bool broadcast = needs_sizes(op, in, *self.get());
+  return make_node_for(op, in, [&]<class N>(const auto&... inputs) { return guard.record<N>(op, params, broadcast, values, inputs...); });
+}
+
+}  // namespace tapegrad

@@ -1,0 +1,125 @@
+// Runs an elementwise kernel over operands: straight over dense memory, with splatted 0-d operands, or through Runs; on several
+// threads when it is worth it. No element's bits depend on which way it took.
+#include <algorithm>
+#include <cstring>
+
+#include "src/ops/elementwise.h"
+#include "src/tensor/parallel.h"
+
+namespace tapegrad {
+
+namespace {
+
+constexpr int64_t kCheapGrain = 32768, kCostlyGrain = 8192;  // elements worth about 10 µs
+
+// A 0-d operand beside dense ones: splatted into a block, over which the others are walked.
+[[gnu::noinline]] void run_splat(Kernel kernel, const void* params, const Operand* arg, int args, unsigned splats, int lanes, int64_t grain) {
+  constexpr int64_t kBlock = 1024;
+  alignas(64) char block[3][kBlock * 8];
+  const int64_t n = arg[0].t->numel, whole = n - n % lanes;
+  char* p[kMaxArgs];
+  int size[kMaxArgs], used = 0;
+  const CastTable& casts = *kernels().casts;
+  for (int k = 0; k < args; k++) {
+    size[k] = kComputeSize[int(arg[k].compute)];
+    p[k] = arg[k].t->data;
+    if (!(splats >> k & 1)) continue;
+    casts.load[int(arg[k].t->dtype)][int(arg[k].compute)](p[k], 0, std::min(kBlock, (n + lanes - 1) / lanes * lanes), block[used]);
+    p[k] = block[used++];
+    size[k] = 0;
+  }
+  parallel_for(whole, grain, [&](int64_t begin, int64_t end) {
+    char* q[kMaxArgs];
+    for (int64_t i = begin; i < end; i += kBlock) {
+      for (int k = 0; k < args; k++) q[k] = p[k] + i * size[k];
+      kernel(params, q, std::min(kBlock, end - i));
+    }
+  });
+  if (whole == n) return;
+  alignas(64) char tail[kMaxArgs][64];
+  char* q[kMaxArgs];
+  for (int k = 0; k < args; k++) {
+    q[k] = size[k] ? tail[k] : p[k];
+    if (k && size[k])
+      for (int64_t i = 0; i < lanes; i++) std::memcpy(tail[k] + i * size[k], p[k] + std::min(whole + i, n - 1) * size[k], size_t(size[k]));
+  }
+  kernel(params, q, lanes);
+  std::memcpy(p[0] + whole * size[0], tail[0], size_t((n - whole) * size[0]));
+}
+
+[[gnu::noinline]] void run_strided(Kernel kernel, const void* params, const Operand* arg, int args, int lanes, int64_t grain) {
+  const Plan plan({arg[0].t->sizes, arg[0].t->ndim}, arg, args, lanes);
+  const Plan::Cut cut = plan.cut(grain);
+  parallel_for(plan.shape[cut.dim], plan.numel <= grain ? plan.shape[cut.dim] : cut.piece, [&](int64_t begin, int64_t end) {
+    Runs runs(plan, cut.dim, begin, end);
+    while (runs.next()) kernel(params, runs.p, runs.n);
+  });
+}
+
+// The ragged end of dense operands through padded copies.
+[[gnu::noinline]] void run_tail(Kernel kernel, const void* params, const Operand* arg, int args, int lanes, int64_t done) {
+  alignas(64) char tail[kMaxArgs][64];
+  char* q[kMaxArgs];
+  const int64_t n = arg[0].t->numel;
+  for (int k = 0; k < args; k++) {
+    q[k] = tail[k];
+    const size_t size = size_t(kComputeSize[int(arg[k].compute)]);
+    const char* from = arg[k].t->data + size_t(done) * size;
+    if (k == 0) continue;
+    std::memcpy(tail[k], from, size_t(n - done) * size);
+    for (int64_t i = n - done; i < lanes; i++) std::memcpy(tail[k] + size_t(i) * size, arg[k].t->data + size_t(n - 1) * size, size);
+  }
+  kernel(params, q, lanes);
+  const size_t size = size_t(kComputeSize[int(arg[0].compute)]);
+  std::memcpy(arg[0].t->data + size_t(done) * size, tail[0], size_t(n - done) * size);
+}
+
+}  // namespace
+
+void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args, bool costly) {
+  const TensorImpl& out = *arg[0].t;
+  const int64_t n = out.numel;
+  if (!n) return;
+  const int64_t grain = costly ? kCostlyGrain : kCheapGrain;
+  LongKernel unlocked(costly ? n * 4 : n);
+  int lanes = 1;
+  unsigned splats = 0;
+  bool dense = true;
+  for (int k = 0; k < args; k++) {
+    const TensorImpl& t = *arg[k].t;
+    if (arg[k].compute == Compute::F32) lanes = kernels().vector_bytes / 4;
+    else if (arg[k].compute == Compute::F64) lanes = kernels().vector_bytes / 8;
+    if (t.contiguous && stored_as(t.dtype, arg[k].compute) && same_sizes(t, out)) continue;
+    if (k && t.numel == 1) splats |= 1u << k; else dense = false;
+  }
+  if (lanes < 1) lanes = 1;
+  if (!dense || (splats && __builtin_popcount(splats) > 3)) return run_strided(kernel, params, arg, args, lanes, grain);
+  if (splats) return run_splat(kernel, params, arg, args, splats, lanes, grain);
+
+  // Storages end in padding: the last packet may reach into it.
+  const int64_t whole = n - n % lanes;
+  int64_t count = whole == n ? n : whole + lanes;
+  char* p[kMaxArgs];
+  for (int k = 0; k < args; k++) {
+    const TensorImpl& t = *arg[k].t;
+    const int64_t size = kComputeSize[int(arg[k].compute)];
+    p[k] = t.data;
+    if (count == n) continue;
+    const char* end = t.storage->data + t.storage->capacity;
+    if (t.data + count * size > end || (k == 0 && t.data + n * size != t.storage->data + t.storage->bytes)) count = n;
+  }
+  const bool tail = count == n && whole != n;
+  if (tail) count = whole;
+  if (count <= grain) {
+    if (count) kernel(params, p, count);
+  } else {
+    parallel_for(count, grain, [&](int64_t begin, int64_t end) {
+      char* q[kMaxArgs];
+      for (int k = 0; k < args; k++) q[k] = p[k] + begin * kComputeSize[int(arg[k].compute)];
+      kernel(params, q, end - begin);
+    });
+  }
+  if (tail) run_tail(kernel, params, arg, args, lanes, whole);
+}
+
+}  // namespace tapegrad
