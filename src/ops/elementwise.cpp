@@ -163,10 +163,10 @@ Tensor quick_forward(const OpEntry& op, const void* params, const Tensor* const*
   const Dtype dtype = a->dtype;
   const Compute c = direct_compute(traits.types, dtype);
   if (c == Compute::None || !a->contiguous || a->wrapped_number || out_target || (traits.divides && c == Compute::I64)) return {};
-  const int64_t size = kComputeSize[int(c)], bytes = a->numel * size;
+  const int64_t bytes = a->numel << kComputeShift[int(c)];
   if (bytes > kQuickBytes || bytes == 0) return {};
   const bool packets = c == Compute::F32 || c == Compute::F64;  // they reach into the padding
-  const int64_t packet = kernels().vector_bytes, whole = packets ? (bytes + packet - 1) & -packet : bytes, count = whole / size;
+  const int64_t packet = kernels().vector_bytes, whole = packets ? (bytes + packet - 1) & -packet : bytes, count = whole >> kComputeShift[int(c)];
   alignas(64) char numbers[2][kQuickBytes];
   int used = 0;
   char* p[4];

@@ -15,7 +15,7 @@ using Formula = Tensor (*)(const void* params, const Tensor& g, const Tensor* va
 struct OpEntry {
   OpTraits traits;
   uint8_t inputs, params;  // how many; bytes
-  uint8_t saves;           // Needs of all gradients together
+  uint8_t saves, slots;    // Needs of all gradients together, and how many they are
   uint16_t index;          // in its list
   Formula formula[3];
 };
@@ -76,7 +76,8 @@ template <class Op, int N> constexpr OpEntry make_entry() {
   static_assert(std::is_trivially_copyable_v<Op> && sizeof(Op) <= kMaxParams);
   using List = std::conditional_t<N == 1, UnaryOps, std::conditional_t<N == 2, BinaryOps, TernaryOps>>;
   constexpr OpTraits t = Op::traits;
-  return {t, N, std::is_empty_v<Op> ? 0 : sizeof(Op), uint8_t(t.needs[0] | t.needs[1] | t.needs[2]), IndexIn<Op, List>::value,
+  constexpr uint8_t saves = t.needs[0] | t.needs[1] | t.needs[2];
+  return {t, N, std::is_empty_v<Op> ? 0 : sizeof(Op), saves, uint8_t(__builtin_popcount(saves)), IndexIn<Op, List>::value,
           {formula_or_null<Op, N, 0>(), formula_or_null<Op, N, 1>(), formula_or_null<Op, N, 2>()}};
 }
 template <class Op, int N> inline constexpr OpEntry entry = make_entry<Op, N>();

@@ -14,7 +14,12 @@ Tensor reduce_gradient(Tensor g, IntList size, Dtype dtype) {
 
 namespace {
 
-int slot_of(unsigned saves, unsigned bit) { return __builtin_popcount(saves & (bit - 1)); }
+/// Where the value of this Needs bit is among those that the op saves.
+int slot_of(unsigned saves, unsigned bit) {
+  int slot = 0;
+  for (unsigned b = 1; b < bit; b <<= 1) slot += (saves & b) != 0;
+  return slot;
+}
 
 /// Parameters and, when something was broadcast, the inputs' sizes: a pool block of a node that needs either.
 struct Extras {
@@ -106,7 +111,7 @@ template <int N, int S, class Make> SavedTensor* make_node(const OpEntry& op, Ma
   return op.saves & Out ? &n->saved[slot_of(op.saves, Out)] : nullptr;
 }
 template <int N, class Make> SavedTensor* make_node(const OpEntry& op, Make&& make) {
-  switch (__builtin_popcount(op.saves)) {
+  switch (op.slots) {
     case 0: return make_node<N, 0>(op, make);
     case 1: return make_node<N, 1>(op, make);
     case 2: return make_node<N, 2>(op, make);

@@ -9,7 +9,7 @@ namespace tapegrad {
 
 enum class Compute : uint8_t { F32, F64, I64, I32, Bool, None };
 constexpr int kComputes = 5, kStoredDtypes = 10;
-constexpr int kComputeSize[kComputes] = {4, 8, 8, 4, 1};
+constexpr int kComputeSize[kComputes] = {4, 8, 8, 4, 1}, kComputeShift[kComputes] = {2, 3, 3, 2, 0};
 
 /// One dense run: p[0] is the output, then the inputs. n is a multiple of the packet for F32 and F64, exact otherwise.
 using Kernel = void (*)(const void* params, char* const* p, int64_t n);
