@@ -1,7 +1,8 @@
 """Every op sample against PyTorch 2.13.0, live: value, dtype, shape, strides of views, first and second gradient; all dtypes;
 the in-place and out= forms; and calls that PyTorch refuses. `make parity` runs it.
 
-Where PyTorch accepts a dtype we must, with the same result dtype and values; where it refuses, we must refuse.
+Where PyTorch accepts a dtype we must, with the same result dtype and values; where it refuses, we must refuse, unless it
+only lacks a kernel.
 """
 import numpy as np
 import pytest
@@ -75,21 +76,19 @@ def test_op_value_and_gradients(sample):
     if not any(x.requires_grad for x in b):
         return
     ga = gradients(tapegrad, sample, a, ours.inputs, create_graph=True)
-    gb = gradients(torch, sample, b, theirs.inputs, create_graph=True)
-    compare_gradients(ga, gb, "gradient")
-    pairs = [(x, y) for x, y in zip(ga, gb) if x is not None and y is not None]
-    if not any(y.requires_grad for _, y in pairs):
+    gb, refused = attempt(lambda: gradients(torch, sample, b, theirs.inputs, create_graph=True))
+    if refused:  # PyTorch has no derivative here: ours is checked by differences alone
         return
-    live = [(x, y) for x, y in pairs if y.requires_grad]
-    quiet = [x for x, y in live if not x.requires_grad]
-    theirs2, refused = attempt(lambda: gradients(torch, sample, [y for _, y in live], theirs.inputs, salt="second"))
-    if refused:  # PyTorch has no second derivative here: ours is checked by differences alone
-        return
-    if quiet:  # ours has no graph where the second derivative is zero anyway
-        assert not any(g is not None and to_numpy(g).any() for g in theirs2), "no second gradient"
-        return
-    ours2 = gradients(tapegrad, sample, [x for x, _ in live], ours.inputs, salt="second")
-    compare_gradients(ours2, theirs2, "second gradient", (1e-7, 1e-8))
+    compare_gradients(ga, gb, "gradient", (1e-7, 1e-8))  # some of PyTorch's formulas hold constants in float32
+    pairs = [(x, y) for x, y in zip(ga, gb) if x is not None and y is not None and y.requires_grad]
+    recorded = [(x, y) for x, y in pairs if x.requires_grad]
+    for _, y in (p for p in pairs if not p[0].requires_grad):  # no graph is right where the second derivative is zero
+        seconds, refused = attempt(lambda: gradients(torch, sample, [y], theirs.inputs, salt="second"))
+        assert refused or not any(g is not None and to_numpy(g).any() for g in seconds), "no second gradient"
+    theirs2, refused = attempt(lambda: gradients(torch, sample, [y for _, y in recorded], theirs.inputs, salt="second"))
+    if not refused:
+        ours2 = gradients(tapegrad, sample, [x for x, _ in recorded], ours.inputs, salt="second")
+        compare_gradients(ours2, theirs2, "second gradient", (1e-7, 1e-8))
 
 
 @pytest.mark.parametrize("sample", [s for s in SAMPLES if s.name in RANDOM], ids=lambda s: s.id)
@@ -132,10 +131,13 @@ def test_op_dtype(sample, dtype):
     ours = Call(tapegrad, tree, dtype=dtype)
     a, error = attempt(lambda: run(function_of(tapegrad, sample.row), sample, ours))
     if refused:
-        assert error is not None, f"PyTorch refuses {dtype}: {str(refused)[:150]}"
-        assert isinstance(error, (RuntimeError, TypeError, ValueError)), repr(error)
+        lacks_a_kernel = "not implemented for" in str(refused) or "scalar type" in str(refused)
+        assert error is not None or lacks_a_kernel, f"PyTorch refuses {dtype}: {str(refused)[:150]}"
+        assert error is None or isinstance(error, (RuntimeError, TypeError, ValueError)), repr(error)
         return
     if error is not None:
+        if all(t.numel() == 0 for t in tensors_of(torch, b)):  # nothing computed, nothing refused
+            return
         raise AssertionError(f"PyTorch accepts {dtype}") from error
     compare_results(a, b)
     if dtype in ("float32", "float16", "bfloat16"):
@@ -163,13 +165,15 @@ def test_op_inplace(sample, dtype):
     b, refused = attempt(lambda: change(torch, theirs))
     a, error = attempt(lambda: change(tapegrad, ours))
     if refused:
-        assert error is not None, f"PyTorch refuses: {str(refused)[:150]}"
+        assert error is not None or "not implemented for" in str(refused), f"PyTorch refuses: {str(refused)[:150]}"
         return
     if error is not None:
         raise AssertionError("PyTorch accepts it") from error
     compare_results(a, b)
     if dtype == "float64":
-        compare_gradients(gradients(tapegrad, sample, [a], ours.inputs), gradients(torch, sample, [b], theirs.inputs), "gradient")
+        gb, refused = attempt(lambda: gradients(torch, sample, [b], theirs.inputs))
+        if not refused:
+            compare_gradients(gradients(tapegrad, sample, [a], ours.inputs), gb, "gradient")
 
 
 def out_tensors(lib, call, wanted, dtype):
@@ -197,7 +201,7 @@ def test_op_out(sample, dtype):
         return
     a, error = attempt(lambda: into(tapegrad, function_of(tapegrad, sample.row), ours))
     if refused:
-        if dtype == "int64":
+        if dtype == "int64" and any(t.is_floating_point() for t in tensors_of(torch, run(torch_function(sample.row), sample, theirs))):
             assert error is not None, f"PyTorch refuses: {str(refused)[:150]}"
         return  # a float64 out that PyTorch refuses for its kernels' sake is filled here
     if error is not None:

@@ -283,7 +283,7 @@ def to_numpy(t):
     t = t.detach()
     if str(t.dtype).split(".")[-1] in ("bfloat16", "float16"):
         t = t.float()
-    return np.array(t.cpu().numpy())
+    return np.array(t.numpy(force=True))
 
 
 def dtype_name(t):
