@@ -334,7 +334,7 @@ void gather_ops(OpTable& t) {
       .method().samples({"T(3, 4), I(3, 1, hi=4), 1", "T(3, 1), I(1, 4, hi=3), 0", "T(3, 4), I(5, hi=12)"});
   t.add("scatter(Tensor input, int dim, Tensor index, Tensor src)", static_cast<Tensor (*)(const Tensor&, int64_t, const Tensor&, const Tensor&)>(&scatter),
         "A copy of input with out[i][index[i][j]] = src[i][j] for dim = 1, and so on; the last of equal indices wins.")
-      .method().inplace(static_cast<const Tensor& (*)(const Tensor&, int64_t, const Tensor&, const Tensor&)>(&scatter_)).samples({"T(3, 4), 0, C([0, 1, 2, 0]), T(1, 4)", "T(3), 0, C(2, 0), T(2)"});
+      .method().inplace(static_cast<const Tensor& (*)(const Tensor&, int64_t, const Tensor&, const Tensor&)>(&scatter_)).samples({"T(3, 4), 0, C([[0, 1, 2, 0]]), T(1, 4)", "T(3), 0, C(2, 0), T(2)"});
   t.add("scatter(Tensor input, int dim, Tensor index, Scalar value)", static_cast<Tensor (*)(const Tensor&, int64_t, const Tensor&, Scalar)>(&scatter),
         "The same with one number for all.").method().inplace(static_cast<const Tensor& (*)(const Tensor&, int64_t, const Tensor&, Scalar)>(&scatter_)).samples({"T(3, 4), 1, I(3, 2, hi=4), 1.5"});
   t.add("scatter(Tensor input, int dim, Tensor index, Tensor|Number src, *, str reduce)", &scatter_with, "The same with reduce=\"add\" or \"multiply\" on what is there.").method().inplace(&scatter_with_);
