@@ -129,7 +129,7 @@ const Tensor& masked_scatter_(const Tensor& self, const Tensor& mask, const Tens
 void masked_ops(OpTable& t) {
   t.add("nonzero(Tensor input)", &nonzero, "Positions of the elements that are not zero, int64[n, input.dim()], in row-major order.")
       .method().no_grad().samples({"C(0, 1, 2, 0)", "B(3, 4)", "C(3)[0]"});
-  t.add("argwhere(Tensor input)", &nonzero, "nonzero.").method().no_grad().samples({"B(3, 4)"});
+  t.add("argwhere(Tensor input)", &nonzero, "The positions of all nonzero elements, one row each: (how many, dim).").method().no_grad().samples({"B(3, 4)"});
   t.add("masked_select(Tensor input, Tensor mask)", &masked_select, "The elements where mask is set, as a vector; input and mask broadcast.")
       .method().samples({"T(3, 4), B(3, 4)", "T(3, 4), B(4)", "T(3, 1), B(4)", "T(), B()"});
   t.add("masked_fill(Tensor input, Tensor mask, Tensor|Number value)", static_cast<Tensor (*)(const Tensor&, const Tensor&, const Tensor&)>(&masked_fill),

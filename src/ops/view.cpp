@@ -381,7 +381,7 @@ void view_ops(OpTable& t) {
       .method_only().samples({"T(2, 6), [3, 4]", "T(2, 3, 4), [-1, 4]", "T(), [1, 1]", "T(0, 3), [3, 0]", "T(1), []"});
   t.add("view(Tensor input, dtype dtype)", static_cast<Tensor (*)(const Tensor&, Dtype)>(&view),
         "The same bits read as another dtype; the last dimension grows or shrinks with the item size. Has no gradient.")
-      .method_only().no_grad();
+      .method_only().no_grad().samples({"T(2, 3, dtype=float32, grad=False), int32", "I(2, 3), int16"});
   t.add("view_as(Tensor input, Tensor other)", &view_as, "view(input, other.shape).").method_only().samples({"T(2, 6), T(3, 4)"});
   t.add("reshape(Tensor input, int[] shape)", &reshape,
         "The same elements in row-major order under another shape: a view where strides allow, else a copy. One size may be -1.")
@@ -402,7 +402,7 @@ void view_ops(OpTable& t) {
       .method().samples({"T(2, 3, 4), [2, 0, 1]", "T(2, 3), [-1, 0]", "T(), []", "T(0, 3), [1, 0]"});
   t.add("movedim(Tensor input, int[] source, int[] destination)", &movedim, "A view with the dimensions source moved to the positions destination; the others keep their order.")
       .method().samples({"T(2, 3, 4), 0, -1", "T(2, 3, 4), [0, 1], [2, 0]"});
-  t.add("moveaxis(Tensor input, int[] source, int[] destination)", &movedim, "movedim.").method().samples({"T(2, 3, 4), 0, -1"});
+  t.add("moveaxis(Tensor input, int[] source, int[] destination)", &movedim, "Dimensions moved to other positions, the rest in order.").method().samples({"T(2, 3, 4), 0, -1"});
   t.add("squeeze(Tensor input)", static_cast<Tensor (*)(const Tensor&)>(&squeeze), "A view without the dimensions of size 1.")
       .method().inplace(static_cast<const Tensor& (*)(const Tensor&)>(&squeeze_)).samples({"T(1, 2, 1, 3)", "T(1)", "T()", "T(0, 1)"});
   t.add("squeeze(Tensor input, int[] dim)", static_cast<Tensor (*)(const Tensor&, IntList)>(&squeeze), "A view without those dimensions in dim that have size 1.")

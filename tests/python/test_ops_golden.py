@@ -58,7 +58,7 @@ def test_op_golden(sample, golden):
     assert [v for v in flat(result) if not isinstance(v, tapegrad.Tensor)] == record["plain"]
     for k, (mine, expected) in enumerate(zip(outputs, record["out"])):
         compare(mine, expected, f"output {k}")
-    if not sample.row["differentiable"]:
+    if not sample.row["differentiable"] or not record["grad"]:
         return
     for k, (mine, expected) in enumerate(zip(gradients(tapegrad, sample, outputs, call.inputs), record["grad"])):
         if mine is None or expected is None:
