@@ -656,18 +656,27 @@ TG_API const Tensor& masked_fill_(const Tensor& self, const Tensor& mask, Scalar
 TG_API Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source);
 TG_API const Tensor& masked_scatter_(const Tensor& self, const Tensor& mask, const Tensor& source);
 
-// ## sort
+// ## sort: NaN is the largest value; equal values keep their order
 TG_API ValuesIndices sort(const Tensor& x, int64_t dim = -1, bool descending = false, bool stable = false);
 TG_API Tensor argsort(const Tensor& x, int64_t dim = -1, bool descending = false, bool stable = false);
+TG_API Tensor msort(const Tensor& x);
 TG_API ValuesIndices topk(const Tensor& x, int64_t k, int64_t dim = -1, bool largest = true, bool sorted = true);
 TG_API ValuesIndices kthvalue(const Tensor& x, int64_t k, int64_t dim = -1, bool keepdim = false);
 TG_API Tensor median(const Tensor& x);
 TG_API ValuesIndices median(const Tensor& x, int64_t dim, bool keepdim = false);
+TG_API Tensor nanmedian(const Tensor& x);
+TG_API ValuesIndices nanmedian(const Tensor& x, int64_t dim, bool keepdim = false);
+TG_API ValuesIndices mode(const Tensor& x, int64_t dim = -1, bool keepdim = false);
+
+// ## unique: and counting and searching by order; no gradients
 /// values, inverse, counts; those not asked for are undefined.
 TG_API std::tuple<Tensor, Tensor, Tensor> unique(const Tensor& x, bool sorted = true, bool return_inverse = false, bool return_counts = false, std::optional<int64_t> dim = {});
 TG_API std::tuple<Tensor, Tensor, Tensor> unique_consecutive(const Tensor& x, bool return_inverse = false, bool return_counts = false, std::optional<int64_t> dim = {});
 TG_API Tensor bincount(const Tensor& x, const Tensor& weights = {}, int64_t minlength = 0);
-TG_API Tensor searchsorted(const Tensor& sorted_sequence, const Tensor& values, bool right = false);
+TG_API Tensor histc(const Tensor& x, int64_t bins = 100, double min = 0, double max = 0);
+TG_API Tensor searchsorted(const Tensor& sorted_sequence, const Tensor& values, bool right = false, const Tensor& sorter = {});
+TG_API Tensor bucketize(const Tensor& x, const Tensor& boundaries, bool right = false);
+TG_API Tensor isin(const Tensor& elements, const Tensor& test_elements, bool invert = false);
 
 // ## matmul
 TG_API Tensor matmul(const Tensor& a, const Tensor& b);

@@ -25,10 +25,11 @@ void matmul_ops(OpTable&);
 void norm_batch_ops(OpTable&);
 void norm_ops(OpTable&);
 void optim_step_ops(OpTable&);
+void pad_ops(OpTable&);
 void pool_ops(OpTable&);
-void random_draw_ops(OpTable&);
 void random_ops(OpTable&);
 void reduce_minmax_ops(OpTable&);
+void random_draw_ops(OpTable&);
 void reduce_ops(OpTable&);
 void reduce_prod_ops(OpTable&);
 void reduce_stats_ops(OpTable&);
@@ -37,7 +38,9 @@ void scan_ops(OpTable&);
 void shape_ops(OpTable&);
 void slice_ops(OpTable&);
 void softmax_ops(OpTable&);
+void sort_ops(OpTable&);
 void triangle_ops(OpTable&);
+void unique_ops(OpTable&);
 void view_ops(OpTable&);
 
 std::span<const OpInfo> all_ops() {
@@ -65,10 +68,11 @@ std::span<const OpInfo> all_ops() {
     norm_batch_ops(t);
     norm_ops(t);
     optim_step_ops(t);
+    pad_ops(t);
     pool_ops(t);
-    random_draw_ops(t);
     random_ops(t);
     reduce_minmax_ops(t);
+    random_draw_ops(t);
     reduce_ops(t);
     reduce_prod_ops(t);
     reduce_stats_ops(t);
@@ -77,7 +81,9 @@ std::span<const OpInfo> all_ops() {
     shape_ops(t);
     slice_ops(t);
     softmax_ops(t);
+    sort_ops(t);
     triangle_ops(t);
+    unique_ops(t);
     view_ops(t);
     return t;
   }();
