@@ -739,9 +739,18 @@ TG_API std::tuple<Tensor, Tensor> adaptive_max_pool1d_with_indices(const Tensor&
 TG_API std::tuple<Tensor, Tensor> adaptive_max_pool2d_with_indices(const Tensor& x, IntList output_size);
 TG_API std::tuple<Tensor, Tensor> adaptive_max_pool3d_with_indices(const Tensor& x, IntList output_size);
 
-// ## interpolate
-/// `size` or `scale_factor`, one of them. Modes "nearest", "nearest-exact", "linear", "bilinear", "trilinear", "area".
-TG_API Tensor interpolate(const Tensor& x, IntList size, std::span<const double> scale_factor = {}, std::string_view mode = "nearest", std::optional<bool> align_corners = {});
+// ## interpolate: and other rearrangements of pixels
+/// `size` or `scale_factor`, one of them. Modes "nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear", "area".
+TG_API Tensor interpolate(const Tensor& x, IntList size, std::span<const double> scale_factor = {}, std::string_view mode = "nearest", std::optional<bool> align_corners = {}, std::optional<bool> recompute_scale_factor = {}, bool antialias = false);
+TG_API Tensor pixel_shuffle(const Tensor& x, int64_t upscale_factor);
+TG_API Tensor pixel_unshuffle(const Tensor& x, int64_t downscale_factor);
+TG_API Tensor channel_shuffle(const Tensor& x, int64_t groups);
+
+// ## patches
+/// Patches of images (N, C, H, W) as columns (N, C kh kw, patches), and the sum of columns back into images: Python's
+/// nn.functional.unfold and fold.
+TG_API Tensor im2col(const Tensor& x, IntList kernel_size, IntList dilation = 1, IntList padding = 0, IntList stride = 1);
+TG_API Tensor col2im(const Tensor& x, IntList output_size, IntList kernel_size, IntList dilation = 1, IntList padding = 0, IntList stride = 1);
 
 // ## attention
 /// softmax(q kᵀ · scale + mask) v; q (…, L, E), k (…, S, E), v (…, S, Ev); a bool mask keeps where true.
