@@ -216,10 +216,21 @@ bool match(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject*
       return false;
     }
     const Param& p = params[at];
-    if (p.varargs && k + 1 < nargs && PyIndex_Check(args[k]) && !PyBool_Check(args[k])) {  // the rest by position is the list
+    if (p.varargs && k + 1 < nargs && p.want != Want::Tensors && PyIndex_Check(args[k]) && !PyBool_Check(args[k])) {  // the rest by position is the list
       v[at].none = false;
       if (!load_ints(p, args + k, nargs - k, v[at], s)) {
         if (why) *why = "'" + text_of(p.name) + "' takes integers";
+        return false;
+      }
+      at++;
+      break;
+    }
+    if (p.varargs && p.want == Want::Tensors && is_tensor(args[k])) {
+      auto& list = s.lists.emplace_back();
+      for (; k < nargs && is_tensor(args[k]); k++) list.push_back(unwrap(args[k]));
+      v[at].none = false, v[at].tensors = list;
+      if (k < nargs) {
+        if (why) *why = "'" + text_of(p.name) + "' takes tensors";
         return false;
       }
       at++;

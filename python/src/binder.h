@@ -18,7 +18,7 @@ struct Param {
   Want want;
   bool has_fallback = false;
   bool keyword_only = false;
-  bool varargs = false;           // Ints: f(2, 3) for f((2, 3))
+  bool varargs = false;           // Ints, Tensors: f(2, 3) for f((2, 3))
   uint8_t repeat = 0;             // int[2]: an int stands for that many
 };
 

@@ -165,9 +165,9 @@ Overload parse(const OpInfo& info, const Callable& call, std::string_view name) 
   }
   if (o.params.size() != call.kinds.size()) bad_row(o, "fewer parameters than the C++ function has");
   if (o.params.size() > kMaxParams) bad_row(o, "too many parameters");
-  for (int k = o.positional; k-- > 0;) {  // f(2, 3): the last int[] that only a dtype or device may follow by position
+  for (int k = o.positional; k-- > 0;) {  // f(2, 3), f(a, b): the last int[] or Tensor[] that only a dtype or device may follow by position
     const Want w = o.params[k].want;
-    if (w == Want::Ints || w == Want::OptionalInts) { o.params[k].varargs = true; break; }
+    if (w == Want::Ints || w == Want::OptionalInts || w == Want::Tensors) { o.params[k].varargs = true; break; }
     if (w != Want::OptionalDtype && w != Want::OptionalDevice && w != Want::Generator && w != Want::MemoryFormat) break;
   }
   return o;

@@ -126,9 +126,27 @@ const Tensor& masked_scatter_(const Tensor& self, const Tensor& mask, const Tens
   return self;
 }
 
+namespace {
+struct Positions {  // a tensor, or a tuple with a vector per dimension
+  std::vector<Tensor> tensors;
+  bool tuple;
+};
+void box(Result& r, Positions p) {
+  if (p.tuple) r.kind = Result::Kind::List, r.tensors = std::move(p.tensors);
+  else r.kind = Result::Kind::Tensor, r.tensor = p.tensors[0];
+}
+Positions nonzero_row(const Tensor& x, bool as_tuple) {
+  OpScope op("nonzero");
+  if (!as_tuple) return {{nonzero(x)}, false};
+  return {unbind(nonzero_columns(x.dim() ? x : reshape(x, {1})), 0), true};
+}
+Positions where_row(const Tensor& condition) { return nonzero_row(condition, true); }
+}  // namespace
+
 void masked_ops(OpTable& t) {
-  t.add("nonzero(Tensor input)", &nonzero, "Positions of the elements that are not zero, int64[n, input.dim()], in row-major order.")
-      .method().no_grad().samples({"C(0, 1, 2, 0)", "B(3, 4)", "C(3)[0]"});
+  t.add("where(Tensor condition)", &where_row, "Positions where the condition holds, a vector per dimension: nonzero with as_tuple.").no_grad().samples({"B(3, 4)"});
+  t.add("nonzero(Tensor input, *, bool as_tuple=False)", &nonzero_row, "Positions of the elements that are not zero, int64[n, input.dim()], in row-major order; with as_tuple a vector per dimension.")
+      .method().no_grad().samples({"C(0, 1, 2, 0)", "B(3, 4)", "C(3)[0]", "B(3, 4), as_tuple=True"});
   t.add("argwhere(Tensor input)", &nonzero, "The positions of all nonzero elements, one row each: (how many, dim).").method().no_grad().samples({"B(3, 4)"});
   t.add("masked_select(Tensor input, Tensor mask)", &masked_select, "The elements where mask is set, as a vector; input and mask broadcast.")
       .method().samples({"T(3, 4), B(3, 4)", "T(3, 4), B(4)", "T(3, 1), B(4)", "T(), B()"});
