@@ -8,6 +8,7 @@ import tapegrad as tg
 import torch
 
 nn, tnn = tg.nn, torch.nn
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # torch's advice about fast paths
 
 
 def to_torch(x):
@@ -68,7 +69,8 @@ LAYERS = [
     ("nn.AvgPool2d(2)", (f(2, 3, 8, 8),)), ("nn.AvgPool2d(3, 2, 1, count_include_pad=False)", (f(2, 3, 8, 8),)), ("nn.AvgPool3d(2)", (f(2, 3, 4, 4, 4),)),
     ("nn.LPPool2d(2, 2)", (f(2, 3, 8, 8).abs(),)), ("nn.LPPool1d(2, 3, stride=2)", (f(2, 3, 9).abs(),)),
     ("nn.AdaptiveAvgPool1d(3)", (f(2, 3, 8),)), ("nn.AdaptiveAvgPool2d((3, None))", (f(2, 3, 8, 7),)), ("nn.AdaptiveAvgPool2d(1)", (f(2, 3, 8, 7),)),
-    ("nn.AdaptiveAvgPool3d(2)", (f(2, 3, 5, 5, 5),)), ("nn.AdaptiveMaxPool1d(3)", (f(2, 3, 8),)), ("nn.AdaptiveMaxPool2d((3, 2))", (f(2, 3, 8, 7),)),
+    ("nn.AdaptiveAvgPool3d(2)", (f(2, 3, 5, 5, 5),)), ("nn.AdaptiveMaxPool1d(3)", (f(2, 3, 8),)), ("nn.AdaptiveMaxPool2d((3, 2))", (f(2, 3, 8, 7),)), ("nn.AdaptiveMaxPool2d((3, 2), return_indices=True)", (f(2, 3, 8, 7),)),
+    ("nn.AdaptiveMaxPool3d(2)", (f(2, 3, 5, 4, 6),)),
     ("nn.Unfold((2, 3), padding=1, stride=2)", (f(2, 3, 6, 7),)), ("nn.Unfold(2, dilation=2)", (f(2, 3, 6, 7),)),
     ("nn.BatchNorm1d(4)", (f(5, 4),)), ("nn.BatchNorm1d(4)", (f(5, 4, 3),)), ("nn.BatchNorm2d(3, eps=1e-3, momentum=0.3)", (f(2, 3, 4, 4),)),
     ("nn.BatchNorm2d(3, momentum=None)", (f(2, 3, 4, 4),)), ("nn.BatchNorm2d(3, affine=False, track_running_stats=False)", (f(2, 3, 4, 4),)),

@@ -187,19 +187,40 @@ def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     return (out.sign() * relu(out.abs()) * (kh * kw)).pow(1.0 / norm_type)
 
 
-def _adaptive(name, dims):
-    pool = op(f"{name}{dims}d")
+def _adaptive_sizes(input, output_size, dims):
+    sizes = [output_size] * dims if isinstance(output_size, int) or output_size is None else list(output_size)
+    return [n if n is not None else input.shape[d - dims] for d, n in enumerate(sizes)]
+
+
+def _adaptive_avg(dims):
+    pool = op(f"adaptive_avg_pool{dims}d")
 
     def f(input, output_size):
-        sizes = [output_size] * dims if isinstance(output_size, int) else list(output_size)
-        return pool(input, [n if n is not None else input.shape[d - dims] for d, n in enumerate(sizes)])
-    f.__name__ = f.__qualname__ = f"{name}{dims}d"
-    f.__doc__ = f"Pools {dims} dimension(s) to exactly output_size; None keeps a dimension's size."
+        return pool(input, _adaptive_sizes(input, output_size, dims))
+    f.__name__ = f.__qualname__ = f"adaptive_avg_pool{dims}d"
+    f.__doc__ = f"Averages {dims} dimension(s) down (or up) to exactly output_size; None keeps a dimension's size."
     return f
 
 
-adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (_adaptive("adaptive_avg_pool", d) for d in (1, 2, 3))
-adaptive_max_pool1d, adaptive_max_pool2d = (_adaptive("adaptive_max_pool", d) for d in (1, 2))
+def _adaptive_max(dims):
+    plain, indexed = op(f"adaptive_max_pool{dims}d"), op(f"adaptive_max_pool{dims}d_with_indices")
+
+    def with_indices(input, output_size, return_indices=False):
+        return indexed(input, _adaptive_sizes(input, output_size, dims))
+
+    def f(input, output_size, return_indices=False):
+        return (indexed if return_indices else plain)(input, _adaptive_sizes(input, output_size, dims))
+    f.__name__ = f.__qualname__ = f"adaptive_max_pool{dims}d"
+    f.__doc__ = f"Largest values of {dims} dimension(s) cut into output_size windows; return_indices also gives the positions."
+    with_indices.__name__ = with_indices.__qualname__ = f.__name__ + "_with_indices"
+    with_indices.__doc__ = f.__name__ + " that also returns the positions."
+    return f, with_indices
+
+
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = map(_adaptive_avg, (1, 2, 3))
+adaptive_max_pool1d, adaptive_max_pool1d_with_indices = _adaptive_max(1)
+adaptive_max_pool2d, adaptive_max_pool2d_with_indices = _adaptive_max(2)
+adaptive_max_pool3d, adaptive_max_pool3d_with_indices = _adaptive_max(3)
 
 
 def unfold(input, kernel_size, dilation=1, padding=0, stride=1):

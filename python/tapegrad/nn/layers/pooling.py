@@ -4,7 +4,8 @@ from ..module import Module
 from .conv import tuple_of
 
 __all__ = ["MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "LPPool1d", "LPPool2d", "AdaptiveAvgPool1d",
-           "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "Unfold"]
+           "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
+           "AdaptiveMaxPool3d", "Unfold"]
 
 
 class _MaxPool(Module):
@@ -124,9 +125,11 @@ class AdaptiveAvgPool3d(_Adaptive):
 
 class _AdaptiveMax(_Adaptive):
     def __init__(self, output_size, return_indices=False):
-        if return_indices:
-            raise NotImplementedError(f"{type(self).__name__}: return_indices=True is not implemented")
         super().__init__(output_size)
+        self.return_indices = return_indices
+
+    def forward(self, input):
+        return self._function(input, self.output_size, self.return_indices)
 
 
 class AdaptiveMaxPool1d(_AdaptiveMax):
@@ -137,6 +140,11 @@ class AdaptiveMaxPool1d(_AdaptiveMax):
 class AdaptiveMaxPool2d(_AdaptiveMax):
     """Maxima over windows chosen so that the output is output_size (a number or two; None keeps a size)."""
     _function = staticmethod(F.adaptive_max_pool2d)
+
+
+class AdaptiveMaxPool3d(_AdaptiveMax):
+    """Maxima over windows chosen so that the output is output_size (a number or three; None keeps a size)."""
+    _function = staticmethod(F.adaptive_max_pool3d)
 
 
 class Unfold(Module):
