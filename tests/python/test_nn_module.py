@@ -400,3 +400,30 @@ def test_parameter():
     m = nn.Module()
     m.b = nn.Buffer(tg.ones(2), persistent=False)
     assert list(m.state_dict()) == [] and [n for n, _ in m.named_buffers()] == ["b"]
+
+
+def test_lazy_layers():
+    m = nn.Sequential(nn.LazyConv2d(4, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(5, bias=False), nn.LazyLinear(2))
+    assert repr(m[0]) == "LazyConv2d(0, 4, kernel_size=(3, 3), stride=(1, 1))" and repr(m[3].weight) == "<UninitializedParameter>"
+    o = tg.optim.SGD(m.parameters(), lr=0.1)
+    weight = m[3].weight
+    out = m(tg.randn(2, 3, 5, 5))
+    assert out.shape == (2, 2) and repr(m[0]).startswith("Conv2d(3, 4") and type(m[3]) is nn.Linear and m[3].in_features == 36
+    assert m[3].weight is weight and type(weight) is nn.Parameter and float(weight.abs().max()) <= 1 / 6
+    out.sum().backward()
+    before = weight.tolist()
+    o.step()
+    assert weight.tolist() != before
+    fresh = nn.Sequential(nn.LazyConv2d(4, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(5, bias=False), nn.LazyLinear(2))
+    fresh.load_state_dict(m.state_dict())
+    x = tg.randn(1, 3, 5, 5)
+    assert equal(fresh(x), m(x)) and type(copy.deepcopy(nn.LazyLinear(2)).weight) is nn.UninitializedParameter
+    with pytest.raises(RuntimeError, match="LazyConv1d"):
+        nn.LazyConv1d(1, 1)(tg.zeros(1))
+
+
+def test_data_parallel_passes_through():
+    m = nn.DataParallel(nn.Linear(2, 2))
+    assert list(m.state_dict()) == ["module.weight", "module.bias"] and m(tg.ones(1, 2)).shape == (1, 2)
+    with pytest.raises(RuntimeError, match="no"):
+        nn.DataParallel(nn.Linear(1, 1), device_ids=[0])
