@@ -1,13 +1,16 @@
-"""Mixed precision. Only the switched-off forms exist; enabling one raises NotImplementedError."""
+"""Mixed precision. On a GPU's behalf it switches itself off with a warning, as PyTorch without CUDA; on the CPU it is not implemented."""
 import contextlib
+import warnings
 
 
 class autocast(contextlib.ContextDecorator):
-    """autocast(enabled=False) does nothing; enabled it is not implemented on the CPU."""
+    """autocast("cuda") warns and does nothing here; autocast("cpu") needs enabled=False, else NotImplementedError."""
 
     def __init__(self, device_type, dtype=None, enabled=True, cache_enabled=None):
-        if enabled:
-            raise NotImplementedError("amp.autocast is not implemented; convert the model with .bfloat16() or .half(), or pass enabled=False")
+        if enabled and device_type == "cuda":
+            warnings.warn("User provided device_type of 'cuda', but CUDA is not available. Disabling", stacklevel=2)
+        elif enabled:
+            raise NotImplementedError("amp.autocast is not implemented on the CPU; convert the model with .bfloat16(), or pass enabled=False")
 
     def __enter__(self):
         return self
@@ -17,11 +20,11 @@ class autocast(contextlib.ContextDecorator):
 
 
 class GradScaler:
-    """GradScaler(enabled=False) passes everything through; enabled it is not implemented."""
+    """Scales losses for float16 on a GPU; there is none, so it warns and passes everything through."""
 
     def __init__(self, device="cuda", init_scale=2.0 ** 16, growth_factor=2.0, backoff_factor=0.5, growth_interval=2000, enabled=True):
         if enabled:
-            raise NotImplementedError("amp.GradScaler is not implemented; pass enabled=False")
+            warnings.warn("GradScaler is enabled, but CUDA is not available.  Disabling.", stacklevel=2)
 
     def scale(self, outputs):
         """The outputs, unscaled."""

@@ -81,3 +81,12 @@ def _legacy(name, dtype):
 FloatTensor, DoubleTensor, HalfTensor = _legacy("FloatTensor", _C.float32), _legacy("DoubleTensor", _C.float64), _legacy("HalfTensor", _C.float16)
 LongTensor, IntTensor, ShortTensor = _legacy("LongTensor", _C.int64), _legacy("IntTensor", _C.int32), _legacy("ShortTensor", _C.int16)
 ByteTensor, CharTensor, BoolTensor = _legacy("ByteTensor", _C.uint8), _legacy("CharTensor", _C.int8), _legacy("BoolTensor", _C.bool)
+
+
+def set_default_tensor_type(t):
+    """Old way to set the default dtype: a typed constructor such as DoubleTensor, or its name."""
+    if isinstance(t, str):
+        t = globals().get(t.rsplit(".", 1)[-1])
+    if not hasattr(t, "dtype"):
+        raise TypeError("invalid type object: only floating-point types are supported as the default type")
+    _C.set_default_dtype(t.dtype)

@@ -68,6 +68,10 @@ def test_cuda_is_honest():
     assert not tg.backends.mps.is_available() and tg.accelerator.current_accelerator() is None
     with pytest.raises(NotImplementedError):
         tg.amp.autocast("cpu")
+    with pytest.warns(UserWarning, match="CUDA is not available"), tg.cuda.amp.autocast():
+        pass
+    with pytest.warns(UserWarning, match="Disabling"):
+        assert tg.amp.GradScaler().scale(3) == 3
 
 
 def test_seeds_and_state():

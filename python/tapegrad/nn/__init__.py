@@ -1,5 +1,5 @@
 """Neural networks: Module, layers, losses, initialisation, functional forms."""
-from . import functional, init, utils  # noqa: F401
+from . import attention, functional, init, utils  # noqa: F401
 from .layers import *  # noqa: F401,F403
 from .losses import *  # noqa: F401,F403
 from .module import Module  # noqa: F401
