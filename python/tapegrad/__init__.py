@@ -32,10 +32,9 @@ float, double, half, short, int, long, bool = (_C.float32, _C.float64, _C.float1
 
 pi, inf, nan, e, newaxis = _math.pi, _math.inf, _math.nan, _math.e, None
 
-from .creation import (BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor, ShortTensor,  # noqa: E402,F401
-                       get_rng_state, initial_seed, is_floating_point, is_nonzero, is_storage, is_tensor, manual_seed, numel, seed,
-                       set_default_tensor_type, set_rng_state,
-                       typename)
+from .creation import (BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor,  # noqa: E402,F401
+                       ShortTensor, get_rng_state, initial_seed, is_nonzero, is_storage, is_tensor, manual_seed, seed,
+                       set_default_tensor_type, set_rng_state, typename)
 from .dtypes import can_cast, finfo, iinfo, promote_types, result_type  # noqa: E402,F401
 from . import autograd, nn, optim, special, linalg, testing, utils  # noqa: E402,F401
 from . import accelerator, amp, backends, cuda, random, types  # noqa: E402,F401

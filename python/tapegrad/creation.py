@@ -1,7 +1,7 @@
 """Small functions around tensors that need no op: seeds, predicates, the old typed constructors."""
 from . import _C
 
-__all__ = ["manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_state", "is_tensor", "is_floating_point", "numel"]
+__all__ = ["manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_state", "is_tensor"]
 
 
 def manual_seed(seed):
@@ -43,19 +43,9 @@ def is_storage(obj):
     return False
 
 
-def is_floating_point(input):
-    """Is the dtype a float?"""
-    return input.is_floating_point()
-
-
 def is_nonzero(input):
     """The truth of a tensor with one element."""
     return bool(input)
-
-
-def numel(input):
-    """The number of elements."""
-    return input.numel()
 
 
 def typename(obj):

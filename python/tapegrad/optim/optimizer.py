@@ -91,8 +91,14 @@ class Optimizer:
 
     def _with_grad(self, group):
         """The group's parameters that have a gradient, their gradients and their states."""
-        params = [p for p in group["params"] if p.grad is not None]
-        return params, [p.grad for p in params], [self.state[p] for p in params]
+        params, grads, states, state = [], [], [], self.state
+        for p in group["params"]:
+            g = p.grad
+            if g is not None:
+                params.append(p)
+                grads.append(g)
+                states.append(state[p])
+        return params, grads, states
 
     # ---- saving
 
