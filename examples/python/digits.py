@@ -53,6 +53,7 @@ class Progress:
 def train(model, images, labels, epochs):
     loader = DataLoader(TensorDataset(images, labels), batch_size=64, shuffle=True)
     optimizer = tg.optim.Adam(model.parameters(), lr=2e-3)
+    schedule = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     progress = Progress(epochs, len(loader))
     model.train()
     for _ in range(epochs):
@@ -62,6 +63,7 @@ def train(model, images, labels, epochs):
             loss.backward()
             optimizer.step()
             progress.step(f"loss {loss.item():.4f}")
+        schedule.step()
 
 
 @tg.no_grad()
@@ -94,7 +96,7 @@ def main():
     parser.add_argument("--load", metavar="FILE", help="test the model saved in this file instead of training one")
     parser.add_argument("--save", metavar="FILE", default="digits.safetensors", help="where to save the trained model")
     parser.add_argument("--page", metavar="FILE", default="digits.png", help="where to draw the page of predictions")
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
 
