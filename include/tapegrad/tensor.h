@@ -13,6 +13,7 @@ struct Node;        // autograd.h
 struct OpScope;     // autograd.h
 struct Extra;       // autograd.h: gradient, hooks; only for tensors that have some
 struct TensorImpl;
+class TensorList;
 struct ValuesIndices;  // ops.h
 struct Index;          // ops.h
 class TensorList;
