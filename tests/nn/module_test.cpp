@@ -1,0 +1,104 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tapegrad/nn.h"
+
+using namespace tapegrad;
+
+namespace {
+struct Net : nn::Module {
+  nn::Conv2d conv = register_module("conv", nn::Conv2d(1, 4, 3, {.padding = 1}));
+  nn::BatchNorm2d norm = register_module("norm", nn::BatchNorm2d(4));
+  nn::Linear fc = register_module("fc", nn::Linear(4 * 4 * 4, 3, false));
+  Net() : Module("Net") {}
+  Tensor operator()(const Tensor& x) const { return fc(flatten(max_pool2d(relu(norm(conv(x))), 2), 1)); }
+};
+std::vector<std::string> keys(const StateDict& s) {
+  std::vector<std::string> out;
+  for (auto& [name, t] : s) out.push_back(name);
+  return out;
+}
+}  // namespace
+
+TEST(Module, HasPyTorchsKeysInPyTorchsOrder) {
+  const Net net;
+  EXPECT_EQ(keys(net.state_dict()), (std::vector<std::string>{"conv.weight", "conv.bias", "norm.weight", "norm.bias", "norm.running_mean", "norm.running_var",
+                                                              "norm.num_batches_tracked", "fc.weight"}));
+  EXPECT_EQ(keys(net.named_parameters()), (std::vector<std::string>{"conv.weight", "conv.bias", "norm.weight", "norm.bias", "fc.weight"}));
+  EXPECT_EQ(net.named_modules().size(), 4u);
+}
+
+TEST(Module, PrintsAsPyTorch) {
+  EXPECT_EQ(to_string(Net()),
+            "Net(\n"
+            "  (conv): Conv2d(1, 4, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))\n"
+            "  (norm): BatchNorm2d(4, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)\n"
+            "  (fc): Linear(in_features=64, out_features=3, bias=False)\n"
+            ")");
+  EXPECT_EQ(to_string(nn::Sequential(nn::Linear(2, 3), nn::ReLU())),
+            "Sequential(\n  (0): Linear(in_features=2, out_features=3, bias=True)\n  (1): ReLU()\n)");
+}
+
+TEST(Module, TrainsAndEvaluates) {
+  const Net net;
+  const Tensor x = randn({5, 1, 8, 8});
+  net(x).sum().backward();
+  for (auto& [name, p] : net.named_parameters()) EXPECT_TRUE(p.grad().defined()) << name;
+  EXPECT_EQ(net.norm.num_batches_tracked.item<int64_t>(), 1);
+  net.zero_grad();
+  for (const Tensor& p : net.parameters()) EXPECT_FALSE(p.grad().defined());
+  net.eval();
+  EXPECT_FALSE(net.norm.is_training());
+  EXPECT_TRUE(equal(net(x), net(x)));
+}
+
+TEST(Module, CopiesShareEverything) {
+  const Net net;
+  const Net copy = net;
+  copy.eval();
+  EXPECT_FALSE(net.is_training());
+  EXPECT_TRUE(copy.fc.weight.is_same(net.fc.weight));
+}
+
+TEST(Module, LoadsAStateAndSaysWhatDoesNotFit) {
+  const Net a, b;
+  b.load_state_dict(a.state_dict());
+  for (size_t i = 0; i < a.state_dict().size(); i++) EXPECT_TRUE(equal(a.state_dict()[i].second, b.state_dict()[i].second));
+  StateDict wrong = a.state_dict();
+  wrong[0].second = zeros({2});
+  wrong[1].first = "conv.other";
+  try {
+    b.load_state_dict(wrong);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_STREQ(e.what(), "load_state_dict: the state does not fit Net\n  conv.weight: the module has shape [4, 1, 3, 3], the state [2]\n  missing: conv.bias\n  unexpected: conv.other");
+  }
+}
+
+TEST(Module, ChangesDtypeInPlace) {
+  const Net net;
+  const Tensor handle = net.fc.weight;
+  net.to(float64);
+  EXPECT_EQ(handle.dtype(), float64);
+  EXPECT_EQ(net(randn({1, 1, 8, 8}, float64)).dtype(), float64);
+  EXPECT_EQ(net.norm.num_batches_tracked.dtype(), int64);
+}
+
+TEST(Module, RefusesNamesTwice) {
+  struct Twice : nn::Module {
+    nn::ReLU a = register_module("a", nn::ReLU()), b = register_module("a", nn::ReLU());
+  };
+  EXPECT_THROW(Twice(), ValueError);
+}
+
+TEST(Module, StartsAsKaimingUniform) {
+  manual_seed(0);
+  const nn::Linear a(300, 200);
+  manual_seed(0);
+  const nn::Linear b(300, 200);
+  EXPECT_TRUE(equal(a.weight, b.weight));
+  const double bound = 1 / std::sqrt(300.);
+  EXPECT_LE(a.weight.abs().max().item<double>(), bound);
+  EXPECT_NEAR(a.weight.std().item<double>(), bound / std::sqrt(3.), 1e-3);
+}

@@ -1,0 +1,72 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tapegrad/optim.h"
+
+using namespace tapegrad;
+
+namespace {
+Tensor parameter() { return tensor({1, -2, 3}, float64).set_requires_grad(); }
+// Minimises sum(p²) for some steps and returns p.
+template <class O> Tensor run(O&& o, const Tensor& p, int steps) {
+  for (int i = 0; i < steps; i++) {
+    o.zero_grad();
+    (p * p).sum().backward();
+    o.step();
+  }
+  return p;
+}
+double first(const Tensor& p) { return p.data_ptr<double>()[0]; }
+}  // namespace
+
+// The numbers are PyTorch's after three steps.
+TEST(Optimizer, StepsAsPyTorch) {
+  Tensor p = parameter();
+  EXPECT_NEAR(first(run(optim::SGD({p}, {.lr = 0.1, .momentum = 0.9}), p, 3)), 0.0619999999999999, 1e-12);
+  p = parameter();
+  EXPECT_NEAR(first(run(optim::Adam({p}, {.lr = 0.1}), p, 3)), 0.7015862729460302, 1e-12);
+  p = parameter();
+  EXPECT_NEAR(first(run(optim::AdamW({p}, {.lr = 0.1}), p, 3)), 0.6989111831582322, 1e-12);
+  p = parameter();
+  EXPECT_NEAR(first(run(optim::RMSprop({p}, {.lr = 0.1, .momentum = 0.9, .centered = true}), p, 3)), -1.0394789855961653, 1e-12);
+  p = parameter();
+  EXPECT_NEAR(first(run(optim::Adagrad({p}, {.lr = 0.1}), p, 3)), 0.7804561813568098, 1e-12);
+}
+
+TEST(Optimizer, ResumesExactly) {
+  const Tensor a = parameter(), b = parameter();
+  optim::Adam one({a}, {.lr = 0.1, .amsgrad = true});
+  run(one, a, 3);
+  optim::Adam two({b}, {.lr = 0.1, .amsgrad = true});
+  two.load_state_dict(one.state_dict());
+  NoGrad no_grad;
+  copy_(b, a);
+  tls.no_grad = false;
+  EXPECT_TRUE(equal(run(one, a, 2), run(two, b, 2)));
+}
+
+TEST(Optimizer, RefusesNonsense) {
+  const Tensor p = parameter();
+  EXPECT_THROW(optim::SGD({}, {}), ValueError);
+  EXPECT_THROW(optim::SGD({p, p}, {}), ValueError);
+  EXPECT_THROW(optim::SGD({p}, {.lr = -1}), ValueError);
+  EXPECT_THROW(optim::SGD({p}, {.lr = 1, .nesterov = true}), ValueError);
+  EXPECT_THROW(optim::SGD({p * 2}, {}), ValueError);
+}
+
+TEST(Schedules, FollowPyTorchs) {
+  const Tensor p = parameter();
+  optim::SGD sgd({p}, {.lr = 1});
+  optim::StepLR step(sgd, 2, 0.1);
+  step.step();
+  EXPECT_DOUBLE_EQ(sgd.lr(), 1);
+  step.step();
+  EXPECT_DOUBLE_EQ(sgd.lr(), 0.1);
+  optim::SGD other({p}, {.lr = 1});
+  optim::CosineAnnealingLR cosine(other, 10, 0.5);
+  for (int i = 0; i < 5; i++) cosine.step();
+  EXPECT_DOUBLE_EQ(other.lr(), 0.75);
+  for (int i = 0; i < 5; i++) cosine.step();
+  EXPECT_DOUBLE_EQ(other.lr(), 0.5);
+}
