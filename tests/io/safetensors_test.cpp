@@ -113,7 +113,7 @@ TEST(Safetensors, SurvivesAnyDamage) {  // an error or a tensor, never a crash: 
   const std::string good = read(f / "good");
   std::mt19937 random(0);
   int refused = 0;
-  for (int round = 0; round < 3000; round++) {
+  for (int round = 0; round < 1000; round++) {
     std::string bytes = good;
     const int edits = 1 + int(random() % 4);
     for (int e = 0; e < edits; e++) {
@@ -130,7 +130,7 @@ TEST(Safetensors, SurvivesAnyDamage) {  // an error or a tensor, never a crash: 
     write(f / "bad", bytes);
     refused += !load_error(f / "bad").empty();
   }
-  EXPECT_GT(refused, 2000);
+  EXPECT_GT(refused, 700);
 }
 
 TEST(Safetensors, AFailedSaveLeavesTheOldFile) {
