@@ -120,8 +120,11 @@ template <int N> Conv<N>::Conv(int64_t in, int64_t out, Dims kernel, ConvOptions
   register_parameter("bias", bias);
 }
 template <int N> Tensor Conv<N>::operator()(const Tensor& x) const {
-  constexpr auto conv = N == 1 ? &conv1d : N == 2 ? &conv2d : &conv3d;
-  return conv(x, weight, bias, options.stride, options.padding, options.dilation, options.groups);
+  const ConvOptions& o = options;
+  const IntList stride = o.stride, padding = o.padding, dilation = o.dilation;
+  if constexpr (N == 1) return conv1d(x, weight, bias, stride, padding, dilation, o.groups);
+  else if constexpr (N == 2) return conv2d(x, weight, bias, stride, padding, dilation, o.groups);
+  else return conv3d(x, weight, bias, stride, padding, dilation, o.groups);
 }
 template struct Conv<1>;
 template struct Conv<2>;
@@ -138,8 +141,10 @@ template <int N> ConvTranspose<N>::ConvTranspose(int64_t in, int64_t out, Dims k
   register_parameter("bias", bias);
 }
 template <int N> Tensor ConvTranspose<N>::operator()(const Tensor& x) const {
-  constexpr auto conv = N == 1 ? &conv_transpose1d : N == 2 ? &conv_transpose2d : &conv_transpose3d;
-  return conv(x, weight, bias, options.stride, options.padding, options.output_padding, options.groups, options.dilation);
+  const ConvTransposeOptions& o = options;
+  if constexpr (N == 1) return conv_transpose1d(x, weight, bias, o.stride, o.padding, o.output_padding, o.groups, o.dilation);
+  else if constexpr (N == 2) return conv_transpose2d(x, weight, bias, o.stride, o.padding, o.output_padding, o.groups, o.dilation);
+  else return conv_transpose3d(x, weight, bias, o.stride, o.padding, o.output_padding, o.groups, o.dilation);
 }
 template struct ConvTranspose<1>;
 template struct ConvTranspose<2>;
