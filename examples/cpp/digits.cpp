@@ -34,14 +34,13 @@ double accuracy(const Net& net, const data::TensorDataset& set) {
 int main(int argc, char** argv) try {
   const auto started = std::chrono::steady_clock::now();
   manual_seed(0);
-  const data::TensorDataset train = datasets::digits(true), test = datasets::digits(false);
+  const data::TensorDataset train = datasets::digits("train"), test = datasets::digits("test");
   const data::DataLoader loader(train, {.batch_size = 64, .shuffle = true});
 
   const Net net;
   std::printf("%s\n", to_string(net).c_str());
-  constexpr int epochs = 20;
+  constexpr int epochs = 15;
   optim::Adam adam(net.parameters(), {.lr = 2e-3});
-  optim::CosineAnnealingLR schedule(adam, epochs);
   for (int epoch = 1; epoch <= epochs; epoch++) {
     net.train();
     double total = 0;
@@ -52,7 +51,6 @@ int main(int argc, char** argv) try {
       adam.step();
       total += loss.item<double>() * double(x.size(0));
     }
-    schedule.step();
     std::printf("epoch %2d  loss %.4f  test accuracy %.2f %%\n", epoch, total / double(train.size()), accuracy(net, test));
   }
   save(net, "digits-cpp.safetensors");

@@ -63,8 +63,8 @@ template <class Dataset> class DataLoader {
 }  // namespace data
 
 namespace datasets {
-/// UCI handwritten digits: images float32 [n, 1, 8, 8] in [0, 1] and labels int64 [n]. true: 1,438 to train with; false: the
-/// other 359 (every fifth); without: all. The file lies beside the library; TAPEGRAD_DATA names another folder.
-TG_API data::TensorDataset digits(std::optional<bool> train = {});
+/// UCI handwritten digits: images float32 [n, 1, 8, 8] in [0, 1] and labels int64 [n]. `split` is "train" (1,437), "test" (360,
+/// every fifth image) or "all". The file lies beside the library; TAPEGRAD_DATA names another folder.
+TG_API data::TensorDataset digits(std::string_view split = "all");
 }  // namespace datasets
 }  // namespace tapegrad

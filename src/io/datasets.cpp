@@ -28,20 +28,22 @@ static std::string find(const std::string& name) {
   detail::fail<IoError>(name, " was not found; set TAPEGRAD_DATA to its folder. Tried:", tried);
 }
 
-data::TensorDataset digits(std::optional<bool> train) {
+data::TensorDataset digits(std::string_view split) {
   OpScope op("digits");
   NoGrad no_grad;
+  TG_CHECK(split == "train" || split == "test" || split == "all", ValueError, "split must be \"train\", \"test\" or \"all\", got \"", split, "\"");
   Tensor images, labels;
   for (auto& [name, t] : load(find("digits.safetensors"))) {
     if (name == "images") images = unsqueeze(to(t, float32), 1) / 16;
     if (name == "labels") labels = to(t, int64);
   }
-  if (!train) return {images, labels};
-  const int64_t n = images.size(0), tests = n / 5;
-  const Tensor rows = empty({*train ? n - tests : tests}, int64);
+  if (split == "all") return {images, labels};
+  const bool test = split == "test";
+  const int64_t n = images.size(0), tests = (n + 4) / 5;
+  const Tensor rows = empty({test ? tests : n - tests}, int64);
   int64_t* row = rows.data_ptr<int64_t>();
   for (int64_t i = 0; i < n; i++)
-    if ((i % 5 == 4) != *train) *row++ = i;
+    if ((i % 5 == 0) == test) *row++ = i;
   return {index_select(images, 0, rows), index_select(labels, 0, rows)};
 }
 

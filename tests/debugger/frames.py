@@ -1,0 +1,64 @@
+"""Run inside gdb: counts the frames between the user's line and the arithmetic, and checks the tensor printer.
+
+The limits are the promise of docs/architecture.md: 6 from a C++ `a + b` to Add::forward, 8 from Python's, 6 from backward() to
+a gradient formula.
+"""
+import os
+
+import gdb
+
+FROM_PYTHON = bool(os.environ.get("TAPEGRAD_FROM_PYTHON"))
+
+
+def frames(until):
+    """Names from the innermost frame out to the first that `until` accepts (not counted)."""
+    names, frame = [], gdb.newest_frame()
+    while frame is not None and not until(frame.name() or "?"):
+        names.append(frame.name() or "?")
+        frame = frame.older()
+    if frame is None:
+        raise gdb.GdbError(f"never came to the caller: {names}")
+    return names
+
+
+def check(what, names, limit):
+    print(f"{what}: {len(names)} frames, at most {limit}")
+    for name in names:
+        print(f"    {name}")
+    if len(names) > limit:
+        failures.append(what)
+
+
+failures = []
+gdb.execute("set pagination off")
+gdb.execute("set breakpoint pending on")
+gdb.execute("set debuginfod enabled off")
+here = os.path.dirname(os.path.abspath(__file__))
+gdb.execute(f"source {os.path.join(here, '..', '..', 'python', 'gdb', 'tapegrad_gdb.py')}")
+
+
+def stop_at(function):
+    gdb.execute("delete")
+    gdb.execute(f"rbreak ^.*{function}") if "<" in function else gdb.execute(f"break {function}")
+
+
+if FROM_PYTHON:
+    gdb.execute("break tapegrad::debug::Add::forward<float>")
+    gdb.execute("run")
+    check("a + b from Python", frames(lambda n: n.startswith("_PyEval") or n.startswith("PyNumber_Add")), 8)
+else:
+    gdb.execute("break tapegrad::debug::Add::forward<float>")
+    gdb.execute("run")
+    check("a + b", frames(lambda n: n == "main"), 6)
+    gdb.execute("frame function main")
+    text = gdb.execute("print a", to_string=True)
+    print(text.strip())
+    if "float32[3]" not in text or "1, 2, 3" not in text:
+        failures.append("printer")
+    gdb.execute("delete")
+    gdb.execute("break tapegrad::debug::Exp::backward<float>")
+    gdb.execute("continue")
+    check("backward", frames(lambda n: n == "main"), 6)
+gdb.execute("kill")
+print("failed: " + ", ".join(failures) if failures else "debugger: ok")
+gdb.execute(f"quit {1 if failures else 0}")
