@@ -222,11 +222,36 @@ const Tensor& Tensor::exponential_(double lambd, const Generator* generator) con
 Tensor Tensor::sum(IntList dim, bool keepdim, std::optional<Dtype> dtype) const { OpScope op("sum"); return tapegrad::sum(*this, dim, keepdim, dtype); }
 Tensor Tensor::sum_to_size(IntList size) const { OpScope op("sum_to_size"); return tapegrad::sum_to_size(*this, size); }
 Tensor Tensor::mean(IntList dim, bool keepdim, std::optional<Dtype> dtype) const { OpScope op("mean"); return tapegrad::mean(*this, dim, keepdim, dtype); }
+Tensor Tensor::prod(std::optional<Dtype> dtype) const { OpScope op("prod"); return tapegrad::prod(*this, dtype); }
+Tensor Tensor::prod(int64_t dim, bool keepdim, std::optional<Dtype> dtype) const { OpScope op("prod"); return tapegrad::prod(*this, dim, keepdim, dtype); }
+Tensor Tensor::max() const { OpScope op("max"); return tapegrad::max(*this); }
+ValuesIndices Tensor::max(int64_t dim, bool keepdim) const { OpScope op("max"); return tapegrad::max(*this, dim, keepdim); }
+Tensor Tensor::min() const { OpScope op("min"); return tapegrad::min(*this); }
+ValuesIndices Tensor::min(int64_t dim, bool keepdim) const { OpScope op("min"); return tapegrad::min(*this, dim, keepdim); }
+Tensor Tensor::argmax(std::optional<int64_t> dim, bool keepdim) const { OpScope op("argmax"); return tapegrad::argmax(*this, dim, keepdim); }
+Tensor Tensor::argmin(std::optional<int64_t> dim, bool keepdim) const { OpScope op("argmin"); return tapegrad::argmin(*this, dim, keepdim); }
+Tensor Tensor::amax(IntList dim, bool keepdim) const { OpScope op("amax"); return tapegrad::amax(*this, dim, keepdim); }
+Tensor Tensor::amin(IntList dim, bool keepdim) const { OpScope op("amin"); return tapegrad::amin(*this, dim, keepdim); }
+std::tuple<Tensor, Tensor> Tensor::aminmax(std::optional<int64_t> dim, bool keepdim) const { OpScope op("aminmax"); return tapegrad::aminmax(*this, dim, keepdim); }
+Tensor Tensor::var(IntList dim, Scalar correction, bool keepdim) const { OpScope op("var"); return tapegrad::var(*this, dim, correction, keepdim); }
+Tensor Tensor::std(IntList dim, Scalar correction, bool keepdim) const { OpScope op("std"); return tapegrad::std(*this, dim, correction, keepdim); }
+Tensor Tensor::norm(Scalar p, IntList dim, bool keepdim, std::optional<Dtype> dtype) const { OpScope op("norm"); return tapegrad::norm(*this, p, dim, keepdim, dtype); }
+Tensor Tensor::logsumexp(IntList dim, bool keepdim) const { OpScope op("logsumexp"); return tapegrad::logsumexp(*this, dim, keepdim); }
 Tensor Tensor::all(IntList dim, bool keepdim) const { OpScope op("all"); return tapegrad::all(*this, dim, keepdim); }
 Tensor Tensor::any(IntList dim, bool keepdim) const { OpScope op("any"); return tapegrad::any(*this, dim, keepdim); }
 Tensor Tensor::count_nonzero(IntList dim) const { OpScope op("count_nonzero"); return tapegrad::count_nonzero(*this, dim); }
+Tensor Tensor::nansum(IntList dim, bool keepdim, std::optional<Dtype> dtype) const { OpScope op("nansum"); return tapegrad::nansum(*this, dim, keepdim, dtype); }
+Tensor Tensor::nanmean(IntList dim, bool keepdim, std::optional<Dtype> dtype) const { OpScope op("nanmean"); return tapegrad::nanmean(*this, dim, keepdim, dtype); }
+bool Tensor::equal(const Tensor& b) const { OpScope op("equal"); return tapegrad::equal(*this, b); }
+bool Tensor::allclose(const Tensor& b, double rtol, double atol, bool equal_nan) const { OpScope op("allclose"); return tapegrad::allclose(*this, b, rtol, atol, equal_nan); }
+Tensor Tensor::isclose(const Tensor& b, double rtol, double atol, bool equal_nan) const { OpScope op("isclose"); return tapegrad::isclose(*this, b, rtol, atol, equal_nan); }
 
 // scan
+Tensor Tensor::cumsum(int64_t dim, std::optional<Dtype> dtype) const { OpScope op("cumsum"); return tapegrad::cumsum(*this, dim, dtype); }
+Tensor Tensor::cumprod(int64_t dim, std::optional<Dtype> dtype) const { OpScope op("cumprod"); return tapegrad::cumprod(*this, dim, dtype); }
+ValuesIndices Tensor::cummax(int64_t dim) const { OpScope op("cummax"); return tapegrad::cummax(*this, dim); }
+ValuesIndices Tensor::cummin(int64_t dim) const { OpScope op("cummin"); return tapegrad::cummin(*this, dim); }
+Tensor Tensor::logcumsumexp(int64_t dim) const { OpScope op("logcumsumexp"); return tapegrad::logcumsumexp(*this, dim); }
 
 // softmax
 Tensor Tensor::softmax(int64_t dim, std::optional<Dtype> dtype) const { OpScope op("softmax"); return tapegrad::softmax(*this, dim, dtype); }
@@ -333,6 +358,15 @@ Tensor Tensor::masked_scatter(const Tensor& mask, const Tensor& source) const { 
 const Tensor& Tensor::masked_scatter_(const Tensor& mask, const Tensor& source) const { OpScope op("masked_scatter_"); return tapegrad::masked_scatter_(*this, mask, source); }
 
 // sort
+ValuesIndices Tensor::sort(int64_t dim, bool descending, bool stable) const { OpScope op("sort"); return tapegrad::sort(*this, dim, descending, stable); }
+Tensor Tensor::argsort(int64_t dim, bool descending, bool stable) const { OpScope op("argsort"); return tapegrad::argsort(*this, dim, descending, stable); }
+ValuesIndices Tensor::topk(int64_t k, int64_t dim, bool largest, bool sorted) const { OpScope op("topk"); return tapegrad::topk(*this, k, dim, largest, sorted); }
+ValuesIndices Tensor::kthvalue(int64_t k, int64_t dim, bool keepdim) const { OpScope op("kthvalue"); return tapegrad::kthvalue(*this, k, dim, keepdim); }
+Tensor Tensor::median() const { OpScope op("median"); return tapegrad::median(*this); }
+ValuesIndices Tensor::median(int64_t dim, bool keepdim) const { OpScope op("median"); return tapegrad::median(*this, dim, keepdim); }
+std::tuple<Tensor, Tensor, Tensor> Tensor::unique(bool sorted, bool return_inverse, bool return_counts, std::optional<int64_t> dim) const { OpScope op("unique"); return tapegrad::unique(*this, sorted, return_inverse, return_counts, dim); }
+std::tuple<Tensor, Tensor, Tensor> Tensor::unique_consecutive(bool return_inverse, bool return_counts, std::optional<int64_t> dim) const { OpScope op("unique_consecutive"); return tapegrad::unique_consecutive(*this, return_inverse, return_counts, dim); }
+Tensor Tensor::bincount(const Tensor& weights, int64_t minlength) const { OpScope op("bincount"); return tapegrad::bincount(*this, weights, minlength); }
 
 // matmul
 Tensor Tensor::matmul(const Tensor& b) const { OpScope op("matmul"); return tapegrad::matmul(*this, b); }
