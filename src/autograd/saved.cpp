@@ -19,9 +19,18 @@ void pop_saved_tensor_hooks() {
   have_hooks = !hook_stack.empty();
 }
 namespace {
+// What a hook keeps for us, and where the tensor stood in the graph: the hook may give back other memory without history.
 struct Packed {
   SavedTensorHooks* hooks;
   void* state;
+  Tensor leaf;           // the saved input, when it was a leaf that needs a gradient
+  Node* node = nullptr;  // owned: the saved input's node, when it had one
+};
+/// Stands between an unpacked copy of a leaf and the leaf.
+struct LeafAlias final : NodeOf<1> {
+  using NodeOf::NodeOf;
+  const char* name() const override { return "AliasBackward0"; }
+  void backward(Tensor g, Tensor* dx) override { dx[0] = g; }
 };
 }  // namespace
 
@@ -32,7 +41,20 @@ SavedTensor::SavedTensor(const Tensor& t, Kind k) : output_(k == output), was_de
   version_ = t->storage->version;
   if (have_hooks) [[unlikely]] {
     SavedTensorHooks* h = hook_stack.back();
-    hook_state_ = new Packed{h, h->pack(output_ ? detach(t) : t)};
+    auto* p = new Packed{h, nullptr, {}, nullptr};
+    hook_state_ = p;
+    if (!output_ && t->requires_grad) {
+      if (Node* n = grad_fn(t)) n->retain(), p->node = n;
+      else p->leaf = t;
+    }
+    try {
+      p->state = h->pack(output_ ? detach(t) : t);
+    } catch (...) {
+      if (p->node && p->node->drop()) Node::destroy(p->node);
+      delete p;
+      hook_state_ = nullptr;
+      throw;
+    }
     return;
   }
   t_ = output_ ? detach(t) : t;
@@ -54,6 +76,7 @@ void SavedTensor::reset() {
   auto* p = static_cast<Packed*>(hook_state_);
   hook_state_ = nullptr;
   p->hooks->release(p->state);
+  if (p->node && p->node->drop()) Node::destroy(p->node);
   delete p;
 }
 
@@ -69,7 +92,13 @@ Tensor SavedTensor::unpack(Node& by) const {
   if (hook_state_) [[unlikely]] {
     auto* p = static_cast<Packed*>(hook_state_);
     Tensor t = p->hooks->unpack(p->state);
-    return output_ && grad_enabled() ? relinked(t, by, output_nr_) : t;
+    if (!grad_enabled() || !t.defined()) return t;
+    if (output_) return relinked(t, by, output_nr_);
+    if (p->node) return relinked(t, *p->node, output_nr_);
+    if (!p->leaf.defined()) return t;
+    const Tensor y = detach(t);
+    record<LeafAlias>(y, p->leaf);
+    return y;
   }
   if (!t_.defined()) [[unlikely]]
     detail::fail<GradError>("trying to backward through the graph a second time: the saved tensors of ", by.name(), " (forward at ",

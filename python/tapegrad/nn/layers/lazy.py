@@ -65,6 +65,7 @@ class _Lazy(Module):
         weight = state_dict.get(prefix + self._sized_by)
         if weight is not None and weight.numel():
             self._set_size(self._size_from(weight))
+            return self._load_from_state_dict(state_dict, prefix, *args)  # the ordinary layer's, by now
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
