@@ -53,7 +53,6 @@ class Progress:
 def train(model, images, labels, epochs):
     loader = DataLoader(TensorDataset(images, labels), batch_size=64, shuffle=True)
     optimizer = tg.optim.Adam(model.parameters(), lr=2e-3)
-    schedule = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     progress = Progress(epochs, len(loader))
     model.train()
     for _ in range(epochs):
@@ -63,7 +62,6 @@ def train(model, images, labels, epochs):
             loss.backward()
             optimizer.step()
             progress.step(f"loss {loss.item():.4f}")
-        schedule.step()
 
 
 @tg.no_grad()
