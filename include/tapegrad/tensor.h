@@ -550,13 +550,19 @@ class TG_API Tensor {
   // sort
   ValuesIndices sort(int64_t dim = -1, bool descending = false, bool stable = false) const;
   Tensor argsort(int64_t dim = -1, bool descending = false, bool stable = false) const;
+  Tensor msort() const;
   ValuesIndices topk(int64_t k, int64_t dim = -1, bool largest = true, bool sorted = true) const;
   ValuesIndices kthvalue(int64_t k, int64_t dim = -1, bool keepdim = false) const;
   Tensor median() const;
   ValuesIndices median(int64_t dim, bool keepdim = false) const;
+  Tensor nanmedian() const;
+  ValuesIndices nanmedian(int64_t dim, bool keepdim = false) const;
+  ValuesIndices mode(int64_t dim = -1, bool keepdim = false) const;
+  // unique
   std::tuple<Tensor, Tensor, Tensor> unique(bool sorted = true, bool return_inverse = false, bool return_counts = false, std::optional<int64_t> dim = {}) const;
   std::tuple<Tensor, Tensor, Tensor> unique_consecutive(bool return_inverse = false, bool return_counts = false, std::optional<int64_t> dim = {}) const;
   Tensor bincount(const Tensor& weights = {}, int64_t minlength = 0) const;
+  Tensor histc(int64_t bins = 100, double min = 0, double max = 0) const;
   // matmul
   Tensor matmul(const Tensor& b) const;
   Tensor mm(const Tensor& b) const;

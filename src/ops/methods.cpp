@@ -360,13 +360,20 @@ const Tensor& Tensor::masked_scatter_(const Tensor& mask, const Tensor& source) 
 // sort
 ValuesIndices Tensor::sort(int64_t dim, bool descending, bool stable) const { OpScope op("sort"); return tapegrad::sort(*this, dim, descending, stable); }
 Tensor Tensor::argsort(int64_t dim, bool descending, bool stable) const { OpScope op("argsort"); return tapegrad::argsort(*this, dim, descending, stable); }
+Tensor Tensor::msort() const { OpScope op("msort"); return tapegrad::msort(*this); }
 ValuesIndices Tensor::topk(int64_t k, int64_t dim, bool largest, bool sorted) const { OpScope op("topk"); return tapegrad::topk(*this, k, dim, largest, sorted); }
 ValuesIndices Tensor::kthvalue(int64_t k, int64_t dim, bool keepdim) const { OpScope op("kthvalue"); return tapegrad::kthvalue(*this, k, dim, keepdim); }
 Tensor Tensor::median() const { OpScope op("median"); return tapegrad::median(*this); }
 ValuesIndices Tensor::median(int64_t dim, bool keepdim) const { OpScope op("median"); return tapegrad::median(*this, dim, keepdim); }
+Tensor Tensor::nanmedian() const { OpScope op("nanmedian"); return tapegrad::nanmedian(*this); }
+ValuesIndices Tensor::nanmedian(int64_t dim, bool keepdim) const { OpScope op("nanmedian"); return tapegrad::nanmedian(*this, dim, keepdim); }
+ValuesIndices Tensor::mode(int64_t dim, bool keepdim) const { OpScope op("mode"); return tapegrad::mode(*this, dim, keepdim); }
+
+// unique
 std::tuple<Tensor, Tensor, Tensor> Tensor::unique(bool sorted, bool return_inverse, bool return_counts, std::optional<int64_t> dim) const { OpScope op("unique"); return tapegrad::unique(*this, sorted, return_inverse, return_counts, dim); }
 std::tuple<Tensor, Tensor, Tensor> Tensor::unique_consecutive(bool return_inverse, bool return_counts, std::optional<int64_t> dim) const { OpScope op("unique_consecutive"); return tapegrad::unique_consecutive(*this, return_inverse, return_counts, dim); }
 Tensor Tensor::bincount(const Tensor& weights, int64_t minlength) const { OpScope op("bincount"); return tapegrad::bincount(*this, weights, minlength); }
+Tensor Tensor::histc(int64_t bins, double min, double max) const { OpScope op("histc"); return tapegrad::histc(*this, bins, min, max); }
 
 // matmul
 Tensor Tensor::matmul(const Tensor& b) const { OpScope op("matmul"); return tapegrad::matmul(*this, b); }
