@@ -26,14 +26,14 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("docs")
 
 
-@pytest.mark.parametrize("code", blocks("python"))
+@pytest.mark.parametrize("code", list(blocks("python")))
 def test_python_example_runs(code, folder):
     subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="no g++")
 @pytest.mark.skipif(not (PREFIX / "lib" / "libtapegrad.so").exists(), reason="not an installed package")
-@pytest.mark.parametrize("code", blocks("c++"))
+@pytest.mark.parametrize("code", list(blocks("c++")))
 def test_cpp_example_runs(code, folder):
     if "sine.safetensors" in code and not (folder / "sine.safetensors").exists():
         python = next(iter(blocks("python"))).values[0]
