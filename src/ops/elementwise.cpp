@@ -213,6 +213,7 @@ Tensor empty_result(const OpEntry& op, const Tensor* const* in, const Shape& siz
 void set_out_target(const Tensor* out) { out_target = out; }
 
 void check_writable(const Tensor& self) {
+  if (!self->numel) return;
   for (int d = 0; d < self->ndim; d++)
     TG_CHECK(self->sizes[d] < 2 || self->strides[d], Error, "more than one element of the tensor written to refers to one place in memory; clone() it first",
              Named{"input", self});

@@ -127,14 +127,14 @@ static Tensor apply_basic(const Tensor& x, std::span<const Index> entries, std::
     tensors.push_back(std::move(index));
     dim++;
   };
+  const auto pick = [&](int64_t i) {
+    const int64_t n = out->sizes[dim];
+    TG_CHECK(i >= -n && i < n, IndexError, "index ", i, " is out of bounds for dimension ", dim, " with size ", n, Named{"input", x});
+    out = select(out, int64_t(dim), i);
+  };
   for (const Index& e : entries) {
     switch (e.kind) {
-      case Index::Kind::Int: {
-        const int64_t n = out->sizes[dim];
-        TG_CHECK(e.integer >= -n && e.integer < n, IndexError, "index ", e.integer, " is out of bounds for dimension ", dim, " with size ", n, Named{"input", x});
-        out = select(out, int64_t(dim), e.integer);
-        break;
-      }
+      case Index::Kind::Int: pick(e.integer); break;
       case Index::Kind::Slice:
         if (e.start || e.stop || e.step) out = slice(out, int64_t(dim), e.start, e.stop, e.step.value_or(1));
         dim++;
@@ -147,7 +147,9 @@ static Tensor apply_basic(const Tensor& x, std::span<const Index> entries, std::
         break;
       case Index::Kind::Tensor:
         TG_CHECK(!is_floating(e.tensor.dtype()), IndexError, "tensors used as indices must be integer, uint8 or bool tensors, got ", e.tensor.dtype(), Named{"index", e.tensor});
-        if (is_mask(e) && e.tensor.dim() == 0) {
+        if (e.tensor.dim() == 0 && !is_mask(e)) {
+          pick(e.tensor.item().to_int());  // a view, as with a number
+        } else if (is_mask(e) && e.tensor.dim() == 0) {
           out = unsqueeze(out, int64_t(dim));
           put(bool_index(e.tensor.item().to_bool()));
         } else if (is_mask(e)) {

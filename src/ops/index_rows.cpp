@@ -2,6 +2,7 @@
 #include "src/ops/index_rows.h"
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 namespace tapegrad {
@@ -19,6 +20,16 @@ static void add_offsets(int64_t* out, const Tensor& index, int64_t dim, int64_t 
   }
 }
 
+// As broadcast_sizes, with the error that belongs to an index.
+static Shape common_shape(const std::vector<Tensor>& given) {
+  try {
+    return broadcast_sizes(given);
+  } catch (const ShapeError&) {
+    std::string shapes;
+    for (const Tensor& i : given) shapes += (shapes.empty() ? "" : ", ") + to_string(i.sizes());
+    detail::fail<IndexError>("shape mismatch: indexing tensors could not be broadcast together with shapes ", shapes);
+  }
+}
 Rows plan_rows(const Tensor& x, TensorList indices) {
   NoGrad guard;
   Rows rows;
@@ -31,7 +42,7 @@ Rows plan_rows(const Tensor& x, TensorList indices) {
     last = d;
   }
   const bool adjacent = last - first + 1 == int(given.size());
-  const Shape shape = broadcast_sizes(given);
+  const Shape shape = common_shape(given);
   const auto add_dims = [&](int from, int to, Walk<1>& walk) {
     for (int d = from; d < to; d++) {
       if (d < int(indices.size()) && indices[size_t(d)].defined()) continue;

@@ -198,7 +198,7 @@ void index_select_ops(OpTable& t) {
   t.add("index_fill(Tensor input, int dim, Tensor index, Tensor|Number value)", static_cast<Tensor (*)(const Tensor&, int64_t, const Tensor&, const Tensor&)>(&index_fill), "input with one value at the indices along dim.")
       .method().inplace(static_cast<const Tensor& (*)(const Tensor&, int64_t, const Tensor&, const Tensor&)>(&index_fill_)).samples({"T(3, 4), 0, C(2, 0), 1.5", "T(3, 4), -1, C(1), T()"});
   t.add("embedding(Tensor input, Tensor weight, int? padding_idx=None)", &embedding_row, "Rows of weight, (n, dim), at the integers of input, (…): (…, dim). The row padding_idx gets no gradient.")
-      .functional().samples({"I(2, 3, hi=5), T(5, 4)", "I(6, hi=5), T(5, 4), padding_idx=1", "C(1, 1, 1), T(3, 2)"});
+      .functional_only().samples({"I(2, 3, hi=5), T(5, 4)", "I(6, hi=5), T(5, 4), padding_idx=1", "C(1, 1, 1), T(3, 2)"});
   t.add("one_hot(Tensor input, int num_classes=-1)", &one_hot, "Integers (…) as rows (…, num_classes) of zeros with a one.").functional_only().no_grad().samples({"I(3, hi=4)", "I(2, 2, hi=3), 5"});
 }
 

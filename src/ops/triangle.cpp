@@ -192,9 +192,9 @@ void triangle_ops(OpTable& t) {
   t.add("slice_scatter(Tensor input, Tensor src, int dim=0, int? start=None, int? end=None, int step=1)", &slice_scatter, "A copy of input with src in a slice along dim.").method().samples({"T(4, 3), T(2, 3), 0, 1, 3"});
   t.add("diagonal_scatter(Tensor input, Tensor src, int offset=0, int dim1=0, int dim2=1)", &diagonal_scatter, "A copy of input with src on a diagonal.").method().samples({"T(3, 3), T(3)", "T(3, 3), T(2), 1"});
   t.add("meshgrid(Tensor[] tensors, *, str indexing=\"ij\")", &meshgrid, "Views of the vectors, each spread over the grid of all; \"xy\" swaps the first two dimensions.")
-      .samples({"[T(2), T(3)]", "[T(2), T(3)], indexing='xy'", "[T(2), T(), T(3)]"});
-  t.add("cartesian_prod(Tensor[] tensors)", &cartesian_prod, "All combinations of one element from each vector, one row each.").samples({"[T(2), T(3)]", "[T(2)]"});
-  t.add("block_diag(Tensor[] tensors)", &block_diag, "Matrices along the diagonal of a matrix of zeros.").samples({"[T(2, 2), T(1, 3)]", "[T(), T(3)]"});
+      .samples({"T(2), T(3), indexing='ij'", "[T(2), T(3)], indexing='xy'", "[T(2), T(), T(3)], indexing='ij'"});
+  t.add("cartesian_prod(Tensor[] tensors)", &cartesian_prod, "All combinations of one element from each vector, one row each.").samples({"T(2), T(3)", "T(2)"});
+  t.add("block_diag(Tensor[] tensors)", &block_diag, "Matrices along the diagonal of a matrix of zeros.").samples({"T(2, 2), T(1, 3)", "T(), T(3)"});
 }
 
 }  // namespace tapegrad

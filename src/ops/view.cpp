@@ -413,7 +413,7 @@ void view_ops(OpTable& t) {
       .method_only().samples({"T(1, 3), [2, 3]", "T(3), [2, -1]", "T(), [2, 2]", "T(1, 3), [0, 3]"});
   t.add("expand_as(Tensor input, Tensor other)", &expand_as, "expand(input, other.shape).").method_only().samples({"T(1, 3), T(2, 3)"});
   t.add("broadcast_to(Tensor input, int[] size)", &broadcast_to, "expand, as a function.").method().samples({"T(3), [2, 3]"});
-  t.add("broadcast_tensors(Tensor[] tensors)", &broadcast_tensors, "All expanded to the shape they broadcast to.").samples({"[T(2, 1), T(3)]"});
+  t.add("broadcast_tensors(Tensor[] tensors)", &broadcast_tensors, "All expanded to the shape they broadcast to.").samples({"T(2, 1), T(3)"});
 }
 
 }  // namespace tapegrad
