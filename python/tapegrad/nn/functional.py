@@ -4,7 +4,6 @@ Most names are the C++ functions themselves; this module adds what only Python s
 `return_indices=`) and the few that are compositions. Errors are raised by the C++ functions and name the argument.
 """
 import functools
-import math
 
 from .. import _C
 from .._ops import op
@@ -223,18 +222,7 @@ adaptive_max_pool2d, adaptive_max_pool2d_with_indices = _adaptive_max(2)
 adaptive_max_pool3d, adaptive_max_pool3d_with_indices = _adaptive_max(3)
 
 
-def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
-    """Sliding blocks of (N, C, H, W) as columns (N, C * kh * kw, blocks)."""
-    kh, kw = _tuple(kernel_size, 2)
-    dh, dw = _tuple(dilation, 2)
-    ph, pw = _tuple(padding, 2)
-    sh, sw = _tuple(stride, 2)
-    batched = input.ndim == 4
-    x = pad(input if batched else input.unsqueeze(0), (pw, pw, ph, ph))
-    x = x.unfold(2, dh * (kh - 1) + 1, sh)[..., ::dh].unfold(3, dw * (kw - 1) + 1, sw)[..., ::dw]  # N C oh ow kh kw
-    n, c, oh, ow = x.shape[:4]
-    x = x.permute(0, 1, 4, 5, 2, 3).reshape(n, c * kh * kw, oh * ow)
-    return x if batched else x.squeeze(0)
+fold, unfold = op("fold"), op("unfold")
 
 
 # ---- normalisation
@@ -281,26 +269,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
     return _embedding(input, weight, padding_idx)
 
 
-def pixel_shuffle(input, upscale_factor):
-    """(..., C r^2, H, W) to (..., C, H r, W r)."""
-    r = upscale_factor
-    *batch, c, h, w = input.shape
-    if c % (r * r):
-        raise RuntimeError(f"pixel_shuffle: the channels (dimension -3, size {c}) must be divisible by the square of upscale_factor ({r})")
-    n = len(batch)
-    x = input.reshape(*batch, c // (r * r), r, r, h, w).permute(*range(n), n, n + 3, n + 1, n + 4, n + 2)
-    return x.reshape(*batch, c // (r * r), h * r, w * r)
-
-
-def pixel_unshuffle(input, downscale_factor):
-    """(..., C, H r, W r) to (..., C r^2, H, W)."""
-    r = downscale_factor
-    *batch, c, h, w = input.shape
-    if h % r or w % r:
-        raise RuntimeError(f"pixel_unshuffle: height and width ({h}, {w}) must be divisible by downscale_factor ({r})")
-    n = len(batch)
-    x = input.reshape(*batch, c, h // r, r, w // r, r).permute(*range(n), n, n + 2, n + 4, n + 1, n + 3)
-    return x.reshape(*batch, c * r * r, h // r, w // r)
+pixel_shuffle, pixel_unshuffle, channel_shuffle = op("pixel_shuffle"), op("pixel_unshuffle"), op("channel_shuffle")
 
 
 # ---- distances
@@ -319,23 +288,7 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
 
 # ---- resampling
 
-_interpolate = op("interpolate")
-
-
-def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None, antialias=False):
-    """Resizes (N, C, spatial...) to `size` or by `scale_factor`. Modes: nearest, nearest-exact, linear, bilinear, trilinear, area."""
-    if antialias:
-        raise NotImplementedError("interpolate: antialias is not supported")
-    if (size is None) == (scale_factor is None):
-        raise ValueError("only one of size or scale_factor should be defined" if size is not None else
-                         "either size or scale_factor should be defined")
-    spatial = input.ndim - 2
-    if size is not None:
-        return _interpolate(input, list(_tuple(size, spatial)), None, mode, align_corners)
-    scales = [float(s) for s in ([scale_factor] * spatial if isinstance(scale_factor, (int, float)) else scale_factor)]
-    if recompute_scale_factor or mode == "area":
-        return _interpolate(input, [math.floor(n * s) for n, s in zip(input.shape[2:], scales)], None, mode, align_corners)
-    return _interpolate(input, None, scales, mode, align_corners)
+interpolate = op("interpolate")
 
 
 def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):
