@@ -83,12 +83,22 @@ void differentiate(Node& node, const OpEntry& op, const Extras& extras, const Sa
   }
 }
 
+template <int S> struct Slots {
+  SavedTensor v[S];
+  const SavedTensor* get() const { return v; }
+  void reset() { for (SavedTensor& s : v) s.reset(); }
+};
+template <> struct Slots<0> {
+  const SavedTensor* get() const { return nullptr; }
+  void reset() {}
+};
+
 /// The node of every elementwise op: N inputs, S saved tensors.
 template <int N, int S> struct ElementwiseNode final : NodeOf<N> {
   const OpEntry* op;
   Extras extras;
   Dtype dtypes[N];
-  SavedTensor saved[S ? S : 1];
+  [[no_unique_address]] Slots<S> saved;
   template <class... T>
   ElementwiseNode(const OpEntry& e, const void* params, bool broadcast, const Tensor* const* in, const T&... inputs) : NodeOf<N>(inputs...), op(&e) {
     extras.fill(e, params, in, broadcast);
@@ -98,17 +108,18 @@ template <int N, int S> struct ElementwiseNode final : NodeOf<N> {
       if (this->needs(k)) wanted |= e.traits.needs[k];
     }
     if constexpr (S > 0)
-      for (int k = 0; k < N; k++) if (wanted >> k & 1) saved[slot_of(e.saves, 1u << k)] = SavedTensor(*in[k]);
+      for (int k = 0; k < N; k++) if (wanted >> k & 1) saved.v[slot_of(e.saves, 1u << k)] = SavedTensor(*in[k]);
   }
   const char* name() const override { return op->traits.node; }
-  void backward(Tensor g, Tensor* dx) override { differentiate(*this, *op, extras, saved, dtypes, static_cast<Tensor&&>(g), dx); }
-  void free_saved() override { for (SavedTensor& s : saved) s.reset(); }
+  void backward(Tensor g, Tensor* dx) override { differentiate(*this, *op, extras, saved.get(), dtypes, static_cast<Tensor&&>(g), dx); }
+  void free_saved() override { saved.reset(); }
 };
 
 /// Makes the node of the right size through `make`, which is record() or InPlace::record(); returns where the output is saved.
 template <int N, int S, class Make> SavedTensor* make_node(const OpEntry& op, Make&& make) {
   auto* n = make.template operator()<ElementwiseNode<N, S>>();
-  return op.saves & Out ? &n->saved[slot_of(op.saves, Out)] : nullptr;
+  if constexpr (S > 0) return op.saves & Out ? &n->saved.v[slot_of(op.saves, Out)] : nullptr;
+  else return static_cast<void>(n), nullptr;
 }
 template <int N, class Make> SavedTensor* make_node(const OpEntry& op, Make&& make) {
   switch (op.slots) {

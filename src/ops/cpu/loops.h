@@ -16,9 +16,21 @@ template <> struct PacketOf<float> : VecPacket<float, TG_VECTOR_BYTES / 4> {};
 template <> struct PacketOf<double> : VecPacket<double, TG_VECTOR_BYTES / 8> {};
 template <class T, int N> inline void put(char* p, int64_t i, Vec<T, N> x) { __builtin_memcpy(p + i * sizeof(T), &x, sizeof x); }
 template <class T, int N> inline void put(char* p, int64_t i, Mask<T, N> m) {
+#if defined(__AVX2__) && !defined(__AVX512F__)  // what the compiler makes of the conversion is slow here
+  if constexpr (sizeof(T) == 4) {
+    const __m256i v = (__m256i)m.v;
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    const __m128i bytes = _mm_and_si128(_mm_packs_epi16(words, words), _mm_set1_epi8(1));
+    _mm_storel_epi64((__m128i*)(p + i), bytes);
+  } else {
+    const uint32_t bits = uint32_t(_mm256_movemask_pd((__m256d)m.v)), bytes = bits * 0x00204081u & 0x01010101u;
+    __builtin_memcpy(p + i, &bytes, sizeof bytes);
+  }
+#else
   typedef signed char Bytes __attribute__((vector_size(N)));
   const Bytes b = __builtin_convertvector(m.v, Bytes) & 1;
   __builtin_memcpy(p + i, &b, sizeof b);
+#endif
 }
 #endif
 inline void put(char* p, int64_t i, bool m) { p[i] = m; }

@@ -1,5 +1,5 @@
-// Functions with packet code: exp, log, log1p, sigmoid, tanh, erf, pow. Accurate to about 1 ulp (2 for sigmoid), special
-// values as libm. The polynomials are own Chebyshev and minimax fits.
+// Functions with packet code: exponentials, logarithms, sigmoid, tanh, sin, cos, and erf and pow of floats. Accurate to about
+// 1 ulp (2 for sigmoid), special values as libm. The polynomials are own Chebyshev fits.
 #pragma once
 #include "src/ops/cpu/packet.h"
 
@@ -21,25 +21,50 @@ template <> struct Format<double> {
                           ln2_lo = 1.90821492927058770002e-10, tiny = 2.2250738585072014e-308, grow = 4503599627370496.;
 };
 
-/// 2^k e^r with |r| <= ln2 / 2. Scaling in two steps covers subnormals and overflow.
+/// (e^r - 1 - r) / r^2 for |r| <= ln2 / 2.
+TG_V Vec<T, N> exp_tail(Vec<T, N> r) {
+  if constexpr (sizeof(T) == 4)
+    return horner(r, 0.5000000014, 0.1666666668, 0.04166645681, 0.008333310024, 0.001393454193, 0.0001989198131);
+  else
+    return horner(r, 0.5, 0.16666666666666671438, 0.041666666666666670074, 0.0083333333333255446996, 0.0013888888888883326674,
+                  0.00019841269876864354929, 0.000024801587327007186731, 2.7557252833516909748e-6, 2.7557271810219799569e-7,
+                  2.5106274733573294687e-8, 2.0915442297780115216e-9);
+}
+/// y 2^k for whole k; in two steps, which covers subnormals and overflow.
+TG_V Vec<T, N> scale(Vec<T, N> y, Vec<T, N> shifted_k) {  // shifted_k: k + magic
+  using V = Vec<T, N>;
+  using F = Format<T>;
+  const typename V::Int k = shifted_k.bits() - V(F::magic).bits(), k1 = k >> 1, k2 = k - k1;
+  return y * V::bits((k1 + F::bias) << F::mantissa) * V::bits((k2 + F::bias) << F::mantissa);
+}
+/// 2^k e^r with |r| <= ln2 / 2.
 TG_V Vec<T, N> exp(Vec<T, N> x) {
   using V = Vec<T, N>;
   using F = Format<T>;
   const V c = minimum(maximum(x, V(F::exp_min)), V(F::exp_max)), t = c * V(1.4426950408889634) + V(F::magic), k = t - V(F::magic);
   const V r = (c - k * V(F::ln2_hi)) - k * V(F::ln2_lo);
-  V p;
-  if constexpr (sizeof(T) == 4)
-    p = horner(r, 0.5000000014, 0.1666666668, 0.04166645681, 0.008333310024, 0.001393454193, 0.0001989198131);
-  else
-    p = horner(r, 0.5, 0.16666666666666671438, 0.041666666666666670074, 0.0083333333333255446996, 0.0013888888888883326674,
-               0.00019841269876864354929, 0.000024801587327007186731, 2.7557252833516909748e-6, 2.7557271810219799569e-7,
-               2.5106274733573294687e-8, 2.0915442297780115216e-9);
-  const typename V::Int ki = t.bits() - V(F::magic).bits(), k1 = ki >> 1, k2 = ki - k1;
-  return (p * (r * r) + r + V(1)) * V::bits((k1 + F::bias) << F::mantissa) * V::bits((k2 + F::bias) << F::mantissa);
+  return scale(exp_tail(r) * (r * r) + r + V(1), t);
+}
+TG_V Vec<T, N> exp2(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  using F = Format<T>;
+  constexpr double limit = sizeof(T) == 4 ? 151 : 1076;
+  const V c = minimum(maximum(x, V(-limit)), V(limit)), t = c + V(F::magic), r = (c - (t - V(F::magic))) * V(0.69314718055994530942);
+  return scale(exp_tail(r) * (r * r) + r + V(1), t);
+}
+/// 2^k (e^r - 1) + (2^k - 1): nothing cancels, since e^r - 1 is exact near 0. Far from 0 it is exp(x) - 1.
+TG_V Vec<T, N> expm1(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  using F = Format<T>;
+  const V c = minimum(maximum(x, V(-40)), V(40)), t = c * V(1.4426950408889634) + V(F::magic), k = t - V(F::magic);
+  const V r = (c - k * V(F::ln2_hi)) - k * V(F::ln2_lo), p = scale(V(1), t);
+  const V y = p * (exp_tail(r) * (r * r) + r) + (p - V(1));
+  return where(abs(x) < V(40), where(x == V(0), x, y), exp(x) - V(1));
 }
 
-/// The atanh series on m in [sqrt(1/2), sqrt(2)); subnormals are scaled up first.
-TG_V Vec<T, N> log(Vec<T, N> x) {
+/// x = 2^k m with m in [sqrt(1/2), sqrt(2)), by the atanh series log(m) = f - (h - s (h + r)). Subnormals are scaled up first.
+template <class V> struct LogParts { V k, f, h, shr; };
+TG_V LogParts<Vec<T, N>> log_parts(Vec<T, N> x) {
   using V = Vec<T, N>;
   using F = Format<T>;
   using I = typename V::Int;
@@ -55,8 +80,29 @@ TG_V Vec<T, N> log(Vec<T, N> x) {
   else
     r = z * horner(z, 0.66666666666666666448, 0.40000000000000941266, 0.28571428570764450117, 0.22222222400547757297,
                    0.18181794700897799585, 0.15386290534658991988, 0.13267418596474883398, 0.13100721383503491392);
-  const V result = k * V(F::ln2_hi) - ((h - (s * (h + r) + k * V(F::ln2_lo))) - f), inf = V(__builtin_inf());
-  return where(x == V(0), -inf, where((x < V(0)) | (x != x), V(__builtin_nan("")), where(x == inf, inf, result)));
+  return {k, f, h, s * (h + r)};
+}
+/// What every logarithm does outside (0, inf).
+TG_V Vec<T, N> log_edges(Vec<T, N> x, Vec<T, N> y) {
+  using V = Vec<T, N>;
+  const V inf = V(__builtin_inf());
+  return where(x == V(0), -inf, where((x < V(0)) | (x != x), V(__builtin_nan("")), where(x == inf, inf, y)));
+}
+TG_V Vec<T, N> log(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  using F = Format<T>;
+  const auto p = log_parts(x);
+  return log_edges(x, p.k * V(F::ln2_hi) - ((p.h - (p.shr + p.k * V(F::ln2_lo))) - p.f));
+}
+TG_V Vec<T, N> log2(Vec<T, N> x) {  // whole powers of two stay exact: f is 0
+  const auto p = log_parts(x);
+  return log_edges(x, p.k + (p.f - (p.h - p.shr)) * Vec<T, N>(1.44269504088896340736));
+}
+TG_V Vec<T, N> log10(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  constexpr double hi = sizeof(T) == 4 ? 0.301025390625 : 0.301029995663611771306, lo = sizeof(T) == 4 ? 4.6050389811952137389e-6 : 3.6942390771589305366e-13;
+  const auto p = log_parts(x);
+  return log_edges(x, p.k * V(hi) + (p.k * V(lo) + (p.f - (p.h - p.shr)) * V(0.43429448190325182765)));
 }
 TG_V Vec<T, N> log1p(Vec<T, N> x) {  // the rounding error of 1 + x, put back
   using V = Vec<T, N>;
@@ -70,10 +116,12 @@ template <int N> TG_IN Vec<float, N> tanh(Vec<float, N> x) {
   const V a = abs(x), z = x * x;
   const V big = V(1) - V(2) / (exp(a + a) + V(1));
   const V small = x * z * horner(z, -0.3333333315, 0.1333330015, -0.05395846163, 0.02176250291, -0.008323187058, 0.002269501684) + x;
-  return where(a < V(0.625), small, copysign(big, x));
+  return copysign(where(a < V(0.625), small, big), x);
 }
 template <int N> TG_IN Vec<double, N> tanh(Vec<double, N> x) {
-  return each_lane([](double v) { return tanh(v); }, x);
+  using V = Vec<double, N>;
+  const V t = expm1(minimum(abs(x), V(22)) * V(2));
+  return where(x != x, x, copysign(t / (t + V(2)), x));
 }
 template <int N> TG_IN Vec<float, N> erf(Vec<float, N> x) {
   using V = Vec<float, N>;
@@ -85,6 +133,67 @@ template <int N> TG_IN Vec<float, N> erf(Vec<float, N> x) {
 }
 template <int N> TG_IN Vec<double, N> erf(Vec<double, N> x) {
   return each_lane([](double v) { return erf(v); }, x);
+}
+
+// ---- sin and cos: x = k pi/2 + r, then a polynomial in r, chosen and signed by k modulo 4
+
+TG_V bool any(Mask<T, N> m) {
+  typename IntOf<T>::type r = 0;
+  for (int i = 0; i < N; i++) r |= m.v[i];
+  return r;
+}
+/// sin(r + k pi/2) for |r| <= pi/4 and whole k.
+TG_V Vec<T, N> sin_quadrant(Vec<T, N> r, typename Vec<T, N>::Int k) {
+  using V = Vec<T, N>;
+  using M = Mask<T, N>;
+  const V z = r * r;
+  V s, c;
+  if constexpr (sizeof(T) == 4) {
+    s = horner(z, -0.16666664539989612813, 0.0083327247326302922174, -0.00019582855850789988097);
+    c = horner(z, 0.041666664536946091686, -0.0013888279449649537101, 0.000024542896336944627119);
+  } else {
+    s = horner(z, -0.16666666666666664366, 0.0083333333333307006253, -0.00019841269836387346242, 2.7557315911911159132e-6,
+               -2.505109250706138589e-8, 1.5915323212271400322e-10);
+    c = horner(z, 0.041666666666666665228, -0.0013888888888887242183, 0.000024801587298533455014, -2.7557317152467039576e-7,
+               2.0876121658871158775e-9, -1.138087694816971604e-11);
+  }
+  const V y = where(M{(k & 1) != 0}, V(1) - (V(0.5) * z - z * z * c), r * z * s + r);
+  return where(M{(k & 2) != 0}, -y, y);
+}
+// Floats are reduced in double by pi/2 in two parts, which will do for |x| below 1e8; doubles in three parts, below 1e6.
+template <int N> TG_IN Vec<float, N> sin_shifted(Vec<float, N> x, int quarter) {
+  using V = Vec<float, N>;
+  using Wide = Vec<double, N / 2>;
+  using Half = typename Vec<float, N / 2>::Raw;
+  using HalfInt = typename Vec<float, N / 2>::Int;
+  V r;
+  typename V::Int k;
+  for (int i = 0; i < 2; i++) {
+    Half h;
+    __builtin_memcpy(&h, (const char*)&x + i * sizeof h, sizeof h);
+    const Wide w = Wide(__builtin_convertvector(h, typename Wide::Raw)), t = w * Wide(0.63661977236758134308) + Wide(6755399441055744.);
+    const Wide n = t - Wide(6755399441055744.);
+    h = __builtin_convertvector(((w - n * Wide(1.57079632673412561416626)) - n * Wide(6.077100506506192601e-11)).v, Half);
+    const HalfInt q = __builtin_convertvector(t.bits(), HalfInt);  // k is in the low bits
+    __builtin_memcpy((char*)&r + i * sizeof h, &h, sizeof h);
+    __builtin_memcpy((char*)&k + i * sizeof q, &q, sizeof q);
+  }
+  return sin_quadrant(r, k + quarter);
+}
+template <int N> TG_IN Vec<double, N> sin_shifted(Vec<double, N> x, int quarter) {
+  using V = Vec<double, N>;
+  const V t = x * V(0.63661977236758134308) + V(6755399441055744.), k = t - V(6755399441055744.);
+  const V r = ((x - k * V(1.57079632673412561416626)) - k * V(6.077100506303965976595549e-11)) - k * V(2.022266248795950732399685e-21);
+  return sin_quadrant(r, t.bits() + quarter);
+}
+template <class T> constexpr double kSinLimit = sizeof(T) == 4 ? 1e8 : 1e6;
+TG_V Vec<T, N> sin(Vec<T, N> x) {
+  if (any(Mask<T, N>{~(abs(x) < Vec<T, N>(kSinLimit<T>)).v})) return each_lane([](T v) { return sin(v); }, x);
+  return where(x == Vec<T, N>(0), x, sin_shifted(x, 0));
+}
+TG_V Vec<T, N> cos(Vec<T, N> x) {
+  if (any(Mask<T, N>{~(abs(x) < Vec<T, N>(kSinLimit<T>)).v})) return each_lane([](T v) { return cos(v); }, x);
+  return sin_shifted(x, 1);
 }
 
 /// Float powers through double log and exp: under 1 ulp, and no table of special cases beyond sign and parity.
