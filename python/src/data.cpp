@@ -71,7 +71,7 @@ void look(PyObject* o, Layout& l, int depth) {
       look(item, l, depth + 1);
     }
   } else if (is_tensor(o) || is_numpy_array(o)) {
-    const Tensor t = is_tensor(o) ? unwrap(o) : tensor_over_array(o);
+    const Tensor t = is_tensor(o) ? unwrap(o) : readable_array(o);
     l.tensors = true;
     l.array_dtype = l.array_dtype ? promote(*l.array_dtype, t.dtype()) : t.dtype();
     for (int64_t d = 0; d < t.dim(); d++) {
@@ -127,7 +127,7 @@ void place(PyObject* o, const Tensor& into) {
   if (is_tensor(o)) {
     copy_(into, detach(unwrap(o)));
   } else if (is_numpy_array(o)) {
-    copy_(into, tensor_over_array(o));
+    copy_(into, readable_array(o));
   } else if (is_sequence(o)) {
     for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(o); k++) place(PySequence_Fast_GET_ITEM(o, k), select(into, 0, k));
   } else {
@@ -302,7 +302,7 @@ Tensor tensor_from(PyObject* data, std::optional<Dtype> dtype) {
     return dtype && *dtype != t.dtype() ? to(t, *dtype) : clone(t);
   }
   if (is_numpy_array(data)) {
-    const Tensor t = tensor_over_array(data);
+    const Tensor t = readable_array(data);
     return dtype && *dtype != t.dtype() ? to(t, *dtype) : clone(t, MemoryFormat::Contiguous);
   }
   if (!is_sequence(data)) {

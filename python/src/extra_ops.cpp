@@ -19,6 +19,11 @@ void metadata(OpTable& t) {
   t.add("is_signed(Tensor input)", +[](const Tensor& x) { return is_signed(x.dtype()); }, "Can its dtype be negative?").method();
   t.add("is_inference(Tensor input)", +[](const Tensor& x) { return x->inference; }, "Was it made in inference mode?").method();
   t.add("is_conj(Tensor input)", +[](const Tensor&) { return false; }, "Is it a lazy conjugate? Never.").method();
+  t.add("is_neg(Tensor input)", +[](const Tensor&) { return false; }, "Is it a lazy negation? Never.").method();
+  t.add("is_nonzero(Tensor input)", +[](const Tensor& x) {
+    TG_CHECK(x.numel() == 1, ValueError, "input must have one element", Named{"input", x});
+    return x.item().to_bool();
+  }, "The truth of the one element.").method();
   t.add("is_pinned(Tensor input)", +[](const Tensor&) { return false; }, "Is it in page-locked memory?").method_only();
   t.add("is_shared(Tensor input)", +[](const Tensor&) { return false; }, "Is it in shared memory?").method_only();
   t.add("is_same_size(Tensor input, Tensor other)", +[](const Tensor& x, const Tensor& y) { return x.sizes() == y.sizes(); }, "Have both the same shape?").method();
@@ -36,6 +41,14 @@ void devices(OpTable& t) {
         "x itself: without a GPU, page-locked memory means nothing.").method_only();
 }
 
+// What complex tensors would need means nothing for real ones, but programs call it.
+void complex_forms(OpTable& t) {
+  constexpr auto same = [](const Tensor& x) { return x; };
+  for (const char* signature : {"conj(Tensor input)", "conj_physical(Tensor input)", "resolve_conj(Tensor input)", "resolve_neg(Tensor input)"})
+    t.add(signature, +same, "input itself: it is real.").method();
+  t.add("adjoint(Tensor input)", +[](const Tensor& x) { return transpose(x, -2, -1); }, "The last two dimensions swapped.").method();
+}
+
 void tape(OpTable& t) {
   t.add("detach(Tensor input)", +[](const Tensor& x) { return detach(x); }, "The same memory without history.").method();
   t.add("detach_(Tensor input)", +[](const Tensor& x) { detach_(x); return x; }, "Cuts x from its history, in place.").method();
@@ -49,6 +62,13 @@ void tape(OpTable& t) {
           return x;
         },
         "Changes the shape in place; new elements are uninitialised.").method_only();
+  t.add("resize_as_(Tensor input, Tensor other)",
+        +[](const Tensor& x, const Tensor& other) {
+          TG_CHECK(!needs_grad(x), GradError, "cannot resize variables that require grad");
+          resize(x, other.sizes());
+          return x;
+        },
+        "Changes the shape to other's in place; new elements are uninitialised.").method_only();
   t.add("set_(Tensor input, Tensor source)",
         +[](const Tensor& x, const Tensor& source) {
           TG_CHECK(x.dtype() == source.dtype(), DtypeError, "set_ needs one dtype", Named{"input", x}, Named{"source", source});
@@ -65,6 +85,7 @@ std::span<const OpInfo> extra_ops() {
     auto& t = *new OpTable;
     metadata(t);
     devices(t);
+    complex_forms(t);
     tape(t);
     return t;
   }();

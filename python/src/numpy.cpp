@@ -91,6 +91,38 @@ PyObject* from_buffer(PyObject*, PyObject* args, PyObject* kwargs) {
   });
 }
 
+Tensor over_array(PyObject* array, bool reading) {
+  auto b = std::make_unique<Py_buffer>();
+  get_buffer(array, *b, PyBUF_STRIDED_RO | PyBUF_FORMAT);
+  struct Release {
+    Py_buffer* b;
+    ~Release() { if (b) PyBuffer_Release(b); }
+  } release{b.get()};
+  const Dtype d = dtype_of(*b);
+  if (b->ndim > kMaxDims) raise(PyExc_ValueError, "from_numpy(): more than %d dimensions", kMaxDims);
+  Shape sizes, strides;
+  for (int k = 0; k < b->ndim; k++) {
+    const bool negative = b->strides[k] < 0, ragged = b->strides[k] % b->itemsize;
+    if (reading && (negative || ragged)) {
+      const Obj copy = Obj::take(PyObject_CallMethod(array, "copy", nullptr));
+      return over_array(copy.get(), true);
+    }
+    if (negative)
+      raise(PyExc_ValueError, "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently supported. "
+                              "(You can probably work around this by making a copy of your array with array.copy().)");
+    if (ragged) raise(PyExc_ValueError, "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory.");
+    sizes.push_back(b->shape[k]);
+    strides.push_back(b->strides[k] / b->itemsize);
+  }
+  if (b->readonly && !reading &&
+      PyErr_WarnEx(PyExc_UserWarning, "The given NumPy array is not writable, and tapegrad does not support non-writable tensors: writing to the tensor is undefined. "
+                                      "You may want to copy the array to protect its data or make it writable.", 1) < 0)
+    throw PythonError();
+  release.b = nullptr;
+  void* data = b->buf;
+  return from_blob(data, sizes, strides, d, release_buffer, b.release());
+}
+
 // ---- out -----------------------------------------------------------------------------------------------------------------------
 
 // Exports the memory of a tensor from its first element on as bytes: the base of the arrays that numpy() makes.
@@ -117,6 +149,15 @@ const char* numpy_name(Dtype d) {
   return name(d);
 }
 
+struct Format { Dtype dtype; const char* text; };
+constexpr Format kFormats[] = {{Dtype::Bool, "?"}, {Dtype::UInt8, "B"}, {Dtype::Int8, "b"}, {Dtype::Int16, "h"}, {Dtype::Int32, "i"},
+                               {Dtype::Int64, "l"}, {Dtype::Float16, "e"}, {Dtype::Float32, "f"}, {Dtype::Float64, "d"}};
+// What an exported buffer keeps alive.
+struct Exported {
+  Tensor tensor;
+  Py_ssize_t* dims;
+};
+
 PyMethodDef functions[] = {
     {"from_numpy", from_numpy, METH_O, "from_numpy(ndarray)\n\nThe array's memory as a tensor, no copy."},
     {"frombuffer", function_pointer(from_buffer), METH_VARARGS | METH_KEYWORDS,
@@ -125,31 +166,41 @@ PyMethodDef functions[] = {
 
 }  // namespace
 
-Tensor tensor_over_array(PyObject* array) {
-  auto b = std::make_unique<Py_buffer>();
-  get_buffer(array, *b, PyBUF_STRIDED_RO | PyBUF_FORMAT);
-  struct Release {
-    Py_buffer* b;
-    ~Release() { if (b) PyBuffer_Release(b); }
-  } release{b.get()};
-  const Dtype d = dtype_of(*b);
-  if (b->ndim > kMaxDims) raise(PyExc_ValueError, "from_numpy(): more than %d dimensions", kMaxDims);
-  Shape sizes, strides;
-  for (int k = 0; k < b->ndim; k++) {
-    if (b->strides[k] < 0)
-      raise(PyExc_ValueError, "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently supported. "
-                              "(You can probably work around this by making a copy of your array with array.copy().)");
-    if (b->strides[k] % b->itemsize) raise(PyExc_ValueError, "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory.");
-    sizes.push_back(b->shape[k]);
-    strides.push_back(b->strides[k] / b->itemsize);
+Tensor tensor_over_array(PyObject* array) { return over_array(array, false); }
+Tensor readable_array(PyObject* array) { return over_array(array, true); }
+
+// memoryview(tensor), and what NumPy looks at first.
+int tensor_buffer(PyObject* self, Py_buffer* view, int flags) {
+  view->obj = nullptr;
+  const Tensor& t = unwrap(self);
+  const char* format = nullptr;
+  for (const Format& f : kFormats) if (f.dtype == t.dtype()) format = f.text;
+  const char* why = needs_grad(t) ? "it requires grad, use tensor.detach()" : !format ? "the buffer protocol has no such element type"
+                  : t.is_cuda() ? "it is on a GPU" : !(flags & PyBUF_STRIDES) && !t->contiguous ? "it is not contiguous" : nullptr;
+  if (why) {
+    PyErr_Format(PyExc_BufferError, "cannot export the memory of this Tensor: %s", why);
+    return -1;
   }
-  if (b->readonly &&
-      PyErr_WarnEx(PyExc_UserWarning, "The given NumPy array is not writable, and tapegrad does not support non-writable tensors: writing to the tensor is undefined. "
-                                      "You may want to copy the array to protect its data or make it writable.", 1) < 0)
-    throw PythonError();
-  release.b = nullptr;
-  void* data = b->buf;
-  return from_blob(data, sizes, strides, d, release_buffer, b.release());
+  auto* dims = new Py_ssize_t[2 * size_t(t.dim()) + 1];  // the tensor's own may change while the buffer lives
+  for (int64_t d = 0; d < t.dim(); d++) dims[d] = t->sizes[d], dims[t.dim() + d] = t->strides[d] * Py_ssize_t(t.element_size());
+  auto* held = new Exported{detach(t), dims};  // t itself may be given other memory
+  view->buf = t->data;
+  view->obj = Py_NewRef(self);
+  view->len = t.nbytes();
+  view->itemsize = Py_ssize_t(t.element_size());
+  view->readonly = 0;
+  view->ndim = int(t.dim());
+  view->format = flags & PyBUF_FORMAT ? const_cast<char*>(format) : nullptr;
+  view->shape = flags & PyBUF_ND ? dims : nullptr;
+  view->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? dims + t.dim() : nullptr;
+  view->suboffsets = nullptr;
+  view->internal = held;
+  return 0;
+}
+void release_tensor_buffer(PyObject*, Py_buffer* view) {
+  auto* held = static_cast<Exported*>(view->internal);
+  delete[] held->dims;
+  delete held;
 }
 
 PyObject* to_numpy(const Tensor& t, bool force) {

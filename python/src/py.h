@@ -139,8 +139,12 @@ void init_values(PyObject* module);
 
 /// A new tensor from numbers, nested sequences, tensors or arrays.
 Tensor tensor_from(PyObject* data, std::optional<Dtype> dtype);
-/// The array's memory, no copy.
+/// The array's memory, no copy. Throws when tensors cannot have its strides or element type; warns when it is read-only.
 Tensor tensor_over_array(PyObject* array);
+/// The same for reading at once: no warning, and a copy where the strides are negative.
+Tensor readable_array(PyObject* array);
+int tensor_buffer(PyObject* self, Py_buffer* view, int flags);
+void release_tensor_buffer(PyObject* self, Py_buffer* view);
 PyObject* to_list(const Tensor& t);
 PyObject* item_of(const Tensor& t);
 PyObject* to_numpy(const Tensor& t, bool force);
@@ -167,9 +171,12 @@ PyObject* wrap_node(Node* n);
 PyObject* tensor_backward(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);
 PyObject* tensor_register_hook(PyObject* self, PyObject* hook);
 PyObject* tensor_register_post_hook(PyObject* self, PyObject* hook);
-int traverse_hooks(const Tensor& t, visitproc visit, void* arg);
+/// For the collector: the Python objects that a node owns (hooks, a custom function's context). Borrowed; take back before they go.
+void node_owns(const Node* n, PyObject* o);
+void node_drops(const Node* n, PyObject* o);
+/// Visits what t owns through C++ alone.
+int traverse_owned(const Tensor& t, visitproc visit, void* arg);
 void clear_hooks(const Tensor& t);
-int traverse_function(const Tensor& t, visitproc visit, void* arg);
 void init_autograd(PyObject* module);
 void init_function(PyObject* module);
 void init_modes(PyObject* module);

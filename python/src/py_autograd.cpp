@@ -1,5 +1,8 @@
 // backward(), grad(), the Node object, hooks, saved-tensor hooks, anomaly mode.
 
+#include <mutex>
+#include <unordered_map>
+
 #include "py.h"
 
 namespace tapegrad::py {
@@ -73,9 +76,13 @@ PyObject* node_sequence(PyObject* o, PyObject*) {
 // A Python callable as a hook of a tensor. None means: leave the gradient as it is.
 struct PyHook final : Hook {
   PyObject* callable;
+  const Node* node;  // where it is kept; null for a leaf's, which the leaf keeps itself
   bool returns;
-  PyHook(PyObject* c, bool r) : callable(Py_NewRef(c)), returns(r) {}
+  PyHook(PyObject* c, const Node* n, bool r) : callable(Py_NewRef(c)), node(n), returns(r) {
+    if (node) node_owns(node, callable);
+  }
   ~PyHook() override {
+    if (node) node_drops(node, callable);
     if (!Py_IsInitialized()) return;
     CallPython hold;
     Py_CLEAR(callable);
@@ -103,9 +110,11 @@ void replace(PyObject* result, Tensor* grads, int n) {
 }
 struct PyNodeHook final : NodeHook {
   PyObject* callable;
+  const Node* node;
   bool before;
-  PyNodeHook(PyObject* c, bool b) : callable(Py_NewRef(c)), before(b) {}
+  PyNodeHook(PyObject* c, const Node* n, bool b) : callable(Py_NewRef(c)), node(n), before(b) { node_owns(node, callable); }
   ~PyNodeHook() override {
+    node_drops(node, callable);
     if (!Py_IsInitialized()) return;
     CallPython hold;
     Py_CLEAR(callable);
@@ -167,7 +176,7 @@ PyObject* node_register(PyObject* o, PyObject* hook, bool before) {
     if (!PyCallable_Check(hook)) raise(PyExc_TypeError, "a hook must be callable, not %.200s", Py_TYPE(hook)->tp_name);
     Node* n = node_of(o)->node;
     if (!n) raise(PyExc_RuntimeError, "hooks on AccumulateGrad are not supported; use Tensor.register_hook or register_post_accumulate_grad_hook");
-    return new_handle(register_node_hook(*n, Ref<NodeHook>::steal(new PyNodeHook(hook, before)), before), {}, n);
+    return new_handle(register_node_hook(*n, Ref<NodeHook>::steal(new PyNodeHook(hook, n, before)), before), {}, n);
   });
 }
 PyObject* node_register_hook(PyObject* o, PyObject* hook) { return node_register(o, hook, false); }
@@ -308,7 +317,7 @@ PyObject* add_hook(PyObject* self, PyObject* hook, bool post) {
   return guarded([&]() -> PyObject* {
     if (!PyCallable_Check(hook)) raise(PyExc_TypeError, "a hook must be callable, not %.200s", Py_TYPE(hook)->tp_name);
     const Tensor& t = unwrap(self);
-    auto h = Ref<Hook>::steal(new PyHook(hook, !post));
+    auto h = Ref<Hook>::steal(new PyHook(hook, grad_fn(t), !post));
     const uint64_t id = post ? register_post_accumulate_hook(t, std::move(h)) : register_hook(t, std::move(h));
     track(self);  // it owns a Python object now
     return new_handle(id, t, nullptr);
@@ -353,8 +362,29 @@ PyObject* tensor_backward(PyObject* self, PyObject* const* args, Py_ssize_t narg
 PyObject* tensor_register_hook(PyObject* self, PyObject* hook) { return add_hook(self, hook, false); }
 PyObject* tensor_register_post_hook(PyObject* self, PyObject* hook) { return add_hook(self, hook, true); }
 
-// For the collector: what a tensor that only Python holds owns through C++.
-int traverse_hooks(const Tensor& t, visitproc visit, void* arg) {
+namespace {
+std::mutex owned_lock;
+std::unordered_multimap<const Node*, PyObject*>& owned() {  // never freed: nodes outlive static destructors
+  static auto& map = *new std::unordered_multimap<const Node*, PyObject*>;
+  return map;
+}
+}  // namespace
+
+void node_owns(const Node* n, PyObject* o) {
+  const std::lock_guard hold(owned_lock);
+  owned().emplace(n, o);
+}
+void node_drops(const Node* n, PyObject* o) {
+  const std::lock_guard hold(owned_lock);
+  auto [from, to] = owned().equal_range(n);
+  while (from != to && from->second != o) ++from;
+  if (from != to) owned().erase(from);
+}
+int traverse_owned(const Tensor& t, visitproc visit, void* arg) {
+  if (const Node* n = t->grad_fn; n && n->unique()) {
+    const std::lock_guard hold(owned_lock);
+    for (auto [from, to] = owned().equal_range(n); from != to; ++from) Py_VISIT(from->second);
+  }
   if (!t->extra) return 0;
   for (auto* list : {&t->extra->hooks, &t->extra->post_accumulate_hooks})
     for (const Ref<Hook>& h : *list)

@@ -1,10 +1,7 @@
 // autograd.Function in Python: forward and backward are static methods of the user's class, the tape keeps one node.
 //
 // Ownership: output -> node -> body (C++) -> ctx (Python object). ctx points back to the node's FunctionContext and is cut off when
-// the node dies. A cycle output -> node -> ctx -> ctx.__dict__ -> output is found by the collector through traverse_function().
-#include <mutex>
-#include <unordered_map>
-
+// the node dies. A cycle output -> node -> ctx -> ctx.__dict__ -> output is found by the collector: node_owns() names the ctx.
 #include "py.h"
 
 namespace tapegrad::py {
@@ -27,13 +24,6 @@ FunctionContext& alive(PyObject* o) {
 
 // ---- the node's half -------------------------------------------------------------------------------------------------------
 
-struct PyBody;
-std::mutex bodies_lock;
-std::unordered_map<const Node*, PyBody*>& bodies() {
-  static auto& map = *new std::unordered_map<const Node*, PyBody*>;
-  return map;
-}
-
 struct OnceBackward final : NodeOfMany {
   explicit OnceBackward(TensorList inputs) : NodeOfMany(inputs) {}
   const char* name() const override { return "OnceDifferentiableBackward"; }
@@ -51,10 +41,7 @@ struct PyBody final : detail::FunctionBody {
     if (const size_t dot = title.rfind('.'); dot != title.npos) title.erase(0, dot + 1);
   }
   ~PyBody() override {
-    if (node) {
-      const std::lock_guard hold(bodies_lock);
-      bodies().erase(node);
-    }
+    if (node) node_drops(node, context);
     if (!Py_IsInitialized()) return;
     CallPython hold;
     context_of(context)->cpp = nullptr;
@@ -208,8 +195,7 @@ PyObject* apply(PyObject* type, PyObject* args) {
     for (const Tensor& t : outputs) {  // cpp and body are alive only when a node was recorded
       if (Node* n = t->grad_fn; n && context_of(context.get())->cpp == cpp && cpp->node == n && !body->node) {
         body->node = n;
-        const std::lock_guard hold(bodies_lock);
-        bodies()[n] = body;
+        node_owns(n, context.get());
       }
     }
     return give_back(call.output.get(), outputs);
@@ -309,16 +295,6 @@ PyGetSetDef context_getset[] = {{"saved_tensors", saved_tensors, nullptr, nullpt
 PyMemberDef context_members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(PyContext, dict), READONLY, nullptr}, {}};
 
 }  // namespace
-
-// Visits the ctx of the custom function that made t, when t alone keeps it alive.
-int traverse_function(const Tensor& t, visitproc visit, void* arg) {
-  const Node* n = t->grad_fn;
-  if (!n || !n->unique()) return 0;
-  const std::lock_guard hold(bodies_lock);
-  const auto known = bodies().find(n);
-  if (known != bodies().end()) Py_VISIT(known->second->context);
-  return 0;
-}
 
 void init_function(PyObject* module) {
   str_forward = PyUnicode_InternFromString("forward");

@@ -101,6 +101,7 @@ PyGetSetDef tensor_properties[] = {
     TG_GET(mH, last_two(t)),
     TG_GET(real, wrap(t)),
     TG_GET(names, names(t)),
+    TG_GET(name, Py_NewRef(Py_None)),
     TG_GET(is_cuda, boolean(t.is_cuda())),
     TG_GET(is_cpu, boolean(!t.is_cuda())),
     {"is_sparse", never, nullptr, nullptr, nullptr},

@@ -75,8 +75,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     Py_VISIT(o->dict);
   } else if (o->impl->unique()) {  // otherwise C++ can bring the object back: what it holds is alive
     Py_VISIT(o->dict);
-    if (const int r = traverse_function(unwrap(self), visit, arg)) return r;
-    return traverse_hooks(unwrap(self), visit, arg);
+    return traverse_owned(unwrap(self), visit, arg);
   }
   return 0;
 }
@@ -216,7 +215,7 @@ void init_tensor(PyObject* module) {
                              {Py_tp_new, (void*)create}, {Py_tp_dealloc, (void*)dealloc}, {Py_tp_free, (void*)PyObject_GC_Del},
                              {Py_tp_traverse, (void*)traverse}, {Py_tp_clear, (void*)clear}, {Py_tp_setattro, (void*)set_attribute},
                              {Py_tp_repr, (void*)as_text}, {Py_tp_str, (void*)as_text}, {Py_tp_iter, (void*)iterate}, {Py_tp_hash, (void*)hash},
-                             {Py_mp_subscript, (void*)get_item}, {Py_mp_ass_subscript, (void*)set_item}, {Py_mp_length, (void*)length}, {Py_sq_contains, (void*)contains},
+                             {Py_mp_subscript, (void*)get_item}, {Py_mp_ass_subscript, (void*)set_item}, {Py_mp_length, (void*)length}, {Py_bf_getbuffer, (void*)tensor_buffer}, {Py_bf_releasebuffer, (void*)release_tensor_buffer}, {Py_sq_contains, (void*)contains},
                              {Py_tp_members, members}, {Py_tp_getset, tensor_properties}, {Py_tp_methods, tensor_methods}, {0, nullptr}});
   PyType_Spec spec{"tapegrad.Tensor", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots.data()};
   TensorType = add_type(module, spec);

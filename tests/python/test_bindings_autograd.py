@@ -391,6 +391,21 @@ def test_function_contexts_are_collected():
     assert things[0]() is None
 
 
+def test_hooks_of_tensors_that_are_no_leaves_are_collected():
+    class Thing:
+        pass
+
+    thing, w = Thing(), leaf(1., 2.)
+    r = weakref.ref(thing)
+    y = w * 3
+    y.register_hook(lambda g, y=y, thing=thing: None)
+    y.grad_fn.register_prehook(lambda g, y=y: None)
+    y.sum().backward()
+    del y, thing
+    gc.collect()
+    assert r() is None
+
+
 def test_saved_tensor_hooks():
     log = []
 

@@ -238,3 +238,32 @@ def test_bad_assignments():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         t[0] = 1.5
+
+
+# ---- the buffer protocol
+
+def test_memoryview():
+    t = tg.tensor([[1, 2, 3], [4, 5, 6]])
+    m = memoryview(t.T)
+    assert m.shape == (3, 2) and m.format == "l" and m.tolist() == t.T.tolist() and not m.readonly
+    m[0, 0] = 9
+    assert t[0, 0].item() == 9
+    t.resize_(1)
+    assert m.shape == (3, 2) and m[2, 1] == 6
+    assert memoryview(tg.tensor(3.)).tolist() == 3.0 and bytes(tg.tensor([1, 2], dtype=tg.uint8)) == b"\x01\x02"
+    for bad in (tg.ones(2, requires_grad=True), tg.ones(2, dtype=tg.bfloat16)):
+        with pytest.raises(BufferError):
+            memoryview(bad)
+    del t
+    gc.collect()
+    assert m[2, 1] == 6
+
+
+def test_reading_arrays_that_cannot_be_shared():
+    a = np.arange(6.)[::-1]
+    assert tg.tensor(a).tolist() == a.tolist() and tg.tensor([a, a]).shape == (2, 6)
+    a.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert tg.tensor(a).sum().item() == 15
+        tg.zeros(6, dtype=tg.float64)[:] = a
