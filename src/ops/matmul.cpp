@@ -263,11 +263,11 @@ Tensor outer(const Tensor& a, const Tensor& b) {
 
 // ---- products that are added to something: beta · input + alpha · a b
 namespace {
-void check_scale(const Tensor& input, Scalar beta, Scalar alpha) {
-  if (is_floating(input.dtype())) return;
-  TG_CHECK(!beta.is_float() && !alpha.is_float(), DtypeError, "beta and alpha must be integers for integer tensors, got ", beta, " and ", alpha, Named{"input", input});
-}
 bool is_one(Scalar s) { return s.to_double() == 1; }
+// Integer tensors take integer factors: 0.5 counts as 0, as in PyTorch.
+void fit(const Tensor& input, Scalar& beta, Scalar& alpha) {
+  if (!is_floating(input.dtype())) beta = Scalar(beta.to_int()), alpha = Scalar(alpha.to_int());
+}
 Tensor scaled(const Tensor& x, Scalar s) { return is_one(s) ? x : mul(x, Tensor(s)); }
 void check_expands(const Tensor& input, IntList size) {
   bool ok = input.dim() <= int64_t(size.size());
@@ -300,7 +300,8 @@ struct AddmmBackward final : NodeOf<3> {
 
 Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
   OpScope op("addmm");
-  check_dim(a, "a", 2), check_dim(b, "b", 2), check_dtypes(a, b), check_dtypes(input, a), check_fit(a, b), check_scale(input, beta, alpha);
+  check_dim(a, "a", 2), check_dim(b, "b", 2), check_dtypes(a, b), check_dtypes(input, a), check_fit(a, b);
+  fit(input, beta, alpha);
   const int64_t n = b.size(1);
   const bool row = input.dim() == 1 && input.size(0) == n && (n == 1 || input.stride(0) == 1) && is_one(beta) && is_one(alpha);
   if (row) {
@@ -319,22 +320,25 @@ Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta,
 }
 Tensor addmv(const Tensor& input, const Tensor& a, const Tensor& v, Scalar beta, Scalar alpha) {
   OpScope op("addmv");
-  check_dim(a, "a", 2), check_dim(v, "v", 1), check_dtypes(a, v), check_dtypes(input, a), check_fit(a, v), check_scale(input, beta, alpha);
+  check_dim(a, "a", 2), check_dim(v, "v", 1), check_dtypes(a, v), check_dtypes(input, a), check_fit(a, v);
+  fit(input, beta, alpha);
   return add_scaled(input, matrix_vector(a, v), beta, alpha);
 }
 Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
   OpScope op("addr");
-  check_scale(input, beta, alpha);
+  fit(input, beta, alpha);
   return add_scaled(input, outer(a, b), beta, alpha);
 }
 Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
   OpScope op("baddbmm");
-  check_dtypes(input, a), check_scale(input, beta, alpha);
+  check_dtypes(input, a);
+  fit(input, beta, alpha);
   return add_scaled(input, bmm(a, b), beta, alpha);
 }
 Tensor addbmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
   OpScope op("addbmm");
-  check_dim(a, "a", 3), check_dim(b, "b", 3), check_dtypes(a, b), check_dtypes(input, a), check_fit(a, b), check_scale(input, beta, alpha);
+  check_dim(a, "a", 3), check_dim(b, "b", 3), check_dtypes(a, b), check_dtypes(input, a), check_fit(a, b);
+  fit(input, beta, alpha);
   TG_CHECK(a.size(0) == b.size(0), ShapeError, "a and b must have the same first dimension, got ", a.size(0), " and ", b.size(0), Named{"a", a}, Named{"b", b});
   // the sum over the batch is one product with the batch folded into the inner dimension
   const Tensor left = reshape(transpose(a, 0, 1), {a.size(1), a.size(0) * a.size(2)}), right = reshape(b, {b.size(0) * b.size(1), b.size(2)});
@@ -515,7 +519,7 @@ void matmul_ops(OpTable& t) {
       .method().inplace(&addbmm_).with_out().samples({"T(3, 2), T(2, 3, 4), T(2, 4, 2)", "T(2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
   t.add("linear(Tensor input, Tensor weight, Tensor? bias=None)", &linear, "input weightᵀ + bias: (…, in), (out, in), (out) -> (…, out).")
       .functional_only()
-      .samples({"T(2, 3), T(4, 3), T(4)", "T(2, 3), T(4, 3)", "T(3), T(4, 3), T(4)", "T(2, 2, 3), T(4, 3), T(4)", "T(2, 3), T(3), T()", "T(0, 3), T(2, 3), T(2)"});
+      .samples({"T(2, 3), T(4, 3), T(4)", "T(2, 3), T(4, 3)", "T(3), T(4, 3), T(4)", "T(2, 2, 3), T(4, 3), T(4)", "T(2, 3), T(3)", "T(0, 3), T(2, 3), T(2)"});
   t.add("bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None)", &bilinear,
         "input1ᵀ weight[o] input2 + bias[o] for each output o: (…, i), (…, j), (out, i, j), (out) -> (…, out).")
       .functional().samples({"T(2, 3), T(2, 4), T(5, 3, 4), T(5)", "T(2, 2, 3), T(2, 2, 4), T(5, 3, 4)"});

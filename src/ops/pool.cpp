@@ -51,6 +51,7 @@ Tensor mean(const Tensor& x, int dims, IntList kernel, IntList stride, IntList p
 
 Tensor max_pool1d(const Tensor& x, IntList kernel_size, IntList stride, IntList padding, IntList dilation, bool ceil_mode) {
   OpScope op("max_pool1d");
+  TG_CHECK(is_floating(x.dtype()), DtypeError, "input must be floating, got ", x.dtype(), Named{"input", x});
   return max_cells(x, windows(x, 1, kernel_size, stride, padding, dilation, ceil_mode), nullptr);
 }
 Tensor max_pool2d(const Tensor& x, IntList kernel_size, IntList stride, IntList padding, IntList dilation, bool ceil_mode) {
