@@ -77,7 +77,7 @@ struct Arguments {
 void check_types(const Arguments& a) {
   TG_CHECK(a.x.dtype() == a.weight.dtype() && (!a.bias.defined() || a.bias.dtype() == a.x.dtype()), DtypeError, "input, weight and bias must have the same dtype, got ", a.x.dtype(),
            ", ", a.weight.dtype(), a.bias.defined() ? " and " : "", a.bias.defined() ? name(a.bias.dtype()) : "", Named{"input", a.x}, Named{"weight", a.weight});
-  TG_CHECK(is_floating(a.x.dtype()) || (a.x.dtype() != bool_ && !a.transposed), DtypeError, "input must be floating", a.transposed ? "" : " or integer", ", got ", a.x.dtype(), Named{"input", a.x});
+  TG_CHECK(is_floating(a.x.dtype()) || (a.transposed ? a.x.dtype() == int64 : a.x.dtype() != bool_), DtypeError, "input must be floating or ", a.transposed ? "int64" : "integer", ", got ", a.x.dtype(), Named{"input", a.x});
 }
 
 ConvPlan plan(int dims, const Arguments& a, const Tensor& x) {

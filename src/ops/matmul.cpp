@@ -326,7 +326,7 @@ Tensor addmv(const Tensor& input, const Tensor& a, const Tensor& v, Scalar beta,
 }
 Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
   OpScope op("addr");
-  fit(input, beta, alpha);
+  TG_CHECK(is_floating(input.dtype()) || (!beta.is_float() && !alpha.is_float()), DtypeError, "beta and alpha must be integers for integer tensors, got ", beta, " and ", alpha, Named{"input", input});
   return add_scaled(input, outer(a, b), beta, alpha);
 }
 Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
@@ -344,20 +344,29 @@ Tensor addbmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta
   const Tensor left = reshape(transpose(a, 0, 1), {a.size(1), a.size(0) * a.size(2)}), right = reshape(b, {b.size(0) * b.size(1), b.size(2)});
   return add_scaled(input, product(left, false, right, false), beta, alpha);
 }
+static const Tensor& store(const Tensor& self, const Tensor& result) {
+  TG_CHECK(self.sizes() == result.sizes(), ShapeError, "input must have the result's shape ", result.sizes(), " to be written in place, got ", self.sizes(), Named{"input", self});
+  return copy_(self, result);
+}
 const Tensor& addmm_(const Tensor& self, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
-  return copy_(self, addmm(self, a, b, beta, alpha));
+  OpScope op("addmm_");
+  return store(self, addmm(self, a, b, beta, alpha));
 }
 const Tensor& addmv_(const Tensor& self, const Tensor& a, const Tensor& v, Scalar beta, Scalar alpha) {
-  return copy_(self, addmv(self, a, v, beta, alpha));
+  OpScope op("addmv_");
+  return store(self, addmv(self, a, v, beta, alpha));
 }
 const Tensor& addr_(const Tensor& self, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
-  return copy_(self, addr(self, a, b, beta, alpha));
+  OpScope op("addr_");
+  return store(self, addr(self, a, b, beta, alpha));
 }
 const Tensor& baddbmm_(const Tensor& self, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
-  return copy_(self, baddbmm(self, a, b, beta, alpha));
+  OpScope op("baddbmm_");
+  return store(self, baddbmm(self, a, b, beta, alpha));
 }
 const Tensor& addbmm_(const Tensor& self, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
-  return copy_(self, addbmm(self, a, b, beta, alpha));
+  OpScope op("addbmm_");
+  return store(self, addbmm(self, a, b, beta, alpha));
 }
 
 // ---- linear
@@ -508,7 +517,7 @@ void matmul_ops(OpTable& t) {
   t.add("addmm(Tensor input, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1)", &addmm,
         "beta · input + alpha · mat1 mat2; input broadcasts to the product. With beta 0 input is not read.")
       .method().inplace(&addmm_).with_out()
-      .samples({"T(2, 4), T(2, 3), T(3, 4)", "T(4), T(2, 3), T(3, 4)", "T(2, 1), T(2, 3), T(3, 4), beta=2., alpha=-.5", "T(2, 4), T(2, 3), T(3, 4), beta=0, alpha=2"});
+      .samples({"T(2, 4), T(2, 3), T(3, 4)", "T(4), T(2, 3), T(3, 4)", "T(2, 1), T(2, 3), T(3, 4), beta=2., alpha=.5", "T(2, 4), T(2, 3), T(3, 4), beta=0, alpha=2"});
   t.add("addmv(Tensor input, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1)", &addmv, "beta · input + alpha · mat vec.")
       .method().inplace(&addmv_).with_out().samples({"T(2), T(2, 3), T(3)", "T(1), T(2, 3), T(3), beta=2., alpha=3."});
   t.add("addr(Tensor input, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1)", &addr, "beta · input + alpha · outer(vec1, vec2).")
@@ -516,7 +525,7 @@ void matmul_ops(OpTable& t) {
   t.add("baddbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)", &baddbmm, "beta · input + alpha · bmm(batch1, batch2).")
       .method().inplace(&baddbmm_).with_out().samples({"T(2, 3, 2), T(2, 3, 4), T(2, 4, 2)", "T(2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
   t.add("addbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)", &addbmm, "beta · input + alpha · the sum of bmm(batch1, batch2) over the batch.")
-      .method().inplace(&addbmm_).with_out().samples({"T(3, 2), T(2, 3, 4), T(2, 4, 2)", "T(2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
+      .method().inplace(&addbmm_).with_out().samples({"T(3, 2), T(2, 3, 4), T(2, 4, 2)", "T(3, 2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
   t.add("linear(Tensor input, Tensor weight, Tensor? bias=None)", &linear, "input weightᵀ + bias: (…, in), (out, in), (out) -> (…, out).")
       .functional_only()
       .samples({"T(2, 3), T(4, 3), T(4)", "T(2, 3), T(4, 3)", "T(3), T(4, 3), T(4)", "T(2, 2, 3), T(4, 3), T(4)", "T(2, 3), T(3)", "T(0, 3), T(2, 3), T(2)"});
