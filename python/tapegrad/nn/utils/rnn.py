@@ -1,7 +1,10 @@
 """Sequences of different lengths as one tensor."""
 from ... import _C
+from ..._ops import op
 
 __all__ = ["pad_sequence", "unpad_sequence"]
+
+_pad = op("pad")
 
 
 def pad_sequence(sequences, batch_first=False, padding_value=0.0, padding_side="right"):
@@ -12,12 +15,11 @@ def pad_sequence(sequences, batch_first=False, padding_value=0.0, padding_side="
     if not sequences:
         raise RuntimeError("pad_sequence: received an empty list of sequences")
     longest = max(s.shape[0] for s in sequences)
-    pad = _C.functional.get("pad") or _C.pad
     out = []
     for s in sequences:
         missing = longest - s.shape[0]
         sides = (missing, 0) if padding_side == "left" else (0, missing)
-        out.append(pad(s, (0, 0) * (s.ndim - 1) + sides, "constant", padding_value) if missing else s)
+        out.append(_pad(s, (0, 0) * (s.ndim - 1) + sides, "constant", padding_value) if missing else s)
     return _C.stack(out, 0 if batch_first else 1)
 
 
