@@ -188,11 +188,11 @@ Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight,
 void loss_ops(OpTable& t) {
   t.add("cross_entropy(Tensor input, Tensor target, Tensor? weight=None, int ignore_index=-100, str reduction='mean', float label_smoothing=0.0)", &cross_entropy,
         "-log softmax(input)[target] over classes: input (C), (N, C) or (N, C, d1, ...) logits; target int64 classes, or probabilities in input's shape.")
-      .functional_only().samples({"T(3, 5), I(3, hi=5)", "T(5), I(hi=5)", "T(2, 5, 3), I(2, 3, hi=5)", "T(3, 5), I(3, hi=5), P(5)", "T(3, 5), I(3, hi=5), None, 2",
-               "T(3, 5), I(3, hi=5), reduction='none'", "T(3, 5), I(3, hi=5), P(5), reduction='sum', label_smoothing=0.1", "T(3, 5), P(3, 5), label_smoothing=0.2"});
+      .functional_only().samples({"T(3, 5), I(3, hi=5)", "T(5), I(hi=5)", "T(2, 5, 3), I(2, 3, hi=5)", "T(3, 5), I(3, hi=5), C([0.5, 1., 2., 1., 3.])", "T(3, 5), I(3, hi=5), ignore_index=2",
+               "T(3, 5), I(3, hi=5), reduction='none'", "T(3, 5), I(3, hi=5), C([0.5, 1., 2., 1., 3.]), reduction='sum', label_smoothing=0.1", "T(3, 5), P(3, 5), label_smoothing=0.2"});
   t.add("nll_loss(Tensor input, Tensor target, Tensor? weight=None, int ignore_index=-100, str reduction='mean')", &nll_loss,
         "-input[target] over classes, for log-probabilities (C), (N, C) or (N, C, d1, ...).")
-      .functional_only().samples({"T(3, 5), I(3, hi=5)", "T(5), I(hi=5)", "T(2, 5, 3), I(2, 3, hi=5)", "T(3, 5), I(3, hi=5), P(5)", "T(3, 5), I(3, hi=5), reduction='none'"});
+      .functional_only().samples({"T(3, 5), I(3, hi=5)", "T(5), I(hi=5)", "T(2, 5, 3), I(2, 3, hi=5)", "T(3, 5), I(3, hi=5), C([0.5, 1., 2., 1., 3.])", "T(3, 5), I(3, hi=5), reduction='none'"});
 }
 
 }  // namespace tapegrad

@@ -8,6 +8,7 @@
 
 namespace tapegrad {
 
+static void floating(const Tensor& x) { TG_CHECK(is_floating(x.dtype()), DtypeError, "input must be of a floating dtype, got ", x.dtype(), Named{"input", x}); }
 static void same_size(const Tensor& input, const Tensor& target) {
   TG_CHECK(input.sizes() == target.sizes(), ShapeError, "target must have the input's size", Named{"input", input}, Named{"target", target});
 }
@@ -28,7 +29,8 @@ struct MseLossBackward final : NodeOf<2> {
 Tensor mse_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
   OpScope op("mse_loss");
   const Reduction how = reduction_of(reduction);
-  if (how == Reduction::None || input.sizes() != target.sizes() || input.dtype() != target.dtype() || !is_floating(input.dtype()))
+  floating(input);
+  if (how == Reduction::None || input.sizes() != target.sizes() || input.dtype() != target.dtype())
     return reduce_loss(square(input - target), how);
   Tensor out;
   const double n = how == Reduction::Mean ? double(input.numel()) : 1;
@@ -55,12 +57,14 @@ static Tensor huber(const Tensor& input, const Tensor& target, double delta) {
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, std::string_view reduction, double beta) {
   OpScope op("smooth_l1_loss");
   const Reduction how = reduction_of(reduction);
+  floating(input);
   TG_CHECK(beta >= 0, ValueError, "beta must not be negative, got ", beta);
   return beta == 0 ? l1_loss(input, target, reduction) : reduce_loss(huber(input, target, beta) / Tensor(beta), how);
 }
 Tensor huber_loss(const Tensor& input, const Tensor& target, std::string_view reduction, double delta) {
   OpScope op("huber_loss");
   const Reduction how = reduction_of(reduction);
+  floating(input);
   TG_CHECK(delta > 0, ValueError, "delta must be positive, got ", delta);
   return reduce_loss(huber(input, target, delta), how);
 }
@@ -215,22 +219,22 @@ Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const T
 
 void loss_elementwise_ops(OpTable& t) {
   t.add("mse_loss(Tensor input, Tensor target, str reduction='mean')", &mse_loss, "(input - target)^2.")
-      .functional_only().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(2, 3), reduction='sum'", "T(2, 3), T(2, 3), 'none'", "T(), T()"});
+      .functional_only().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(2, 3), reduction='sum'", "T(2, 3), T(2, 3), reduction='none'", "T(), T()"});
   t.add("l1_loss(Tensor input, Tensor target, str reduction='mean')", &l1_loss, "|input - target|.")
-      .functional_only().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(2, 3), reduction='sum'", "T(2, 3), T(2, 3), 'none'"});
+      .functional_only().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(2, 3), reduction='sum'", "T(2, 3), T(2, 3), reduction='none'"});
   t.add("smooth_l1_loss(Tensor input, Tensor target, str reduction='mean', float beta=1.0)", &smooth_l1_loss, "d^2 / (2 beta) where d = |input - target| is below beta, else d - beta / 2.")
-      .functional_only().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(2, 3), 'sum', 0.5", "T(2, 3), T(2, 3), 'none'", "T(2, 3), T(2, 3), beta=0.0"});
+      .functional_only().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(2, 3), reduction='sum', beta=0.5", "T(2, 3), T(2, 3), reduction='none'", "T(2, 3), T(2, 3), beta=0.0"});
   t.add("huber_loss(Tensor input, Tensor target, str reduction='mean', float delta=1.0)", &huber_loss, "d^2 / 2 where d = |input - target| is below delta, else delta (d - delta / 2).")
-      .functional_only().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(2, 3), 'sum', 0.5", "T(2, 3), T(2, 3), 'none'"});
+      .functional_only().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(2, 3), reduction='sum', delta=0.5", "T(2, 3), T(2, 3), reduction='none'"});
   t.add("binary_cross_entropy(Tensor input, Tensor target, Tensor? weight=None, str reduction='mean')", &binary_cross_entropy,
         "-(target log input + (1 - target) log(1 - input)) for probabilities; the logarithms are cut at -100.")
-      .functional_only().samples({"T(2, 3, lo=0.1, hi=0.9), T(2, 3, lo=0.1, hi=0.9)", "T(2, 3, lo=0.1, hi=0.9), T(2, 3, lo=0.1, hi=0.9), P(3)", "T(2, 3, lo=0.1, hi=0.9), T(2, 3, lo=0.1, hi=0.9), reduction='none'"});
+      .functional_only().samples({"T(2, 3, lo=0.1, hi=0.9), T(2, 3, lo=0.1, hi=0.9)", "T(2, 3, lo=0.1, hi=0.9), T(2, 3, lo=0.1, hi=0.9), C([0.5, 1., 2.])", "T(2, 3, lo=0.1, hi=0.9), T(2, 3, lo=0.1, hi=0.9), reduction='none'"});
   t.add("binary_cross_entropy_with_logits(Tensor input, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, str reduction='mean')", &binary_cross_entropy_with_logits,
         "binary_cross_entropy of sigmoid(input), without overflow; pos_weight multiplies the first term.")
-      .functional_only().samples({"T(2, 3), T(2, 3, lo=0.1, hi=0.9)", "T(2, 3), T(2, 3, lo=0.1, hi=0.9), P(3)", "T(2, 3), T(2, 3, lo=0.1, hi=0.9), pos_weight=P(3)", "T(2, 3), T(2, 3, lo=0.1, hi=0.9), reduction='sum'"});
+      .functional_only().samples({"T(2, 3), T(2, 3, lo=0.1, hi=0.9)", "T(2, 3), T(2, 3, lo=0.1, hi=0.9), C([0.5, 1., 2.])", "T(2, 3), T(2, 3, lo=0.1, hi=0.9), pos_weight=C([0.5, 1., 2.])", "T(2, 3), T(2, 3, lo=0.1, hi=0.9), reduction='sum'"});
   t.add("kl_div(Tensor input, Tensor target, str reduction='mean', bool log_target=False)", &kl_div,
         "target (log target - input) for log-probabilities input; 'batchmean' divides the sum by the batch.")
-      .functional_only().samples({"T(2, 3), P(2, 3)", "T(2, 3), P(2, 3), 'batchmean'", "T(2, 3), T(2, 3), reduction='sum', log_target=True"});
+      .functional_only().samples({"T(2, 3), P(2, 3), reduction='sum'", "T(2, 3), P(2, 3), reduction='batchmean'", "T(2, 3), P(2, 3), reduction='none'", "T(2, 3), T(2, 3), reduction='sum', log_target=True"});
   t.add("soft_margin_loss(Tensor input, Tensor target, str reduction='mean')", &soft_margin_loss, "log(1 + exp(-target input)) for targets 1 and -1.")
       .functional_only().samples({"T(3), C([1., -1., 1.])"});
   t.add("multilabel_soft_margin_loss(Tensor input, Tensor target, Tensor? weight=None, str reduction='mean')", &multilabel_soft_margin_loss,

@@ -170,6 +170,7 @@ ValuesIndices min(const Tensor& x, int64_t dim, bool keepdim) {
   return recorded_choice(kMin, "MinBackward0", x, dim, keepdim);
 }
 static Tensor place_of(FoldKind kind, const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
+  TG_CHECK(x.dtype() != Dtype::Bool, DtypeError, "input must not be of dtype bool", Named{"input", x});
   NoGrad off;
   if (dim) return extreme_with_index(kind, x, *dim, keepdim).indices;
   TG_CHECK(x.numel() > 0, IndexError, "input must have at least one element when dim is not given", Named{"input", x});

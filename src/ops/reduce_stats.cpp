@@ -180,7 +180,7 @@ void reduce_stats_ops(OpTable& t) {
       .returns("std mean").samples({"T(3, 4)", "T(3, 4), 1, keepdim=True"});
   t.add("norm(Tensor input, Scalar p=2, int[]? dim=None, bool keepdim=False, *, dtype? dtype=None)", &norm,
         "(sum |x|^p)^(1/p); p = 0 counts what is not zero, inf and -inf give the largest and smallest |x|. The gradient is 0 where the norm is.")
-      .method().samples({"T(2, 3)", "T(2, 3), 1, 1", "T(2, 3), float('inf'), [0], True", "T(2, 3), 3, 1", "T(2, 3), 0, 1", "T(2, 3), 1.5", "C(0., 0.), 2"});
+      .method().samples({"T(2, 3)", "T(2, 3), 1, 1", "T(2, 3), float('inf'), [0], True", "T(2, 3), 3, 1", "T(2, 3), 1.5", "C(0., 0.), 2"});
   t.add("logsumexp(Tensor input, int[] dim, bool keepdim=False)", &logsumexp, "log sum exp(x) along dim, without overflow.")
       .method().samples({"T(2, 3), 1", "T(2, 3, 4), [0, 2], True", "T(), 0", "T(3, 40), 0"});
 }
