@@ -70,7 +70,11 @@ const Tensor& floor_(const Tensor& self) { OpScope op("floor_"); return unary_<F
 const Tensor& ceil_(const Tensor& self) { OpScope op("ceil_"); return unary_<Ceil>(self); }
 const Tensor& trunc_(const Tensor& self) { OpScope op("trunc_"); return unary_<Trunc>(self); }
 const Tensor& frac_(const Tensor& self) { OpScope op("frac_"); return unary_<Frac>(self); }
-const Tensor& square_(const Tensor& self) { OpScope op("square_"); return unary_<Square>(self); }
+const Tensor& square_(const Tensor& self) {
+  OpScope op("square_");
+  TG_CHECK(self.dtype() != Dtype::Bool, DtypeError, "the result is int64, which a bool tensor cannot hold", Named{"self", self});
+  return unary_<Square>(self);
+}
 const Tensor& sqrt_(const Tensor& self) { OpScope op("sqrt_"); return unary_<Sqrt>(self); }
 const Tensor& rsqrt_(const Tensor& self) { OpScope op("rsqrt_"); return unary_<Rsqrt>(self); }
 const Tensor& reciprocal_(const Tensor& self) { OpScope op("reciprocal_"); return unary_<Reciprocal>(self); }

@@ -338,7 +338,7 @@ void gather_ops(OpTable& t) {
   t.add("scatter(Tensor input, int dim, Tensor index, Scalar value)", static_cast<Tensor (*)(const Tensor&, int64_t, const Tensor&, Scalar)>(&scatter),
         "The same with one number for all.").method().inplace(static_cast<const Tensor& (*)(const Tensor&, int64_t, const Tensor&, Scalar)>(&scatter_)).samples({"T(3, 4), 1, I(3, 2, hi=4), 1.5"});
   t.add("scatter(Tensor input, int dim, Tensor index, Tensor|Number src, *, str reduce)", &scatter_with, "The same with reduce=\"add\" or \"multiply\" on what is there.").method().inplace(&scatter_with_)
-      .samples({"T(3, 4), 0, C([[0, 1, 2, 0]]), T(1, 4), reduce='add'", "T(3, 4), 1, I(3, 2, hi=4), 2., reduce='multiply'"});
+      .samples({"T(3, 4), 0, C([[0, 1, 2, 0]]), T(1, 4), reduce='add'", "T(3, 4, grad=False), 1, I(3, 2, hi=4), 2., reduce='multiply'"});
   t.add("scatter_add(Tensor input, int dim, Tensor index, Tensor src)", &scatter_add, "A copy of input with out[i][index[i][j]] += src[i][j] for dim = 1, in index order.")
       .method().inplace(&scatter_add_).samples({"T(3, 4), 0, I(5, 4, hi=3), T(5, 4)", "T(3, 4), -1, I(2, 3, hi=4), T(2, 3)", "T(3), 0, C(1, 1, 1), T(3)"});
   t.add("scatter_reduce(Tensor input, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True)", &scatter_reduce,

@@ -15,7 +15,7 @@ constexpr int64_t kPiece = 1 << 13;    // elements worth a thread's while
 // row(first, count) over whole rows, or cols(offset, stride, count) over strips of columns.
 template <class R, class C> void cut(const Split& s, R row, C cols) {
   LongKernel unlocked(s.outer * s.n * s.inner * 4);
-  if (!s.n) return;
+  if (!s.n || !s.inner) return;
   if (s.inner == 1) {
     parallel_for(s.outer, std::max<int64_t>(1, kPiece / s.n), [&](int64_t begin, int64_t end) { row(begin, end - begin); });
     return;

@@ -92,7 +92,7 @@ Tensor diag_embed(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
   {
     NoGrad guard;
     out = zeros(size, x.dtype(), x.device());
-    copy_(diagonal(out, offset, a, b), x);
+    put(diagonal(out, offset, a, b), x);
   }
   if (recording(x)) record<DiagEmbedBackward>(out, x, offset, a, b);
   return out;
@@ -109,22 +109,27 @@ Tensor diagflat(const Tensor& x, int64_t offset) {
 
 // ---- one tensor written into a part of another's copy
 
+// src into its place in a copy: the shapes must be equal, nothing is broadcast.
+static void put(const Tensor& place, const Tensor& src) {
+  TG_CHECK(place.sizes() == src.sizes(), ShapeError, "src must have the shape ", place.sizes(), ", got ", src.sizes(), Named{"src", src});
+  copy_(place, src);
+}
 Tensor select_scatter(const Tensor& x, const Tensor& src, int64_t dim, int64_t index) {
   OpScope op("select_scatter");
   Tensor out = clone(x);
-  copy_(select(out, dim, index), src);
+  put(select(out, dim, index), src);
   return out;
 }
 Tensor slice_scatter(const Tensor& x, const Tensor& src, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end, int64_t step) {
   OpScope op("slice_scatter");
   Tensor out = clone(x);
-  copy_(slice(out, dim, start, end, step), src);
+  put(slice(out, dim, start, end, step), src);
   return out;
 }
 Tensor diagonal_scatter(const Tensor& x, const Tensor& src, int64_t offset, int64_t dim1, int64_t dim2) {
   OpScope op("diagonal_scatter");
   Tensor out = clone(x);
-  copy_(diagonal(out, offset, dim1, dim2), src);
+  put(diagonal(out, offset, dim1, dim2), src);
   return out;
 }
 

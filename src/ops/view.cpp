@@ -118,7 +118,10 @@ Tensor reshape(const Tensor& x, IntList shape) {
   const Shape size = infer_size(x, shape);
   Shape strides;
   if (view_strides(x, size, strides)) return reshaped(x, size, strides, "ViewBackward0");
-  return reshaped(clone(x, MemoryFormat::Contiguous), size, row_major_strides(size), "UnsafeViewBackward0");
+  const Tensor copy = clone(x, MemoryFormat::Contiguous);
+  Tensor out = alias(copy, size, row_major_strides(size), 0, false);  // nobody sees the copy, so the result is no view of it
+  if (recording(copy)) record<ViewBackward>(out, copy, "UnsafeViewBackward0");
+  return out;
 }
 Tensor reshape_as(const Tensor& x, const Tensor& other) { return reshape(x, other.sizes()); }
 
