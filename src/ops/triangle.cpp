@@ -92,7 +92,7 @@ Tensor diag_embed(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
   {
     NoGrad guard;
     out = zeros(size, x.dtype(), x.device());
-    put(diagonal(out, offset, a, b), x);
+    copy_(diagonal(out, offset, a, b), x);
   }
   if (recording(x)) record<DiagEmbedBackward>(out, x, offset, a, b);
   return out;

@@ -3,7 +3,7 @@
     python tests/golden/make_golden.py
 
 Needs tapegrad (for the table) and torch. test_ops_golden.py reads the file without torch. Inputs are not stored: they
-follow from the sample's text (op_samples.Stream). Floats are computed in float64 and stored as float32.
+follow from the sample's text (op_samples.Stream). Floats are computed and stored in float64.
 """
 import json
 import pathlib
@@ -49,7 +49,7 @@ def main():
         index[sample.repro] = record(sample, function, floats, ints)
     out = here / "ops.npz"
     text = json.dumps({"torch": torch.__version__.split("+")[0], "samples": index}, separators=(",", ":"))
-    np.savez_compressed(out, floats=np.concatenate(floats).astype(np.float32), ints=np.concatenate(ints).astype(np.int64),
+    np.savez_compressed(out, floats=np.concatenate(floats).astype(np.float64), ints=np.concatenate(ints).astype(np.int64),
                         index=np.frombuffer(text.encode(), np.uint8))
     print(f"{len(index)} samples, {out.stat().st_size / 1e6:.2f} MB")
 
