@@ -44,8 +44,8 @@ class Progress:
         if self.live:
             filled = 30 * self.done // self.total
             left = seconds * (self.total / self.done - 1)
-            print(f"\r[{'#' * filled}{'.' * (30 - filled)}] {100 * self.done // self.total:3d} %  {seconds:4.1f} s, {left:4.1f} s left  {text}",
-                  end="" if self.done < self.total else "\n", flush=True)
+            print(f"\r[{'#' * filled}{'.' * (30 - filled)}] {100 * self.done // self.total:3d} %  {seconds:4.1f} s, {left:4.1f} s left"
+                  f"  {text}", end="" if self.done < self.total else "\n", flush=True)
         elif self.done % self.batches == 0:
             print(f"epoch {self.done // self.batches}/{self.total // self.batches}  {seconds:4.1f} s  {text}", flush=True)
 

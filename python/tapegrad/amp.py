@@ -10,7 +10,8 @@ class autocast(contextlib.ContextDecorator):
         if enabled and device_type == "cuda":
             warnings.warn("User provided device_type of 'cuda', but CUDA is not available. Disabling", stacklevel=2)
         elif enabled:
-            raise NotImplementedError("amp.autocast is not implemented on the CPU; convert the model with .bfloat16(), or pass enabled=False")
+            raise NotImplementedError("amp.autocast is not implemented on the CPU; convert the model with .bfloat16(), or pass "
+                                      "enabled=False")
 
     def __enter__(self):
         return self

@@ -68,7 +68,8 @@ def _legacy(name, dtype):
                            "__doc__": f"Old constructor: {name}([1, 2]) from data, {name}(2, 3) uninitialised."})
 
 
-FloatTensor, DoubleTensor, HalfTensor = _legacy("FloatTensor", _C.float32), _legacy("DoubleTensor", _C.float64), _legacy("HalfTensor", _C.float16)
+FloatTensor, DoubleTensor = _legacy("FloatTensor", _C.float32), _legacy("DoubleTensor", _C.float64)
+HalfTensor = _legacy("HalfTensor", _C.float16)
 LongTensor, IntTensor, ShortTensor = _legacy("LongTensor", _C.int64), _legacy("IntTensor", _C.int32), _legacy("ShortTensor", _C.int16)
 ByteTensor, CharTensor, BoolTensor = _legacy("ByteTensor", _C.uint8), _legacy("CharTensor", _C.int8), _legacy("BoolTensor", _C.bool)
 

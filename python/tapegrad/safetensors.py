@@ -46,7 +46,8 @@ def _header(data, total):
     at = 0
     for name, (_, _, begin, end) in sorted(entries.items(), key=lambda item: item[1][2:]):
         if begin != at:
-            raise SafetensorError(f"tensor {name!r} begins at {begin}, expected {at}: tensors must follow each other without gap or overlap")
+            raise SafetensorError(f"tensor {name!r} begins at {begin}, expected {at}: tensors must follow each other without gap or "
+                                  f"overlap")
         at = end
     if 8 + length + at != total:
         raise SafetensorError(f"tensors take {at} bytes, the file has {total - 8 - length} for them")

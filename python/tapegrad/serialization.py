@@ -23,7 +23,7 @@ def save(obj, f, *, metadata=None):
     if hasattr(obj, "state_dict") and not isinstance(obj, dict):
         raise TypeError(f"save: {type(obj).__name__} cannot be saved itself; save its state_dict()")
     metadata = dict(metadata or {})
-    if isinstance(obj, dict) and obj and all(isinstance(k, str) and k != "__metadata__" and isinstance(v, _C.Tensor) for k, v in obj.items()):
+    if isinstance(obj, dict) and obj and all(_plain_entry(k, v) for k, v in obj.items()):
         tensors = dict(obj)
         metadata["tapegrad.order"] = json.dumps(list(obj))
     else:
@@ -33,8 +33,13 @@ def save(obj, f, *, metadata=None):
         f.write(safetensors.save(tensors, metadata))
     else:
         if os.fspath(f).endswith((".pt", ".pth")):
-            raise NotImplementedError(f"save: {os.fspath(f)!r}: PyTorch's pickle format (.pt, .pth) is not implemented; use a name ending in .safetensors")
+            raise NotImplementedError(f"save: {os.fspath(f)!r}: PyTorch's pickle format (.pt, .pth) is not implemented; use a name "
+                                      f"ending in .safetensors")
         safetensors.save_file(tensors, f, metadata)
+
+
+def _plain_entry(name, value):
+    return isinstance(name, str) and name != "__metadata__" and isinstance(value, _C.Tensor)
 
 
 def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=None):
@@ -69,8 +74,8 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=No
 
 def _refuse_pickle(head, name):
     if head[:4] == b"PK\x03\x04" or head[:2] in (b"\x80\x02", b"\x80\x04"):
-        raise NotImplementedError(f"load: {name!r} is in PyTorch's pickle format (.pt, .pth), which is not implemented: save the state_dict as "
-                                  "safetensors from PyTorch (safetensors.torch.save_file) and load that")
+        raise NotImplementedError(f"load: {name!r} is in PyTorch's pickle format (.pt, .pth), which is not implemented: save the "
+                                  "state_dict as safetensors from PyTorch (safetensors.torch.save_file) and load that")
 
 
 # The structure: null, true, 1, "text" stand for themselves; {"t": name} a tensor; {"f": text} a float (exact, with inf and nan);
@@ -100,7 +105,8 @@ def _pack(x, path, tensors, seen):
         return {"o" if isinstance(x, OrderedDict) else "d": [[_pack(k, path, tensors, seen), inner(k, v)] for k, v in x.items()]}
     if isinstance(x, (list, tuple)):
         return {"u" if isinstance(x, tuple) else "l": [inner(i, v) for i, v in enumerate(x)]}
-    raise TypeError(f"save: {path or 'the object'} is a {type(x).__name__}; only tensors, numbers, strings, None, dicts, lists and tuples can be saved")
+    raise TypeError(f"save: {path or 'the object'} is a {type(x).__name__}; only tensors, numbers, strings, None, dicts, lists and "
+                    f"tuples can be saved")
 
 
 def _unpack(x, tensors):

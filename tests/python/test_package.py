@@ -59,7 +59,7 @@ def test_what_is_missing_says_what_to_use():
         with pytest.raises(AttributeError, match=hint):
             getattr(tg, name)
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'$"):
-        tg.nonsense
+        _ = tg.nonsense
     assert "datasets" in dir(tg)
 
 

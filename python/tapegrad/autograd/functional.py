@@ -18,12 +18,12 @@ def _finish(out, create_graph):
 
 
 def _grads(outputs, inputs, seeds, create_graph, strict):
-    outputs, seeds = zip(*[(o, s) for o, s in zip(outputs, seeds) if o.requires_grad]) if any(o.requires_grad for o in outputs) else ((), ())
-    if not outputs:
+    pairs = [(o, s) for o, s in zip(outputs, seeds) if o.requires_grad]
+    if not pairs:
         if strict:
             raise RuntimeError("the output does not depend on the inputs in a differentiable way, which strict=True forbids")
         return tuple(_C.zeros_like(x) for x in inputs)
-    grads = _C.grad(outputs, inputs, seeds, retain_graph=True, create_graph=create_graph, allow_unused=True)
+    grads = _C.grad([o for o, _ in pairs], inputs, [s for _, s in pairs], retain_graph=True, create_graph=create_graph, allow_unused=True)
     if strict and any(g is None for g in grads):
         raise RuntimeError("the output is independent of an input, which strict=True forbids")
     return tuple(_C.zeros_like(x) if g is None else g for x, g in zip(inputs, grads))
@@ -87,7 +87,8 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
         out = func(*xs)
         outs = _as_tuple(out)
         if v is None and (len(xs) != 1 or xs[0].numel() != 1):
-            raise RuntimeError("The vector v can only be None if the input to the user-provided function is a single Tensor with a single element.")
+            raise RuntimeError("The vector v can only be None if the input to the user-provided function is a single Tensor with a "
+                               "single element.")
         vs = tuple(_C.ones_like(x) for x in xs) if v is None else _as_tuple(v)
         _check_shapes(vs, xs)
         dummies = tuple(_C.zeros_like(o).requires_grad_(True) for o in outs)

@@ -82,8 +82,9 @@ def _check(func, inputs, eps, atol, rtol):
                                              f"{got:.9g} by the tape, {expected:.9g} by central differences")
 
 
-def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=1e-3, gen_non_contig_grad_outputs=False, raise_exception=True,
-                  nondet_tol=0.0, check_undefined_grad=True, check_grad_dtypes=False, check_batched_grad=False, check_fwd_over_rev=False,
+def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=1e-3, gen_non_contig_grad_outputs=False,
+                  raise_exception=True, nondet_tol=0.0, check_undefined_grad=True,
+                  check_grad_dtypes=False, check_batched_grad=False, check_fwd_over_rev=False,
                   check_rev_over_rev=True, fast_mode=False, masked=False):
     """gradcheck of the gradient itself, as a function of the inputs and of grad_outputs (random when left out)."""
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)

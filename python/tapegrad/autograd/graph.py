@@ -1,5 +1,4 @@
 """Looking into the graph: nodes, and hooks on what the forward saves."""
-from .. import _C
 from .._C import Node, saved_tensors_hooks  # noqa: F401
 
 

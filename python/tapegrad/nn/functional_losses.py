@@ -149,7 +149,8 @@ def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, r
     return _reduce(loss, reduction_of(size_average, reduce, reduction))
 
 
-def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None, reduce=None, reduction="mean"):
+def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None, reduce=None,
+                        reduction="mean"):
     """max(0, |anchor - positive| - |anchor - negative| + margin); swap takes the closer of anchor and positive to the negative."""
     def distance(a, b):
         return (a - b + eps).norm(p, -1)

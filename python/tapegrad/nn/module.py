@@ -142,7 +142,8 @@ class Module(StateMixin, _C.ModuleBase):
                 return
             if name in self._buffers:
                 if value is not None and not isinstance(value, _C.Tensor):
-                    raise TypeError(f"cannot assign '{_typename(value)}' as buffer '{name}' (tapegrad.nn.Buffer, tapegrad.Tensor or None expected)")
+                    raise TypeError(f"cannot assign '{_typename(value)}' as buffer '{name}' (tapegrad.nn.Buffer, tapegrad.Tensor or "
+                                    f"None expected)")
                 self._buffers[name] = value
                 return
         object.__setattr__(self, name, value)
@@ -248,7 +249,7 @@ class Module(StateMixin, _C.ModuleBase):
                         hook.after(self, args, kwargs, None)
                     except Exception as e:  # the first error is the one to report
                         import warnings
-                        warnings.warn(f"forward hook with ``always_call=True`` raised an exception that was silenced: {e}")
+                        warnings.warn(f"forward hook with ``always_call=True`` raised an exception that was silenced: {e}", stacklevel=2)
             raise
 
     def _hooks_of(self, kind):

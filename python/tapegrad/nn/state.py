@@ -166,11 +166,13 @@ class StateMixin:
                 continue
             value = state_dict[key]
             if not isinstance(value, _C.Tensor):
-                error_msgs.append(f'While copying the parameter named "{key}", expected tapegrad.Tensor or Tensor-like object from checkpoint but received {type(value)}')
+                error_msgs.append(f'While copying the parameter named "{key}", expected tapegrad.Tensor or Tensor-like object from '
+                                  f'checkpoint but received {type(value)}')
             elif current.dim() == 0 and tuple(value.shape) == (1,):  # checkpoints from before 0-d tensors
                 self._take_state(name, current, value[0], assign)
             elif tuple(value.shape) != tuple(current.shape):
-                error_msgs.append(f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, the shape in current model is {current.shape}.")
+                error_msgs.append(f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, the shape in "
+                                  f"current model is {current.shape}.")
             else:
                 self._take_state(name, current, value, assign)
         extra = prefix + _EXTRA

@@ -66,9 +66,10 @@ class Adam(_Adaptive):
 
     def _update(self, group, params, grads, states, step):
         beta1, beta2 = group["betas"]
-        _C._adam_step(params, grads, _list(states, "exp_avg"), _list(states, "exp_avg_sq"),
-                   _list(states, "max_exp_avg_sq") if group["amsgrad"] else [], float(group["lr"]), float(beta1), float(beta2), float(group["eps"]),
-                   float(group["weight_decay"]), self._decoupled or group["decoupled_weight_decay"], group["maximize"], step)
+        largest = _list(states, "max_exp_avg_sq") if group["amsgrad"] else []
+        _C._adam_step(params, grads, _list(states, "exp_avg"), _list(states, "exp_avg_sq"), largest, float(group["lr"]), float(beta1),
+                      float(beta2), float(group["eps"]), float(group["weight_decay"]),
+                      self._decoupled or group["decoupled_weight_decay"], group["maximize"], step)
 
 
 class AdamW(Adam):
@@ -97,7 +98,7 @@ class Adamax(_Adaptive):
     def _update(self, group, params, grads, states, step):
         beta1, beta2 = group["betas"]
         _C._adamax_step(params, grads, _list(states, "exp_avg"), _list(states, "exp_inf"), float(group["lr"]), float(beta1), float(beta2),
-                     float(group["eps"]), float(group["weight_decay"]), group["maximize"], step)
+                        float(group["eps"]), float(group["weight_decay"]), group["maximize"], step)
 
 
 class NAdam(_Adaptive):

@@ -10,7 +10,8 @@ from collections import Counter
 
 from .optimizer import Optimizer
 
-__all__ = ["LRScheduler", "LambdaLR", "MultiplicativeLR", "StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR",
+__all__ = ["LRScheduler", "LambdaLR", "MultiplicativeLR", "StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR",
+           "PolynomialLR",
            "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "SequentialLR", "ChainedScheduler", "ReduceLROnPlateau", "CyclicLR",
            "OneCycleLR"]
 
@@ -68,8 +69,8 @@ class LRScheduler:
     def step(self, epoch=None):
         """Sets the next rates; `epoch` jumps to an epoch (deprecated)."""
         if self._step_count == 1 and not self.optimizer._lr_steps:
-            warnings.warn("Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch 1.1.0 and later, you should call them in "
-                          "the opposite order: `optimizer.step()` before `lr_scheduler.step()`.", UserWarning, stacklevel=2)
+            warnings.warn("Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch 1.1.0 and later, you should "
+                          "call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.", UserWarning, stacklevel=2)
         self._step_count += 1
         if epoch is None:
             self.last_epoch += 1
@@ -320,12 +321,15 @@ class SequentialLR(LRScheduler):
             raise ValueError("SequentialLR expects at least one scheduler to be chained, but got no scheduler.")
         for i, s in enumerate(schedulers):
             if not hasattr(s, "optimizer") or isinstance(s, ReduceLROnPlateau):
-                raise (ValueError if isinstance(s, ReduceLROnPlateau) else TypeError)(f"SequentialLR does not support `{type(s).__name__}` scheduler")
+                error = ValueError if isinstance(s, ReduceLROnPlateau) else TypeError
+                raise error(f"SequentialLR does not support `{type(s).__name__}` scheduler")
             if s.optimizer is not optimizer:
-                raise ValueError(f"SequentialLR expects all schedulers to belong to the same optimizer, but got scheduler {type(s).__name__} at index {i}")
+                raise ValueError(f"SequentialLR expects all schedulers to belong to the same optimizer, but got scheduler "
+                                 f"{type(s).__name__} at index {i}")
         if len(milestones) != len(schedulers) - 1:
-            raise ValueError(f"Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone points, "
-                             f"but got number of schedulers {len(schedulers)} and the number of milestones to be equal to {len(milestones)}")
+            raise ValueError(f"Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone "
+                             f"points, but got number of schedulers {len(schedulers)} and the number of milestones to be equal to "
+                             f"{len(milestones)}")
         self.optimizer, self._schedulers, self._milestones = optimizer, list(schedulers), list(milestones)
         self.last_epoch = last_epoch + 1
         for group in optimizer.param_groups:  # undo the first steps of all but the first schedule
@@ -366,7 +370,8 @@ class ChainedScheduler(LRScheduler):
         optimizer = optimizer or schedulers[0].optimizer
         for i, s in enumerate(schedulers):
             if s.optimizer is not optimizer:
-                raise ValueError(f"ChainedScheduler expects all schedulers to belong to the same optimizer, but got scheduler {type(s).__name__} at index {i}")
+                raise ValueError(f"ChainedScheduler expects all schedulers to belong to the same optimizer, but got scheduler "
+                                 f"{type(s).__name__} at index {i}")
         self._schedulers, self.optimizer = list(schedulers), optimizer
         self._last_lr = self._rates()
 
@@ -382,7 +387,8 @@ class ChainedScheduler(LRScheduler):
 class ReduceLROnPlateau(LRScheduler):
     """lr *= factor when the metric given to step() has not improved for `patience` epochs."""
 
-    def __init__(self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4, threshold_mode="rel", cooldown=0, min_lr=0, eps=1e-8):
+    def __init__(self, optimizer, mode="min", factor=0.1, patience=10, threshold=1e-4, threshold_mode="rel", cooldown=0, min_lr=0,
+                 eps=1e-8):
         if factor >= 1.0:
             raise ValueError("Factor should be < 1.0.")
         if mode not in ("min", "max"):
@@ -454,7 +460,8 @@ def _per_group(name, optimizer, value):
     n = len(optimizer.param_groups)
     if isinstance(value, (list, tuple)):
         if len(value) != n:
-            raise ValueError(f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, param_groups has {n}.")
+            raise ValueError(f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, "
+                             f"param_groups has {n}.")
         return list(value)
     return [value] * n
 
@@ -554,13 +561,11 @@ class OneCycleLR(LRScheduler):
         step = self.last_epoch
         if step > self.total_steps:
             raise ValueError(f"Tried to step {step} times. The total number of steps is {self.total_steps}")
-        start = 0.0
-        for i, (end, *names) in enumerate(self._phases):
-            if step <= end or i == len(self._phases) - 1:
-                part = (step - start) / (end - start)
-                break
-            start = end
-        lr_from, lr_to, m_from, m_to = names
+        start, phases = 0.0, list(self._phases)
+        while len(phases) > 1 and step > phases[0][0]:
+            start = phases.pop(0)[0]
+        end, lr_from, lr_to, m_from, m_to = phases[0]
+        part = (step - start) / (end - start)
         rates = []
         for group in self.optimizer.param_groups:
             rates.append(self._between(group[lr_from], group[lr_to], part))

@@ -1,6 +1,6 @@
 """Optimizer: parameter groups, state, hooks. What all optimisers share."""
 import functools
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from copy import deepcopy
 
 from .. import _C
@@ -24,7 +24,8 @@ class Optimizer:
         self.state = defaultdict(dict)
         self.param_groups = []
         if isinstance(params, _C.Tensor):
-            raise TypeError(f"params argument given to the optimizer should be an iterable of Tensors or dicts, but got {type(params).__name__}")
+            raise TypeError(f"params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
+                            f"{type(params).__name__}")
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")

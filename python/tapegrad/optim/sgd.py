@@ -39,5 +39,6 @@ class SGD(Optimizer):
                     continue
                 for k in chosen if first else ():
                     states[k]["momentum_buffer"] = _C.empty_like(params[k].detach())
-                _step([params[k] for k in chosen], [grads[k] for k in chosen], [states[k]["momentum_buffer"] for k in chosen], *options, first)
+                _step([params[k] for k in chosen], [grads[k] for k in chosen], [states[k]["momentum_buffer"] for k in chosen],
+                      *options, first)
         return loss

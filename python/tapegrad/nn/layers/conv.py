@@ -76,7 +76,8 @@ class _ConvNd(Module):
 
     def _conv_forward(self, input, weight, bias):
         if self._edges:
-            return self._function(F.pad(input, self._edges, mode=self.padding_mode), weight, bias, self.stride, 0, self.dilation, self.groups)
+            return self._function(F.pad(input, self._edges, mode=self.padding_mode), weight, bias, self.stride, 0, self.dilation,
+                                  self.groups)
         return self._function(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
     def extra_repr(self):
@@ -139,7 +140,8 @@ class _ConvTranspose(_ConvNd):
         n, out = self._dims, []
         wanted = list(output_size)[-n:]
         if len(output_size) not in (n, input.ndim):
-            raise ValueError(f"{type(self).__name__}: for {input.ndim}D input, output_size must have {n} or {input.ndim} elements (got {len(output_size)})")
+            raise ValueError(f"{type(self).__name__}: for {input.ndim}D input, output_size must have {n} or {input.ndim} elements (got "
+                             f"{len(output_size)})")
         for d in range(n):
             low = ((input.shape[d - n] - 1) * self.stride[d] - 2 * self.padding[d] + self.dilation[d] * (self.kernel_size[d] - 1) + 1)
             if not low <= wanted[d] <= low + self.stride[d] - 1:

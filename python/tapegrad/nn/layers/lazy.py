@@ -9,7 +9,8 @@ from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, Conv
 from .linear import Linear
 from .norm import BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 
-__all__ = ["UninitializedParameter", "LazyLinear"] + [f"Lazy{kind}{n}d" for kind in ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm") for n in (1, 2, 3)]
+_KINDS = ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm")
+__all__ = ["UninitializedParameter", "LazyLinear"] + [f"Lazy{kind}{n}d" for kind in _KINDS for n in (1, 2, 3)]
 
 
 class UninitializedParameter(Parameter):
@@ -108,7 +109,8 @@ class _LazyConv(_Lazy):
     def initialize_parameters(self, input):
         """Takes the channels from an input."""
         if input.dim() not in (self._dims + 1, self._dims + 2):
-            raise RuntimeError(f"Expected {self._dims + 1}D (unbatched) or {self._dims + 2}D (batched) input to {type(self).__name__}, but got input of "
+            raise RuntimeError(f"Expected {self._dims + 1}D (unbatched) or {self._dims + 2}D (batched) input to {type(self).__name__}, "
+                               f"but got input of "
                                f"size: {input.shape}")
         self._set_size(input.shape[-self._dims - 1])
 
@@ -151,7 +153,8 @@ class _LazyNorm(_Lazy):
 def _define(base, real):
     name = "Lazy" + real.__name__
     what = "in_channels" if base is _LazyConv else "num_features"
-    return type(name, (base, real), {"_becomes": real, "__module__": __name__, "__doc__": f"{real.__name__} whose {what} are those of the first input."})
+    return type(name, (base, real), {"_becomes": real, "__module__": __name__,
+                                     "__doc__": f"{real.__name__} whose {what} are those of the first input."})
 
 
 for _real in (Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d):

@@ -130,8 +130,9 @@ class LayerNorm(Module):
         super().__init__()
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        self.register_parameter("weight", Parameter(_C.empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None)
-        self.register_parameter("bias", Parameter(_C.empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine and bias else None)
+        where = dict(device=device, dtype=dtype)
+        self.register_parameter("weight", Parameter(_C.empty(self.normalized_shape, **where)) if elementwise_affine else None)
+        self.register_parameter("bias", Parameter(_C.empty(self.normalized_shape, **where)) if elementwise_affine and bias else None)
         self.reset_parameters()
 
     def reset_parameters(self):
@@ -156,7 +157,8 @@ class RMSNorm(Module):
         super().__init__()
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        self.register_parameter("weight", Parameter(_C.ones(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None)
+        where = dict(device=device, dtype=dtype)
+        self.register_parameter("weight", Parameter(_C.ones(self.normalized_shape, **where)) if elementwise_affine else None)
 
     def reset_parameters(self):
         """weight 1."""

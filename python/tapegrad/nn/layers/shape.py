@@ -42,7 +42,8 @@ class Upsample(Module):
         super().__init__()
         self.name = type(self).__name__
         self.size = size
-        self.scale_factor = tuple(float(s) for s in scale_factor) if isinstance(scale_factor, tuple) else float(scale_factor) if scale_factor else None
+        many = isinstance(scale_factor, tuple)
+        self.scale_factor = tuple(map(float, scale_factor)) if many else float(scale_factor) if scale_factor else None
         self.mode, self.align_corners, self.recompute_scale_factor = mode, align_corners, recompute_scale_factor
 
     def forward(self, input):

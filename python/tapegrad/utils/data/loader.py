@@ -8,7 +8,6 @@ import pickle
 import time
 import weakref
 
-from ... import _C
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, random_seed
@@ -63,7 +62,8 @@ class DataLoader:
                 raise ValueError(f"DataLoader with IterableDataset: expected unspecified shuffle option, but got shuffle={shuffle}")
             if sampler is not None or batch_sampler is not None:
                 what = "sampler" if sampler is not None else "batch_sampler"
-                raise ValueError(f"DataLoader with IterableDataset: expected unspecified {what} option, but got {what}={sampler or batch_sampler}")
+                raise ValueError(f"DataLoader with IterableDataset: expected unspecified {what} option, but got "
+                                 f"{what}={sampler or batch_sampler}")
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")
         if batch_sampler is not None:
@@ -73,7 +73,10 @@ class DataLoader:
         elif batch_size is None and drop_last:
             raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
         if sampler is None:
-            sampler = _Endless() if self._iterable else RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+            if self._iterable:
+                sampler = _Endless()
+            else:
+                sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
         if batch_size is not None:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         self.batch_size, self.drop_last, self.sampler, self.batch_sampler = batch_size, drop_last, sampler, batch_sampler
@@ -134,8 +137,8 @@ class _Workers:
         for i in range(loader.num_workers):
             ours, theirs = context.Pipe()
             others = [*self.pipes, ours] if context.get_start_method() == "fork" else []
-            process = context.Process(target=run_worker, daemon=True, args=(theirs, others, i, loader.num_workers, *loader._fetcher_arguments(),
-                                                                            loader.worker_init_fn))
+            what = (theirs, others, i, loader.num_workers, *loader._fetcher_arguments(), loader.worker_init_fn)
+            process = context.Process(target=run_worker, daemon=True, args=what)
             process.start()
             theirs.close()
             self.processes.append(process)
