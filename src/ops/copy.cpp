@@ -281,7 +281,7 @@ void copy_ops(OpTable& t) {
   t.add("short(Tensor input)", &cast_to<Dtype::Int16>, "input as int16, truncated.").method_only().no_grad().samples({"T(2, 3)"});
   t.add("char(Tensor input)", &cast_to<Dtype::Int8>, "input as int8, truncated.").method_only().no_grad().samples({"T(2, 3)"});
   t.add("byte(Tensor input)", &cast_to<Dtype::UInt8>, "input as uint8, truncated.").method_only().no_grad().samples({"P(2, 3)"});
-  t.add("bool(Tensor input)", &cast_to<Dtype::Bool>, "input != 0.").method_only().no_grad().samples({"T(2, 3)", "I(3)"});
+  t.add("bool(Tensor input)", &cast_to<Dtype::Bool>, "input as bool: whether each element is not zero.").method_only().no_grad().samples({"T(2, 3)", "I(3)"});
   t.add("cpu(Tensor input)", &to_cpu, "input in the host's memory.").method_only().samples({"T(2, 3)"});
   t.add("clone(Tensor input, *, memory_format? memory_format=None)", &clone_row,
         "A copy of input with memory of its own. Keeps the order of dense strides unless memory_format says otherwise.")

@@ -129,7 +129,7 @@ struct Rsqrt {
 };
 struct Reciprocal {
   static constexpr OpTraits traits = {"reciprocal", "ReciprocalBackward0", Types::Float, fused, cheap, {Out}};
-  static constexpr const char* doc = "1 / input.";
+  static constexpr const char* doc = "The reciprocal, 1 / input.";
   template <class T> TG_HD T forward(const T& x) const { return T(1) / x; }
   template <class T> TG_HD T backward(const T& g, const T& y) const { return -g * (y * y); }
 };

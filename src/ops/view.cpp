@@ -399,7 +399,7 @@ void view_ops(OpTable& t) {
   t.add("transpose(Tensor input, int dim0, int dim1)", &transpose, "A view with two dimensions swapped.")
       .method().inplace(&transpose_).samples({"T(2, 3), 0, 1", "T(2, 3, 4), -1, 0", "T(), 0, -1", "T(0, 3), 0, 1"});
   t.add("swapaxes(Tensor input, int axis0, int axis1)", &transpose, "transpose, in NumPy's words.").method().inplace(&transpose_).samples({"T(2, 3, 4), 0, 2"});
-  t.add("swapdims(Tensor input, int dim0, int dim1)", &transpose, "transpose.").method().inplace(&transpose_).samples({"T(2, 3, 4), 1, 2"});
+  t.add("swapdims(Tensor input, int dim0, int dim1)", &transpose, "Another name of transpose: dim0 and dim1 change places.").method().inplace(&transpose_).samples({"T(2, 3, 4), 1, 2"});
   t.add("t(Tensor input)", &tapegrad::t, "The transpose of a matrix; vectors and 0-d tensors stay as they are.").method().inplace(&t_).samples({"T(2, 3)", "T(3)", "T()"});
   t.add("permute(Tensor input, int[] dims)", &permute, "A view whose dimension k is input's dimension dims[k].")
       .method().samples({"T(2, 3, 4), [2, 0, 1]", "T(2, 3), [-1, 0]", "T(), []", "T(0, 3), [1, 0]"});
