@@ -355,7 +355,10 @@ PyObject* call_with_out(const Overload& o, const Value* v, PyObject* out, Result
     ~Target() { set_out_target(nullptr); }
   } target;
   if (o.info->out_direct && is_tensor(out)) set_out_target(&unwrap(out));
-  o.call.invoke(o.call.function, v, r);
+  std::vector<Value> values(v, v + o.call.kinds.size());
+  for (size_t k = 0; k < values.size(); k++)  // a dtype that is not given is out's: sums are then computed in it
+    if (o.call.kinds[k] == ArgKind::OptionalDtype && values[k].none && is_tensor(out)) values[k].none = false, values[k].dtype = unwrap(out).dtype();
+  o.call.invoke(o.call.function, values.data(), r);
   if (PyObject* given = give_out(o.info->name, out, r)) return given;
   return to_python(r, o.fields);
 }

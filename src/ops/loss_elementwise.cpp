@@ -133,6 +133,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
 Tensor kl_div(const Tensor& input, const Tensor& target, std::string_view reduction, bool log_target) {
   OpScope op("kl_div");
   const Reduction how = reduction == "batchmean" ? Reduction::Sum : reduction_of(reduction);
+  floating(input);
   const Tensor each = log_target ? exp(target) * (target - input) : xlogy(target, target) - target * input;
   const Tensor out = reduce_loss(each, how);
   return reduction == "batchmean" && input.dim() ? out / Tensor(double(input.size(0))) : out;
@@ -141,12 +142,15 @@ Tensor kl_div(const Tensor& input, const Tensor& target, std::string_view reduct
 // ---- composites
 Tensor soft_margin_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
   OpScope op("soft_margin_loss");
-  return reduce_loss(neg(logsigmoid(input * target)), reduction_of(reduction));
+  floating(input);
+  const Tensor each = neg(logsigmoid(input * target));
+  TG_CHECK(each.sizes() == input.sizes(), ShapeError, "target must broadcast to the input's size", Named{"input", input}, Named{"target", target});
+  return reduce_loss(each, reduction_of(reduction));
 }
 Tensor multilabel_soft_margin_loss(const Tensor& input, const Tensor& target, const Tensor& weight, std::string_view reduction) {
   OpScope op("multilabel_soft_margin_loss");
   const Reduction how = reduction_of(reduction);
-  same_size(input, target);
+  TG_CHECK(input.dim() >= 1, ShapeError, "input must have a dimension of classes", Named{"input", input});
   const Tensor each = neg(target * logsigmoid(input) + (Tensor(1.0) - target) * logsigmoid(neg(input)));
   return reduce_loss(mean(weight.defined() ? each * weight : each, -1), how);
 }
@@ -163,6 +167,7 @@ Tensor poisson_nll_loss(const Tensor& input, const Tensor& target, bool log_inpu
 Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor& var, bool full, double eps, std::string_view reduction) {
   OpScope op("gaussian_nll_loss");
   const Reduction how = reduction_of(reduction);
+  floating(input);
   Tensor v = var;
   if (input.sizes() != var.sizes() && input.dim() == var.dim() + 1) v = unsqueeze(var, -1);  // one variance a row
   TG_CHECK(v.dim() == input.dim(), ShapeError, "var must have the input's size, or lack or have 1 in the last dimension", Named{"input", input}, Named{"var", var});
@@ -180,11 +185,13 @@ Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor
 Tensor hinge_embedding_loss(const Tensor& input, const Tensor& target, double margin, std::string_view reduction) {
   OpScope op("hinge_embedding_loss");
   const Reduction how = reduction_of(reduction);
+  floating(input);
   const Tensor zero(0.0), apart = where(target == Tensor(1.0), zero, clamp_min(Tensor(margin) - input, Scalar(0.0)));
   return reduce_loss(apart + where(target == Tensor(-1.0), zero, input), how);
 }
 Tensor margin_ranking_loss(const Tensor& input1, const Tensor& input2, const Tensor& target, double margin, std::string_view reduction) {
   OpScope op("margin_ranking_loss");
+  TG_CHECK(input1.dim() == input2.dim() && input1.dim() == target.dim(), ShapeError, "input1, input2 and target must have as many dimensions", Named{"input1", input1}, Named{"input2", input2}, Named{"target", target});
   return reduce_loss(clamp_min(neg(target) * (input1 - input2) + Tensor(margin), Scalar(0.0)), reduction_of(reduction));
 }
 Tensor pairwise_distance(const Tensor& x1, const Tensor& x2, double p, double eps, bool keepdim) {
@@ -203,6 +210,7 @@ Tensor cosine_similarity(const Tensor& x1, const Tensor& x2, int64_t dim, double
 Tensor cosine_embedding_loss(const Tensor& input1, const Tensor& input2, const Tensor& target, double margin, std::string_view reduction) {
   OpScope op("cosine_embedding_loss");
   const Reduction how = reduction_of(reduction);
+  TG_CHECK(target.dim() <= 1 && input1.dim() == target.dim() + 1 && input2.dim() == target.dim() + 1, ShapeError, "input1 and input2 must be (N, D) with target (N), or (D) with a 0-d target", Named{"input1", input1}, Named{"input2", input2}, Named{"target", target});
   const Tensor dot = sum(input1 * input2, -1), tiny(1e-12);
   const Tensor cosine = dot / sqrt((sum(square(input1), -1) + tiny) * (sum(square(input2), -1) + tiny)), zero(0.0);
   const Tensor same = where(target == Tensor(1.0), Tensor(1.0) - cosine, zero);
@@ -211,6 +219,7 @@ Tensor cosine_embedding_loss(const Tensor& input1, const Tensor& input2, const T
 Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative, double margin, double p, double eps, bool swap, std::string_view reduction) {
   OpScope op("triplet_margin_loss");
   const Reduction how = reduction_of(reduction);
+  TG_CHECK(anchor.dim() == positive.dim() && anchor.dim() == negative.dim(), ShapeError, "anchor, positive and negative must have as many dimensions", Named{"anchor", anchor}, Named{"positive", positive}, Named{"negative", negative});
   const Tensor near = pairwise_distance(anchor, positive, p, eps, false);
   Tensor far = pairwise_distance(anchor, negative, p, eps, false);
   if (swap) far = minimum(far, pairwise_distance(positive, negative, p, eps, false));

@@ -19,11 +19,10 @@ uint32_t reduced_dims(const Tensor& x, IntList dim) {
   uint32_t mask = 0;
   for (int64_t d : dim) {
     const int64_t w = wrap_dim(d, n, x);
-    if (!n) continue;
     TG_CHECK(!(mask >> w & 1), ValueError, "dim ", w, " appears more than once in dim ", dim);
     mask |= uint32_t(1) << w;
   }
-  return mask;
+  return n ? mask : 0;
 }
 
 Shape reduced_shape(IntList sizes, uint32_t dims, bool keepdim) {

@@ -56,7 +56,7 @@ Tensor min(const Tensor& x) {
 }
 std::tuple<Tensor, Tensor> aminmax(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
   OpScope op("aminmax");
-  const uint32_t dims = dim && x.dim() ? uint32_t(1) << wrap_dim(*dim, x.dim(), x) : reduced_dims(x, {});
+  const uint32_t dims = dim ? reduced_dims(x, *dim) : reduced_dims(x, {});
   return {recorded_extreme(kMin, "AminBackward0", x, dims, keepdim), recorded_extreme(kMax, "AmaxBackward0", x, dims, keepdim)};
 }
 

@@ -227,15 +227,7 @@ fold, unfold = op("fold"), op("unfold")
 
 # ---- normalisation
 
-_batch_norm, _instance_norm = op("batch_norm"), op("instance_norm")
-
-
-def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
-    """(x - mean) / sqrt(var + eps) * weight + bias per channel of (N, C, ...). While training mean and var are the batch's and the
-    running ones are updated in place. ValueError for one value per channel while training."""
-    if training and input.numel() <= input.shape[1]:
-        raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
-    return _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+batch_norm, _instance_norm = op("batch_norm"), op("instance_norm")
 
 
 def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5):
@@ -274,16 +266,7 @@ pixel_shuffle, pixel_unshuffle, channel_shuffle = op("pixel_shuffle"), op("pixel
 
 # ---- distances
 
-def cosine_similarity(x1, x2, dim=1, eps=1e-8):
-    """x1 . x2 / (|x1| |x2|) along dim, each norm at least eps."""
-    n1 = (x1 * x1).sum(dim, keepdim=True).sqrt().clamp(min=eps)
-    n2 = (x2 * x2).sum(dim, keepdim=True).sqrt().clamp(min=eps)
-    return ((x1 / n1) * (x2 / n2)).sum(dim)
-
-
-def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
-    """|x1 - x2 + eps| in the p-norm over the last dimension."""
-    return (x1 - x2 + eps).norm(p, -1, keepdim)
+cosine_similarity, pairwise_distance = op("cosine_similarity"), op("pairwise_distance")
 
 
 # ---- resampling

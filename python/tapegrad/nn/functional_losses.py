@@ -7,6 +7,9 @@ from .._ops import op, reduction_of
 _cross_entropy, _nll_loss, _kl_div = op("cross_entropy"), op("nll_loss"), op("kl_div")
 _mse_loss, _l1_loss, _smooth_l1_loss, _huber_loss = op("mse_loss"), op("l1_loss"), op("smooth_l1_loss"), op("huber_loss")
 _bce, _bce_logits = op("binary_cross_entropy"), op("binary_cross_entropy_with_logits")
+_poisson_nll, _gaussian_nll, _hinge_embedding = op("poisson_nll_loss"), op("gaussian_nll_loss"), op("hinge_embedding_loss")
+_margin_ranking, _soft_margin, _cosine_embedding = op("margin_ranking_loss"), op("soft_margin_loss"), op("cosine_embedding_loss")
+_triplet_margin, _multilabel_soft_margin = op("triplet_margin_loss"), op("multilabel_soft_margin_loss")
 
 
 def _reduce(loss, reduction):
@@ -71,16 +74,11 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
 
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
     """-(target log(input) + (1 - target) log(1 - input)); input in [0, 1], the logarithms not below -100."""
-    if target.shape != input.shape:
-        raise ValueError(f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
-                         "Please ensure they have the same size.")
     return _bce(input, target, weight, reduction_of(size_average, reduce, reduction))
 
 
 def binary_cross_entropy_with_logits(input, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None):
     """binary_cross_entropy(sigmoid(input), target), computed stably; pos_weight multiplies the positive part."""
-    if target.shape != input.shape:
-        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     return _bce_logits(input, target, weight, pos_weight, reduction_of(size_average, reduce, reduction))
 
 
@@ -98,66 +96,40 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
 
 def poisson_nll_loss(input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction="mean"):
     """exp(input) - target * input (log_input) or input - target * log(input + eps); full adds Stirling's term for target > 1."""
-    loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
-    if full:
-        stirling = target * target.log() - target + 0.5 * (6.283185307179586 * target).log()
-        loss = loss + stirling.masked_fill(target <= 1, 0)
-    return _reduce(loss, reduction_of(size_average, reduce, reduction))
+    return _poisson_nll(input, target, log_input, full, eps, reduction_of(size_average, reduce, reduction))
 
 
 def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"):
     """(log(var) + (input - target)^2 / var) / 2, var at least eps; full adds log(2 pi) / 2."""
     if not isinstance(var, _C.Tensor):
         var = _C.full_like(input, float(var))
-    if var.shape != input.shape:
-        if input.shape[:-1] == var.shape:
-            var = var.unsqueeze(-1)
-        elif not (input.shape[:-1] == var.shape[:-1] and var.shape[-1] == 1):
-            raise ValueError("var is of incorrect size")
-    if (var < 0).any():
-        raise ValueError("var has negative entry/entries")
-    with _C.no_grad():
-        floor = (eps - var).clamp(min=0)
-    var = var + floor  # the clamp has no gradient of its own
-    loss = 0.5 * (var.log() + (input - target).square() / var)
-    return _reduce(loss + 0.9189385332046727 if full else loss, reduction)
+    return _gaussian_nll(input, target, var, full, eps, reduction)
 
 
 def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=None, reduction="mean"):
     """input where target is 1, max(0, margin - input) where it is -1."""
-    where, zero = _C.where, _C.zeros_like(input)
-    loss = where(target != 1, (margin - input).clamp(min=0), zero) + where(target != -1, input, zero)
-    return _reduce(loss, reduction_of(size_average, reduce, reduction))
+    return _hinge_embedding(input, target, margin, reduction_of(size_average, reduce, reduction))
 
 
 def margin_ranking_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
     """max(0, -target * (input1 - input2) + margin)."""
-    return _reduce((-target * (input1 - input2) + margin).clamp(min=0), reduction_of(size_average, reduce, reduction))
+    return _margin_ranking(input1, input2, target, margin, reduction_of(size_average, reduce, reduction))
 
 
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + exp(-target * input))."""
-    return _reduce((-target * input).exp().log1p(), reduction_of(size_average, reduce, reduction))
+    return _soft_margin(input, target, reduction_of(size_average, reduce, reduction))
 
 
 def cosine_embedding_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"):
     """1 - cos where target is 1, max(0, cos - margin) where it is -1; inputs (N, D) or (D)."""
-    eps = 1e-12
-    cos = (input1 * input2).sum(-1) / ((input1.square().sum(-1) + eps) * (input2.square().sum(-1) + eps)).sqrt()
-    where, zero = _C.where, _C.zeros_like(cos)
-    loss = where(target == 1, 1 - cos, zero) + where(target == -1, (cos - margin).clamp(min=0), zero)
-    return _reduce(loss, reduction_of(size_average, reduce, reduction))
+    return _cosine_embedding(input1, input2, target, margin, reduction_of(size_average, reduce, reduction))
 
 
 def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None, reduce=None,
                         reduction="mean"):
     """max(0, |anchor - positive| - |anchor - negative| + margin); swap takes the closer of anchor and positive to the negative."""
-    def distance(a, b):
-        return (a - b + eps).norm(p, -1)
-    near, far = distance(anchor, positive), distance(anchor, negative)
-    if swap:
-        far = _C.minimum(far, distance(positive, negative))
-    return _reduce((near - far + margin).clamp(min=0), reduction_of(size_average, reduce, reduction))
+    return _triplet_margin(anchor, positive, negative, margin, p, eps, swap, reduction_of(size_average, reduce, reduction))
 
 
 def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"):
@@ -183,5 +155,4 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
 
 def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
     """binary_cross_entropy_with_logits averaged over the classes (last dimension)."""
-    loss = _bce_logits(input, target, weight, None, "none").mean(-1)
-    return _reduce(loss, reduction_of(size_average, reduce, reduction))
+    return _multilabel_soft_margin(input, target, weight, reduction_of(size_average, reduce, reduction))
