@@ -33,5 +33,8 @@ struct ConvPlan {
 Tensor conv_forward(const ConvPlan& p, const Tensor& x, const Tensor& w, const Tensor& bias);
 Tensor conv_data(const ConvPlan& p, const Tensor& y, const Tensor& w, const Tensor& bias);
 Tensor conv_weight(const ConvPlan& p, const Tensor& x, const Tensor& y);
+/// The forward (or, transposed, the data) product of a float32 3x3 convolution by Winograd's method, into `to`. False, and
+/// nothing done, where it does not apply or does not pay.
+bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tensor& w, const Tensor& bias, const Tensor& to);
 
 }  // namespace tapegrad

@@ -4,10 +4,10 @@
 #include "src/ops/conv.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "src/ops/cpu/table.h"
 #include "src/ops/gemm.h"
+#include "src/ops/scratch.h"
 #include "src/tensor/parallel.h"
 
 namespace tapegrad {
@@ -15,25 +15,6 @@ namespace {
 
 const ConvKernels<float>& kernels_for(float) { return kernels().conv->f32; }
 const ConvKernels<double>& kernels_for(double) { return kernels().conv->f64; }
-
-// Working memory of one piece. Pieces must not throw: a failure is noted, and the caller throws when all are done.
-class Scratch {
-  size_t bytes_;
-  void* p_ = nullptr;
- public:
-  Scratch(size_t bytes, std::atomic<bool>& failed) : bytes_(std::max<size_t>(bytes, 1)) {
-    try {
-      p_ = pool_alloc(bytes_);
-    } catch (const Error&) {
-      failed = true;
-    }
-  }
-  Scratch(const Scratch&) = delete;
-  ~Scratch() { if (p_) pool_free(p_, bytes_); }
-  template <class T> T* get() const { return static_cast<T*>(p_); }
-  explicit operator bool() const { return p_; }
-};
-void check(const std::atomic<bool>& failed) { TG_CHECK(!failed, OutOfMemoryError, "cannot allocate the working memory of a convolution"); }
 
 // How a convolution is cut: a tile is a number of whole small images, or a range of output pixels of one large image.
 struct Tiles {
@@ -110,7 +91,7 @@ template <class T> void forward(const ConvPlan& p, const Operands<T>& o) {
           for (int64_t r = 0; r < k; r++) std::copy_n(result + r * width + m * out, out, y + m * p.out_channels * out + r * out);
     }
   });
-  check(failed);
+  check_memory(failed);
 }
 
 // ---- x = the transpose of that: y's pixels spread over those they came from
@@ -169,7 +150,7 @@ template <class T> void data(const ConvPlan& p, const Operands<T>& o) {
       }
     }
   });
-  check(failed);
+  check_memory(failed);
 }
 
 // ---- w = the product of both over all pixels of all images
@@ -195,7 +176,7 @@ template <class T> void weight(const ConvPlan& p, const Operands<T>& o) {
   const int64_t per_slice = (t.groups_of_images + slices - 1) / slices, size = p.out_channels * c * taps, pieces = blocks * p.groups * slices;
   std::atomic<bool> failed = false;
   Scratch sums(slices > 1 ? size_t(slices * size) * sizeof(T) : 0, failed);
-  check(failed);
+  check_memory(failed);
   parallel_for(pieces, grain(p, pieces), [&](int64_t begin, int64_t end) {
     const bool several = t.images > 1;
     Scratch memory(((direct && !several ? 0 : block * taps * t.images * t.pixels) + (several ? k * t.images * t.pixels : 0)) * sizeof(T), failed);
@@ -227,7 +208,7 @@ template <class T> void weight(const ConvPlan& p, const Operands<T>& o) {
       if (!add) for (int64_t r = 0; r < k; r++) std::fill_n(w + r * c * taps, rows, T(0));
     }
   });
-  check(failed);
+  check_memory(failed);
   if (slices > 1) {
     const T* s = sums.get<T>();
     std::copy_n(s, size, o.w);
@@ -246,6 +227,7 @@ Tensor conv_forward(const ConvPlan& p, const Tensor& x, const Tensor& w, const T
   Tensor y = empty(p.y_size(), x.dtype());
   if (y.numel() == 0) return y;
   LongKernel release(int64_t(work(p) / 4));
+  if (x.dtype() == float32 && winograd(p, false, x, w, bias, y)) return y;
   x.dtype() == float32 ? forward(p, operands<float>(x, y, w, bias)) : forward(p, operands<double>(x, y, w, bias));
   return y;
 }
@@ -253,6 +235,7 @@ Tensor conv_data(const ConvPlan& p, const Tensor& y, const Tensor& w, const Tens
   Tensor x = empty(p.x_size(), y.dtype());
   if (x.numel() == 0) return x;
   LongKernel release(int64_t(work(p) / 4));
+  if (y.dtype() == float32 && winograd(p, true, y, w, bias, x)) return x;
   y.dtype() == float32 ? data(p, operands<float>(x, y, w, bias)) : data(p, operands<double>(x, y, w, bias));
   return x;
 }

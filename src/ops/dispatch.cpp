@@ -10,6 +10,7 @@
 #include "src/ops/cpu/reduce.h"
 #include "src/ops/cpu/rowwise.h"
 #include "src/ops/cpu/table.h"
+#include "src/ops/cpu/winograd.h"
 
 namespace tapegrad {
 
@@ -19,12 +20,13 @@ namespace tapegrad {
   extern "C" const GemmTable tg_gemm_##isa;                                                      \
   extern "C" const ConvTable tg_conv_##isa;                                                      \
   extern "C" const PoolTable tg_pool_##isa;                                                      \
+  extern "C" const WinogradTable tg_winograd_##isa;                                              \
   extern "C" const ReduceTable tg_reduce_##isa;                                                  \
   extern "C" const RowTable tg_rowwise_##isa;                                                    \
   extern "C" const RandomTable tg_random_##isa;                                                  \
   static constexpr KernelTable table_##isa = {                                                   \
       #isa, bytes, {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa}, &tg_casts_##isa, &tg_reduce_##isa, &tg_gemm_##isa,     \
-      &tg_conv_##isa, &tg_pool_##isa, &tg_rowwise_##isa, &tg_random_##isa};
+      &tg_conv_##isa, &tg_pool_##isa, &tg_winograd_##isa, &tg_rowwise_##isa, &tg_random_##isa};
 
 #ifdef TG_HAVE_avx512
 TG_KERNELS(avx512, 64)

@@ -103,6 +103,21 @@ TEST(ConvTranspose, Gradcheck) {
   const auto one = [](const std::vector<Tensor>& x) { return conv_transpose2d(x[0], x[1], x[2]); };
   EXPECT_EQ(gradcheck(one, {leaf({2, 2, 3, 3}), leaf({2, 3, 1, 1}), leaf({3})}, twice), "");
 }
+TEST(Conv, WinogradAgreesWithDoublePrecision) {
+  const Case wide[] = {{{3, 16, 14, 15}, {20, 16, 3, 3}, {1, 1}, {1, 1}}, {{1, 33, 40, 37}, {16, 33, 3, 3}}, {{20, 64, 4, 4}, {64, 64, 3, 3}, {1, 1}, {2, 2}}, {{5, 17, 7, 7}, {130, 17, 3, 3}, {1, 1}, {1, 1}},
+                       {{2, 128, 30, 9}, {128, 128, 3, 3}, {1, 1}, {1, 1}}};
+  for (const Case& c : wide) {
+    const Tensor x = leaf(c.x), w = leaf(c.w), bias = counted({c.w[0]}, 3), y = conv2d(x, w, bias, c.stride, c.pad), g = counted(y.sizes(), 5);
+    y.backward(g);
+    const Tensor x32 = to(detach(x), float32), w32 = to(detach(w), float32);
+    x32.set_requires_grad(), w32.set_requires_grad();
+    const Tensor y32 = conv2d(x32, w32, to(bias, float32), c.stride, c.pad);
+    y32.backward(to(g, float32));
+    expect_near(detach(y32), detach(y), 3e-4);
+    expect_near(x32.grad(), x.grad(), 3e-4);
+    expect_near(w32.grad(), w.grad(), 3e-3);
+  }
+}
 TEST(Conv, TakesAnyLayoutAndEmptyBatches) {
   const Case c{{2, 3, 6, 7}, {4, 3, 3, 3}};
   const Tensor x = counted({7, 6, 3, 2}), w = counted({3, 3, 3, 4}), xt = permute(x, {3, 2, 1, 0}), wt = permute(w, {3, 2, 1, 0});

@@ -117,19 +117,24 @@ template <class T> void plane_data(const Window& w, const T* dy, const T* taps, 
   });
 }
 template <class T> void plane_weight(const Window& w, const T* x, const T* dy, T* dtaps) {
-  constexpr long lanes = 16;
+  constexpr long lanes = 16;  // sums of one tap, over all rows
   const long s = w.stride[2];
-  each_line(w, [&](long tap, long at, long line, const Interval& in) {
-    const T* g = dy + at;
-    const T* from = x + line + in.offset;
-    T sum[lanes] = {};
-    long i = in.first;
-    if (s == 1) for (; i + lanes <= in.last; i += lanes) for (long l = 0; l < lanes; l++) sum[l] += g[i + l] * from[i + l];
-    T total = 0;
-    for (; i < in.last; i++) total += g[i] * from[i * s];
-    for (long l = 0; l < lanes; l++) total += sum[l];
-    dtaps[tap] += total;
-  });
+  for (long td = 0; td < w.kernel[0]; td++)
+    for (long th = 0; th < w.kernel[1]; th++)
+      for (long tw = 0; tw < w.kernel[2]; tw++) {
+        const Interval d(w, 0, td), h(w, 1, th), c(w, 2, tw);
+        T sum[lanes] = {}, total = 0;
+        for (long od = d.first; od < d.last; od++)
+          for (long oh = h.first; oh < h.last; oh++) {
+            const T* g = dy + (od * w.out[1] + oh) * w.out[2];
+            const T* from = x + ((od * w.stride[0] + d.offset) * w.in[1] + oh * w.stride[1] + h.offset) * w.in[2] + c.offset;
+            long i = c.first;
+            if (s == 1) for (; i + lanes <= c.last; i += lanes) for (long l = 0; l < lanes; l++) sum[l] += g[i + l] * from[i + l];
+            for (; i < c.last; i++) total += g[i] * from[i * s];
+          }
+        for (long l = 0; l < lanes; l++) total += sum[l];
+        *dtaps++ += total;
+      }
 }
 
 template <class T> constexpr ConvKernels<T> kernels_of = {gather<T>, scatter<T>, plane<T>, plane_data<T>, plane_weight<T>};

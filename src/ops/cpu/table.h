@@ -13,6 +13,7 @@ struct ReduceTable;
 struct GemmTable;
 struct ConvTable;
 struct PoolTable;
+struct WinogradTable;
 struct RowTable;
 struct RandomTable;
 struct KernelTable {
@@ -24,6 +25,7 @@ struct KernelTable {
   const GemmTable* gemm;
   const ConvTable* conv;
   const PoolTable* pool;
+  const WinogradTable* winograd;
   const RowTable* rows;
   const RandomTable* random;
 };

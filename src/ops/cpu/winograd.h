@@ -1,0 +1,25 @@
+// Winograd's F(2x2, 3x3): 3x3 convolutions of stride 1 in 16 multiplications per 4 outputs instead of 36. Float32 only.
+// Plain data only: see table.h.
+#pragma once
+
+namespace tapegrad {
+
+/// One convolution as the kernels see it: c planes of h x w numbers -> k planes of oh x ow, `pad` zeros around.
+struct Winograd {
+  long c, h, w, k, oh, ow, pad;
+  long weight_k, weight_c;  // strides of the weights, in floats; the 9 taps lie together
+  bool flip;                // taps in reverse order: the gradient of a convolution
+  long tile_columns;        // ceil(ow / 2)
+};
+struct WinogradTable {
+  /// Channels are padded to a multiple of this.
+  long lanes;
+  /// Floats of all transformed filters, and those that filters() makes for output channels [k0, k1), multiples of 4 lanes.
+  long (*filter_floats)(const Winograd& g);
+  void (*filters)(const Winograd& g, const float* w, long k0, long k1, float* u);
+  /// Rows of tiles [r0, r1) of `images` images: workspace in floats, and the work. bias may be null.
+  long (*workspace)(const Winograd& g, long images, long rows);
+  void (*run)(const Winograd& g, const float* x, long x_image, const float* u, const float* bias, float* y, long y_image, long images, long r0, long r1, float* work);
+};
+
+}  // namespace tapegrad
