@@ -128,11 +128,13 @@ void fill_elements(const Tensor& dst, Scalar value) {
       char* d = dst->data + size_t(begin) * item;
       const int64_t count = end - begin;
       if (zero || item == 1) return void(std::memset(d, v[0], size_t(count) * item));
+      const int64_t first = std::min<int64_t>(count, 1024);  // the rest by memcpy, which has the wider stores
       switch (item) {
-        case 2: return copy_row<uint16_t>(d, v, count, 2, 0);
-        case 4: return copy_row<uint32_t>(d, v, count, 4, 0);
-        default: return copy_row<uint64_t>(d, v, count, 8, 0);
+        case 2: copy_row<uint16_t>(d, v, first, 2, 0); break;
+        case 4: copy_row<uint32_t>(d, v, first, 4, 0); break;
+        default: copy_row<uint64_t>(d, v, first, 8, 0);
       }
+      for (int64_t i = first; i < count; i += first) std::memcpy(d + size_t(i) * item, d, size_t(std::min(first, count - i)) * item);
     });
     return;
   }

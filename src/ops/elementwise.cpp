@@ -71,6 +71,8 @@ bool any_requires_grad(const OpEntry& op, const Tensor* const* in) {
   return any;
 }
 
+bool gives_bool(Types t) { return t == Types::Compare || t == Types::Logical; }
+
 void check_defined(const OpEntry& op, const Tensor* const* in) {
   for (int k = 0; k < op.inputs; k++) TG_CHECK(in[k]->defined(), ValueError, "argument ", k + 1, " must be a tensor, got none");
 }
@@ -108,7 +110,7 @@ struct Inputs {
     const OpTraits& t = op.traits;
     TG_CHECK(t.types != Types::Bitwise || !is_floating(common), DtypeError, "input must be of an integer type or bool, got ", common);
     compute = t.types == Types::Logical ? Compute::Bool : compute_for(common);
-    out_dtype = t.types == Types::Compare || t.types == Types::Logical ? Dtype::Bool : common;
+    out_dtype = gives_bool(t.types) ? Dtype::Bool : common;
     kernel = kernels().elementwise[op.inputs - 1]->op[op.index].forward[int(compute)];
     const bool small = item_size(common) < 4 && !(is_floating(common) && t.wide_number) && t.types != Types::Logical;
     for (int k = 0; k < op.inputs; k++) {
@@ -152,38 +154,60 @@ Compute direct_compute(Types types, Dtype d) {
   }
 }
 
-/// What most calls are: small dense tensors of one dtype and shape, perhaps with plain numbers or 0-d tensors beside them.
-/// Straight to the kernel; undefined when the call is of another kind.
-Tensor quick_forward(const OpEntry& op, const void* params, const Tensor* const* in) {
-  constexpr int64_t kQuickBytes = 4096;
+constexpr int64_t kQuickBytes = 4096;
+
+bool in_packets(Compute c) { return c == Compute::F32 || c == Compute::F64; }
+
+/// A quick call's operand as the kernel wants it, when it is dense, of a's shape, and may be read up to the end of the packet.
+bool usable(const TensorImpl& t, const TensorImpl& a, Dtype dtype, int64_t reach) {
+  return t.dtype == dtype && t.contiguous && same_sizes(t, a) && t.data + reach <= t.storage->data + t.storage->capacity;
+}
+
+/// quick_forward with plain numbers or 0-d tensors beside a: they are splatted.
+[[gnu::noinline]] Tensor quick_with_numbers(const OpEntry& op, const void* params, const Tensor* const* in, const TensorImpl& a, Compute c, int64_t count) {
+  alignas(64) char numbers[2][kQuickBytes];
+  int used = 0;
+  char* p[4];
+  for (int k = 0; k < op.inputs; k++) {
+    const TensorImpl& t = *in[k]->get();
+    const bool mask = op.traits.masked && k == 0;
+    if (t.ndim == 0 && !mask) {
+      if (used == 2 || (t.dtype != a.dtype && !(t.wrapped_number && in_packets(c) && t.dtype != Dtype::Bool))) return {};
+      kernels().casts->load[int(t.dtype)][int(c)](t.data, 0, count, numbers[used]);
+      p[1 + k] = numbers[used++];
+    } else {
+      if (!usable(t, a, mask ? Dtype::Bool : a.dtype, mask ? count : count << kComputeShift[int(c)])) return {};
+      p[1 + k] = t.data;
+    }
+  }
+  Tensor out = empty({a.sizes, a.ndim}, gives_bool(op.traits.types) ? Dtype::Bool : a.dtype);
+  p[0] = out->data;
+  kernels().elementwise[op.inputs - 1]->op[op.index].forward[int(c)](params, p, count);
+  return out;
+}
+
+/// What most calls are: small dense tensors of one dtype and shape, perhaps with numbers beside them. Straight to the kernel;
+/// undefined when the call is of another kind.
+[[gnu::always_inline]] inline Tensor quick_forward(const OpEntry& op, const void* params, const Tensor* const* in) {
   const OpTraits& traits = op.traits;
   const int inputs = op.inputs;
   const TensorImpl* a = in[traits.masked]->get();
   if (a->ndim == 0 && inputs > 1) a = in[inputs - 1]->get();  // 1 - x
-  const Dtype dtype = a->dtype;
-  const Compute c = direct_compute(traits.types, dtype);
+  const Compute c = direct_compute(traits.types, a->dtype);
   if (c == Compute::None || !a->contiguous || a->wrapped_number || out_target || (traits.divides && c == Compute::I64)) return {};
   const int64_t bytes = a->numel << kComputeShift[int(c)];
   if (bytes > kQuickBytes || bytes == 0) return {};
-  const bool packets = c == Compute::F32 || c == Compute::F64;  // they reach into the padding
-  const int64_t packet = kernels().vector_bytes, whole = packets ? (bytes + packet - 1) & -packet : bytes, count = whole >> kComputeShift[int(c)];
-  alignas(64) char numbers[2][kQuickBytes];
-  int used = 0;
+  const int64_t packet = kernels().vector_bytes, whole = in_packets(c) ? (bytes + packet - 1) & -packet : bytes;  // into the padding
+  const int64_t count = whole >> kComputeShift[int(c)];
   char* p[4];
   for (int k = 0; k < inputs; k++) {
     const TensorImpl& t = *in[k]->get();
     const bool mask = traits.masked && k == 0;
-    if (t.ndim == 0 && a->ndim && !mask) {
-      if (used == 2 || (t.dtype != dtype && !(t.wrapped_number && packets && t.dtype != Dtype::Bool))) return {};
-      kernels().casts->load[int(t.dtype)][int(c)](t.data, 0, count, numbers[used]);
-      p[1 + k] = numbers[used++];
-      continue;
-    }
-    if (t.dtype != (mask ? Dtype::Bool : dtype) || !t.contiguous || !same_sizes(t, *a)) return {};
-    if (packets && t.data + (mask ? count : whole) > t.storage->data + t.storage->capacity) return {};
+    if (t.ndim == 0 && a->ndim && !mask) return quick_with_numbers(op, params, in, *a, c, count);
+    if (!usable(t, *a, mask ? Dtype::Bool : a->dtype, mask ? count : whole)) return {};
     p[1 + k] = t.data;
   }
-  Tensor out = empty({a->sizes, a->ndim}, traits.types == Types::Compare || traits.types == Types::Logical ? Dtype::Bool : dtype);
+  Tensor out = empty({a->sizes, a->ndim}, gives_bool(traits.types) ? Dtype::Bool : a->dtype);
   p[0] = out->data;
   kernels().elementwise[inputs - 1]->op[op.index].forward[int(c)](params, p, count);
   return out;
@@ -245,8 +269,7 @@ Tensor elementwise(const OpEntry& op, const void* params, const Tensor* const* i
     if (out.defined()) bump_version(out);
     else out = empty_result(op, in, size, inputs.out_dtype);
   }
-  const bool to_bool = op.traits.types == Types::Compare || op.traits.types == Types::Logical;
-  inputs.arg[0] = {out.get(), to_bool ? Compute::Bool : inputs.compute};
+  inputs.arg[0] = {out.get(), gives_bool(op.traits.types) ? Compute::Bool : inputs.compute};
   run_kernel(inputs.kernel, params, inputs.arg, 1 + op.inputs, op.traits.costly);
   if (op.traits.node && grad_enabled() && any_requires_grad(op, in) && is_floating(inputs.out_dtype)) record_elementwise(out, op, params, in);
   return out;
@@ -271,8 +294,7 @@ const Tensor& elementwise_(const OpEntry& op, const void* params, const Tensor* 
   SavedTensor* keep = nullptr;
   {
     InPlace guard(self, recorded);
-    const bool to_bool = op.traits.types == Types::Compare || op.traits.types == Types::Logical;
-    inputs.arg[0] = {&s, to_bool ? Compute::Bool : inputs.compute};
+    inputs.arg[0] = {&s, gives_bool(op.traits.types) ? Compute::Bool : inputs.compute};
     const Tensor *old[3], *values[3];  // the operands with the history they had, and what backward may need of them
     Tensor kept;
     for (int k = 0; k < op.inputs; k++) old[k] = values[k] = recorded && args[k]->is_same(self) ? &guard.before() : args[k];

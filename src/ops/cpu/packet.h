@@ -89,19 +89,14 @@ template <class F, class T, int N> TG_IN Vec<T, N> each_lane(F f, Vec<T, N> a, V
   return a;
 }
 #define TG_WORD(name) TG_V Vec<T, N> name(Vec<T, N> a) { return each_lane([](T x) { return name(x); }, a); }
-TG_WORD(tan) TG_WORD(asin) TG_WORD(acos) TG_WORD(atan) TG_WORD(sinh)
+TG_WORD(tan) TG_WORD(asin) TG_WORD(acos) TG_WORD(sinh)
 TG_WORD(cosh) TG_WORD(asinh) TG_WORD(acosh) TG_WORD(atanh) TG_WORD(erfc)
 TG_WORD(erfinv) TG_WORD(lgamma) TG_WORD(digamma)
 #undef TG_WORD
 #define TG_WORD(name) TG_V Vec<T, N> name(Vec<T, N> a, Vec<T, N> b) { return each_lane([](T x, T y) { return name(x, y); }, a, b); }
-TG_WORD(atan2) TG_WORD(fmod) TG_WORD(hypot) TG_WORD(floor_div)
+TG_WORD(atan2) TG_WORD(hypot)
 #undef TG_WORD
 TG_V Vec<T, N> polygamma(int n, Vec<T, N> a) { return each_lane([n](T x) { return polygamma(n, x); }, a); }
 TG_V Vec<T, N> trunc_div(Vec<T, N> a, Vec<T, N> b) { return trunc(a / b); }
-TG_V Vec<T, N> floor_mod(Vec<T, N> a, Vec<T, N> b) {
-  using V = Vec<T, N>;
-  const V r = fmod(a, b);
-  return where((r != V(0)) & ((r < V(0)) != (b < V(0))), r + b, r);
-}
 
 }}  // namespace tapegrad

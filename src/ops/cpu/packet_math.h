@@ -196,6 +196,50 @@ TG_V Vec<T, N> cos(Vec<T, N> x) {
   return sin_shifted(x, 1);
 }
 
+/// atan: beyond tan(3 pi/8) through -1/x, beyond tan(pi/8) through (x - 1) / (x + 1).
+TG_V Vec<T, N> atan(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  const V a = abs(x);
+  const auto far = a > V(2.41421356237309504880), middle = a > V(0.41421356237309504880);
+  const V r = where(far, V(-1), where(middle, a - V(1), a)) / where(far, a, where(middle, a + V(1), V(1)));
+  const V base = where(far, V(1.57079632679489661923), where(middle, V(0.78539816339744830962), V(0)));
+  const V z = r * r;
+  V p;
+  if constexpr (sizeof(T) == 4)
+    p = horner(z, -0.33333331609023929055, 0.19999505867568434944, -0.14262768287365591204, 0.10731026485233337827, -0.064102385475622809192);
+  else
+    p = horner(z, -0.33333333333333329448, 0.19999999999994623888, -0.14285714284481354096, 0.11111111000512125517, -0.090909039850883368868,
+               0.076921695524747547784, -0.066643212641778072856, 0.058565132983211319302, -0.050769758261098085129, 0.038989279852186308195,
+               -0.018882987965693000122);
+  return copysign(base + (r * z * p + r), x);
+}
+
+/// What is left of a / b rounded towards 0. One fused step is exact while the quotient is whole numbers of the format;
+/// beyond, and without FMA, lane by lane.
+TG_V Vec<T, N> fmod(Vec<T, N> a, Vec<T, N> b) {
+#ifdef __FMA__
+  using V = Vec<T, N>;
+  const V x = abs(a), y = abs(b), q = trunc(x / y);
+  if (!any(Mask<T, N>{~((q < V(Format<T>::grow / 4)) & (y > V(Format<T>::tiny))).v})) {
+    V r = x - q * y;  // contracted to one rounding
+    r = where(r < V(0), r + y, where(r >= y, r - y, r));
+    return copysign(where(y == V(__builtin_inf()), x, r), a);
+  }
+#endif
+  return each_lane([](T x, T y) { return fmod(x, y); }, a, b);
+}
+TG_V Vec<T, N> floor_mod(Vec<T, N> a, Vec<T, N> b) {
+  using V = Vec<T, N>;
+  const V r = fmod(a, b);
+  return where((r != V(0)) & ((r < V(0)) != (b < V(0))), r + b, r);
+}
+TG_V Vec<T, N> floor_div(Vec<T, N> a, Vec<T, N> b) {  // as the scalar one
+  using V = Vec<T, N>;
+  const V m = fmod(a, b), whole = (a - m) / b, down = where((m != V(0)) & ((b < V(0)) != (m < V(0))), whole - V(1), whole);
+  const V f = floor(down), q = where(down - f > V(0.5), f + V(1), f);
+  return where(b == V(0), a / b, where(down == V(0), copysign(V(0), a / b), q));
+}
+
 /// Float powers through double log and exp: under 1 ulp, and no table of special cases beyond sign and parity.
 template <int N> TG_IN Vec<float, N> pow(Vec<float, N> a, Vec<float, N> b) {
   using V = Vec<float, N>;
