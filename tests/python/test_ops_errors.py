@@ -172,7 +172,7 @@ CASES = [
     ("F.binary_cross_entropy(z(2), z(3))", ValueError, ["binary_cross_entropy", "[2]", "[3]"]),
     ("F.binary_cross_entropy(z(2) + 2, z(2))", RuntimeError, ["binary_cross_entropy"]),
     ("F.interpolate(z(1, 1, 4, 4))", ValueError, ["scale_factor"]),
-    ("F.interpolate(z(1, 1, 4, 4), size=(2,), mode='bilinear')", ValueError, ["interpolate"]),
+    ("F.interpolate(z(1, 1, 4, 4), size=(2, 2, 2), mode='bilinear')", ValueError, ["interpolate"]),
     ("F.interpolate(z(1, 1, 4), size=(2,), mode='cubist')", (NotImplementedError, ValueError, RuntimeError), ["cubist"]),
     ("F.scaled_dot_product_attention(z(1, 2, 4), z(1, 3, 5), z(1, 3, 4))", SHAPE, ["scaled_dot_product_attention"]),
     ("tg.multinomial(z(3), 2)", RuntimeError, ["multinomial"]),
