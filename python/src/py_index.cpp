@@ -62,7 +62,7 @@ PyObject* get_item(PyObject* self, PyObject* key) {
       const long long i = PyLong_AsLongLong(key);
       if (i == -1 && PyErr_Occurred()) throw PythonError();
       const int64_t n = x->sizes[0];
-      if (i < -n || i >= n) raise(PyExc_IndexError, "index %lld is out of bounds for dimension 0 with size %lld", i, (long long)n);
+      TG_CHECK(i >= -n && i < n, IndexError, "index ", int64_t(i), " is out of bounds for dimension 0 with size ", n, Named{"input", x});
       return wrap(select(x, 0, i));
     }
     if (PySlice_Check(key) && x->ndim) {
