@@ -72,6 +72,7 @@ LAYERS = [
     ("nn.AdaptiveAvgPool3d(2)", (f(2, 3, 5, 5, 5),)), ("nn.AdaptiveMaxPool1d(3)", (f(2, 3, 8),)), ("nn.AdaptiveMaxPool2d((3, 2))", (f(2, 3, 8, 7),)), ("nn.AdaptiveMaxPool2d((3, 2), return_indices=True)", (f(2, 3, 8, 7),)),
     ("nn.AdaptiveMaxPool3d(2)", (f(2, 3, 5, 4, 6),)),
     ("nn.Unfold((2, 3), padding=1, stride=2)", (f(2, 3, 6, 7),)), ("nn.Unfold(2, dilation=2)", (f(2, 3, 6, 7),)),
+    ("nn.Fold((4, 5), (2, 2), padding=1, stride=2)", (f(2, 12, 9),)),
     ("nn.BatchNorm1d(4)", (f(5, 4),)), ("nn.BatchNorm1d(4)", (f(5, 4, 3),)), ("nn.BatchNorm2d(3, eps=1e-3, momentum=0.3)", (f(2, 3, 4, 4),)),
     ("nn.BatchNorm2d(3, momentum=None)", (f(2, 3, 4, 4),)), ("nn.BatchNorm2d(3, affine=False, track_running_stats=False)", (f(2, 3, 4, 4),)),
     ("nn.BatchNorm3d(3)", (f(2, 3, 2, 2, 2),)), ("nn.InstanceNorm1d(3)", (f(2, 3, 6),)), ("nn.InstanceNorm2d(3, affine=True)", (f(2, 3, 4, 4),)),
