@@ -254,12 +254,22 @@ void fold_into(const Tensor& out, FoldKind kind, const Tensor& x, uint32_t dims,
     if (kept) os *= x->sizes[d];
   }
   std::reverse(p.dims, p.dims + p.count);
-  // Few results of very many elements each: cut the outermost reduced dim into pieces that count as results, then join those.
   const int64_t results = out.numel(), each = x.numel() / std::max<int64_t>(1, results);
+  // Few columns, as in (n, 3): several rows side by side make a row of packets; the columns that belong together are joined after.
+  constexpr int64_t kNarrow = 32, kWide = 256;
+  if (results < kNarrow && p.count == 2 && p.dims[1].kept && p.dims[1].xs == 1 && p.dims[0].xs == results && each >= 2 * kWide && !sink.shift) {
+    const int64_t group = kWide / results, whole = each / group, rest = each % group;
+    Tensor partial = empty({group + 1, results}, fold_compute(x.dtype()) == kFoldI64 ? Dtype::Int64 : Dtype::Float64);
+    fold_into(alias(partial, {group * results}, {1}, 0, false), kind, alias(x, {whole, group * results}, {group * results, 1}, 0, false), 1);
+    fold_into(alias(partial, {results}, {1}, group * results, false), kind, alias(x, {rest, results}, {results, 1}, whole * group * results, false), 1);
+    Plan j{partial->data, partial.dtype(), {{group + 1, results, 0, false}, {results, 1, 1, true}}, 2};
+    return run(joiner(kind), j, sink);
+  }
+  // Few results of very many elements each: cut the outermost reduced dim into pieces that count as results, then join those.
   const int64_t pieces = std::min<int64_t>({64, x.numel() / (2 * kPiece), each / 4096});
   if (pieces > 1 && results * 2048 < each * 64) {
     simplify(p);
-    for (int d = 0; d < p.count; d++)
+    for (int d = 0; d < p.count && (widest < 0 || p.dims[widest].size < pieces); d++)  // the outermost that is long enough
       if (!p.dims[d].kept && (widest < 0 || p.dims[d].size > p.dims[widest].size)) widest = d;
     Dim& cut = p.dims[widest];
     const int64_t m = std::max<int64_t>(1, (cut.size + pieces - 1) / pieces), whole = cut.size / m, rest = cut.size - whole * m, n = whole + (rest > 0);

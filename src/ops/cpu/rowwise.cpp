@@ -57,45 +57,57 @@ template <class C> struct Rows {
     }
   }
 
+  // Columns stand beside each other in packets; what belongs to one is kept in small arrays.
   static constexpr int kStrip = 64;
   static void softmax_cols(const void* px, void* py, int64_t n, int64_t stride, int64_t cols, bool log) {
     const C* x = in(px);
     C* y = out(py);
-    C m[kStrip], s[kStrip] = {}, e[kStrip] = {};
+    C most[kStrip], sums[kStrip] = {};
+    C *m = most, *s = sums;
     for (int64_t c = 0; c < cols; c++) m[c] = C(-__builtin_inf());
-    for (int64_t r = 0; r < n; r++)
-      for (int64_t c = 0; c < cols; c++) m[c] = MaxJoin::join(m[c], x[r * stride + c]);
     for (int64_t r = 0; r < n; r++) {
-      for (int64_t c = 0; c < cols; c++) e[c] = x[r * stride + c] - m[c];
-      exponents(e, cols);
-      for (int64_t c = 0; c < cols; c++) s[c] += e[c];
-      if (!log) for (int64_t c = 0; c < cols; c++) y[r * stride + c] = e[c];
+      const C* p = x + r * stride;
+      each<C>(cols, [=](int64_t i, auto v) { using V = decltype(v); put<V>(m + i, MaxJoin::join<V>(get<V>(m + i), get<V>(p + i))); });
+    }
+    for (int64_t r = 0; r < n; r++) {
+      const C* p = x + r * stride;
+      C* q = y + r * stride;
+      each<C>(cols, [=](int64_t i, auto v) {
+        using V = decltype(v);
+        const V e = exp_of<C>(V(get<V>(p + i) - get<V>(m + i)));
+        put<V>(s + i, V(get<V>(s + i) + e));
+        if (!log) put<V>(q + i, e);
+      });
     }
     for (int64_t c = 0; c < cols; c++) s[c] = log ? log_of(s[c]) : C(1) / s[c];
-    for (int64_t r = 0; r < n; r++)
-      if (log) for (int64_t c = 0; c < cols; c++) y[r * stride + c] = x[r * stride + c] - m[c] - s[c];
-      else for (int64_t c = 0; c < cols; c++) y[r * stride + c] *= s[c];
-  }
-  static void softmax_backward_cols(const void* pg, const void* py, void* pd, int64_t n, int64_t stride, int64_t cols, bool log) {
-    const C *g = in(pg), *y = in(py);
-    C* d = out(pd);
-    C s[kStrip] = {}, e[kStrip] = {};
-    for (int64_t r = 0; r < n; r++)
-      for (int64_t c = 0; c < cols; c++) s[c] += log ? g[r * stride + c] : g[r * stride + c] * y[r * stride + c];
     for (int64_t r = 0; r < n; r++) {
-      if (log) {
-        for (int64_t c = 0; c < cols; c++) e[c] = y[r * stride + c];
-        exponents(e, cols);
-        for (int64_t c = 0; c < cols; c++) d[r * stride + c] = g[r * stride + c] - e[c] * s[c];
-      } else {
-        for (int64_t c = 0; c < cols; c++) d[r * stride + c] = (g[r * stride + c] - s[c]) * y[r * stride + c];
-      }
+      const C* p = x + r * stride;
+      C* q = y + r * stride;
+      each<C>(cols, [=](int64_t i, auto v) {
+        using V = decltype(v);
+        put<V>(q + i, log ? V(get<V>(p + i) - get<V>(m + i) - get<V>(s + i)) : V(get<V>(q + i) * get<V>(s + i)));
+      });
     }
   }
-  static void exponents(C* e, int64_t n) {  // e has room for whole packets
-    constexpr int L = TG_VECTOR_BYTES / sizeof(C);
-    using V = typename Packet<C, L>::type;
-    for (int64_t i = 0; i < n; i += L) put<V>(e + i, exp_of<C>(get<V>(e + i)));
+  static void softmax_backward_cols(const void* pg, const void* py, void* pd, int64_t n, int64_t stride, int64_t cols, bool log) {
+    C sums[kStrip] = {};
+    C* s = sums;
+    for (int64_t r = 0; r < n; r++) {
+      const C *g = in(pg) + r * stride, *y = in(py) + r * stride;
+      each<C>(cols, [=](int64_t i, auto v) {
+        using V = decltype(v);
+        put<V>(s + i, V(get<V>(s + i) + (log ? get<V>(g + i) : V(get<V>(g + i) * get<V>(y + i)))));
+      });
+    }
+    for (int64_t r = 0; r < n; r++) {
+      const C *g = in(pg) + r * stride, *y = in(py) + r * stride;
+      C* d = out(pd) + r * stride;
+      each<C>(cols, [=](int64_t i, auto v) {
+        using V = decltype(v);
+        const V gi = get<V>(g + i), yi = get<V>(y + i), si = get<V>(s + i);
+        put<V>(d + i, log ? V(gi - exp_of<C>(yi) * si) : V((gi - si) * yi));
+      });
+    }
   }
 
   static void sum_exps(const void* px, int64_t rows, int64_t n, double* o) {
