@@ -21,7 +21,11 @@ class Layout {
   Cells cells;
   explicit Layout(const PoolSpec& s) {
     const Window& w = s.window;
-    cells.window = w, cells.regular = !s.adaptive, cells.divisor = s.divisor;
+    cells.window = w, cells.regular = true, cells.divisor = s.divisor;
+    for (int d = 0; d < 3 && s.adaptive; d++) {  // equal parts are windows
+      if (w.out[d] == 0 || w.in[d] % w.out[d]) cells.regular = false;
+      else cells.window.kernel[d] = cells.window.stride[d] = w.in[d] / w.out[d];
+    }
     numbers_.resize(size_t(3 * (w.out[0] + w.out[1] + w.out[2])));
     long* p = numbers_.data();
     for (int d = 0; d < 3; d++) {

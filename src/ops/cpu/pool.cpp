@@ -100,24 +100,31 @@ template <class T> void max(const Cells& c, const T* x, T* y, long* index) {
 template <class T> T divisor(const Cells& c, long a, long b, long o) {
   return c.divisor ? T(c.divisor) : T(c.count[0][a] * c.count[1][b] * c.count[2][o]);
 }
-template <class T> void mean_cells(const Cells& c, const T* x, T* y) {
+template <class T> T sum_run(const T* x, long n) {
   constexpr long lanes = 16;
+  T sum = 0;
+  long k = 0;
+  if (n >= lanes) {
+    T part[lanes];
+    for (long l = 0; l < lanes; l++) part[l] = x[l];
+    for (k = lanes; k + lanes <= n; k += lanes) for (long l = 0; l < lanes; l++) part[l] += x[k + l];
+    for (long half = lanes / 2; half > 0; half /= 2) for (long l = 0; l < half; l++) part[l] += part[l + half];
+    sum = part[0];
+  }
+  for (; k < n; k++) sum += x[k];
+  return sum;
+}
+template <class T> void mean_cells(const Cells& c, const T* x, T* y) {
   const Window& w = c.window;
   for (long a = 0; a < w.out[0]; a++)
     for (long b = 0; b < w.out[1]; b++)
       for (long o = 0; o < w.out[2]; o++) {
-        T part[lanes] = {}, sum = 0;
-        bool any = c.start[2][o] < c.end[2][o];
-        const long begin = c.start[2][o], end = c.end[2][o];
-        long rows = 0;
-        each_input_row(c, a, b, [&](long row) {
-          long k = begin;
-          for (; k + lanes <= end; k += lanes) for (long l = 0; l < lanes; l++) part[l] += x[row + k + l];
-          for (; k < end; k++) sum += x[row + k];
-          rows++;
-        });
-        for (long l = 0; l < lanes; l++) sum += part[l];
-        *y++ = any && rows ? sum / divisor<T>(c, a, b, o) : T(0);
+        const long begin = c.start[2][o], width = c.end[2][o] - begin, rows = c.end[1][b] - c.start[1][b], depth = c.end[0][a] - c.start[0][a];
+        T sum = 0;
+        if (width == w.in[2] && depth == 1 && rows > 0)  // whole rows lie together
+          sum = sum_run(x + (c.start[0][a] * w.in[1] + c.start[1][b]) * w.in[2], rows * width);
+        else each_input_row(c, a, b, [&](long row) { sum += sum_run(x + row + begin, width); });
+        *y++ = width > 0 && rows > 0 && depth > 0 ? sum / divisor<T>(c, a, b, o) : T(0);
       }
 }
 template <class T> void mean_rows(const Cells& c, const T* x, T* y) {
