@@ -43,26 +43,35 @@ Tensor safe_softmax(const Tensor& scores) {
 
 }  // namespace
 
-Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& attn_mask, double dropout_p, bool is_causal, std::optional<double> scale, bool enable_gqa) {
+Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& attn_mask,
+    double dropout_p, bool is_causal, std::optional<double> scale, bool enable_gqa) {
   OpScope op("scaled_dot_product_attention");
   const Named names[] = {{"query", query}, {"key", key}, {"value", value}};
   for (const Named& n : names) {
-    TG_CHECK(n.tensor.dim() >= 2, ShapeError, n.name, " must have at least 2 dimensions, got ", n.tensor.dim(), names[0], names[1], names[2]);
-    TG_CHECK(is_floating(n.tensor.dtype()) && n.tensor.dtype() == query.dtype(), DtypeError, "query, key and value must have the same floating dtype, got ", query.dtype(), ", ", key.dtype(), " and ",
+    TG_CHECK(n.tensor.dim() >= 2, ShapeError, n.name, " must have at least 2 dimensions, got ", n.tensor.dim(), names[0],
+        names[1], names[2]);
+    TG_CHECK(is_floating(n.tensor.dtype()) && n.tensor.dtype() == query.dtype(), DtypeError,
+        "query, key and value must have the same floating dtype, got ", query.dtype(), ", ", key.dtype(), " and ",
              value.dtype(), names[0], names[1], names[2]);
   }
-  TG_CHECK(query.size(-1) == key.size(-1), ShapeError, "query and key must have the same last dimension, got ", query.size(-1), " and ", key.size(-1), names[0], names[1], names[2]);
-  TG_CHECK(key.size(-2) == value.size(-2), ShapeError, "key and value must have the same second-to-last dimension, got ", key.size(-2), " and ", value.size(-2), names[0], names[1], names[2]);
-  TG_CHECK(!(is_causal && attn_mask.defined()), ValueError, "attn_mask must not be given when is_causal is True", Named{"attn_mask", attn_mask});
+  TG_CHECK(query.size(-1) == key.size(-1), ShapeError, "query and key must have the same last dimension, got ", query.size(-1),
+      " and ", key.size(-1), names[0], names[1], names[2]);
+  TG_CHECK(key.size(-2) == value.size(-2), ShapeError, "key and value must have the same second-to-last dimension, got ",
+      key.size(-2), " and ", value.size(-2), names[0], names[1], names[2]);
+  TG_CHECK(!(is_causal && attn_mask.defined()), ValueError, "attn_mask must not be given when is_causal is True",
+      Named{"attn_mask", attn_mask});
   TG_CHECK(dropout_p >= 0 && dropout_p <= 1, ValueError, "dropout_p must lie between 0 and 1, got ", dropout_p);
   if (attn_mask.defined())
-    TG_CHECK(attn_mask.dtype() == bool_ || attn_mask.dtype() == query.dtype(), DtypeError, "attn_mask must be bool or of query's dtype, got ", attn_mask.dtype(), names[0], Named{"attn_mask", attn_mask});
+    TG_CHECK(attn_mask.dtype() == bool_ || attn_mask.dtype() == query.dtype(), DtypeError,
+        "attn_mask must be bool or of query's dtype, got ", attn_mask.dtype(), names[0], Named{"attn_mask", attn_mask});
 
   Tensor k = key, v = value;
   if (enable_gqa) {
-    TG_CHECK(query.dim() >= 3 && key.dim() >= 3 && value.dim() >= 3, ShapeError, "enable_gqa needs a dimension of heads", names[0], names[1], names[2]);
+    TG_CHECK(query.dim() >= 3 && key.dim() >= 3 && value.dim() >= 3, ShapeError, "enable_gqa needs a dimension of heads",
+        names[0], names[1], names[2]);
     const int64_t heads = query.size(-3);
-    TG_CHECK(key.size(-3) > 0 && value.size(-3) > 0 && heads % key.size(-3) == 0 && heads % value.size(-3) == 0, ShapeError, "query heads must be a multiple of key and value heads, got ", heads, ", ",
+    TG_CHECK(key.size(-3) > 0 && value.size(-3) > 0 && heads % key.size(-3) == 0 && heads % value.size(-3) == 0, ShapeError,
+        "query heads must be a multiple of key and value heads, got ", heads, ", ",
              key.size(-3), " and ", value.size(-3), names[0], names[1], names[2]);
     k = repeat_heads(key, heads / key.size(-3)), v = repeat_heads(value, heads / value.size(-3));
   }
@@ -76,13 +85,18 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
 }
 
 void attention_ops(OpTable& t) {
-  t.add("scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, *, float? scale=None, bool enable_gqa=False)",
+  t.add("scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool "
+      "is_causal=False, *, float? scale=None, bool enable_gqa=False)",
         &scaled_dot_product_attention,
-        "softmax(query keyᵀ · scale + mask) value, with scale 1/√E unless given: (…, L, E), (…, S, E), (…, S, Ev) -> (…, L, Ev). A bool attn_mask keeps what is True, a float "
-        "one is added; is_causal lets query i see keys 0 to i; a query that sees no key gives zeros. With enable_gqa heads of key and value are shared by several query heads.")
+        "softmax(query keyᵀ · scale + mask) value, with scale 1/√E unless given: (…, L, E), (…, S, E), (…, S, Ev) -> (…, L, "
+        "Ev). A bool attn_mask keeps what is True, a float "
+        "one is added; is_causal lets query i see keys 0 to i; a query that sees no key gives zeros. With enable_gqa heads of "
+        "key and value are shared by several query heads.")
       .functional_only()
-      .samples({"T(2, 3, 4), T(2, 5, 4), T(2, 5, 6)", "T(2, 2, 3, 4), T(2, 2, 3, 4), T(2, 2, 3, 4), is_causal=True", "T(2, 3, 4), T(2, 3, 4), T(2, 3, 4), B(3, 3)",
-                "T(2, 3, 4), T(2, 5, 4), T(2, 5, 4), T(3, 5), scale=.3", "T(1, 4, 3, 2), T(1, 2, 3, 2), T(1, 2, 3, 2), enable_gqa=True", "T(3, 4), T(5, 4), T(5, 2)"});
+      .samples({"T(2, 3, 4), T(2, 5, 4), T(2, 5, 6)", "T(2, 2, 3, 4), T(2, 2, 3, 4), T(2, 2, 3, 4), is_causal=True",
+      "T(2, 3, 4), T(2, 3, 4), T(2, 3, 4), B(3, 3)",
+                "T(2, 3, 4), T(2, 5, 4), T(2, 5, 4), T(3, 5), scale=.3",
+                "T(1, 4, 3, 2), T(1, 2, 3, 2), T(1, 2, 3, 2), enable_gqa=True", "T(3, 4), T(5, 4), T(5, 2)"});
 }
 
 }  // namespace tapegrad

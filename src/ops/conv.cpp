@@ -17,7 +17,8 @@ struct ConvolutionBackward final : NodeOf<3> {
   ConvPlan p;
   Pass pass;
   SavedTensor u, v;
-  ConvolutionBackward(Pass pass, const ConvPlan& plan, const Tensor& a, const Tensor& b, const Tensor& bias) : NodeOf(a, b, bias), p(plan), pass(pass) {
+  ConvolutionBackward(Pass pass, const ConvPlan& plan, const Tensor& a, const Tensor& b, const Tensor& bias)
+      : NodeOf(a, b, bias), p(plan), pass(pass) {
     if (needs(1)) u = SavedTensor(a);
     if (needs(0)) v = SavedTensor(b);
   }
@@ -25,11 +26,15 @@ struct ConvolutionBackward final : NodeOf<3> {
   void backward(Tensor g, Tensor* dx) override {
     if (needs(0)) {
       const Tensor b = v.unpack(*this);
-      dx[0] = pass == Pass::Forward ? convolve(Pass::Data, p, g, b) : pass == Pass::Data ? convolve(Pass::Forward, p, g, b) : convolve(Pass::Data, p, b, g);
+      dx[0] = pass == Pass::Forward ? convolve(Pass::Data, p, g, b)
+              : pass == Pass::Data  ? convolve(Pass::Forward, p, g, b)
+                                    : convolve(Pass::Data, p, b, g);
     }
     if (needs(1)) {
       const Tensor a = u.unpack(*this);
-      dx[1] = pass == Pass::Forward ? convolve(Pass::Weight, p, a, g) : pass == Pass::Data ? convolve(Pass::Weight, p, g, a) : convolve(Pass::Forward, p, a, g);
+      dx[1] = pass == Pass::Forward ? convolve(Pass::Weight, p, a, g)
+              : pass == Pass::Data  ? convolve(Pass::Weight, p, g, a)
+                                    : convolve(Pass::Forward, p, a, g);
     }
     if (needs(2)) {
       Shape all_but_channels{0};
@@ -75,9 +80,12 @@ struct Arguments {
 };
 
 void check_types(const Arguments& a) {
-  TG_CHECK(a.x.dtype() == a.weight.dtype() && (!a.bias.defined() || a.bias.dtype() == a.x.dtype()), DtypeError, "input, weight and bias must have the same dtype, got ", a.x.dtype(),
-           ", ", a.weight.dtype(), a.bias.defined() ? " and " : "", a.bias.defined() ? name(a.bias.dtype()) : "", Named{"input", a.x}, Named{"weight", a.weight});
-  TG_CHECK(is_floating(a.x.dtype()) || (a.transposed ? a.x.dtype() == int64 : a.x.dtype() != bool_), DtypeError, "input must be floating or ", a.transposed ? "int64" : "integer", ", got ", a.x.dtype(), Named{"input", a.x});
+  TG_CHECK(a.x.dtype() == a.weight.dtype() && (!a.bias.defined() || a.bias.dtype() == a.x.dtype()), DtypeError,
+      "input, weight and bias must have the same dtype, got ", a.x.dtype(),
+           ", ", a.weight.dtype(), a.bias.defined() ? " and " : "", a.bias.defined() ? name(a.bias.dtype()) : "",
+           Named{"input", a.x}, Named{"weight", a.weight});
+  TG_CHECK(is_floating(a.x.dtype()) || (a.transposed ? a.x.dtype() == int64 : a.x.dtype() != bool_), DtypeError,
+      "input must be floating or ", a.transposed ? "int64" : "integer", ", got ", a.x.dtype(), Named{"input", a.x});
 }
 
 ConvPlan plan(int dims, const Arguments& a, const Tensor& x) {
@@ -92,33 +100,41 @@ ConvPlan plan(int dims, const Arguments& a, const Tensor& x) {
   long extra[3] = {0, 0, 0};
   if (a.transposed) spread(a.output_padding, dims, "output_padding", 0, extra);
   TG_CHECK(a.groups > 0, ValueError, "groups must be positive, got ", a.groups);
-  TG_CHECK(w.dim() == dims + 2, ShapeError, "weight must have ", dims + 2, " dimensions, got ", w.dim(), Named{"input", a.x}, Named{"weight", w});
+  TG_CHECK(w.dim() == dims + 2, ShapeError, "weight must have ", dims + 2, " dimensions, got ", w.dim(), Named{"input", a.x},
+      Named{"weight", w});
   p.batch = x.size(0);
   const int64_t channels = x.size(1);
-  TG_CHECK(w.size(0) % a.groups == 0, ShapeError, "the first dimension of weight must be divisible by groups, got ", w.size(0), " and groups=", a.groups, Named{"input", a.x}, Named{"weight", w});
+  TG_CHECK(w.size(0) % a.groups == 0, ShapeError, "the first dimension of weight must be divisible by groups, got ", w.size(0),
+      " and groups=", a.groups, Named{"input", a.x}, Named{"weight", w});
   if (a.transposed) {
-    TG_CHECK(channels == w.size(0), ShapeError, "input must have as many channels as the first dimension of weight, got ", channels, " and ", w.size(0), Named{"input", a.x}, Named{"weight", w});
+    TG_CHECK(channels == w.size(0), ShapeError, "input must have as many channels as the first dimension of weight, got ",
+        channels, " and ", w.size(0), Named{"input", a.x}, Named{"weight", w});
     p.in_channels = w.size(1) * a.groups, p.out_channels = channels;
   } else {
-    TG_CHECK(channels == w.size(1) * a.groups, ShapeError, "input must have ", w.size(1) * a.groups, " channels (second dimension of weight times groups), got ", channels,
+    TG_CHECK(channels == w.size(1) * a.groups, ShapeError, "input must have ", w.size(1) * a.groups,
+        " channels (second dimension of weight times groups), got ", channels,
              Named{"input", a.x}, Named{"weight", w});
     p.in_channels = channels, p.out_channels = w.size(0);
   }
   const int64_t result_channels = a.transposed ? p.in_channels : p.out_channels;
   if (a.bias.defined())
-    TG_CHECK(a.bias.dim() == 1 && a.bias.size(0) == result_channels, ShapeError, "bias must have shape [", result_channels, "], got ", a.bias.sizes(), Named{"weight", w}, Named{"bias", a.bias});
+    TG_CHECK(a.bias.dim() == 1 && a.bias.size(0) == result_channels, ShapeError, "bias must have shape [", result_channels,
+        "], got ", a.bias.sizes(), Named{"weight", w}, Named{"bias", a.bias});
   for (int d = 3 - dims; d < 3; d++) {
     const int64_t size = x.size(d - 3 + x.dim());
     win.kernel[d] = w.size(d - 3 + w.dim());
-    TG_CHECK(win.kernel[d] > 0, ShapeError, "weight must have a kernel without empty dimensions, got ", w.sizes(), Named{"input", a.x}, Named{"weight", w});
+    TG_CHECK(win.kernel[d] > 0, ShapeError, "weight must have a kernel without empty dimensions, got ", w.sizes(),
+        Named{"input", a.x}, Named{"weight", w});
     const int64_t reach = win.dilation[d] * (win.kernel[d] - 1) + 1;
     if (a.transposed) {
-      TG_CHECK(extra[d] < win.stride[d] || extra[d] < win.dilation[d], ValueError, "output_padding must be smaller than stride or dilation, got ", a.output_padding, ", ", a.stride, " and ", a.dilation);
+      TG_CHECK(extra[d] < win.stride[d] || extra[d] < win.dilation[d], ValueError,
+          "output_padding must be smaller than stride or dilation, got ", a.output_padding, ", ", a.stride, " and ", a.dilation);
       win.out[d] = size;
       win.in[d] = (size - 1) * win.stride[d] - 2 * win.pad[d] + reach + extra[d];
       TG_CHECK(win.in[d] > 0, ShapeError, "the result would have a dimension of size ", win.in[d], Named{"input", a.x}, Named{"weight", w});
     } else {
-      TG_CHECK(reach <= size + 2 * win.pad[d], ShapeError, "kernel size can't be greater than actual input size, got ", reach, " (with dilation) and ", size + 2 * win.pad[d], " (with padding) in dimension ",
+      TG_CHECK(reach <= size + 2 * win.pad[d], ShapeError, "kernel size can't be greater than actual input size, got ", reach,
+          " (with dilation) and ", size + 2 * win.pad[d], " (with padding) in dimension ",
                d - 3, Named{"input", a.x}, Named{"weight", w});
       win.in[d] = size;
       win.out[d] = (size + 2 * win.pad[d] - reach) / win.stride[d] + 1;
@@ -129,7 +145,8 @@ ConvPlan plan(int dims, const Arguments& a, const Tensor& x) {
 
 Tensor convolution(int dims, const Arguments& a) {
   check_types(a);
-  TG_CHECK(a.x.dim() == dims + 2 || a.x.dim() == dims + 1, ShapeError, "input must have ", dims + 2, " dimensions, or ", dims + 1, " without a batch, got ", a.x.dim(), Named{"input", a.x},
+  TG_CHECK(a.x.dim() == dims + 2 || a.x.dim() == dims + 1, ShapeError, "input must have ", dims + 2, " dimensions, or ",
+      dims + 1, " without a batch, got ", a.x.dim(), Named{"input", a.x},
            Named{"weight", a.weight});
   const bool batched = a.x.dim() == dims + 2;
   const Tensor x = batched ? a.x : unsqueeze(a.x, 0);
@@ -138,10 +155,12 @@ Tensor convolution(int dims, const Arguments& a) {
 }
 
 // "same": as much zero padding as keeps the size; when that is odd, one more at the end.
-Tensor padded_convolution(int dims, const Tensor& x, const Tensor& w, const Tensor& bias, IntList stride, Padding padding, IntList dilation, int64_t groups) {
+Tensor padded_convolution(int dims, const Tensor& x, const Tensor& w, const Tensor& bias, IntList stride, Padding padding,
+    IntList dilation, int64_t groups) {
   if (padding == Padding::Valid) return convolution(dims, {x, w, bias, stride, 0, dilation, groups, false, {}});
   for (int64_t s : stride) TG_CHECK(s == 1, ValueError, "padding='same' needs stride 1, got ", stride);
-  TG_CHECK(w.dim() == dims + 2, ShapeError, "weight must have ", dims + 2, " dimensions, got ", w.dim(), Named{"input", x}, Named{"weight", w});
+  TG_CHECK(w.dim() == dims + 2, ShapeError, "weight must have ", dims + 2, " dimensions, got ", w.dim(), Named{"input", x},
+      Named{"weight", w});
   long step[3];
   spread(dilation, dims, "dilation", 1, step);
   Shape both, more;
@@ -157,39 +176,48 @@ Tensor padded_convolution(int dims, const Tensor& x, const Tensor& w, const Tens
 
 }  // namespace
 
-Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, IntList padding, IntList dilation, int64_t groups) {
+Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, IntList padding, IntList dilation,
+    int64_t groups) {
   OpScope op("conv1d");
   return convolution(1, {x, weight, bias, stride, padding, dilation, groups, false, {}});
 }
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, IntList padding, IntList dilation, int64_t groups) {
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, IntList padding, IntList dilation,
+    int64_t groups) {
   OpScope op("conv2d");
   return convolution(2, {x, weight, bias, stride, padding, dilation, groups, false, {}});
 }
-Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, IntList padding, IntList dilation, int64_t groups) {
+Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, IntList padding, IntList dilation,
+    int64_t groups) {
   OpScope op("conv3d");
   return convolution(3, {x, weight, bias, stride, padding, dilation, groups, false, {}});
 }
-Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, Padding padding, IntList dilation, int64_t groups) {
+Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, Padding padding, IntList dilation,
+    int64_t groups) {
   OpScope op("conv1d");
   return padded_convolution(1, x, weight, bias, stride, padding, dilation, groups);
 }
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, Padding padding, IntList dilation, int64_t groups) {
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, Padding padding, IntList dilation,
+    int64_t groups) {
   OpScope op("conv2d");
   return padded_convolution(2, x, weight, bias, stride, padding, dilation, groups);
 }
-Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, Padding padding, IntList dilation, int64_t groups) {
+Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, Padding padding, IntList dilation,
+    int64_t groups) {
   OpScope op("conv3d");
   return padded_convolution(3, x, weight, bias, stride, padding, dilation, groups);
 }
-Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, IntList padding, IntList output_padding, int64_t groups, IntList dilation) {
+Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, IntList padding,
+    IntList output_padding, int64_t groups, IntList dilation) {
   OpScope op("conv_transpose1d");
   return convolution(1, {x, weight, bias, stride, padding, dilation, groups, true, output_padding});
 }
-Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, IntList padding, IntList output_padding, int64_t groups, IntList dilation) {
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, IntList padding,
+    IntList output_padding, int64_t groups, IntList dilation) {
   OpScope op("conv_transpose2d");
   return convolution(2, {x, weight, bias, stride, padding, dilation, groups, true, output_padding});
 }
-Tensor conv_transpose3d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, IntList padding, IntList output_padding, int64_t groups, IntList dilation) {
+Tensor conv_transpose3d(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, IntList padding,
+    IntList output_padding, int64_t groups, IntList dilation) {
   OpScope op("conv_transpose3d");
   return convolution(3, {x, weight, bias, stride, padding, dilation, groups, true, output_padding});
 }
@@ -199,39 +227,58 @@ namespace {
 using Conv = Tensor (*)(const Tensor&, const Tensor&, const Tensor&, IntList, IntList, IntList, int64_t);
 using ConvNamed = Tensor (*)(const Tensor&, const Tensor&, const Tensor&, IntList, Padding, IntList, int64_t);
 // The form that Python calls with a word.
-template <ConvNamed conv> Tensor in_words(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride, std::string_view padding, IntList dilation, int64_t groups) {
+template <ConvNamed conv> Tensor in_words(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride,
+    std::string_view padding, IntList dilation, int64_t groups) {
   TG_CHECK(padding == "same" || padding == "valid", ValueError, "padding must be 'valid', 'same' or numbers, got '", padding, "'");
   return conv(x, weight, bias, stride, padding == "same" ? Padding::Same : Padding::Valid, dilation, groups);
 }
 constexpr const char* kConvDoc =
-    "Cross-correlation of input (N, C, …) with weight (K, C / groups, kernel…), plus bias (K): each output pixel is the sum of a window of the input times the "
-    "weights. Without a batch N is left out. The result has (n + 2·padding - dilation·(kernel - 1) - 1) / stride + 1 pixels per dimension, rounded down.";
+    "Cross-correlation of input (N, C, …) with weight (K, C / groups, kernel…), plus bias (K): each output pixel is the sum of "
+    "a window of the input times the "
+    "weights. Without a batch N is left out. The result has (n + 2·padding - dilation·(kernel - 1) - 1) / stride + 1 pixels per "
+    "dimension, rounded down.";
 constexpr const char* kSameDoc = "As above with padding 'valid' (none) or 'same' (zeros that keep the size; stride 1 only).";
 constexpr const char* kTransposeDoc =
-    "Transposed convolution: spreads each pixel of input (N, C, …) over a window by weight (C, K / groups, kernel…), plus bias (K). The result has "
+    "Transposed convolution: spreads each pixel of input (N, C, …) over a window by weight (C, K / groups, kernel…), plus bias "
+    "(K). The result has "
     "(n - 1)·stride - 2·padding + dilation·(kernel - 1) + output_padding + 1 pixels per dimension.";
 }  // namespace
 
 void conv_ops(OpTable& t) {
-  t.add("conv1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] dilation=1, int groups=1)", Conv(&conv1d), kConvDoc)
-      .functional().samples({"T(2, 3, 7), T(4, 3, 3), T(4)", "T(3, 7), T(2, 3, 2), None, 2, 1", "T(2, 4, 9), T(4, 2, 3), T(4), dilation=2, groups=2", "T(0, 2, 5), T(3, 2, 3)"});
-  t.add("conv1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, str padding='valid', int[1] dilation=1, int groups=1)", &in_words<ConvNamed(&conv1d)>, kSameDoc)
+  t.add("conv1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] dilation=1, int "
+      "groups=1)", Conv(&conv1d), kConvDoc)
+      .functional().samples({"T(2, 3, 7), T(4, 3, 3), T(4)", "T(3, 7), T(2, 3, 2), None, 2, 1",
+      "T(2, 4, 9), T(4, 2, 3), T(4), dilation=2, groups=2", "T(0, 2, 5), T(3, 2, 3)"});
+  t.add("conv1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, str padding='valid', int[1] dilation=1, int "
+      "groups=1)", &in_words<ConvNamed(&conv1d)>, kSameDoc)
       .functional().samples({"T(2, 3, 7), T(4, 3, 4), None, 1, 'same'"});
-  t.add("conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, int groups=1)", Conv(&conv2d), kConvDoc)
+  t.add("conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, int "
+      "groups=1)", Conv(&conv2d), kConvDoc)
       .functional()
-      .samples({"T(2, 3, 5, 6), T(4, 3, 3, 2), T(4)", "T(2, 3, 6, 5), T(4, 3, 3, 3), T(4), 2, 1", "T(3, 5, 6), T(2, 3, 3, 3), None, (1, 2), (2, 1)", "T(1, 4, 6, 7), T(6, 2, 3, 2), T(6), 1, 1, 2, 2",
-                "T(2, 3, 6, 6), T(6, 1, 3, 3), T(6), padding=1, groups=3", "T(2, 3, 4, 4), T(5, 3, 1, 1), T(5)", "T(0, 2, 4, 4), T(3, 2, 3, 3), T(3)"});
-  t.add("conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, str padding='valid', int[2] dilation=1, int groups=1)", &in_words<ConvNamed(&conv2d)>, kSameDoc)
+      .samples({"T(2, 3, 5, 6), T(4, 3, 3, 2), T(4)", "T(2, 3, 6, 5), T(4, 3, 3, 3), T(4), 2, 1",
+      "T(3, 5, 6), T(2, 3, 3, 3), None, (1, 2), (2, 1)", "T(1, 4, 6, 7), T(6, 2, 3, 2), T(6), 1, 1, 2, 2",
+                "T(2, 3, 6, 6), T(6, 1, 3, 3), T(6), padding=1, groups=3", "T(2, 3, 4, 4), T(5, 3, 1, 1), T(5)",
+                "T(0, 2, 4, 4), T(3, 2, 3, 3), T(3)"});
+  t.add("conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, str padding='valid', int[2] dilation=1, int "
+      "groups=1)", &in_words<ConvNamed(&conv2d)>, kSameDoc)
       .functional().samples({"T(1, 2, 5, 6), T(3, 2, 3, 2), T(3), 1, 'same'", "T(1, 2, 5, 6), T(3, 2, 3, 3), padding='valid'"});
-  t.add("conv3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] dilation=1, int groups=1)", Conv(&conv3d), kConvDoc)
-      .functional().samples({"T(1, 2, 3, 4, 5), T(3, 2, 2, 2, 3), T(3)", "T(1, 2, 4, 4, 4), T(2, 1, 3, 2, 2), None, (1, 2, 1), (1, 0, 1), groups=2", "T(2, 3, 4, 4), T(2, 2, 2, 2, 2)"});
-  t.add("conv3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, str padding='valid', int[3] dilation=1, int groups=1)", &in_words<ConvNamed(&conv3d)>, kSameDoc)
+  t.add("conv3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] dilation=1, int "
+      "groups=1)", Conv(&conv3d), kConvDoc)
+      .functional().samples({"T(1, 2, 3, 4, 5), T(3, 2, 2, 2, 3), T(3)",
+      "T(1, 2, 4, 4, 4), T(2, 1, 3, 2, 2), None, (1, 2, 1), (1, 0, 1), groups=2", "T(2, 3, 4, 4), T(2, 2, 2, 2, 2)"});
+  t.add("conv3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, str padding='valid', int[3] dilation=1, int "
+      "groups=1)", &in_words<ConvNamed(&conv3d)>, kSameDoc)
       .functional().samples({"T(1, 2, 3, 4, 5), T(3, 2, 3, 2, 1), None, 1, 'same'"});
-  t.add("conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] output_padding=0, int groups=1, int[1] dilation=1)", &conv_transpose1d, kTransposeDoc)
-      .functional().samples({"T(2, 3, 5), T(3, 4, 3), T(4)", "T(3, 5), T(3, 2, 3), None, 2, 1, 1", "T(1, 4, 5), T(4, 2, 3), T(4), 2, 0, 1, 2, 2"});
-  t.add("conv_transpose2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] output_padding=0, int groups=1, int[2] dilation=1)", &conv_transpose2d, kTransposeDoc)
-      .functional().samples({"T(2, 3, 4, 5), T(3, 4, 3, 2), T(4)", "T(3, 4, 5), T(3, 2, 3, 3), None, 2, 1, (0, 1)", "T(1, 4, 3, 4), T(4, 1, 3, 3), T(4), 2, 1, 1, 4", "T(1, 3, 4, 4), T(3, 2, 1, 1), T(2)"});
-  t.add("conv_transpose3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] output_padding=0, int groups=1, int[3] dilation=1)", &conv_transpose3d, kTransposeDoc)
+  t.add("conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] "
+      "output_padding=0, int groups=1, int[1] dilation=1)", &conv_transpose1d, kTransposeDoc)
+      .functional().samples({"T(2, 3, 5), T(3, 4, 3), T(4)", "T(3, 5), T(3, 2, 3), None, 2, 1, 1",
+      "T(1, 4, 5), T(4, 2, 3), T(4), 2, 0, 1, 2, 2"});
+  t.add("conv_transpose2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] "
+      "output_padding=0, int groups=1, int[2] dilation=1)", &conv_transpose2d, kTransposeDoc)
+      .functional().samples({"T(2, 3, 4, 5), T(3, 4, 3, 2), T(4)", "T(3, 4, 5), T(3, 2, 3, 3), None, 2, 1, (0, 1)",
+      "T(1, 4, 3, 4), T(4, 1, 3, 3), T(4), 2, 1, 1, 4", "T(1, 3, 4, 4), T(3, 2, 1, 1), T(2)"});
+  t.add("conv_transpose3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] "
+      "output_padding=0, int groups=1, int[3] dilation=1)", &conv_transpose3d, kTransposeDoc)
       .functional().samples({"T(1, 2, 3, 3, 2), T(2, 3, 2, 2, 2), T(3)", "T(1, 2, 2, 3, 2), T(2, 2, 2, 3, 2), None, 2, 0, 1"});
 }
 

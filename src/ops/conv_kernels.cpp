@@ -21,7 +21,8 @@ struct Tiles {
   int64_t images, pixels, per_image, groups_of_images;
   Tiles(const ConvPlan& p, size_t item) {
     const int64_t rows = p.in_group() * p.taps(), out = p.out();
-    const int64_t wanted = std::clamp<int64_t>(int64_t(384 * 1024 / item) / std::max<int64_t>(rows, 1), 192, 4096);  // columns near a core's cache
+    const int64_t wanted = std::clamp<int64_t>(int64_t(384 * 1024 / item) / std::max<int64_t>(rows, 1), 192, 4096);
+        // columns near a core's cache
     images = out > 0 ? std::clamp<int64_t>(wanted / out, 1, std::max<int64_t>(p.batch, 1)) : 1;
     per_image = images > 1 ? 1 : std::max<int64_t>(1, (out + wanted / 2) / wanted);
     pixels = (out + per_image - 1) / per_image;
@@ -73,11 +74,13 @@ template <class T> void forward(const ConvPlan& p, const Operands<T>& o) {
     T* cols = memory.template get<T>();
     for (int64_t i = begin; i < end; i++) {
       const int64_t g = i % p.groups, tile = i / p.groups % t.per_image, n = i / p.groups / t.per_image * t.images;
-      const int64_t images = std::min(t.images, p.batch - n), first = tile * t.pixels, last = std::min(out, first + t.pixels), width = images * (last - first);
+      const int64_t images = std::min(t.images, p.batch - n), first = tile * t.pixels, last = std::min(out, first + t.pixels),
+          width = images * (last - first);
       const T* x = o.x + (n * p.in_channels + g * c) * in;
       T* y = o.y + (n * p.out_channels + g * k) * out + first;
       if (!direct) {
-        for (int64_t m = 0; m < images; m++) kernel.gather(p.window, x + m * p.in_channels * in, c, first, last, cols + m * (last - first), width);
+        for (int64_t m = 0; m < images; m++) kernel.gather(p.window, x + m * p.in_channels * in, c, first, last,
+            cols + m * (last - first), width);
       } else if (several) {
         collect<T>(x, p.in_channels * in, in, images, c, cols);
       }
@@ -85,7 +88,8 @@ template <class T> void forward(const ConvPlan& p, const Operands<T>& o) {
       const int64_t pitch = several ? width : out;
       if (o.bias) for (int64_t r = 0; r < k; r++) std::fill_n(result + r * pitch, width, o.bias[g * k + r]);
       const bool in_place = direct && !several;
-      gemm_serial(Gemm<T>{k, width, rows, o.w + g * k * rows, rows, 1, in_place ? x + first : cols, in_place ? in : width, 1, result, pitch, nullptr, o.bias != nullptr});
+      gemm_serial(Gemm<T>{k, width, rows, o.w + g * k * rows, rows, 1, in_place ? x + first : cols, in_place ? in : width, 1,
+          result, pitch, nullptr, o.bias != nullptr});
       if (several)
         for (int64_t m = 0; m < images; m++)
           for (int64_t r = 0; r < k; r++) std::copy_n(result + r * width + m * out, out, y + m * p.out_channels * out + r * out);
@@ -107,7 +111,8 @@ template <class T> void data(const ConvPlan& p, const Operands<T>& o) {
       for (int64_t i = begin; i < end; i++) {
         const int64_t n = i / p.in_channels, ch = i % p.in_channels;
         start(n, ch, 1);
-        for (int64_t m = ch * k; m < (ch + 1) * k; m++) kernel.plane_data(p.window, o.y + (n * p.out_channels + m) * out, o.w + m * taps, o.x + i * in);
+        for (int64_t m = ch * k; m < (ch + 1) * k; m++) kernel.plane_data(p.window, o.y + (n * p.out_channels + m) * out,
+            o.w + m * taps, o.x + i * in);
       }
     });
     return;
@@ -120,7 +125,8 @@ template <class T> void data(const ConvPlan& p, const Operands<T>& o) {
   std::atomic<bool> failed = false;
   parallel_for(pieces, grain(p, pieces), [&](int64_t begin, int64_t end) {
     const bool several = t.images > 1;
-    Scratch memory(((direct && !several ? 0 : block * taps * t.images * t.pixels) + (several ? k * t.images * t.pixels : 0)) * sizeof(T), failed);
+    Scratch memory(((direct && !several ? 0 : block * taps * t.images * t.pixels) + (several ? k * t.images * t.pixels
+        : 0)) * sizeof(T), failed);
     if (!memory) return;
     T* cols = memory.template get<T>();
     for (int64_t i = begin; i < end; i++) {
@@ -139,13 +145,15 @@ template <class T> void data(const ConvPlan& p, const Operands<T>& o) {
           right = together;
         }
         const bool in_place = direct && !several;
-        gemm_serial(Gemm<T>{rows, width, k, w, 1, c * taps, right, several ? width : out, 1, in_place ? x + first : cols, in_place ? in : width, nullptr, in_place && o.bias});
+        gemm_serial(Gemm<T>{rows, width, k, w, 1, c * taps, right, several ? width : out, 1, in_place ? x + first : cols,
+            in_place ? in : width, nullptr, in_place && o.bias});
         if (in_place) continue;
         for (int64_t m = 0; m < images; m++) {
           T* image = x + m * p.in_channels * in;
           if (!direct) kernel.scatter(p.window, image, cb, first, last, cols + m * (last - first), width);
           else for (int64_t r = 0; r < cb; r++)
-            for (int64_t q = 0; q < in; q++) o.bias ? image[r * in + q] += cols[r * width + m * out + q] : image[r * in + q] = cols[r * width + m * out + q];
+            for (int64_t q = 0; q < in; q++) o.bias ? image[r * in + q] += cols[r * width + m * out + q] : image[r * in + q] =
+                cols[r * width + m * out + q];
         }
       }
     }
@@ -162,7 +170,8 @@ template <class T> void weight(const ConvPlan& p, const Operands<T>& o) {
     parallel_for(p.out_channels, grain(p, p.out_channels), [&](int64_t begin, int64_t end) {
       for (int64_t ch = begin; ch < end; ch++) {
         std::fill_n(o.w + ch * taps, taps, T(0));
-        for (int64_t n = 0; n < p.batch; n++) kernel.plane_weight(p.window, o.x + (n * p.in_channels + ch / k) * in, o.y + (n * p.out_channels + ch) * out, o.w + ch * taps);
+        for (int64_t n = 0; n < p.batch; n++) kernel.plane_weight(p.window, o.x + (n * p.in_channels + ch / k) * in,
+            o.y + (n * p.out_channels + ch) * out, o.w + ch * taps);
       }
     });
     return;
@@ -171,19 +180,23 @@ template <class T> void weight(const ConvPlan& p, const Operands<T>& o) {
   const bool direct = pointwise(p);
   // Pieces: blocks of input channels, which share nothing; with few channels also slices of the batch, each with a sum of its
   // own, added in order at the end.
-  const int64_t blocks = std::clamp<int64_t>(16 / std::max<int64_t>(p.groups, 1), 1, std::max<int64_t>(c / 16, 1)), block = (c + blocks - 1) / blocks;
+  const int64_t blocks = std::clamp<int64_t>(16 / std::max<int64_t>(p.groups, 1), 1, std::max<int64_t>(c / 16, 1)), block =
+      (c + blocks - 1) / blocks;
   const int64_t slices = std::clamp<int64_t>(16 / (blocks * p.groups), 1, std::max<int64_t>(t.groups_of_images, 1));
-  const int64_t per_slice = (t.groups_of_images + slices - 1) / slices, size = p.out_channels * c * taps, pieces = blocks * p.groups * slices;
+  const int64_t per_slice = (t.groups_of_images + slices - 1) / slices, size = p.out_channels * c * taps, pieces =
+      blocks * p.groups * slices;
   std::atomic<bool> failed = false;
   Scratch sums(slices > 1 ? size_t(slices * size) * sizeof(T) : 0, failed);
   check_memory(failed);
   parallel_for(pieces, grain(p, pieces), [&](int64_t begin, int64_t end) {
     const bool several = t.images > 1;
-    Scratch memory(((direct && !several ? 0 : block * taps * t.images * t.pixels) + (several ? k * t.images * t.pixels : 0)) * sizeof(T), failed);
+    Scratch memory(((direct && !several ? 0 : block * taps * t.images * t.pixels) + (several ? k * t.images * t.pixels
+        : 0)) * sizeof(T), failed);
     if (!memory) return;
     T* cols = memory.template get<T>();
     for (int64_t i = begin; i < end; i++) {
-      const int64_t slice = i / (blocks * p.groups), g = i / blocks % p.groups, c0 = i % blocks * block, cb = std::min(block, c - c0), rows = cb * taps;
+      const int64_t slice = i / (blocks * p.groups), g = i / blocks % p.groups, c0 = i % blocks * block, cb = std::min(block,
+          c - c0), rows = cb * taps;
       if (cb <= 0) continue;
       T* w = (slices > 1 ? sums.template get<T>() + slice * size : o.w) + (g * k * c + c0) * taps;
       bool add = false;
@@ -192,7 +205,8 @@ template <class T> void weight(const ConvPlan& p, const Operands<T>& o) {
         const T *x = o.x + (n * p.in_channels + g * c + c0) * in, *y = o.y + (n * p.out_channels + g * k) * out;
         for (int64_t first = 0; first < out; first += t.pixels) {
           const int64_t last = std::min(out, first + t.pixels), width = images * (last - first);
-          if (!direct) for (int64_t m = 0; m < images; m++) kernel.gather(p.window, x + m * p.in_channels * in, cb, first, last, cols + m * (last - first), width);
+          if (!direct) for (int64_t m = 0; m < images; m++) kernel.gather(p.window, x + m * p.in_channels * in, cb, first,
+              last, cols + m * (last - first), width);
           else if (several) collect<T>(x, p.in_channels * in, in, images, cb, cols);
           const T* left = y + first;
           if (several) {
@@ -201,7 +215,8 @@ template <class T> void weight(const ConvPlan& p, const Operands<T>& o) {
             left = together;
           }
           const bool in_place = direct && !several;
-          gemm_serial(Gemm<T>{k, rows, width, left, several ? width : out, 1, in_place ? x + first : cols, 1, in_place ? in : width, w, c * taps, nullptr, add});
+          gemm_serial(Gemm<T>{k, rows, width, left, several ? width : out, 1, in_place ? x + first : cols, 1, in_place ? in
+              : width, w, c * taps, nullptr, add});
           add = true;
         }
       }
@@ -218,7 +233,8 @@ template <class T> void weight(const ConvPlan& p, const Operands<T>& o) {
 }
 
 template <class T> Operands<T> operands(const Tensor& x, const Tensor& y, const Tensor& w, const Tensor& bias) {
-  return {reinterpret_cast<T*>(x->data), reinterpret_cast<T*>(y->data), reinterpret_cast<T*>(w->data), bias.defined() ? reinterpret_cast<const T*>(bias->data) : nullptr};
+  return {reinterpret_cast<T*>(x->data), reinterpret_cast<T*>(y->data), reinterpret_cast<T*>(w->data), bias.defined()
+      ? reinterpret_cast<const T*>(bias->data) : nullptr};
 }
 
 }  // namespace

@@ -28,7 +28,8 @@ std::vector<int> parse(std::string_view term, const char* where) {
   bool dots = false;
   for (size_t i = 0; i < term.size(); i++) {
     if (term[i] == '.') {
-      TG_CHECK(term.substr(i, 3) == "..." && !dots, ValueError, "'.' may only be part of one ellipsis '...' in each term, got '", term, "' ", where);
+      TG_CHECK(term.substr(i, 3) == "..." && !dots, ValueError,
+          "'.' may only be part of one ellipsis '...' in each term, got '", term, "' ", where);
       dots = true, i += 2;
       labels.push_back(-1);
       continue;
@@ -49,7 +50,8 @@ int find(const std::vector<int>& labels, int l) {
 Term operand(const Tensor& x, const std::vector<int>& parsed, std::string_view term) {
   const bool dots = find(parsed, -1) >= 0;
   const int64_t named = int64_t(parsed.size()) - dots, hidden = x.dim() - named;
-  TG_CHECK(dots ? hidden >= 0 : hidden == 0, ShapeError, "'", term, "' names ", named, dots ? " or more" : "", " dimensions, got an operand with ", x.dim(), Named{"operand", x});
+  TG_CHECK(dots ? hidden >= 0 : hidden == 0, ShapeError, "'", term, "' names ", named, dots ? " or more" : "",
+      " dimensions, got an operand with ", x.dim(), Named{"operand", x});
   Term t{x, {}};
   for (int l : parsed) {
     if (l >= 0) t.labels.push_back(l);
@@ -58,7 +60,8 @@ Term operand(const Tensor& x, const std::vector<int>& parsed, std::string_view t
   for (size_t i = 0; i < t.labels.size(); i++)
     for (size_t j = i + 1; j < t.labels.size(); j++)
       if (t.labels[i] == t.labels[j]) {
-        TG_CHECK(t.x.size(int64_t(i)) == t.x.size(int64_t(j)), ShapeError, "label '", text_of(t.labels[i]), "' stands twice in '", term, "' for dimensions of different size, got ",
+        TG_CHECK(t.x.size(int64_t(i)) == t.x.size(int64_t(j)), ShapeError, "label '", text_of(t.labels[i]),
+            "' stands twice in '", term, "' for dimensions of different size, got ",
                  t.x.size(int64_t(i)), " and ", t.x.size(int64_t(j)), Named{"operand", x});
         t.x = movedim(diagonal(t.x, 0, int64_t(i), int64_t(j)), -1, int64_t(i));
         t.labels.erase(t.labels.begin() + int(j));
@@ -151,7 +154,8 @@ Tensor einsum(std::string_view equation, TensorList operands) {
   for (char c : equation) if (c != ' ') text += c;
   const size_t arrow = text.find("->");
   const std::vector<std::string> terms = split_terms(std::string_view(text).substr(0, arrow));
-  TG_CHECK(terms.size() == operands.size(), ValueError, "the equation must name as many terms as there are operands, got ", terms.size(), " in '", equation, "' and ",
+  TG_CHECK(terms.size() == operands.size(), ValueError, "the equation must name as many terms as there are operands, got ",
+      terms.size(), " in '", equation, "' and ",
            operands.size());
 
   std::vector<Term> in;
@@ -159,14 +163,16 @@ Tensor einsum(std::string_view equation, TensorList operands) {
   int64_t extent[kLabels];
   std::fill(extent, extent + kLabels, int64_t(1));
   for (size_t i = 0; i < terms.size(); i++) {
-    TG_CHECK(operands[i].dtype() == operands[0].dtype(), DtypeError, "operands must have the same dtype, got ", operands[0].dtype(), " and ", operands[i].dtype());
+    TG_CHECK(operands[i].dtype() == operands[0].dtype(), DtypeError, "operands must have the same dtype, got ",
+        operands[0].dtype(), " and ", operands[i].dtype());
     const std::vector<int> parsed = parse(terms[i], "of the equation");
     for (int l : parsed) if (l >= 0) count[l]++;
     in.push_back(operand(operands[i], parsed, terms[i]));
     for (size_t d = 0; d < in[i].labels.size(); d++) {
       const int l = in[i].labels[d];
       const int64_t n = in[i].x.size(int64_t(d));
-      TG_CHECK(n == extent[l] || n == 1 || extent[l] == 1, ShapeError, "label '", text_of(l), "' must have one size in all operands, got ", extent[l], " and ", n, " (operand ", i, ")",
+      TG_CHECK(n == extent[l] || n == 1 || extent[l] == 1, ShapeError, "label '", text_of(l),
+          "' must have one size in all operands, got ", extent[l], " and ", n, " (operand ", i, ")",
                Named{"operand", operands[i]});
       if (n != 1) extent[l] = n;
       if (l >= kEllipsis) count[l]++;
@@ -205,10 +211,14 @@ Tensor einsum(std::string_view equation, TensorList operands) {
 
 void einsum_ops(OpTable& t) {
   t.add("einsum(str equation, Tensor[] operands)", &einsum,
-        "Sums of products in Einstein's notation: \"ij,jk->ik\" is a matrix product. Letters that the output lacks are summed over; a letter "
-        "twice in one term takes the diagonal; \"...\" stands for broadcast leading dimensions; without \"->\" the output has the letters that stand once, sorted.")
-      .samples({"'ij,jk->ik', [T(2, 3), T(3, 4)]", "'bij,bjk', [T(2, 3, 4), T(2, 4, 2)]", "'ii->i', [T(3, 3)]", "'ij->', [T(2, 3)]", "'...ij,...jk->...ik', [T(2, 1, 2, 3), T(3, 3, 2)]",
-                "'i,j,k->kji', [T(2), T(3), T(2)]", "'ij,kj,jl->il', [T(2, 3), T(4, 3), T(3, 2)]", "'bn,anm,bm->ba', [T(2, 5), T(3, 5, 4), T(2, 4)]"});
+        "Sums of products in Einstein's notation: \"ij,jk->ik\" is a matrix product. Letters that the output lacks are summed "
+        "over; a letter "
+        "twice in one term takes the diagonal; \"...\" stands for broadcast leading dimensions; without \"->\" the output has "
+        "the letters that stand once, sorted.")
+      .samples({"'ij,jk->ik', [T(2, 3), T(3, 4)]", "'bij,bjk', [T(2, 3, 4), T(2, 4, 2)]", "'ii->i', [T(3, 3)]",
+      "'ij->', [T(2, 3)]", "'...ij,...jk->...ik', [T(2, 1, 2, 3), T(3, 3, 2)]",
+                "'i,j,k->kji', [T(2), T(3), T(2)]", "'ij,kj,jl->il', [T(2, 3), T(4, 3), T(3, 2)]",
+                "'bn,anm,bm->ba', [T(2, 5), T(3, 5, 4), T(2, 4)]"});
 }
 
 }  // namespace tapegrad

@@ -81,7 +81,8 @@ template <class T> void batched(const BatchedGemm& g) {
       const int64_t at = rest % g.size[d];
       a += at * g.a_stride[d], b += at * g.b_stride[d];
     }
-    return Gemm<T>{g.m, g.n, g.k, reinterpret_cast<const T*>(g.a) + a, g.a_row, g.a_col, reinterpret_cast<const T*>(g.b) + b, g.b_row, g.b_col,
+    return Gemm<T>{g.m, g.n, g.k, reinterpret_cast<const T*>(g.a) + a, g.a_row, g.a_col, reinterpret_cast<const T*>(g.b) + b,
+        g.b_row, g.b_col,
                    reinterpret_cast<T*>(g.c) + i * g.m * g.n, g.n, reinterpret_cast<const T*>(g.bias), false};
   };
   if (g.count == 1) return one(item(0));

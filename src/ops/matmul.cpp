@@ -54,7 +54,8 @@ Shape broadcast_leading(const Tensor& a, const Tensor& b) {
   Shape s(size_t(n), 1);
   for (int d = 0; d < n; d++) {
     const int64_t x = d < n - na ? 1 : a->sizes[d - (n - na)], y = d < n - nb ? 1 : b->sizes[d - (n - nb)];
-    TG_CHECK(x == y || x == 1 || y == 1, ShapeError, "leading dimensions of a and b do not broadcast, got ", IntList(a->sizes, size_t(na)), " and ",
+    TG_CHECK(x == y || x == 1 || y == 1, ShapeError, "leading dimensions of a and b do not broadcast, got ", IntList(a->sizes,
+        size_t(na)), " and ",
              IntList(b->sizes, size_t(nb)), Named{"a", a}, Named{"b", b});
     s[d] = x == 1 ? y : x;
   }
@@ -74,7 +75,8 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
     return to(multiply(to(a, float32), ta, to(b, float32), tb, bias.defined() ? to(bias, float32) : Tensor()), a.dtype());
   }
   const Matrices x(a, ta), y(b, tb);
-  BatchedGemm g{a.dtype(), x.rows, y.cols, x.cols, x.data, x.row, x.col, y.data, y.row, y.col, nullptr, bias.defined() ? bias->data : nullptr, 1, {}, {}, {}};
+  BatchedGemm g{a.dtype(), x.rows, y.cols, x.cols, x.data, x.row, x.col, y.data, y.row, y.col, nullptr, bias.defined()
+      ? bias->data : nullptr, 1, {}, {}, {}};
   Shape size, a_stride, b_stride;
   const Tensor& left = x.source(a);
   if (const int64_t row = a->ndim > 2 && b->ndim == 2 && !ta ? folded_row(left) : -1; row >= 0) {
@@ -99,13 +101,6 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
 
 // The gradient with respect to an operand whose leading dimensions were broadcast.
 Tensor unbroadcast(const Tensor& g, IntList size) { return size.empty() || g.sizes() == size ? g : sum_to_size(g, size); }
-
-Tensor fold(const Tensor& x) {
-  if (x.dim() == 2) return x;
-  int64_t rows = 1;
-  for (int d = 0; d + 1 < x.dim(); d++) rows *= x->sizes[d];
-  return reshape(x, {rows, x.size(-1)});
-}
 
 struct ProductBackward final : NodeOf<2> {
   SavedTensor a, b;
@@ -133,10 +128,6 @@ struct ProductBackward final : NodeOf<2> {
   void free_saved() override { a.reset(), b.reset(); }
 };
 
-void check_dtypes(const Tensor& a, const Tensor& b) {
-  TG_CHECK(a.dtype() == b.dtype(), DtypeError, "a and b must have the same dtype, got ", a.dtype(), " and ", b.dtype(), Named{"a", a}, Named{"b", b});
-  TG_CHECK(a.dtype() != bool_, DtypeError, "products of bool tensors are not defined, got bool", Named{"a", a}, Named{"b", b});
-}
 void check_dim(const Tensor& x, const char* name, int64_t dims) {
   TG_CHECK(x.dim() == dims, ShapeError, name, " must have ", dims, " dimension", dims == 1 ? "" : "s", ", got ", x.dim(), Named{name, x});
 }
@@ -149,7 +140,8 @@ void check_dim(const Tensor& x, const char* name, int64_t dims) {
     std::swap(s[s.size() - 1], s[s.size() - 2]);
     hint = std::string("\n  hint: b.") + (b.dim() == 2 ? "transpose(0, 1)" : "mT") + " has shape " + to_string(s);
   }
-  TG_CHECK(k == other, ShapeError, "last dimension of a must equal ", second, ", got ", k, " and ", other, Named{"a", a}, Named{"b", b}, hint);
+  TG_CHECK(k == other, ShapeError, "last dimension of a must equal ", second, ", got ", k, " and ", other, Named{"a", a},
+      Named{"b", b}, hint);
 }
 inline void check_fit(const Tensor& a, const Tensor& b) {
   if (a->sizes[a->ndim - 1] != b->sizes[b->ndim == 1 ? 0 : b->ndim - 2]) [[unlikely]] do_not_fit(a, b);
@@ -201,6 +193,20 @@ Tensor matrix_vector(const Tensor& a, const Tensor& v) {
 
 }  // namespace
 
+Tensor fold(const Tensor& x) {
+  if (x.dim() == 2) return x;
+  int64_t rows = 1;
+  for (int d = 0; d + 1 < x.dim(); d++) rows *= x->sizes[d];
+  return reshape(x, {rows, x.size(-1)});
+}
+
+void check_product_dtypes(const Tensor& a, const Tensor& b) {
+  TG_CHECK(a.dtype() == b.dtype(), DtypeError, "a and b must have the same dtype, got ", a.dtype(), " and ", b.dtype(),
+      Named{"a", a}, Named{"b", b});
+  TG_CHECK(a.dtype() != bool_, DtypeError, "products of bool tensors are not defined, got bool", Named{"a", a}, Named{"b", b});
+}
+void check_product(const Tensor& a, const Tensor& b) { check_product_dtypes(a, b), check_fit(a, b); }
+
 Tensor product(const Tensor& a, bool ta, const Tensor& b, bool tb) {
   Tensor out = multiply(a, ta, b, tb);
   if (recording(a, b)) {
@@ -215,8 +221,9 @@ Tensor product(const Tensor& a, bool ta, const Tensor& b, bool tb) {
 // ---- matmul
 Tensor matmul(const Tensor& a, const Tensor& b) {
   OpScope op("matmul");
-  check_dtypes(a, b);
-  TG_CHECK(a.dim() > 0 && b.dim() > 0, ShapeError, "a and b must have at least 1 dimension, got ", a.dim(), " and ", b.dim(), Named{"a", a}, Named{"b", b});
+  check_product_dtypes(a, b);
+  TG_CHECK(a.dim() > 0 && b.dim() > 0, ShapeError, "a and b must have at least 1 dimension, got ", a.dim(), " and ", b.dim(),
+      Named{"a", a}, Named{"b", b});
   check_fit(a, b);
   if (a.dim() >= 2 && b.dim() >= 2) return product(a, false, b, false);
   if (a.dim() == 1 && b.dim() == 1) return dot_product(a, b);
@@ -227,33 +234,27 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 
 Tensor mm(const Tensor& a, const Tensor& b) {
   OpScope op("mm");
-  check_dim(a, "a", 2), check_dim(b, "b", 2), check_dtypes(a, b), check_fit(a, b);
+  check_dim(a, "a", 2), check_dim(b, "b", 2), check_product_dtypes(a, b), check_fit(a, b);
   return product(a, false, b, false);
 }
 Tensor bmm(const Tensor& a, const Tensor& b) {
   OpScope op("bmm");
-  check_dim(a, "a", 3), check_dim(b, "b", 3), check_dtypes(a, b), check_fit(a, b);
-  TG_CHECK(a.size(0) == b.size(0), ShapeError, "a and b must have the same first dimension, got ", a.size(0), " and ", b.size(0), Named{"a", a}, Named{"b", b});
+  check_dim(a, "a", 3), check_dim(b, "b", 3), check_product_dtypes(a, b), check_fit(a, b);
+  TG_CHECK(a.size(0) == b.size(0), ShapeError, "a and b must have the same first dimension, got ", a.size(0), " and ",
+      b.size(0), Named{"a", a}, Named{"b", b});
   return product(a, false, b, false);
 }
 Tensor mv(const Tensor& a, const Tensor& v) {
   OpScope op("mv");
-  check_dim(a, "a", 2), check_dim(v, "v", 1), check_dtypes(a, v), check_fit(a, v);
+  check_dim(a, "a", 2), check_dim(v, "v", 1), check_product_dtypes(a, v), check_fit(a, v);
   return matrix_vector(a, v);
 }
 Tensor dot(const Tensor& a, const Tensor& b) {
   OpScope op("dot");
-  check_dim(a, "a", 1), check_dim(b, "b", 1), check_dtypes(a, b);
-  TG_CHECK(a.size(0) == b.size(0), ShapeError, "a and b must have the same size, got ", a.size(0), " and ", b.size(0), Named{"a", a}, Named{"b", b});
+  check_dim(a, "a", 1), check_dim(b, "b", 1), check_product_dtypes(a, b);
+  TG_CHECK(a.size(0) == b.size(0), ShapeError, "a and b must have the same size, got ", a.size(0), " and ", b.size(0),
+      Named{"a", a}, Named{"b", b});
   return dot_product(a, b);
-}
-Tensor inner(const Tensor& a, const Tensor& b) {
-  OpScope op("inner");
-  if (a.dim() == 0 || b.dim() == 0) return mul(a, b);
-  check_dtypes(a, b);
-  TG_CHECK(a.size(-1) == b.size(-1), ShapeError, "a and b must have the same last dimension, got ", a.size(-1), " and ", b.size(-1), Named{"a", a}, Named{"b", b});
-  if (a.dim() == 1 && b.dim() == 1) return dot_product(a, b);
-  return tensordot(a, b, -1, -1);
 }
 Tensor outer(const Tensor& a, const Tensor& b) {
   OpScope op("outer");
@@ -284,7 +285,8 @@ struct AddmmBackward final : NodeOf<3> {
   SavedTensor a, b;
   Shape size;  // input's
   Scalar beta, alpha;
-  AddmmBackward(const Tensor& in, const Tensor& x, const Tensor& y, Scalar be, Scalar al) : NodeOf(in, x, y), size(in.sizes()), beta(be), alpha(al) {
+  AddmmBackward(const Tensor& in, const Tensor& x, const Tensor& y, Scalar be, Scalar al) : NodeOf(in, x, y), size(in.sizes()),
+      beta(be), alpha(al) {
     if (needs(2)) a = SavedTensor(x);
     if (needs(1)) b = SavedTensor(y);
   }
@@ -300,7 +302,7 @@ struct AddmmBackward final : NodeOf<3> {
 
 Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
   OpScope op("addmm");
-  check_dim(a, "a", 2), check_dim(b, "b", 2), check_dtypes(a, b), check_dtypes(input, a), check_fit(a, b);
+  check_dim(a, "a", 2), check_dim(b, "b", 2), check_product_dtypes(a, b), check_product_dtypes(input, a), check_fit(a, b);
   fit(input, beta, alpha);
   const int64_t n = b.size(1);
   const bool row = input.dim() == 1 && input.size(0) == n && (n == 1 || input.stride(0) == 1) && is_one(beta) && is_one(alpha);
@@ -320,32 +322,36 @@ Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta,
 }
 Tensor addmv(const Tensor& input, const Tensor& a, const Tensor& v, Scalar beta, Scalar alpha) {
   OpScope op("addmv");
-  check_dim(a, "a", 2), check_dim(v, "v", 1), check_dtypes(a, v), check_dtypes(input, a), check_fit(a, v);
+  check_dim(a, "a", 2), check_dim(v, "v", 1), check_product_dtypes(a, v), check_product_dtypes(input, a), check_fit(a, v);
   fit(input, beta, alpha);
   return add_scaled(input, matrix_vector(a, v), beta, alpha);
 }
 Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
   OpScope op("addr");
-  TG_CHECK(is_floating(input.dtype()) || (!beta.is_float() && !alpha.is_float()), DtypeError, "beta and alpha must be integers for integer tensors, got ", beta, " and ", alpha, Named{"input", input});
+  TG_CHECK(is_floating(input.dtype()) || (!beta.is_float() && !alpha.is_float()), DtypeError,
+      "beta and alpha must be integers for integer tensors, got ", beta, " and ", alpha, Named{"input", input});
   return add_scaled(input, outer(a, b), beta, alpha);
 }
 Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
   OpScope op("baddbmm");
-  check_dtypes(input, a);
+  check_product_dtypes(input, a);
   fit(input, beta, alpha);
   return add_scaled(input, bmm(a, b), beta, alpha);
 }
 Tensor addbmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
   OpScope op("addbmm");
-  check_dim(a, "a", 3), check_dim(b, "b", 3), check_dtypes(a, b), check_dtypes(input, a), check_fit(a, b);
+  check_dim(a, "a", 3), check_dim(b, "b", 3), check_product_dtypes(a, b), check_product_dtypes(input, a), check_fit(a, b);
   fit(input, beta, alpha);
-  TG_CHECK(a.size(0) == b.size(0), ShapeError, "a and b must have the same first dimension, got ", a.size(0), " and ", b.size(0), Named{"a", a}, Named{"b", b});
+  TG_CHECK(a.size(0) == b.size(0), ShapeError, "a and b must have the same first dimension, got ", a.size(0), " and ",
+      b.size(0), Named{"a", a}, Named{"b", b});
   // the sum over the batch is one product with the batch folded into the inner dimension
-  const Tensor left = reshape(transpose(a, 0, 1), {a.size(1), a.size(0) * a.size(2)}), right = reshape(b, {b.size(0) * b.size(1), b.size(2)});
+  const Tensor left = reshape(transpose(a, 0, 1), {a.size(1), a.size(0) * a.size(2)}), right =
+      reshape(b, {b.size(0) * b.size(1), b.size(2)});
   return add_scaled(input, product(left, false, right, false), beta, alpha);
 }
 static const Tensor& store(const Tensor& self, const Tensor& result) {
-  TG_CHECK(self.sizes() == result.sizes(), ShapeError, "input must have the result's shape ", result.sizes(), " to be written in place, got ", self.sizes(), Named{"input", self});
+  TG_CHECK(self.sizes() == result.sizes(), ShapeError, "input must have the result's shape ", result.sizes(),
+      " to be written in place, got ", self.sizes(), Named{"input", self});
   return copy_(self, result);
 }
 const Tensor& addmm_(const Tensor& self, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
@@ -379,7 +385,8 @@ struct LinearBackward final : NodeOf<3> {
   }
   const char* name() const override { return dims == 2 ? "AddmmBackward0" : "LinearBackward0"; }
   void backward(Tensor g, Tensor* dx) override {
-    if (needs(0)) dx[0] = dims == 1 ? squeeze(product(unsqueeze(g, 0), false, weight.unpack(*this), false), 0) : product(g, false, weight.unpack(*this), false);
+    if (needs(0)) dx[0] = dims == 1 ? squeeze(product(unsqueeze(g, 0), false, weight.unpack(*this), false), 0) : product(g,
+        false, weight.unpack(*this), false);
     if (dims == 1) {
       if (needs(1)) dx[1] = outer(g, x.unpack(*this));
       if (needs(2)) dx[2] = g;
@@ -395,15 +402,19 @@ struct LinearBackward final : NodeOf<3> {
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   OpScope op("linear");
   TG_CHECK(x.dim() > 0, ShapeError, "input must have at least 1 dimension, got 0", Named{"input", x});
-  TG_CHECK(weight.dim() == 1 || weight.dim() == 2, ShapeError, "weight must have 1 or 2 dimensions, got ", weight.dim(), Named{"weight", weight});
+  TG_CHECK(weight.dim() == 1 || weight.dim() == 2, ShapeError, "weight must have 1 or 2 dimensions, got ", weight.dim(),
+      Named{"weight", weight});
   if (weight.dim() == 1) {  // one output, without a dimension of its own
     const Tensor out = matmul(x, weight);
     return bias.defined() ? add(out, bias) : out;
   }
-  TG_CHECK(x->sizes[x->ndim - 1] == weight->sizes[1], ShapeError, "last dimension of input must equal the last of weight, got ", x.size(-1), " and ",
+  TG_CHECK(x->sizes[x->ndim - 1] == weight->sizes[1], ShapeError,
+      "last dimension of input must equal the last of weight, got ", x.size(-1), " and ",
            weight.size(1), Named{"input", x}, Named{"weight", weight});
-  TG_CHECK(x.dtype() == weight.dtype() && (!bias.defined() || bias.dtype() == x.dtype()), DtypeError, "input, weight and bias must have the same dtype, got ",
-           x.dtype(), ", ", weight.dtype(), bias.defined() ? " and " : "", bias.defined() ? name(bias.dtype()) : "", Named{"input", x}, Named{"weight", weight});
+  TG_CHECK(x.dtype() == weight.dtype() && (!bias.defined() || bias.dtype() == x.dtype()), DtypeError,
+      "input, weight and bias must have the same dtype, got ",
+           x.dtype(), ", ", weight.dtype(), bias.defined() ? " and " : "", bias.defined() ? name(bias.dtype()) : "",
+               Named{"input", x}, Named{"weight", weight});
   TG_CHECK(x.dtype() != bool_, DtypeError, "products of bool tensors are not defined, got bool", Named{"input", x});
   const int64_t n = weight->sizes[0];
   if (!bias.defined() && x.dim() >= 2) return product(x, false, weight, true);
@@ -419,126 +430,49 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return out;
 }
 
-Tensor bilinear(const Tensor& a, const Tensor& b, const Tensor& weight, const Tensor& bias) {
-  OpScope op("bilinear");
-  check_dim(weight, "weight", 3);
-  TG_CHECK(a.dim() > 0 && a.dim() == b.dim(), ShapeError, "input1 and input2 must have the same number of dimensions, got ", a.dim(), " and ", b.dim(), Named{"input1", a}, Named{"input2", b});
-  for (int d = 0; d + 1 < a.dim(); d++)
-    TG_CHECK(a.size(d) == b.size(d), ShapeError, "input1 and input2 must agree in all but the last dimension, got ", a.sizes(), " and ", b.sizes(), Named{"input1", a}, Named{"input2", b});
-  TG_CHECK(a.size(-1) == weight.size(1) && b.size(-1) == weight.size(2), ShapeError, "weight must be (out, ", a.size(-1), ", ", b.size(-1), "), got ", weight.sizes(),
-           Named{"input1", a}, Named{"input2", b}, Named{"weight", weight});
-  const int64_t k = weight.size(0);
-  const Tensor x = fold(a.dim() == 1 ? unsqueeze(a, 0) : a), y = fold(b.dim() == 1 ? unsqueeze(b, 0) : b);
-  // (rows, in1) x (in1, out · in2) -> (rows, out, in2), then with y over in2
-  const Tensor left = reshape(product(x, false, reshape(transpose(weight, 0, 1), {x.size(1), k * y.size(1)}), false), {x.size(0), k, y.size(1)});
-  Shape size = a.sizes();
-  size.back() = k;
-  Tensor out = reshape(product(left, false, unsqueeze(y, 2), false), size);
-  return bias.defined() ? add(out, bias) : out;
-}
-
-// ---- products over chosen dimensions
-Tensor tensordot(const Tensor& a, const Tensor& b, IntList dims_a, IntList dims_b) {
-  OpScope op("tensordot");
-  TG_CHECK(dims_a.size() == dims_b.size(), ShapeError, "both lists of dims must have the same length, got ", dims_a, " and ", dims_b, Named{"a", a}, Named{"b", b});
-  check_dtypes(a, b);
-  Shape left, right, size;  // permutations: kept dims, then summed (a); summed, then kept (b)
-  bool in_a[kMaxDims] = {}, in_b[kMaxDims] = {};
-  int64_t m = 1, n = 1, k = 1;
-  for (size_t i = 0; i < dims_a.size(); i++) {
-    const int64_t p = dims_a[i] < 0 ? dims_a[i] + a.dim() : dims_a[i], q = dims_b[i] < 0 ? dims_b[i] + b.dim() : dims_b[i];
-    const int64_t x = a.size(p), y = b.size(q);
-    TG_CHECK(x == y, ShapeError, "summed dimensions must have equal sizes, got ", x, " (dim ", p, " of a) and ", y, " (dim ", q, " of b)", Named{"a", a}, Named{"b", b});
-    TG_CHECK(!in_a[p] && !in_b[q], ShapeError, "dims must not repeat, got ", dims_a, " and ", dims_b, Named{"a", a}, Named{"b", b});
-    in_a[p] = in_b[q] = true;
-    k *= x;
-    right.push_back(q);
-  }
-  for (int64_t d = 0; d < a.dim(); d++) if (!in_a[d]) left.push_back(d), size.push_back(a.size(d)), m *= a.size(d);
-  for (int64_t d : dims_a) left.push_back(d < 0 ? d + a.dim() : d);
-  for (int64_t d = 0; d < b.dim(); d++) if (!in_b[d]) right.push_back(d), size.push_back(b.size(d)), n *= b.size(d);
-  return reshape(product(reshape(permute(a, left), {m, k}), false, reshape(permute(b, right), {k, n}), false), size);
-}
-Tensor tensordot(const Tensor& a, const Tensor& b, int64_t dims) {
-  OpScope op("tensordot");
-  TG_CHECK(dims >= 0 && dims <= a.dim() && dims <= b.dim(), ShapeError, "dims must lie between 0 and the number of dimensions of a and b, got ", dims, Named{"a", a}, Named{"b", b});
-  Shape x, y;
-  for (int64_t d = 0; d < dims; d++) x.push_back(a.dim() - dims + d), y.push_back(d);
-  return tensordot(a, b, x, y);
-}
-
-Tensor multi_dot(TensorList matrices) {
-  OpScope op("multi_dot");
-  const size_t n = matrices.size();
-  TG_CHECK(n >= 2, ValueError, "at least 2 matrices are needed, got ", n);
-  std::vector<Tensor> x(matrices.begin(), matrices.end());
-  const bool row_first = x.front().dim() == 1, column_last = x.back().dim() == 1;
-  if (row_first) x.front() = unsqueeze(x.front(), 0);
-  if (column_last) x.back() = unsqueeze(x.back(), 1);
-  for (const Tensor& t : x) check_dim(t, "each matrix", 2);
-  for (size_t i = 0; i + 1 < n; i++) check_dtypes(x[i], x[i + 1]), check_fit(x[i], x[i + 1]);
-  // cost[i][j]: multiply-adds of the best order of x[i..j]; at[i][j]: where it splits
-  std::vector<double> cost(n * n);
-  std::vector<size_t> at(n * n);
-  for (size_t len = 1; len < n; len++)
-    for (size_t i = 0; i + len < n; i++) {
-      const size_t j = i + len;
-      for (size_t s = i; s < j; s++) {
-        const double c = cost[i * n + s] + cost[(s + 1) * n + j] + double(x[i].size(0)) * double(x[s].size(1)) * double(x[j].size(1));
-        if (s == i || c < cost[i * n + j]) cost[i * n + j] = c, at[i * n + j] = s;
-      }
-    }
-  const auto chain = [&](auto&& self, size_t i, size_t j) -> Tensor {
-    return i == j ? x[i] : product(self(self, i, at[i * n + j]), false, self(self, at[i * n + j] + 1, j), false);
-  };
-  Tensor out = chain(chain, 0, n - 1);
-  if (row_first) out = squeeze(out, 0);
-  return column_last ? squeeze(out, -1) : out;
-}
-
 // ---- rows
 void matmul_ops(OpTable& t) {
   t.add("matmul(Tensor input, Tensor other)", &matmul,
         "Matrix product over the last two dimensions; leading ones broadcast. A 1-D input is a row, a 1-D other a column, and the "
         "dimension made for them is dropped: (m, k) x (k, n) -> (m, n), (k) x (k) -> ().")
       .method().with_out()
-      .samples({"T(2, 3), T(3, 4)", "T(3), T(3)", "T(2, 3), T(3)", "T(3), T(3, 4)", "T(2, 2, 3), T(3, 4)", "T(2, 1, 2, 3), T(3, 3, 2)", "T(3), T(2, 3, 4)",
+      .samples({"T(2, 3), T(3, 4)", "T(3), T(3)", "T(2, 3), T(3)", "T(3), T(3, 4)", "T(2, 2, 3), T(3, 4)",
+      "T(2, 1, 2, 3), T(3, 3, 2)", "T(3), T(2, 3, 4)",
                 "T(2, 2, 3), T(3)", "T(0, 3), T(3, 2)", "T(2, 0), T(0, 3)"});
   t.add("mm(Tensor input, Tensor mat2)", &mm, "Product of two matrices: (m, k) x (k, n) -> (m, n). No broadcasting.")
       .method().with_out().samples({"T(2, 3), T(3, 4)", "T(1, 3), T(3, 1)", "T(0, 3), T(3, 2)", "T(9, 17), T(17, 10)"});
   t.add("bmm(Tensor input, Tensor mat2)", &bmm, "Products of two batches of matrices: (b, m, k) x (b, k, n) -> (b, m, n).")
       .method().with_out().samples({"T(2, 3, 4), T(2, 4, 2)", "T(0, 2, 3), T(0, 3, 4)", "T(3, 1, 9), T(3, 9, 10)"});
-  t.add("mv(Tensor input, Tensor vec)", &mv, "Matrix times vector: (m, k) x (k) -> (m).").method().with_out().samples({"T(2, 3), T(3)", "T(9, 10), T(10)", "T(0, 3), T(3)"});
-  t.add("dot(Tensor input, Tensor tensor)", &dot, "Sum of the products of two vectors of equal size.").method().with_out().samples({"T(3), T(3)", "T(0), T(0)", "T(100), T(100)"});
-  t.add("vdot(Tensor input, Tensor other)", &dot, "As dot: the two differ for complex numbers only.").method().with_out().samples({"T(3), T(3)"});
-  t.add("inner(Tensor input, Tensor other)", &inner, "Sums of products over the last dimension of both; with a 0-d tensor, the product.")
-      .method().with_out().samples({"T(3), T(3)", "T(2, 3), T(4, 3)", "T(2, 3), T(3)", "T(), T(2)"});
-  t.add("outer(Tensor input, Tensor vec2)", &outer, "All products of two vectors: (m), (n) -> (m, n).").method().alias("ger").with_out().samples({"T(3), T(4)", "T(0), T(2)"});
+  t.add("mv(Tensor input, Tensor vec)", &mv,
+      "Matrix times vector: (m, k) x (k) -> (m).").method().with_out().samples({"T(2, 3), T(3)", "T(9, 10), T(10)", "T(0, 3), T(3)"});
+  t.add("dot(Tensor input, Tensor tensor)", &dot,
+      "Sum of the products of two vectors of equal size.").method().with_out().samples({"T(3), T(3)", "T(0), T(0)", "T(100), T(100)"});
+  t.add("vdot(Tensor input, Tensor other)", &dot,
+      "As dot: the two differ for complex numbers only.").method().with_out().samples({"T(3), T(3)"});
+  t.add("outer(Tensor input, Tensor vec2)", &outer,
+      "All products of two vectors: (m), (n) -> (m, n).").method().alias("ger").with_out().samples({"T(3), T(4)", "T(0), T(2)"});
   t.add("addmm(Tensor input, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1)", &addmm,
         "beta · input + alpha · mat1 mat2; input broadcasts to the product. With beta 0 input is not read.")
       .method().inplace(&addmm_).with_out()
-      .samples({"T(2, 4), T(2, 3), T(3, 4)", "T(4), T(2, 3), T(3, 4)", "T(2, 1), T(2, 3), T(3, 4), beta=2., alpha=.5", "T(2, 4), T(2, 3), T(3, 4), beta=0, alpha=2"});
+      .samples({"T(2, 4), T(2, 3), T(3, 4)", "T(4), T(2, 3), T(3, 4)", "T(2, 1), T(2, 3), T(3, 4), beta=2., alpha=.5",
+      "T(2, 4), T(2, 3), T(3, 4), beta=0, alpha=2"});
   t.add("addmv(Tensor input, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1)", &addmv, "beta · input + alpha · mat vec.")
       .method().inplace(&addmv_).with_out().samples({"T(2), T(2, 3), T(3)", "T(1), T(2, 3), T(3), beta=2., alpha=3."});
-  t.add("addr(Tensor input, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1)", &addr, "beta · input + alpha · outer(vec1, vec2).")
+  t.add("addr(Tensor input, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1)", &addr,
+      "beta · input + alpha · outer(vec1, vec2).")
       .method().inplace(&addr_).with_out().samples({"T(2, 3), T(2), T(3)", "T(3), T(2), T(3), beta=.5, alpha=2."});
-  t.add("baddbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)", &baddbmm, "beta · input + alpha · bmm(batch1, batch2).")
-      .method().inplace(&baddbmm_).with_out().samples({"T(2, 3, 2), T(2, 3, 4), T(2, 4, 2)", "T(2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
-  t.add("addbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)", &addbmm, "beta · input + alpha · the sum of bmm(batch1, batch2) over the batch.")
-      .method().inplace(&addbmm_).with_out().samples({"T(3, 2), T(2, 3, 4), T(2, 4, 2)", "T(3, 2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
+  t.add("baddbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)", &baddbmm,
+      "beta · input + alpha · bmm(batch1, batch2).")
+      .method().inplace(&baddbmm_).with_out().samples({"T(2, 3, 2), T(2, 3, 4), T(2, 4, 2)",
+      "T(2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
+  t.add("addbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)", &addbmm,
+      "beta · input + alpha · the sum of bmm(batch1, batch2) over the batch.")
+      .method().inplace(&addbmm_).with_out().samples({"T(3, 2), T(2, 3, 4), T(2, 4, 2)",
+      "T(3, 2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
   t.add("linear(Tensor input, Tensor weight, Tensor? bias=None)", &linear, "input weightᵀ + bias: (…, in), (out, in), (out) -> (…, out).")
       .functional_only()
-      .samples({"T(2, 3), T(4, 3), T(4)", "T(2, 3), T(4, 3)", "T(3), T(4, 3), T(4)", "T(2, 2, 3), T(4, 3), T(4)", "T(2, 3), T(3)", "T(0, 3), T(2, 3), T(2)"});
-  t.add("bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None)", &bilinear,
-        "input1ᵀ weight[o] input2 + bias[o] for each output o: (…, i), (…, j), (out, i, j), (out) -> (…, out).")
-      .functional().samples({"T(2, 3), T(2, 4), T(5, 3, 4), T(5)", "T(2, 2, 3), T(2, 2, 4), T(5, 3, 4)"});
-  t.add("tensordot(Tensor a, Tensor b, int dims=2)", static_cast<Tensor (*)(const Tensor&, const Tensor&, int64_t)>(&tensordot),
-        "Sums of products over the last `dims` dimensions of a and the first of b.")
-      .samples({"T(2, 3, 4), T(3, 4, 2)", "T(2, 3), T(3, 2), 1", "T(2), T(3), 0"});
-  t.add("tensordot(Tensor a, Tensor b, int[] dims_self, int[] dims_other)", static_cast<Tensor (*)(const Tensor&, const Tensor&, IntList, IntList)>(&tensordot),
-        "Sums of products over dims_self of a, paired with dims_other of b.")
-      .samples({"T(2, 3, 4), T(4, 3, 2), [1, 2], [1, 0]"});
-  t.add("chain_matmul(Tensor[] matrices)", &multi_dot, "Product of a chain of matrices in the cheapest order.").samples({"[T(2, 3), T(3, 4), T(4, 2)]"});
+      .samples({"T(2, 3), T(4, 3), T(4)", "T(2, 3), T(4, 3)", "T(3), T(4, 3), T(4)", "T(2, 2, 3), T(4, 3), T(4)",
+      "T(2, 3), T(3)", "T(0, 3), T(2, 3), T(2)"});
 }
 
 }  // namespace tapegrad

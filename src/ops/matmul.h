@@ -8,5 +8,11 @@ namespace tapegrad {
 /// broadcast. Recorded; the gradients are products of the same kind, so nothing is ever copied to be transposed.
 /// Requires: both have 2 or more dimensions and fit.
 Tensor product(const Tensor& a, bool ta, const Tensor& b, bool tb);
+/// x as one matrix: all but its last dimension folded into rows.
+Tensor fold(const Tensor& x);
+/// Throws unless a and b have one dtype, and one that products are defined for.
+void check_product_dtypes(const Tensor& a, const Tensor& b);
+/// The same, and that a's columns are b's rows.
+void check_product(const Tensor& a, const Tensor& b);
 
 }  // namespace tapegrad

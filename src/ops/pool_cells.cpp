@@ -85,7 +85,8 @@ struct PickBackward final : NodeOf<1> {
   Shape size;  // x's
   int dims;
   PickBackward(const Tensor& x, const Tensor& i, int d) : NodeOf(x), index(i), size(x.sizes()), dims(d) {}
-  const char* name() const override { return dims == 1 ? "MaxPool1DWithIndicesBackward0" : dims == 2 ? "MaxPool2DWithIndicesBackward0" : "MaxPool3DWithIndicesBackward0"; }
+  const char* name() const override { return dims == 1 ? "MaxPool1DWithIndicesBackward0" : dims == 2
+      ? "MaxPool2DWithIndicesBackward0" : "MaxPool3DWithIndicesBackward0"; }
   void backward(Tensor g, Tensor* dx) override { if (needs(0)) dx[0] = spread(g, index.unpack(*this), size, dims); }
   void free_saved() override { index.reset(); }
 };
@@ -230,14 +231,16 @@ Tensor max_cells(const Tensor& x, const PoolSpec& s, Tensor* index) {
   return y;
 }
 Tensor mean_cells(const Tensor& x, const PoolSpec& s) {
-  TG_CHECK(is_floating(x.dtype()) || (x.dtype() == int64 && !s.adaptive), DtypeError, "input must be floating, got ", x.dtype(), Named{"input", x});
+  TG_CHECK(is_floating(x.dtype()) || (x.dtype() == int64 && !s.adaptive), DtypeError, "input must be floating, got ",
+      x.dtype(), Named{"input", x});
   Tensor y = mean_numbers(x, s);
   if (recording(x)) record<MeanCellsBackward>(y, x, s);
   return y;
 }
 
 void read_input(const Tensor& x, int dims, PoolSpec& s) {
-  TG_CHECK(x.dim() == dims + 1 || x.dim() == dims + 2, ShapeError, "input must have ", dims + 2, " dimensions, or ", dims + 1, " without a batch, got ", x.sizes(), Named{"input", x});
+  TG_CHECK(x.dim() == dims + 1 || x.dim() == dims + 2, ShapeError, "input must have ", dims + 2, " dimensions, or ", dims + 1,
+      " without a batch, got ", x.sizes(), Named{"input", x});
   for (int64_t d = x.dim() == dims + 2; d < x.dim(); d++)
     TG_CHECK(x.size(d) > 0, ShapeError, "input may be empty in the batch dimension only, got ", x.sizes(), Named{"input", x});
   s.dims = dims;

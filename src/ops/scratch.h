@@ -23,6 +23,7 @@ class Scratch {
   template <class T> T* get() const { return static_cast<T*>(p_); }
   explicit operator bool() const { return p_; }
 };
-inline void check_memory(const std::atomic<bool>& failed) { TG_CHECK(!failed, OutOfMemoryError, "cannot allocate the working memory of a convolution"); }
+inline void check_memory(const std::atomic<bool>& failed) { TG_CHECK(!failed, OutOfMemoryError,
+    "cannot allocate the working memory of a convolution"); }
 
 }  // namespace tapegrad

@@ -42,7 +42,8 @@ TEST(Attention, AgreesWithTheDefinition) {
   }
 }
 TEST(Attention, HasGradients) {
-  const auto f = [](const std::vector<Tensor>& x) { return scaled_dot_product_attention(x[0], x[1], x[2], x.size() > 3 ? x[3] : Tensor()); };
+  const auto f = [](const std::vector<Tensor>& x) { return scaled_dot_product_attention(x[0], x[1], x[2], x.size() > 3 ? x[3]
+      : Tensor()); };
   EXPECT_EQ(gradcheck(f, {leaf({2, 3, 4}, 1), leaf({2, 3, 4}, 2), leaf({2, 3, 2}, 3), leaf({3, 3}, 4)}, twice), "");
   const auto causal = [](const std::vector<Tensor>& x) { return scaled_dot_product_attention(x[0], x[1], x[2], {}, 0, true, 0.3); };
   EXPECT_EQ(gradcheck(causal, {leaf({2, 3, 4}, 1), leaf({2, 3, 4}, 2), leaf({2, 3, 2}, 3)}, twice), "");

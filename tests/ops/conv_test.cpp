@@ -29,11 +29,13 @@ struct Case {
 };
 // The definition, number by number.
 Tensor reference(const Tensor& x, const Tensor& w, const Tensor& bias, const Case& c) {
-  const int64_t oh = (x.size(2) + 2 * c.pad[0] - c.dilation[0] * (w.size(2) - 1) - 1) / c.stride[0] + 1, ow = (x.size(3) + 2 * c.pad[1] - c.dilation[1] * (w.size(3) - 1) - 1) / c.stride[1] + 1;
+  const int64_t oh = (x.size(2) + 2 * c.pad[0] - c.dilation[0] * (w.size(2) - 1) - 1) / c.stride[0] + 1, ow =
+      (x.size(3) + 2 * c.pad[1] - c.dilation[1] * (w.size(3) - 1) - 1) / c.stride[1] + 1;
   Tensor y = empty({x.size(0), w.size(0), oh, ow}, float64);
   double* out = y.data_ptr<double>();
   const int64_t per_group = w.size(0) / c.groups;
-  for (int64_t n = 0; n < x.size(0); n++) for (int64_t k = 0; k < w.size(0); k++) for (int64_t i = 0; i < oh; i++) for (int64_t j = 0; j < ow; j++) {
+  for (int64_t n = 0; n < x.size(0); n++) for (int64_t k = 0; k < w.size(0); k++) for (int64_t i = 0; i < oh;
+      i++) for (int64_t j = 0; j < ow; j++) {
     double s = bias.defined() ? bias.data_ptr<double>()[k] : 0;
     for (int64_t ch = 0; ch < w.size(1); ch++) for (int64_t r = 0; r < w.size(2); r++) for (int64_t q = 0; q < w.size(3); q++) {
       const int64_t h = i * c.stride[0] - c.pad[0] + r * c.dilation[0], v = j * c.stride[1] - c.pad[1] + q * c.dilation[1];
@@ -48,14 +50,18 @@ Tensor reference(const Tensor& x, const Tensor& w, const Tensor& bias, const Cas
 void expect_near(const Tensor& a, const Tensor& b, double tolerance) {
   ASSERT_EQ(a.sizes(), b.sizes());
   const Tensor x = contiguous(to(a, float64)), y = contiguous(to(b, float64));
-  for (int64_t i = 0; i < x.numel(); i++) ASSERT_NEAR(x.data_ptr<double>()[i], y.data_ptr<double>()[i], tolerance) << "at " << i << " of " << to_string(a.sizes());
+  for (int64_t i = 0; i < x.numel(); i++) ASSERT_NEAR(x.data_ptr<double>()[i], y.data_ptr<double>()[i],
+      tolerance) << "at " << i << " of " << to_string(a.sizes());
 }
 double total(const Tensor& a, const Tensor& b) { return sum(mul(a, b)).item<double>(); }
 
 const Case cases[] = {
-    {{2, 3, 6, 7}, {4, 3, 3, 2}}, {{2, 3, 6, 7}, {4, 3, 3, 3}, {2, 1}, {1, 2}}, {{3, 4, 9, 8}, {6, 2, 3, 2}, {1, 2}, {2, 0}, {2, 3}, 2}, {{5, 6, 7, 7}, {6, 1, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 6},
-    {{2, 4, 7, 9}, {8, 1, 3, 5}, {2, 3}, {2, 2}, {2, 1}, 4}, {{3, 5, 4, 4}, {6, 5, 1, 1}}, {{1, 5, 20, 30}, {6, 5, 1, 1}}, {{2, 4, 6, 6}, {6, 2, 1, 1}, {2, 2}, {0, 0}, {1, 1}, 2}, {{20, 2, 5, 5}, {3, 2, 5, 5}},
-    {{1, 3, 70, 70}, {4, 3, 3, 3}, {1, 1}, {1, 1}}, {{40, 16, 8, 8}, {20, 16, 3, 3}, {1, 1}, {1, 1}}, {{2, 33, 12, 12}, {5, 33, 3, 3}, {1, 1}, {1, 1}}, {{2, 1, 3, 3}, {2, 1, 2, 2}, {3, 3}, {4, 4}},
+    {{2, 3, 6, 7}, {4, 3, 3, 2}}, {{2, 3, 6, 7}, {4, 3, 3, 3}, {2, 1}, {1, 2}}, {{3, 4, 9, 8}, {6, 2, 3, 2}, {1, 2}, {2, 0},
+        {2, 3}, 2}, {{5, 6, 7, 7}, {6, 1, 3, 3}, {1, 1}, {1, 1}, {1, 1}, 6},
+    {{2, 4, 7, 9}, {8, 1, 3, 5}, {2, 3}, {2, 2}, {2, 1}, 4}, {{3, 5, 4, 4}, {6, 5, 1, 1}}, {{1, 5, 20, 30}, {6, 5, 1, 1}},
+        {{2, 4, 6, 6}, {6, 2, 1, 1}, {2, 2}, {0, 0}, {1, 1}, 2}, {{20, 2, 5, 5}, {3, 2, 5, 5}},
+    {{1, 3, 70, 70}, {4, 3, 3, 3}, {1, 1}, {1, 1}}, {{40, 16, 8, 8}, {20, 16, 3, 3}, {1, 1}, {1, 1}}, {{2, 33, 12, 12},
+        {5, 33, 3, 3}, {1, 1}, {1, 1}}, {{2, 1, 3, 3}, {2, 1, 2, 2}, {3, 3}, {4, 4}},
 };
 
 TEST(Conv, AgreesWithTheDefinitionInBothPrecisions) {
@@ -76,9 +82,11 @@ TEST(Conv, GradientsPairWithTheForward) {
     EXPECT_NEAR(total(detach(w), w.grad()), want, 1e-8 * (1 + std::abs(want)));
     // and so for any other operand
     const Tensor other = counted(c.w, 7);
-    EXPECT_NEAR(total(other, w.grad()), total(conv2d(detach(x), other, {}, c.stride, c.pad, c.dilation, c.groups), g), 1e-8 * (1 + std::abs(want)));
+    EXPECT_NEAR(total(other, w.grad()), total(conv2d(detach(x), other, {}, c.stride, c.pad, c.dilation, c.groups), g),
+        1e-8 * (1 + std::abs(want)));
     const Tensor image = counted(c.x, 7);
-    EXPECT_NEAR(total(image, x.grad()), total(conv2d(image, detach(w), {}, c.stride, c.pad, c.dilation, c.groups), g), 1e-8 * (1 + std::abs(want)));
+    EXPECT_NEAR(total(image, x.grad()), total(conv2d(image, detach(w), {}, c.stride, c.pad, c.dilation, c.groups), g),
+        1e-8 * (1 + std::abs(want)));
   }
 }
 TEST(Conv, Gradcheck) {
@@ -104,10 +112,12 @@ TEST(ConvTranspose, Gradcheck) {
   EXPECT_EQ(gradcheck(one, {leaf({2, 2, 3, 3}), leaf({2, 3, 1, 1}), leaf({3})}, twice), "");
 }
 TEST(Conv, WinogradAgreesWithDoublePrecision) {
-  const Case wide[] = {{{3, 16, 14, 15}, {20, 16, 3, 3}, {1, 1}, {1, 1}}, {{1, 33, 40, 37}, {16, 33, 3, 3}}, {{20, 64, 4, 4}, {64, 64, 3, 3}, {1, 1}, {2, 2}}, {{5, 17, 7, 7}, {130, 17, 3, 3}, {1, 1}, {1, 1}},
+  const Case wide[] = {{{3, 16, 14, 15}, {20, 16, 3, 3}, {1, 1}, {1, 1}}, {{1, 33, 40, 37}, {16, 33, 3, 3}}, {{20, 64, 4, 4},
+      {64, 64, 3, 3}, {1, 1}, {2, 2}}, {{5, 17, 7, 7}, {130, 17, 3, 3}, {1, 1}, {1, 1}},
                        {{2, 128, 30, 9}, {128, 128, 3, 3}, {1, 1}, {1, 1}}};
   for (const Case& c : wide) {
-    const Tensor x = leaf(c.x), w = leaf(c.w), bias = counted({c.w[0]}, 3), y = conv2d(x, w, bias, c.stride, c.pad), g = counted(y.sizes(), 5);
+    const Tensor x = leaf(c.x), w = leaf(c.w), bias = counted({c.w[0]}, 3), y = conv2d(x, w, bias, c.stride, c.pad), g =
+        counted(y.sizes(), 5);
     y.backward(g);
     const Tensor x32 = to(detach(x), float32), w32 = to(detach(w), float32);
     x32.set_requires_grad(), w32.set_requires_grad();
@@ -151,7 +161,8 @@ TEST(Conv, SaysWhatDoesNotFit) {
     }
   };
   const Tensor x = counted({1, 2, 4, 4});
-  says([&] { conv2d(x, counted({3, 2, 5, 5})); }, "conv2d: kernel size can't be greater than actual input size, got 5 (with dilation) and 4");
+  says([&] { conv2d(x, counted({3, 2, 5, 5})); },
+      "conv2d: kernel size can't be greater than actual input size, got 5 (with dilation) and 4");
   says([&] { conv2d(x, counted({3, 3, 2, 2})); }, "input must have 3 channels");
   says([&] { conv2d(x, counted({3, 3, 2, 2})); }, "weight: float64[3, 3, 2, 2] cpu");
   says([&] { conv2d(x, counted({3, 1, 2, 2}), {}, 1, 0, 1, 2); }, "divisible by groups, got 3 and groups=2");

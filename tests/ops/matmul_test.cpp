@@ -28,7 +28,8 @@ Tensor leaf(IntList size) {
 double at(const Tensor& x, IntList index) {
   const char* p = x->data;
   for (size_t d = 0; d < index.size(); d++) p += index[d] * x->strides[d] * int64_t(item_size(x.dtype()));
-  return x.dtype() == float64 ? *reinterpret_cast<const double*>(p) : x.dtype() == float32 ? *reinterpret_cast<const float*>(p) : double(*reinterpret_cast<const int64_t*>(p));
+  return x.dtype() == float64 ? *reinterpret_cast<const double*>(p) : x.dtype() == float32 ? *reinterpret_cast<const float*>(p)
+      : double(*reinterpret_cast<const int64_t*>(p));
 }
 void expect_product(const Tensor& a, const Tensor& b, const Tensor& c) {
   ASSERT_EQ(c.size(0), a.size(0));
@@ -37,7 +38,8 @@ void expect_product(const Tensor& a, const Tensor& b, const Tensor& c) {
     for (int64_t j = 0; j < b.size(1); j++) {
       double s = 0;
       for (int64_t p = 0; p < a.size(1); p++) s += at(a, {i, p}) * at(b, {p, j});
-      ASSERT_NEAR(at(c, {i, j}), s, 1e-4 + 1e-6 * std::abs(s)) << i << "," << j << " of " << a.size(0) << "x" << a.size(1) << "x" << b.size(1);
+      ASSERT_NEAR(at(c, {i, j}), s, 1e-4 + 1e-6 * std::abs(s)) << i << "," << j << " of "
+          "" << a.size(0) << "x" << a.size(1) << "x" << b.size(1);
     }
 }
 const GradcheckOptions twice{.second_order = true};
@@ -89,7 +91,8 @@ TEST(Matmul, BroadcastsLeadingDimensions) {
   expect_product(select(select(t, 0, 2), 0, 0), w, select(select(matmul(t, w), 0, 2), 0, 0));
 }
 TEST(Matmul, GradientsOfAllRanks) {
-  const std::pair<Shape, Shape> cases[] = {{{2, 3}, {3, 4}}, {{3}, {3}}, {{2, 3}, {3}}, {{3}, {3, 2}}, {{2, 2, 3}, {3, 2}}, {{2, 1, 2, 3}, {3, 3, 2}},
+  const std::pair<Shape, Shape> cases[] = {{{2, 3}, {3, 4}}, {{3}, {3}}, {{2, 3}, {3}}, {{3}, {3, 2}}, {{2, 2, 3}, {3, 2}},
+      {{2, 1, 2, 3}, {3, 3, 2}},
                                            {{2, 3}, {2, 3, 2}}, {{3}, {2, 3, 2}}, {{2, 2, 3}, {3}}, {{2, 2, 3}, {2, 3, 2}}};
   for (const auto& [a, b] : cases) EXPECT_EQ(gradcheck(product2, {leaf(a), leaf(b)}, twice), "") << to_string(a) << to_string(b);
 }
@@ -103,7 +106,8 @@ TEST(Matmul, SaysWhatDoesNotFit) {
     FAIL();
   } catch (const ShapeError& e) {
     EXPECT_STREQ(e.what(),
-                 "matmul: last dimension of a must equal second-to-last of b, got 64 and 10\n  a: float32[32, 64] cpu\n  b: float32[10, 64] cpu\n"
+                 "matmul: last dimension of a must equal second-to-last of b, got 64 and 10\n  a: float32[32, 64] cpu\n  b: "
+                 "float32[10, 64] cpu\n"
                  "  hint: b.transpose(0, 1) has shape [64, 10]");
   }
   EXPECT_THROW(matmul(counted({2, 3}), counted({3, 4}, float32)), DtypeError);
@@ -138,7 +142,8 @@ TEST(Einsum, AgreesWithMatmulAndHasGradients) {
   expect_product(a, b, transpose(einsum("ij,jk->ki", {a, b}), 0, 1));
   expect_product(a, b, einsum("ij,jk", {a, b}));
   const char* equations[] = {"ij,kj->ik", "ij,jk->", "ij,ij->i", "ii,ij->j", "...j,j->...", "i...,j...->ij", "ba,cd->dac"};
-  const std::pair<Shape, Shape> shapes[] = {{{2, 3}, {4, 3}}, {{2, 3}, {3, 2}}, {{2, 3}, {2, 3}}, {{3, 3}, {3, 2}}, {{2, 2, 3}, {3}}, {{2, 3}, {2, 3}}, {{2, 2}, {2, 3}}};
+  const std::pair<Shape, Shape> shapes[] = {{{2, 3}, {4, 3}}, {{2, 3}, {3, 2}}, {{2, 3}, {2, 3}}, {{3, 3}, {3, 2}},
+      {{2, 2, 3}, {3}}, {{2, 3}, {2, 3}}, {{2, 2}, {2, 3}}};
   for (int k = 0; k < 7; k++) {
     const auto f = [&](const std::vector<Tensor>& x) { return einsum(equations[k], {x[0], x[1]}); };
     EXPECT_EQ(gradcheck(f, {leaf(shapes[k].first), leaf(shapes[k].second)}, twice), "") << equations[k];

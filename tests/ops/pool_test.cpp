@@ -28,7 +28,8 @@ struct Case {
   bool ceil = false;
 };
 const Case cases[] = {
-    {6, 8, {2, 2}, {2, 2}}, {7, 20, {3, 3}, {2, 2}, {1, 1}}, {9, 7, {3, 2}, {1, 3}, {1, 0}, {1, 1}, true}, {9, 30, {3, 3}, {1, 2}, {1, 1}, {2, 2}}, {5, 5, {5, 5}, {1, 1}}, {3, 600, {2, 3}, {1, 2}, {1, 1}},
+    {6, 8, {2, 2}, {2, 2}}, {7, 20, {3, 3}, {2, 2}, {1, 1}}, {9, 7, {3, 2}, {1, 3}, {1, 0}, {1, 1}, true}, {9, 30, {3, 3},
+        {1, 2}, {1, 1}, {2, 2}}, {5, 5, {5, 5}, {1, 1}}, {3, 600, {2, 3}, {1, 2}, {1, 1}},
     {5, 11, {2, 2}, {2, 2}, {0, 0}, {1, 1}, true}, {4, 4, {3, 3}, {5, 5}, {1, 1}, {1, 1}, true},
 };
 TEST(MaxPool, AgreesWithTheDefinition) {
@@ -36,7 +37,8 @@ TEST(MaxPool, AgreesWithTheDefinition) {
     Tensor x = counted({2, 3, c.h, c.w});
     x.data_ptr<double>()[4] = nan_;
     const auto [y, index] = max_pool2d_with_indices(x, c.kernel, c.stride, c.pad, c.dilation, c.ceil);
-    const Tensor only = max_pool2d(x, c.kernel, c.stride, c.pad, c.dilation, c.ceil), single = max_pool2d(to(x, float32), c.kernel, c.stride, c.pad, c.dilation, c.ceil);
+    const Tensor only = max_pool2d(x, c.kernel, c.stride, c.pad, c.dilation, c.ceil), single = max_pool2d(to(x, float32),
+        c.kernel, c.stride, c.pad, c.dilation, c.ceil);
     const int64_t oh = y.size(2), ow = y.size(3);
     for (int64_t p = 0; p < 6; p++) for (int64_t i = 0; i < oh; i++) for (int64_t j = 0; j < ow; j++) {
       double best = -INFINITY;
@@ -50,7 +52,8 @@ TEST(MaxPool, AgreesWithTheDefinition) {
       const int64_t at = (p * oh + i) * ow + j;
       ASSERT_EQ(index.data_ptr<int64_t>()[at], place);
       if (std::isnan(best)) {
-        ASSERT_TRUE(std::isnan(y.data_ptr<double>()[at]) && std::isnan(only.data_ptr<double>()[at]) && std::isnan(single.data_ptr<float>()[at]));
+        ASSERT_TRUE(std::isnan(y.data_ptr<double>()[at]) && std::isnan(only.data_ptr<double>()[at]) &&
+            std::isnan(single.data_ptr<float>()[at]));
       } else {
         ASSERT_EQ(y.data_ptr<double>()[at], best);
         ASSERT_EQ(only.data_ptr<double>()[at], best);

@@ -62,7 +62,8 @@ template <class T> void start(const Gemm<T>& g) {
 
 template <class T> using Vector = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, 1>>;
 template <class T> using ConstVector = Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, 1>>;
-template <class T, int Order> using ConstMatrix = Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Order>, 0, Eigen::OuterStride<>>;
+template <class T, int Order> using ConstMatrix = Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Order>, 0,
+    Eigen::OuterStride<>>;
 
 // y += a x, a of rows x cols
 template <class T> void gemv(long rows, long cols, const T* a, long a_row, long a_col, const T* x, T* y) {
@@ -73,7 +74,8 @@ template <class T> void gemv(long rows, long cols, const T* a, long a_row, long 
 }
 
 template <class T, int A, int B> void product(const Gemm<T>& g) {
-  Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0, Eigen::OuterStride<>> c(g.c, g.m, g.n, Eigen::OuterStride<>(g.c_row));
+  Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0, Eigen::OuterStride<>> c(g.c, g.m, g.n,
+      Eigen::OuterStride<>(g.c_row));
   c.noalias() += ConstMatrix<T, A>(g.a, g.m, g.k, Eigen::OuterStride<>(A == Eigen::RowMajor ? g.a_row : g.a_col)) *
                  ConstMatrix<T, B>(g.b, g.k, g.n, Eigen::OuterStride<>(B == Eigen::RowMajor ? g.b_row : g.b_col));
 }

@@ -69,7 +69,8 @@ template <class T, int Stride> void max_row(const T* row, long s, long n, T* bes
 template <class T> void max_rows(const Cells& c, const T* x, T* y, long* index) {
   const Window& w = c.window;
   const long s = w.stride[2];
-  void (*const placed)(const T*, int, long, long, T*, int*) = s == 1 ? &max_row_placed<T, 1> : s == 2 ? &max_row_placed<T, 2> : &max_row_placed<T, 0>;
+  void (*const placed)(const T*, int, long, long, T*, int*) = s == 1 ? &max_row_placed<T, 1> : s == 2 ? &max_row_placed<T,
+      2> : &max_row_placed<T, 0>;
   void (*const plain)(const T*, long, long, T*) = s == 1 ? &max_row<T, 1> : s == 2 ? &max_row<T, 2> : &max_row<T, 0>;
   T best[kChunk];
   int place[kChunk];
@@ -119,7 +120,8 @@ template <class T> void mean_cells(const Cells& c, const T* x, T* y) {
   for (long a = 0; a < w.out[0]; a++)
     for (long b = 0; b < w.out[1]; b++)
       for (long o = 0; o < w.out[2]; o++) {
-        const long begin = c.start[2][o], width = c.end[2][o] - begin, rows = c.end[1][b] - c.start[1][b], depth = c.end[0][a] - c.start[0][a];
+        const long begin = c.start[2][o], width = c.end[2][o] - begin, rows = c.end[1][b] - c.start[1][b], depth =
+            c.end[0][a] - c.start[0][a];
         T sum = 0;
         if (width == w.in[2] && depth == 1 && rows > 0)  // whole rows lie together
           sum = sum_run(x + (c.start[0][a] * w.in[1] + c.start[1][b]) * w.in[2], rows * width);
@@ -146,7 +148,8 @@ template <class T> void mean_rows(const Cells& c, const T* x, T* y) {
         if (c.start[2][i] < c.end[2][i] && c.start[1][b] < c.end[1][b] && c.start[0][a] < c.end[0][a]) y[i] /= divisor<T>(c, a, b, i);
     }
 }
-template <class T> void mean(const Cells& c, const T* x, T* y) { c.regular && c.window.out[2] >= 4 ? mean_rows(c, x, y) : mean_cells(c, x, y); }
+template <class T> void mean(const Cells& c, const T* x, T* y) { c.regular && c.window.out[2] >= 4 ? mean_rows(c, x, y)
+    : mean_cells(c, x, y); }
 
 template <class T> void mean_spread(const Cells& c, const T* dy, T* dx) {
   const Window& w = c.window;

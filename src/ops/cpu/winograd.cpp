@@ -160,7 +160,8 @@ void filters(const Winograd& g, const float* w, long k0, long k1, float* u) {
           taps[t] = v;
         }
         float* to = u + kb * g.c + c * block + k - kb;
-        both<3, 4>(filter_line, [&](int i, int j) { return taps[i * 3 + j]; }, [&](int i, int j, V v) { store(to + (i * 4 + j) * plane, v); });
+        both<3, 4>(filter_line, [&](int i, int j) { return taps[i * 3 + j]; }, [&](int i, int j,
+            V v) { store(to + (i * 4 + j) * plane, v); });
       }
 }
 
@@ -179,14 +180,16 @@ long workspace(const Winograd& g, long images, long rows) {
   return images * (s.x_image + s.y_image) + kPoints * (s.d_plane + s.m_plane);
 }
 
-void run(const Winograd& g, const float* x, long x_image, const float* u, const float* bias, float* y, long y_image, long images, long r0, long r1, float* work) {
+void run(const Winograd& g, const float* x, long x_image, const float* u, const float* bias, float* y, long y_image,
+    long images, long r0, long r1, float* work) {
   const long rows = r1 - r0;
   const Sizes s(g, images, rows);
   float *pixels = work, *out = pixels + images * s.x_image, *d = out + images * s.y_image, *m = d + kPoints * s.d_plane;
   const long top = 2 * r0 - g.pad, first = top < 0 ? 0 : top, last = least(g.h, top + 2 * rows + 2);  // input rows this needs
   __builtin_memset(pixels, 0, (unsigned long)(images * s.x_image) * sizeof(float));
   for (long n = 0; n < images && first < last; n++)
-    to_pixels(x + n * x_image + first * g.w, g.h * g.w, g.c, last - first, g.w, pixels + n * s.x_image + (first - top) * s.x_row + g.pad * s.cp, s.x_row, s.cp);
+    to_pixels(x + n * x_image + first * g.w, g.h * g.w, g.c, last - first, g.w,
+        pixels + n * s.x_image + (first - top) * s.x_row + g.pad * s.cp, s.x_row, s.cp);
 
   const long per_image = rows * g.tile_columns;
   for (long t = 0; t < s.tiles; t++) {
@@ -194,7 +197,8 @@ void run(const Winograd& g, const float* x, long x_image, const float* u, const 
     const float* a = pixels + n * s.x_image + q / g.tile_columns * 2 * s.x_row + q % g.tile_columns * 2 * s.cp;
     for (long c = 0; c < s.cp; c += L) {
       float* to = d + t * s.cp + c;
-      both<4, 4>(input_line, [&](int i, int j) { return load(a + i * s.x_row + j * s.cp + c); }, [&](int i, int j, V v) { store(to + (i * 4 + j) * s.d_plane, v); });
+      both<4, 4>(input_line, [&](int i, int j) { return load(a + i * s.x_row + j * s.cp + c); }, [&](int i, int j,
+          V v) { store(to + (i * 4 + j) * s.d_plane, v); });
     }
   }
 
@@ -219,7 +223,8 @@ void run(const Winograd& g, const float* x, long x_image, const float* u, const 
     float* to = out + n * s.y_image + q / g.tile_columns * 2 * s.y_row + q % g.tile_columns * 2 * s.kp;
     for (long k = 0; k < s.kp; k += L) {
       const float* from = m + t * s.kp + k;
-      both<4, 2>(output_line, [&](int i, int j) { return load(from + (i * 4 + j) * s.m_plane); }, [&](int i, int j, V v) { store(to + i * s.y_row + j * s.kp + k, v); });
+      both<4, 2>(output_line, [&](int i, int j) { return load(from + (i * 4 + j) * s.m_plane); }, [&](int i, int j,
+          V v) { store(to + i * s.y_row + j * s.kp + k, v); });
     }
   }
   const long bottom = least(g.oh, 2 * r1);

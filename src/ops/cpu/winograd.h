@@ -19,7 +19,8 @@ struct WinogradTable {
   void (*filters)(const Winograd& g, const float* w, long k0, long k1, float* u);
   /// Rows of tiles [r0, r1) of `images` images: workspace in floats, and the work. bias may be null.
   long (*workspace)(const Winograd& g, long images, long rows);
-  void (*run)(const Winograd& g, const float* x, long x_image, const float* u, const float* bias, float* y, long y_image, long images, long r0, long r1, float* work);
+  void (*run)(const Winograd& g, const float* x, long x_image, const float* u, const float* bias, float* y, long y_image,
+      long images, long r0, long r1, float* work);
 };
 
 }  // namespace tapegrad
