@@ -19,9 +19,18 @@ const Tensor& lt_(const Tensor& self, const Tensor& other) { OpScope op("lt_"); 
 const Tensor& le_(const Tensor& self, const Tensor& other) { OpScope op("le_"); return binary_<Le>(self, other); }
 const Tensor& gt_(const Tensor& self, const Tensor& other) { OpScope op("gt_"); return binary_<Gt>(self, other); }
 const Tensor& ge_(const Tensor& self, const Tensor& other) { OpScope op("ge_"); return binary_<Ge>(self, other); }
-const Tensor& logical_and_(const Tensor& self, const Tensor& other) { OpScope op("logical_and_"); return binary_<LogicalAnd>(self, other); }
-const Tensor& logical_or_(const Tensor& self, const Tensor& other) { OpScope op("logical_or_"); return binary_<LogicalOr>(self, other); }
-const Tensor& logical_xor_(const Tensor& self, const Tensor& other) { OpScope op("logical_xor_"); return binary_<LogicalXor>(self, other); }
+const Tensor& logical_and_(const Tensor& self, const Tensor& other) {
+  OpScope op("logical_and_");
+  return binary_<LogicalAnd>(self, other);
+}
+const Tensor& logical_or_(const Tensor& self, const Tensor& other) {
+  OpScope op("logical_or_");
+  return binary_<LogicalOr>(self, other);
+}
+const Tensor& logical_xor_(const Tensor& self, const Tensor& other) {
+  OpScope op("logical_xor_");
+  return binary_<LogicalXor>(self, other);
+}
 
 using Pair = Tensor (*)(const Tensor&, const Tensor&);
 using PairInPlace = const Tensor& (*)(const Tensor&, const Tensor&);
@@ -30,15 +39,24 @@ static OpInfo& row(OpTable& t, const char* signature, Pair f, PairInPlace in_pla
 }
 
 void comparison_ops(OpTable& t) {
-  row(t, "eq(Tensor input, Tensor|Number other)", &eq, &eq_, Eq::doc).samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
-  row(t, "ne(Tensor input, Tensor|Number other)", &ne, &ne_, Ne::doc).alias("not_equal").samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
-  row(t, "lt(Tensor input, Tensor|Number other)", &lt, &lt_, Lt::doc).alias("less").samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
-  row(t, "le(Tensor input, Tensor|Number other)", &le, &le_, Le::doc).alias("less_equal").samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
-  row(t, "gt(Tensor input, Tensor|Number other)", &gt, &gt_, Gt::doc).alias("greater").samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
-  row(t, "ge(Tensor input, Tensor|Number other)", &ge, &ge_, Ge::doc).alias("greater_equal").samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
-  row(t, "logical_and(Tensor input, Tensor other)", &logical_and, &logical_and_, LogicalAnd::doc).samples({"B(2, 3), B(3)", "I(2, 3), I(2, 3)", "C(0, 1.5), C(1, 0)"});
-  row(t, "logical_or(Tensor input, Tensor other)", &logical_or, &logical_or_, LogicalOr::doc).samples({"B(2, 3), B(3)", "I(2, 3), I(2, 3)", "C(0, 1.5), C(1, 0)"});
-  row(t, "logical_xor(Tensor input, Tensor other)", &logical_xor, &logical_xor_, LogicalXor::doc).samples({"B(2, 3), B(3)", "I(2, 3), I(2, 3)", "C(0, 1.5), C(1, 0)"});
+  row(t, "eq(Tensor input, Tensor|Number other)", &eq, &eq_, Eq::doc)
+      .samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
+  row(t, "ne(Tensor input, Tensor|Number other)", &ne, &ne_, Ne::doc)
+      .alias("not_equal").samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
+  row(t, "lt(Tensor input, Tensor|Number other)", &lt, &lt_, Lt::doc)
+      .alias("less").samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
+  row(t, "le(Tensor input, Tensor|Number other)", &le, &le_, Le::doc)
+      .alias("less_equal").samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
+  row(t, "gt(Tensor input, Tensor|Number other)", &gt, &gt_, Gt::doc)
+      .alias("greater").samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
+  row(t, "ge(Tensor input, Tensor|Number other)", &ge, &ge_, Ge::doc)
+      .alias("greater_equal").samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
+  row(t, "logical_and(Tensor input, Tensor other)", &logical_and, &logical_and_, LogicalAnd::doc)
+      .samples({"B(2, 3), B(3)", "I(2, 3), I(2, 3)", "C(0, 1.5), C(1, 0)"});
+  row(t, "logical_or(Tensor input, Tensor other)", &logical_or, &logical_or_, LogicalOr::doc)
+      .samples({"B(2, 3), B(3)", "I(2, 3), I(2, 3)", "C(0, 1.5), C(1, 0)"});
+  row(t, "logical_xor(Tensor input, Tensor other)", &logical_xor, &logical_xor_, LogicalXor::doc)
+      .samples({"B(2, 3), B(3)", "I(2, 3), I(2, 3)", "C(0, 1.5), C(1, 0)"});
 }
 
 }  // namespace tapegrad

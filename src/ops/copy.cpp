@@ -55,7 +55,8 @@ Compute path_between(Dtype from, Dtype to) {
 void cast_box(const Plan& plan, int dims, const int64_t* shape, char* d, const char* s) {
   const Plan::Arg &to = plan.arg[0], &from = plan.arg[1];
   if (dims > 1) {
-    for (int64_t i = 0; i < shape[dims - 1]; i++) cast_box(plan, dims - 1, shape, d + i * to.stride[dims - 1], s + i * from.stride[dims - 1]);
+    for (int64_t i = 0; i < shape[dims - 1]; i++)
+      cast_box(plan, dims - 1, shape, d + i * to.stride[dims - 1], s + i * from.stride[dims - 1]);
     return;
   }
   if (to.plain && to.stride[0] == to.size) return from.load(s, from.stride[0], shape[0], d);
@@ -134,7 +135,8 @@ void fill_elements(const Tensor& dst, Scalar value) {
         case 4: copy_row<uint32_t>(d, v, first, 4, 0); break;
         default: copy_row<uint64_t>(d, v, first, 8, 0);
       }
-      for (int64_t i = first; i < count; i += first) std::memcpy(d + size_t(i) * item, d, size_t(std::min(first, count - i)) * item);
+      for (int64_t i = first; i < count; i += first)
+        std::memcpy(d + size_t(i) * item, d, size_t(std::min(first, count - i)) * item);
     });
     return;
   }
@@ -200,7 +202,8 @@ const Tensor& copy_(const Tensor& self, const Tensor& src, bool) {
   OpScope op("copy_");
   if (self.is_same(src)) return self;
   const Tensor* both[] = {&self, &src};
-  TG_CHECK(broadcast_shape(both, 2) == self.sizes(), ShapeError, "src must broadcast to ", self.sizes(), Named{"self", self}, Named{"src", src});
+  TG_CHECK(broadcast_shape(both, 2) == self.sizes(), ShapeError, "src must broadcast to ", self.sizes(),
+      Named{"self", self}, Named{"src", src});
   check_writable(self);
   InPlace guard(self, recording(self, src));
   const bool shared = self->storage == src->storage;
@@ -226,7 +229,8 @@ const Tensor& fill_(const Tensor& self, Scalar value) {
 }
 const Tensor& fill_(const Tensor& self, const Tensor& value) {
   OpScope op("fill_");
-  TG_CHECK(value.dim() == 0, ShapeError, "value must be a number or a 0-d tensor, got ", value.dim(), " dimensions", Named{"value", value});
+  TG_CHECK(value.dim() == 0, ShapeError, "value must be a number or a 0-d tensor, got ", value.dim(), " dimensions",
+      Named{"value", value});
   check_writable(self);
   InPlace guard(self, recording(self, value));
   copy_elements(self, value);
@@ -253,7 +257,8 @@ static Tensor to_other(const Tensor& x, const Tensor& other, bool, bool copy) { 
 static Tensor to_dtype(const Tensor& x, Dtype dtype, bool, bool copy, std::optional<MemoryFormat> format) {
   return format ? clone(to(x, dtype), *format) : to(x, dtype, copy);
 }
-static Tensor to_device(const Tensor& x, std::optional<Device> device, std::optional<Dtype> dtype, bool, bool copy, std::optional<MemoryFormat> format) {
+static Tensor to_device(const Tensor& x, std::optional<Device> device, std::optional<Dtype> dtype, bool, bool copy,
+    std::optional<MemoryFormat> format) {
   const Tensor y = to(x, device.value_or(x->device), dtype, copy && !format);
   return format && (copy || !y.is_contiguous(*format)) ? clone(y, *format) : y;
 }
@@ -261,12 +266,15 @@ static Tensor type_as(const Tensor& x, const Tensor& other) { return to(x, other
 template <Dtype d> static Tensor cast_to(const Tensor& x) { return to(x, d); }
 static Tensor to_cpu(const Tensor& x) { return to(x, Device(DeviceType::CPU)); }
 static Tensor clone_row(const Tensor& x, std::optional<MemoryFormat> f) { return clone(x, f.value_or(MemoryFormat::Preserve)); }
-static Tensor contiguous_row(const Tensor& x, std::optional<MemoryFormat> f) { return contiguous(x, f.value_or(MemoryFormat::Contiguous)); }
+static Tensor contiguous_row(const Tensor& x, std::optional<MemoryFormat> f) {
+  return contiguous(x, f.value_or(MemoryFormat::Contiguous));
+}
 static Tensor fill_scalar(const Tensor& x, Scalar v) { return Tensor(fill_(clone(x), v)); }
 static Tensor fill_tensor(const Tensor& x, const Tensor& v) { return Tensor(fill_(clone(x), v)); }
 
 void copy_ops(OpTable& t) {
-  t.add("to(Tensor input, Tensor other, bool non_blocking=False, bool copy=False)", &to_other, "input with other's dtype and device; input itself when nothing changes.")
+  t.add("to(Tensor input, Tensor other, bool non_blocking=False, bool copy=False)", &to_other,
+      "input with other's dtype and device; input itself when nothing changes.")
       .method_only().samples({"T(2, 3), C(1, 2)"});
   t.add("to(Tensor input, dtype dtype, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None)", &to_dtype,
         "input in another dtype; input itself when nothing changes, unless copy.").method_only().samples({"T(2, 3), float64", "T(), float16"});
@@ -278,19 +286,27 @@ void copy_ops(OpTable& t) {
   t.add("double(Tensor input)", &cast_to<Dtype::Float64>, "input as float64.").method_only().samples({"T(2, 3)", "I(3)"});
   t.add("half(Tensor input)", &cast_to<Dtype::Float16>, "input as float16.").method_only().samples({"C(1.5, 2)"});
   t.add("bfloat16(Tensor input)", &cast_to<Dtype::BFloat16>, "input as bfloat16.").method_only().samples({"C(1.5, 2)"});
-  t.add("long(Tensor input)", &cast_to<Dtype::Int64>, "input as int64, truncated.").method_only().no_grad().samples({"T(2, 3)", "B(3)"});
-  t.add("int(Tensor input)", &cast_to<Dtype::Int32>, "input as int32, truncated.").method_only().no_grad().samples({"T(2, 3)", "B(3)"});
-  t.add("short(Tensor input)", &cast_to<Dtype::Int16>, "input as int16, truncated.").method_only().no_grad().samples({"T(2, 3)"});
+  t.add("long(Tensor input)", &cast_to<Dtype::Int64>, "input as int64, truncated.")
+      .method_only().no_grad().samples({"T(2, 3)", "B(3)"});
+  t.add("int(Tensor input)", &cast_to<Dtype::Int32>, "input as int32, truncated.")
+      .method_only().no_grad().samples({"T(2, 3)", "B(3)"});
+  t.add("short(Tensor input)", &cast_to<Dtype::Int16>, "input as int16, truncated.")
+      .method_only().no_grad().samples({"T(2, 3)"});
   t.add("char(Tensor input)", &cast_to<Dtype::Int8>, "input as int8, truncated.").method_only().no_grad().samples({"T(2, 3)"});
-  t.add("byte(Tensor input)", &cast_to<Dtype::UInt8>, "input as uint8, truncated.").method_only().no_grad().samples({"P(2, 3)"});
-  t.add("bool(Tensor input)", &cast_to<Dtype::Bool>, "input as bool: whether each element is not zero.").method_only().no_grad().samples({"T(2, 3)", "I(3)"});
+  t.add("byte(Tensor input)", &cast_to<Dtype::UInt8>, "input as uint8, truncated.")
+      .method_only().no_grad().samples({"P(2, 3)"});
+  t.add("bool(Tensor input)", &cast_to<Dtype::Bool>, "input as bool: whether each element is not zero.")
+      .method_only().no_grad().samples({"T(2, 3)", "I(3)"});
   t.add("cpu(Tensor input)", &to_cpu, "input in the host's memory.").method_only().samples({"T(2, 3)"});
   t.add("clone(Tensor input, *, memory_format? memory_format=None)", &clone_row,
         "A copy of input with memory of its own. Keeps the order of dense strides unless memory_format says otherwise.")
       .method().samples({"T(2, 3)", "T()", "T(0, 3)"});
-  t.add("contiguous(Tensor input, memory_format? memory_format=None)", &contiguous_row, "input itself when it is row-major already, else a row-major copy.")
+  t.add("contiguous(Tensor input, memory_format? memory_format=None)", &contiguous_row,
+      "input itself when it is row-major already, else a row-major copy.")
       .method_only().samples({"T(2, 3)", "T(0, 3)"});
-  t.add("copy_(Tensor self, Tensor src, bool non_blocking=False)", &copy_, "Writes src, broadcast and cast, into self and returns self.").method_only().samples({"C(1., 2., 3.), C(4., 5., 6.)", "C(1., 2.), C(3)"});
+  t.add("copy_(Tensor self, Tensor src, bool non_blocking=False)",
+        &copy_, "Writes src, broadcast and cast, into self and returns self.")
+      .method_only().samples({"C(1., 2., 3.), C(4., 5., 6.)", "C(1., 2.), C(3)"});
   t.add("fill(Tensor input, Scalar value)", &fill_scalar, "A tensor like input that holds value everywhere.")
       .method().inplace(static_cast<const Tensor& (*)(const Tensor&, Scalar)>(&fill_)).samples({"T(2, 3), 2.5"});
   t.add("fill(Tensor input, Tensor value)", &fill_tensor, "A tensor like input that holds the 0-d value everywhere.")

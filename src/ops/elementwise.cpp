@@ -52,7 +52,8 @@ Shape broadcast_shape(const Tensor* const* in, int count) {
       int64_t& o = out[out.size() - s.size() + i];
       if (s[i] == o || s[i] == 1) continue;
       if (o != 1) {
-        if (count == 2) detail::fail<ShapeError>("shapes must broadcast, got ", in[0]->sizes(), " and ", in[1]->sizes(), Named{"input", *in[0]}, Named{"other", *in[1]});
+        if (count == 2) detail::fail<ShapeError>("shapes must broadcast, got ", in[0]->sizes(), " and ", in[1]->sizes(),
+            Named{"input", *in[0]}, Named{"other", *in[1]});
         detail::fail<ShapeError>("shapes must broadcast, got ", in[0]->sizes(), ", ", in[1]->sizes(), " and ", in[2]->sizes());
       }
       o = s[i];
@@ -87,8 +88,10 @@ Dtype common_dtype(const OpEntry& op, const Tensor* const* in) {
   }
   Dtype common = same ? a.dtype : result_type(in + first, n - first);
   if (is_floating(common)) return common;
-  TG_CHECK(op.traits.types != Types::FloatOnly, DtypeError, "input must be of a floating-point type, got ", common, Named{"input", *in[first]});
-  TG_CHECK(op.traits.types != Types::NotBool || common != Dtype::Bool, DtypeError, "input must not be bool", Named{"input", *in[first]});
+  TG_CHECK(op.traits.types != Types::FloatOnly, DtypeError, "input must be of a floating-point type, got ", common,
+      Named{"input", *in[first]});
+  TG_CHECK(op.traits.types != Types::NotBool || common != Dtype::Bool, DtypeError, "input must not be bool",
+      Named{"input", *in[first]});
   return op.traits.types == Types::Float ? default_dtype() : common;
 }
 
@@ -108,7 +111,8 @@ struct Inputs {
   Kernel kernel;
   Inputs(const OpEntry& op, const Tensor* const* in, Dtype common) {
     const OpTraits& t = op.traits;
-    TG_CHECK(t.types != Types::Bitwise || !is_floating(common), DtypeError, "input must be of an integer type or bool, got ", common);
+    TG_CHECK(t.types != Types::Bitwise || !is_floating(common), DtypeError,
+        "input must be of an integer type or bool, got ", common);
     compute = t.types == Types::Logical ? Compute::Bool : compute_for(common);
     out_dtype = gives_bool(t.types) ? Dtype::Bool : common;
     kernel = kernels().elementwise[op.inputs - 1]->op[op.index].forward[int(compute)];
@@ -148,7 +152,8 @@ Compute direct_compute(Types types, Dtype d) {
   switch (d) {
     case Dtype::Float32: return types <= Types::Compare ? Compute::F32 : Compute::None;
     case Dtype::Float64: return types <= Types::Compare ? Compute::F64 : Compute::None;
-    case Dtype::Int64: return types != Types::Float && types != Types::FloatOnly && types != Types::Logical ? Compute::I64 : Compute::None;
+    case Dtype::Int64:
+      return types == Types::Float || types == Types::FloatOnly || types == Types::Logical ? Compute::None : Compute::I64;
     case Dtype::Bool: return types == Types::Logical ? Compute::Bool : Compute::None;
     default: return Compute::None;
   }
@@ -164,7 +169,8 @@ bool usable(const TensorImpl& t, const TensorImpl& a, Dtype dtype, int64_t reach
 }
 
 /// quick_forward with plain numbers or 0-d tensors beside a: they are splatted.
-[[gnu::noinline]] Tensor quick_with_numbers(const OpEntry& op, const void* params, const Tensor* const* in, const TensorImpl& a, Compute c, int64_t count) {
+[[gnu::noinline]] Tensor quick_with_numbers(const OpEntry& op, const void* params, const Tensor* const* in,
+    const TensorImpl& a, Compute c, int64_t count) {
   alignas(64) char numbers[2][kQuickBytes];
   int used = 0;
   char* p[4];
@@ -197,7 +203,8 @@ bool usable(const TensorImpl& t, const TensorImpl& a, Dtype dtype, int64_t reach
   if (c == Compute::None || !a->contiguous || a->wrapped_number || out_target || (traits.divides && c == Compute::I64)) return {};
   const int64_t bytes = a->numel << kComputeShift[int(c)];
   if (bytes > kQuickBytes || bytes == 0) return {};
-  const int64_t packet = kernels().vector_bytes, whole = in_packets(c) ? (bytes + packet - 1) & -packet : bytes;  // into the padding
+  const int64_t packet = in_packets(c) ? kernels().vector_bytes : 1;
+  const int64_t whole = (bytes + packet - 1) & -packet;  // into the padding
   const int64_t count = whole >> kComputeShift[int(c)];
   char* p[4];
   for (int k = 0; k < inputs; k++) {
@@ -239,7 +246,8 @@ void set_out_target(const Tensor* out) { out_target = out; }
 void check_writable(const Tensor& self) {
   if (!self->numel) return;
   for (int d = 0; d < self->ndim; d++)
-    TG_CHECK(self->sizes[d] < 2 || self->strides[d], Error, "more than one element of the tensor written to refers to one place in memory; clone() it first",
+    TG_CHECK(self->sizes[d] < 2 || self->strides[d], Error,
+        "more than one element of the tensor written to refers to one place in memory; clone() it first",
              Named{"input", self});
 }
 
@@ -271,7 +279,8 @@ Tensor elementwise(const OpEntry& op, const void* params, const Tensor* const* i
   }
   inputs.arg[0] = {out.get(), gives_bool(op.traits.types) ? Compute::Bool : inputs.compute};
   run_kernel(inputs.kernel, params, inputs.arg, 1 + op.inputs, op.traits.costly);
-  if (op.traits.node && grad_enabled() && any_requires_grad(op, in) && is_floating(inputs.out_dtype)) record_elementwise(out, op, params, in);
+  if (op.traits.node && grad_enabled() && is_floating(inputs.out_dtype) && any_requires_grad(op, in))
+    record_elementwise(out, op, params, in);
   return out;
 }
 
@@ -280,7 +289,8 @@ const Tensor& elementwise_(const OpEntry& op, const void* params, const Tensor* 
   const Tensor& self = *in[0];
   const TensorImpl& s = *self.get();
   const Shape size = broadcast_shape(in, op.inputs);
-  TG_CHECK(size == self.sizes(), ShapeError, "the result's shape ", size, " must be that of the tensor written to, ", self.sizes(), Named{"input", self});
+  TG_CHECK(size == self.sizes(), ShapeError, "the result's shape ", size, " must be that of the tensor written to, ",
+      self.sizes(), Named{"input", self});
   check_writable(self);
   Tensor copies[3];
   const Tensor* args[3];
@@ -289,7 +299,8 @@ const Tensor& elementwise_(const OpEntry& op, const void* params, const Tensor* 
     if (k && overlaps(s, *in[k]->get())) copies[k] = clone(*in[k]), args[k] = &copies[k];
   }
   Inputs inputs(op, args, fixed ? *fixed : common_dtype(op, args));
-  TG_CHECK(can_cast(inputs.out_dtype, s.dtype), DtypeError, "result type ", inputs.out_dtype, " can't be cast to the type of the tensor written to, ", s.dtype);
+  TG_CHECK(can_cast(inputs.out_dtype, s.dtype), DtypeError, "result type ", inputs.out_dtype,
+      " can't be cast to the type of the tensor written to, ", s.dtype);
   const bool recorded = grad_enabled() && any_requires_grad(op, in) && is_floating(s.dtype);
   SavedTensor* keep = nullptr;
   {

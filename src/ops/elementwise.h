@@ -39,7 +39,8 @@ Tensor reduce_gradient(Tensor g, IntList size, Dtype dtype);
 
 /// The tape. record_in_place returns where the output is to be saved once its version is final, or null.
 void record_elementwise(const Tensor& out, const OpEntry& op, const void* params, const Tensor* const* in);
-SavedTensor* record_in_place(InPlace& guard, const Tensor& self, const OpEntry& op, const void* params, const Tensor* const* in, const Tensor* const* values);
+SavedTensor* record_in_place(InPlace& guard, const Tensor& self, const OpEntry& op, const void* params,
+    const Tensor* const* in, const Tensor* const* values);
 
 inline Compute compute_for(Dtype d) {
   return d == Dtype::Float64 ? Compute::F64 : is_floating(d) ? Compute::F32 : d == Dtype::Int64 ? Compute::I64 : Compute::I32;

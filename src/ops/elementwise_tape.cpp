@@ -52,7 +52,8 @@ struct Extras {
   }
 };
 
-void differentiate(Node& node, const OpEntry& op, const Extras& extras, const SavedTensor* saved, const Dtype* dtypes, Tensor g, Tensor* dx) {
+void differentiate(Node& node, const OpEntry& op, const Extras& extras, const SavedTensor* saved, const Dtype* dtypes,
+    Tensor g, Tensor* dx) {
   const OpTraits& t = op.traits;
   Tensor all[4];
   int last = -1;
@@ -100,7 +101,8 @@ template <int N, int S> struct ElementwiseNode final : NodeOf<N> {
   Dtype dtypes[N];
   [[no_unique_address]] Slots<S> saved;
   template <class... T>
-  ElementwiseNode(const OpEntry& e, const void* params, bool broadcast, const Tensor* const* in, const T&... inputs) : NodeOf<N>(inputs...), op(&e) {
+  ElementwiseNode(const OpEntry& e, const void* params, bool broadcast, const Tensor* const* in, const T&... inputs)
+      : NodeOf<N>(inputs...), op(&e) {
     extras.fill(e, params, in, broadcast);
     unsigned wanted = 0;
     for (int k = 0; k < N; k++) {
@@ -111,7 +113,9 @@ template <int N, int S> struct ElementwiseNode final : NodeOf<N> {
       for (int k = 0; k < N; k++) if (wanted >> k & 1) saved.v[slot_of(e.saves, 1u << k)] = SavedTensor(*in[k]);
   }
   const char* name() const override { return op->traits.node; }
-  void backward(Tensor g, Tensor* dx) override { differentiate(*this, *op, extras, saved.get(), dtypes, static_cast<Tensor&&>(g), dx); }
+  void backward(Tensor g, Tensor* dx) override {
+    differentiate(*this, *op, extras, saved.get(), dtypes, static_cast<Tensor&&>(g), dx);
+  }
   void free_saved() override { saved.reset(); }
 };
 
@@ -147,13 +151,18 @@ static bool needs_sizes(const OpEntry& op, const Tensor* const* in, const Tensor
 
 void record_elementwise(const Tensor& out, const OpEntry& op, const void* params, const Tensor* const* in) {
   const bool broadcast = needs_sizes(op, in, *out.get());
-  SavedTensor* keep = make_node_for(op, in, [&]<class N>(const auto&... inputs) { return record<N>(out, op, params, broadcast, in, inputs...); });
+  SavedTensor* keep = make_node_for(op, in, [&]<class N>(const auto&... inputs) {
+    return record<N>(out, op, params, broadcast, in, inputs...);
+  });
   if (keep) *keep = SavedTensor(out, SavedTensor::output);
 }
 
-SavedTensor* record_in_place(InPlace& guard, const Tensor& self, const OpEntry& op, const void* params, const Tensor* const* in, const Tensor* const* values) {
+SavedTensor* record_in_place(InPlace& guard, const Tensor& self, const OpEntry& op, const void* params,
+    const Tensor* const* in, const Tensor* const* values) {
   const bool broadcast = needs_sizes(op, in, *self.get());
-  return make_node_for(op, in, [&]<class N>(const auto&... inputs) { return guard.record<N>(op, params, broadcast, values, inputs...); });
+  return make_node_for(op, in, [&]<class N>(const auto&... inputs) {
+    return guard.record<N>(op, params, broadcast, values, inputs...);
+  });
 }
 
 }  // namespace tapegrad

@@ -9,21 +9,27 @@ namespace tapegrad {
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   OpScope op("where");
-  TG_CHECK(condition->dtype == Dtype::Bool || condition->dtype == Dtype::UInt8, DtypeError, "condition must be bool, got ", condition->dtype, Named{"condition", condition});
+  TG_CHECK(condition->dtype == Dtype::Bool || condition->dtype == Dtype::UInt8, DtypeError, "condition must be bool, got ",
+      condition->dtype, Named{"condition", condition});
   return ternary<Where>(condition, a, b);
 }
 
 // ---- lerp, addcmul, addcdiv
 
 static void lerp_types(const Tensor& a, const Tensor& b) {
-  TG_CHECK(a->dtype == b->dtype && is_floating(a->dtype), DtypeError, "input and end must have one floating-point dtype", Named{"input", a}, Named{"end", b});
+  TG_CHECK(a->dtype == b->dtype && is_floating(a->dtype), DtypeError, "input and end must have one floating-point dtype",
+      Named{"input", a}, Named{"end", b});
 }
 Tensor lerp(const Tensor& input, const Tensor& end, const Tensor& weight) {
   OpScope op("lerp");
   lerp_types(input, end);
   return weight->wrapped_number ? binary(input, end, LerpNumber{weight.item<double>()}) : ternary<Lerp>(input, end, weight);
 }
-Tensor lerp(const Tensor& input, const Tensor& end, double weight) { OpScope op("lerp"); lerp_types(input, end); return binary(input, end, LerpNumber{weight}); }
+Tensor lerp(const Tensor& input, const Tensor& end, double weight) {
+  OpScope op("lerp");
+  lerp_types(input, end);
+  return binary(input, end, LerpNumber{weight});
+}
 const Tensor& lerp_(const Tensor& self, const Tensor& end, const Tensor& weight) {
   OpScope op("lerp_");
   lerp_types(self, end);
@@ -40,7 +46,8 @@ const Tensor& addcmul_(const Tensor& self, const Tensor& tensor1, const Tensor& 
   return ternary_(self, tensor1, tensor2, Addcmul{{value.to_double(), value.to_int()}});
 }
 static void refuse_integers(const Tensor& a, const Tensor& b) {
-  TG_CHECK(is_floating(a->dtype) || is_floating(b->dtype), DtypeError, "division of integers is not supported here: convert to floats first", Named{"tensor1", a}, Named{"tensor2", b});
+  TG_CHECK(is_floating(a->dtype) || is_floating(b->dtype), DtypeError,
+      "division of integers is not supported here: convert to floats first", Named{"tensor1", a}, Named{"tensor2", b});
 }
 Tensor addcdiv(const Tensor& input, const Tensor& tensor1, const Tensor& tensor2, Scalar value) {
   OpScope op("addcdiv");
@@ -68,7 +75,8 @@ static Number limit_number(Scalar s, Dtype d) {  // int32 and smaller compute in
   else if (d != Dtype::Int64) i = std::clamp<int64_t>(i, INT32_MIN, INT32_MAX);
   return {s.to_double(), i};
 }
-template <class F> static decltype(auto) with_limits(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max, F&& call) {
+template <class F> static decltype(auto) with_limits(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max,
+    F&& call) {
   TG_CHECK(min || max, ValueError, "at least one of min and max must not be None");
   const Dtype d = limited_type(x, min, max);
   if (min && max) return call(entry<Clamp, 1>, Clamp{limit_number(*min, d), limit_number(*max, d)}, d);
@@ -120,20 +128,28 @@ using T = const Tensor&;
 using S = std::optional<Scalar>;
 
 void elementwise_ternary_ops(OpTable& t) {
-  t.add("where(Tensor condition, Tensor|Number input, Tensor|Number other)", static_cast<Fn<T, T, T>>(&where), Where::doc).with_out(true)
-      .samples({"B(2, 3), T(2, 3), T(2, 3)", "B(3), T(2, 1), T()", "B(2, 3), T(2, 3), 0.5", "B(2, 3), 1, 0", "B(0, 3), T(3), T(3)"});
-  t.add("where(Tensor input, Tensor condition, Tensor|Number other)", +[](T x, T m, T y) { return where(m, x, y); }, Where::doc).method_only()
+  t.add("where(Tensor condition, Tensor|Number input, Tensor|Number other)", static_cast<Fn<T, T, T>>(&where), Where::doc)
+      .with_out(true)
+      .samples({"B(2, 3), T(2, 3), T(2, 3)", "B(3), T(2, 1), T()", "B(2, 3), T(2, 3), 0.5", "B(2, 3), 1, 0",
+               "B(0, 3), T(3), T(3)"});
+  t.add("where(Tensor input, Tensor condition, Tensor|Number other)", +[](T x, T m, T y) { return where(m, x, y); }, Where::doc)
+      .method_only()
       .samples({"T(2, 3), B(3), T(2, 3)", "T(2, 3), B(2, 3), 0.5"});
-  t.add("lerp(Tensor input, Tensor end, Tensor|Number weight)", static_cast<Fn<T, T, T>>(&lerp), LerpNumber::doc).method().inplace(static_cast<InPlaceFn<T, T, T>>(&lerp_))
+  t.add("lerp(Tensor input, Tensor end, Tensor|Number weight)", static_cast<Fn<T, T, T>>(&lerp), LerpNumber::doc)
+      .method().inplace(static_cast<InPlaceFn<T, T, T>>(&lerp_))
       .with_out(true).samples({"T(2, 3), T(2, 3), 0.3", "T(2, 3), T(3), T(2, 1)", "T(2, 3), T(2, 3), 0.8"});
-  t.add("addcmul(Tensor input, Tensor tensor1, Tensor tensor2, *, Scalar value=1)", &addcmul, Addcmul::doc).method().inplace(&addcmul_).with_out(true)
+  t.add("addcmul(Tensor input, Tensor tensor1, Tensor tensor2, *, Scalar value=1)", &addcmul, Addcmul::doc)
+      .method().inplace(&addcmul_).with_out(true)
       .samples({"T(2, 3), T(2, 3), T(2, 3)", "T(2, 3), T(3), T(2, 1), value=0.5", "I(3), I(3), I(3), value=2"});
-  t.add("addcdiv(Tensor input, Tensor tensor1, Tensor tensor2, *, Scalar value=1)", &addcdiv, Addcdiv::doc).method().inplace(&addcdiv_).with_out(true)
+  t.add("addcdiv(Tensor input, Tensor tensor1, Tensor tensor2, *, Scalar value=1)", &addcdiv, Addcdiv::doc)
+      .method().inplace(&addcdiv_).with_out(true)
       .samples({"T(2, 3), T(2, 3), P(2, 3)", "T(2, 3), T(3), P(2, 1), value=0.5"});
   t.add("clamp(Tensor input, Scalar? min=None, Scalar? max=None)", static_cast<Fn<T, S, S>>(&clamp), Clamp::doc).method()
-      .inplace(static_cast<InPlaceFn<T, S, S>>(&clamp_)).with_out(true).alias("clip").samples({"T(2, 3), -0.5, 0.5", "T(2, 3), 0", "T(2, 3), max=0.5", "I(3), 1, 3", "I(3), 0.5", "T(0, 3), 0, 1"});
+      .inplace(static_cast<InPlaceFn<T, S, S>>(&clamp_)).with_out(true).alias("clip")
+      .samples({"T(2, 3), -0.5, 0.5", "T(2, 3), 0", "T(2, 3), max=0.5", "I(3), 1, 3", "I(3), 0.5", "T(0, 3), 0, 1"});
   t.add("clamp(Tensor input, Tensor? min=None, Tensor? max=None)", static_cast<Fn<T, T, T>>(&clamp), Clamp::doc).method()
-      .inplace(static_cast<InPlaceFn<T, T, T>>(&clamp_)).with_out(true).alias("clip").samples({"T(2, 3), T(3, lo=-2, hi=0), T(2, 1, lo=0, hi=2)", "T(2, 3), T(3)", "T(2, 3), max=T(3)"});
+      .inplace(static_cast<InPlaceFn<T, T, T>>(&clamp_)).with_out(true).alias("clip")
+      .samples({"T(2, 3), T(3, lo=-2, hi=0), T(2, 1, lo=0, hi=2)", "T(2, 3), T(3)", "T(2, 3), max=T(3)"});
   t.add("clamp_min(Tensor input, Scalar min)", static_cast<Fn<T, Scalar>>(&clamp_min), ClampMin::doc).method()
       .inplace(static_cast<InPlaceFn<T, Scalar>>(&clamp_min_)).with_out(true).samples({"T(2, 3), 0.5", "I(3), 2"});
   t.add("clamp_min(Tensor input, Tensor min)", static_cast<Fn<T, T>>(&clamp_min), ClampMin::doc).method()

@@ -109,7 +109,10 @@ const Tensor& digamma_(const Tensor& self) { OpScope op("digamma_"); return unar
 const Tensor& logical_not_(const Tensor& self) { OpScope op("logical_not_"); return unary_<LogicalNot>(self); }
 
 // Not: on bools, else every bit.
-Tensor bitwise_not(const Tensor& x) { OpScope op("bitwise_not"); return x->dtype == Dtype::Bool ? unary<LogicalNot>(x) : unary<BitwiseNot>(x); }
+Tensor bitwise_not(const Tensor& x) {
+  OpScope op("bitwise_not");
+  return x->dtype == Dtype::Bool ? unary<LogicalNot>(x) : unary<BitwiseNot>(x);
+}
 const Tensor& bitwise_not_(const Tensor& self) {
   OpScope op("bitwise_not_");
   return self->dtype == Dtype::Bool ? unary_<LogicalNot>(self) : unary_<BitwiseNot>(self);
@@ -134,7 +137,10 @@ static Logit logit_limits(std::optional<double> eps) {
   return eps ? Logit{*eps, 1 - *eps} : Logit{-INFINITY, INFINITY};
 }
 Tensor logit(const Tensor& x, std::optional<double> eps) { OpScope op("logit"); return unary(x, logit_limits(eps)); }
-const Tensor& logit_(const Tensor& self, std::optional<double> eps) { OpScope op("logit_"); return unary_(self, logit_limits(eps)); }
+const Tensor& logit_(const Tensor& self, std::optional<double> eps) {
+  OpScope op("logit_");
+  return unary_(self, logit_limits(eps));
+}
 
 Tensor polygamma(int64_t n, const Tensor& x) {
   OpScope op("polygamma");
@@ -143,14 +149,16 @@ Tensor polygamma(int64_t n, const Tensor& x) {
 }
 
 static NanToNum replacements(Dtype d, std::optional<double> nan, std::optional<double> posinf, std::optional<double> neginf) {
-  const double most = d == Dtype::Float64 ? 1.7976931348623157e308 : d == Dtype::Float32 ? 3.4028234663852886e38 : d == Dtype::Float16 ? 65504 : 3.3895313892515355e38;
+  const double most = d == Dtype::Float64 ? 1.7976931348623157e308 : d == Dtype::Float32 ? 3.4028234663852886e38
+      : d == Dtype::Float16 ? 65504 : 3.3895313892515355e38;
   return {nan.value_or(0), posinf.value_or(most), neginf.value_or(-most)};
 }
 Tensor nan_to_num(const Tensor& x, std::optional<double> nan, std::optional<double> posinf, std::optional<double> neginf) {
   OpScope op("nan_to_num");
   return is_floating(x->dtype) ? unary(x, replacements(x->dtype, nan, posinf, neginf)) : clone(x);
 }
-const Tensor& nan_to_num_(const Tensor& self, std::optional<double> nan, std::optional<double> posinf, std::optional<double> neginf) {
+const Tensor& nan_to_num_(const Tensor& self, std::optional<double> nan, std::optional<double> posinf,
+    std::optional<double> neginf) {
   OpScope op("nan_to_num_");
   return is_floating(self->dtype) ? unary_(self, replacements(self->dtype, nan, posinf, neginf)) : self;
 }
@@ -162,7 +170,9 @@ using UnaryInPlace = const Tensor& (*)(const Tensor&);
 static OpInfo& row(OpTable& t, const char* signature, Unary f, UnaryInPlace in_place, const char* doc) {
   return t.add(signature, f, doc).method().inplace(in_place).with_out(true);
 }
-static OpInfo& predicate(OpTable& t, const char* signature, Unary f, const char* doc) { return t.add(signature, f, doc).method().no_grad(); }
+static OpInfo& predicate(OpTable& t, const char* signature, Unary f, const char* doc) {
+  return t.add(signature, f, doc).method().no_grad();
+}
 static Tensor round_row(const Tensor& x) { return round(x); }
 static const Tensor& round_row_(const Tensor& x) { return round_(x); }
 
@@ -189,40 +199,57 @@ void elementwise_unary_ops(OpTable& t) {
   row(t, "sin(Tensor input)", &sin, &sin_, Sin::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "cos(Tensor input)", &cos, &cos_, Cos::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "tan(Tensor input)", &tan, &tan_, Tan::doc).samples({"T(2, 3, lo=-1.2, hi=1.2)", "T(lo=-1.2, hi=1.2)", "T(0, 3)"});
-  row(t, "asin(Tensor input)", &asin, &asin_, Asin::doc).alias("arcsin").samples({"T(2, 3, lo=-0.9, hi=0.9)", "T(lo=-0.9, hi=0.9)", "T(0, 3)"});
-  row(t, "acos(Tensor input)", &acos, &acos_, Acos::doc).alias("arccos").samples({"T(2, 3, lo=-0.9, hi=0.9)", "T(lo=-0.9, hi=0.9)", "T(0, 3)"});
+  row(t, "asin(Tensor input)", &asin, &asin_, Asin::doc)
+      .alias("arcsin").samples({"T(2, 3, lo=-0.9, hi=0.9)", "T(lo=-0.9, hi=0.9)", "T(0, 3)"});
+  row(t, "acos(Tensor input)", &acos, &acos_, Acos::doc)
+      .alias("arccos").samples({"T(2, 3, lo=-0.9, hi=0.9)", "T(lo=-0.9, hi=0.9)", "T(0, 3)"});
   row(t, "atan(Tensor input)", &atan, &atan_, Atan::doc).alias("arctan").samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "sinh(Tensor input)", &sinh, &sinh_, Sinh::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "cosh(Tensor input)", &cosh, &cosh_, Cosh::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "tanh(Tensor input)", &tanh, &tanh_, Tanh::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "asinh(Tensor input)", &asinh, &asinh_, Asinh::doc).alias("arcsinh").samples({"T(2, 3)", "T()", "T(0, 3)"});
-  row(t, "acosh(Tensor input)", &acosh, &acosh_, Acosh::doc).alias("arccosh").samples({"T(2, 3, lo=1.2, hi=4)", "T(lo=1.2, hi=4)", "T(0, 3)"});
-  row(t, "atanh(Tensor input)", &atanh, &atanh_, Atanh::doc).alias("arctanh").samples({"T(2, 3, lo=-0.9, hi=0.9)", "T(lo=-0.9, hi=0.9)", "T(0, 3)"});
+  row(t, "acosh(Tensor input)", &acosh, &acosh_, Acosh::doc)
+      .alias("arccosh").samples({"T(2, 3, lo=1.2, hi=4)", "T(lo=1.2, hi=4)", "T(0, 3)"});
+  row(t, "atanh(Tensor input)", &atanh, &atanh_, Atanh::doc)
+      .alias("arctanh").samples({"T(2, 3, lo=-0.9, hi=0.9)", "T(lo=-0.9, hi=0.9)", "T(0, 3)"});
   row(t, "sinc(Tensor input)", &sinc, &sinc_, Sinc::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "deg2rad(Tensor input)", &deg2rad, &deg2rad_, Deg2Rad::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "rad2deg(Tensor input)", &rad2deg, &rad2deg_, Rad2Deg::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
-  row(t, "sigmoid(Tensor input)", &sigmoid, &sigmoid_, Sigmoid::doc).alias("special_expit").samples({"T(2, 3)", "T()", "T(0, 3)"});
+  row(t, "sigmoid(Tensor input)", &sigmoid, &sigmoid_, Sigmoid::doc)
+      .alias("special_expit").samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "erf(Tensor input)", &erf, &erf_, Erf::doc).alias("special_erf").samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "erfc(Tensor input)", &erfc, &erfc_, Erfc::doc).alias("special_erfc").samples({"T(2, 3)", "T()", "T(0, 3)"});
-  row(t, "erfinv(Tensor input)", &erfinv, &erfinv_, Erfinv::doc).alias("special_erfinv").samples({"T(2, 3, lo=-0.9, hi=0.9)", "T(lo=-0.9, hi=0.9)", "T(0, 3)"});
-  row(t, "lgamma(Tensor input)", &lgamma, &lgamma_, Lgamma::doc).alias("special_gammaln").samples({"P(2, 3)", "P()", "P(0, 3)"});
-  row(t, "digamma(Tensor input)", &digamma, &digamma_, Digamma::doc).alias("special_psi").samples({"P(2, 3)", "P()", "P(0, 3)"});
-  t.add("round(Tensor input)", &round_row, Round::doc).method().inplace(&round_row_).with_out(true).samples({"T(2, 3)", "T()", "T(0, 3)", "C(0.5, 1.5, 2.5)"});
-  t.add("round(Tensor input, *, int decimals)", &round, Round::doc).method().inplace(&round_).with_out(true).samples({"T(2, 3), decimals=1", "T(2, 3), decimals=-1"});
-  t.add("logit(Tensor input, float? eps=None)", &logit, Logit::doc).method().inplace(&logit_).with_out(true).alias("special_logit")
+  row(t, "erfinv(Tensor input)", &erfinv, &erfinv_, Erfinv::doc)
+      .alias("special_erfinv").samples({"T(2, 3, lo=-0.9, hi=0.9)", "T(lo=-0.9, hi=0.9)", "T(0, 3)"});
+  row(t, "lgamma(Tensor input)", &lgamma, &lgamma_, Lgamma::doc)
+      .alias("special_gammaln").samples({"P(2, 3)", "P()", "P(0, 3)"});
+  row(t, "digamma(Tensor input)", &digamma, &digamma_, Digamma::doc)
+      .alias("special_psi").samples({"P(2, 3)", "P()", "P(0, 3)"});
+  t.add("round(Tensor input)", &round_row, Round::doc)
+      .method().inplace(&round_row_).with_out(true).samples({"T(2, 3)", "T()", "T(0, 3)", "C(0.5, 1.5, 2.5)"});
+  t.add("round(Tensor input, *, int decimals)", &round, Round::doc)
+      .method().inplace(&round_).with_out(true).samples({"T(2, 3), decimals=1", "T(2, 3), decimals=-1"});
+  t.add("logit(Tensor input, float? eps=None)", &logit, Logit::doc)
+      .method().inplace(&logit_).with_out(true).alias("special_logit")
       .samples({"T(2, 3, lo=0.1, hi=0.9)", "T(2, 3, lo=-0.2, hi=1.2), 0.1"});
-  t.add("polygamma(int n, Tensor input)", static_cast<Tensor (*)(int64_t, const Tensor&)>(&polygamma), Polygamma::doc).with_out(true).samples({"1, P(2, 3)", "2, P(3)", "3, P(2)"});
+  t.add("polygamma(int n, Tensor input)", static_cast<Tensor (*)(int64_t, const Tensor&)>(&polygamma), Polygamma::doc)
+      .with_out(true).samples({"1, P(2, 3)", "2, P(3)", "3, P(2)"});
   t.add("nan_to_num(Tensor input, float? nan=None, float? posinf=None, float? neginf=None)", &nan_to_num, NanToNum::doc)
-      .method().inplace(&nan_to_num_).with_out(true).samples({"T(2, 3)", "C(float('nan'), float('inf'), -float('inf'), 1)", "C(float('nan'), float('inf')), 1.0, 2.0, 3.0"});
+      .method().inplace(&nan_to_num_).with_out(true)
+      .samples({"T(2, 3)", "C(float('nan'), float('inf'), -float('inf'), 1)", "C(float('nan'), float('inf')), 1.0, 2.0, 3.0"});
   t.add("positive(Tensor input)", &positive, "input itself. Not for bool.").method().samples({"T(2, 3)"});
   predicate(t, "isnan(Tensor input)", &isnan, IsNan::doc).samples({"C(1, float('nan'))", "I(3)"});
   predicate(t, "isinf(Tensor input)", &isinf, IsInf::doc).samples({"C(1, float('inf'), -float('inf'))", "I(3)"});
-  predicate(t, "isposinf(Tensor input)", &isposinf, IsPosInf::doc).with_out(true).samples({"C(1, float('inf'), -float('inf'))", "I(3)"});
-  predicate(t, "isneginf(Tensor input)", &isneginf, IsNegInf::doc).with_out(true).samples({"C(1, float('inf'), -float('inf'))", "I(3)"});
+  predicate(t, "isposinf(Tensor input)", &isposinf, IsPosInf::doc)
+      .with_out(true).samples({"C(1, float('inf'), -float('inf'))", "I(3)"});
+  predicate(t, "isneginf(Tensor input)", &isneginf, IsNegInf::doc)
+      .with_out(true).samples({"C(1, float('inf'), -float('inf'))", "I(3)"});
   predicate(t, "isfinite(Tensor input)", &isfinite, IsFinite::doc).samples({"C(1, float('inf'), float('nan'))", "I(3)"});
   predicate(t, "signbit(Tensor input)", &signbit, SignBit::doc).with_out(true).samples({"C(1, -0.0, -2)", "I(3, lo=-3)"});
-  predicate(t, "logical_not(Tensor input)", &logical_not, LogicalNot::doc).inplace(&logical_not_).with_out(true).samples({"B(2, 3)", "C(0, 1.5)", "I(3)"});
-  predicate(t, "bitwise_not(Tensor input)", &bitwise_not, BitwiseNot::doc).inplace(&bitwise_not_).with_out(true).samples({"B(2, 3)", "I(3)"});
+  predicate(t, "logical_not(Tensor input)", &logical_not, LogicalNot::doc)
+      .inplace(&logical_not_).with_out(true).samples({"B(2, 3)", "C(0, 1.5)", "I(3)"});
+  predicate(t, "bitwise_not(Tensor input)", &bitwise_not, BitwiseNot::doc)
+      .inplace(&bitwise_not_).with_out(true).samples({"B(2, 3)", "I(3)"});
 }
 
 }  // namespace tapegrad

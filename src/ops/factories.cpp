@@ -71,7 +71,8 @@ Tensor arange(Scalar start, Scalar end, Scalar step, OptDtype dtype, OptDevice d
   const double a = start.to_double(), b = end.to_double(), s = step.to_double();
   TG_CHECK(s != 0, ValueError, "step must not be 0");
   TG_CHECK(std::isfinite(a) && std::isfinite(b), ValueError, "start and end must be finite, got ", start, " and ", end);
-  TG_CHECK((b - a) * s >= 0, ValueError, "end must be on the side of start that step points to, got ", start, ", ", end, " and step ", step);
+  TG_CHECK((b - a) * s >= 0, ValueError, "end must be on the side of start that step points to, got ", start, ", ", end,
+      " and step ", step);
   int64_t n;
   if (whole) {
     const int64_t i = step.to_int(), range = end.to_int() - start.to_int();
@@ -80,11 +81,14 @@ Tensor arange(Scalar start, Scalar end, Scalar step, OptDtype dtype, OptDevice d
     n = int64_t(std::ceil((b - a) / s));
   }
   Tensor out = empty(n, dtype.value_or(whole ? Dtype::Int64 : default_dtype()), device.value_or(Device()));
-  if (whole || !is_floating(out->dtype)) generate<int64_t>(out, [x = start.to_int(), d = step.to_int()](int64_t i) { return x + i * d; });
+  const int64_t first = start.to_int(), d = step.to_int();
+  if (whole || !is_floating(out->dtype)) generate<int64_t>(out, [=](int64_t i) { return first + i * d; });
   else generate<double>(out, [a, s](int64_t i) { return a + double(i) * s; });
   return finish(static_cast<Tensor&&>(out), requires_grad);
 }
-Tensor arange(Scalar end, OptDtype dtype, OptDevice device, bool requires_grad) { return arange(0, end, 1, dtype, device, requires_grad); }
+Tensor arange(Scalar end, OptDtype dtype, OptDevice device, bool requires_grad) {
+  return arange(0, end, 1, dtype, device, requires_grad);
+}
 
 /// The i-th of n points from a to b, counted from the nearer end so that both ends are exact.
 static double point(double a, double b, int64_t n, int64_t i) {
@@ -143,7 +147,8 @@ static Tensor empty_row(IntList size, OptDtype dtype, OptDevice device, bool req
   if (format && *format != MemoryFormat::Contiguous && *format != MemoryFormat::Preserve) out = empty_like(out, *format);
   return finish(static_cast<Tensor&&>(out), requires_grad);
 }
-static Tensor empty_like_row(const Tensor& x, OptDtype dtype, OptDevice device, bool requires_grad, std::optional<MemoryFormat> format) {
+static Tensor empty_like_row(const Tensor& x, OptDtype dtype, OptDevice device, bool requires_grad,
+    std::optional<MemoryFormat> format) {
   OpScope op("empty_like");
   TG_CHECK(!device || device->type == x->device.type, NotImplementedError, "device must be the input's, got ", *device);
   return finish(empty_like(x, dtype.value_or(x->dtype), format.value_or(MemoryFormat::Preserve)), requires_grad);
@@ -152,68 +157,102 @@ static Tensor empty_strided_row(IntList size, IntList stride, OptDtype dtype, Op
   OpScope op("empty_strided");
   return finish(empty_strided(size, stride, dtype.value_or(default_dtype()), device.value_or(Device())), requires_grad);
 }
-static Tensor like_row(const Tensor& x, Scalar value, OptDtype dtype, OptDevice device, bool requires_grad, std::optional<MemoryFormat> format) {
+static Tensor like_row(const Tensor& x, Scalar value, OptDtype dtype, OptDevice device, bool requires_grad,
+    std::optional<MemoryFormat> format) {
   if (!format || *format == MemoryFormat::Preserve) return filled_like(x, value, dtype, device, requires_grad);
   Tensor out = empty_like(x, dtype.value_or(x->dtype), *format);
   fill_elements(out, value);
   return finish(static_cast<Tensor&&>(out), requires_grad);
 }
-static Tensor zeros_like_row(const Tensor& x, OptDtype dtype, OptDevice device, bool requires_grad, std::optional<MemoryFormat> format) {
+static Tensor zeros_like_row(const Tensor& x, OptDtype dtype, OptDevice device, bool requires_grad,
+    std::optional<MemoryFormat> format) {
   OpScope op("zeros_like");
   return like_row(x, 0, dtype, device, requires_grad, format);
 }
-static Tensor ones_like_row(const Tensor& x, OptDtype dtype, OptDevice device, bool requires_grad, std::optional<MemoryFormat> format) {
+static Tensor ones_like_row(const Tensor& x, OptDtype dtype, OptDevice device, bool requires_grad,
+    std::optional<MemoryFormat> format) {
   OpScope op("ones_like");
   return like_row(x, 1, dtype, device, requires_grad, format);
 }
-static Tensor full_like_row(const Tensor& x, Scalar value, OptDtype dtype, OptDevice device, bool requires_grad, std::optional<MemoryFormat> format) {
+static Tensor full_like_row(const Tensor& x, Scalar value, OptDtype dtype, OptDevice device, bool requires_grad,
+    std::optional<MemoryFormat> format) {
   OpScope op("full_like");
   return like_row(x, value, dtype, device, requires_grad, format);
 }
 static Tensor new_full(const Tensor& x, IntList size, Scalar value, OptDtype dtype, OptDevice device, bool requires_grad) {
   return filled(size, value, dtype.value_or(x->dtype), device, requires_grad);
 }
-static Tensor new_zeros(const Tensor& x, IntList size, OptDtype dtype, OptDevice device, bool requires_grad) { return new_full(x, size, 0, dtype, device, requires_grad); }
-static Tensor new_ones(const Tensor& x, IntList size, OptDtype dtype, OptDevice device, bool requires_grad) { return new_full(x, size, 1, dtype, device, requires_grad); }
+static Tensor new_zeros(const Tensor& x, IntList size, OptDtype dtype, OptDevice device, bool requires_grad) {
+  return new_full(x, size, 0, dtype, device, requires_grad);
+}
+static Tensor new_ones(const Tensor& x, IntList size, OptDtype dtype, OptDevice device, bool requires_grad) {
+  return new_full(x, size, 1, dtype, device, requires_grad);
+}
 static Tensor new_empty(const Tensor& x, IntList size, OptDtype dtype, OptDevice device, bool requires_grad) {
   return finish(empty(size, dtype.value_or(x->dtype), device.value_or(Device())), requires_grad);
 }
 static Tensor indices_as(Tensor t, OptDtype dtype) { return dtype && *dtype != t->dtype ? to(t, *dtype) : t; }
-static Tensor tril_indices_row(int64_t row, int64_t col, int64_t offset, OptDtype dtype, OptDevice) { return indices_as(tril_indices(row, col, offset), dtype); }
-static Tensor triu_indices_row(int64_t row, int64_t col, int64_t offset, OptDtype dtype, OptDevice) { return indices_as(triu_indices(row, col, offset), dtype); }
+static Tensor tril_indices_row(int64_t row, int64_t col, int64_t offset, OptDtype dtype, OptDevice) {
+  return indices_as(tril_indices(row, col, offset), dtype);
+}
+static Tensor triu_indices_row(int64_t row, int64_t col, int64_t offset, OptDtype dtype, OptDevice) {
+  return indices_as(triu_indices(row, col, offset), dtype);
+}
 
 void factories_ops(OpTable& t) {
 #define TG_OPTIONS "dtype? dtype=None, device? device=None, bool requires_grad=False"
 #define TG_FORMAT ", memory_format? memory_format=None"
-  t.add("empty(int[] size, *, " TG_OPTIONS TG_FORMAT ")", &empty_row, "A tensor of this size whose values are not set.").no_grad().samples({"2, 3", "(2, 0), dtype=int64"});
-  t.add("empty_like(Tensor input, *, " TG_OPTIONS TG_FORMAT ")", &empty_like_row, "A tensor of input's size and dtype whose values are not set.").no_grad().samples({"T(2, 3)"});
-  t.add("empty_strided(int[] size, int[] stride, *, " TG_OPTIONS ")", &empty_strided_row, "A tensor of this size and these strides (in elements); values are not set.").no_grad().samples({"(2, 3), (1, 2)"});
-  t.add("zeros(int[] size, *, " TG_OPTIONS ")", &zeros, "A tensor of zeros.").no_grad().with_out().samples({"2, 3", "(2, 0)", "(), dtype=int64"});
-  t.add("ones(int[] size, *, " TG_OPTIONS ")", &ones, "A tensor of ones.").no_grad().with_out().samples({"2, 3", "(2, 0)", "(3,), dtype=bool"});
-  t.add("full(int[] size, Scalar fill_value, *, " TG_OPTIONS ")", &full, "A tensor of fill_value everywhere; its dtype is the value's unless given.")
+  t.add("empty(int[] size, *, " TG_OPTIONS TG_FORMAT ")", &empty_row, "A tensor of this size whose values are not set.")
+      .no_grad().samples({"2, 3", "(2, 0), dtype=int64"});
+  t.add("empty_like(Tensor input, *, " TG_OPTIONS TG_FORMAT ")",
+        &empty_like_row, "A tensor of input's size and dtype whose values are not set.")
+      .no_grad().samples({"T(2, 3)"});
+  t.add("empty_strided(int[] size, int[] stride, *, " TG_OPTIONS ")",
+        &empty_strided_row, "A tensor of this size and these strides (in elements); values are not set.")
+      .no_grad().samples({"(2, 3), (1, 2)"});
+  t.add("zeros(int[] size, *, " TG_OPTIONS ")", &zeros, "A tensor of zeros.")
+      .no_grad().with_out().samples({"2, 3", "(2, 0)", "(), dtype=int64"});
+  t.add("ones(int[] size, *, " TG_OPTIONS ")", &ones, "A tensor of ones.")
+      .no_grad().with_out().samples({"2, 3", "(2, 0)", "(3,), dtype=bool"});
+  t.add("full(int[] size, Scalar fill_value, *, " TG_OPTIONS ")", &full,
+      "A tensor of fill_value everywhere; its dtype is the value's unless given.")
       .no_grad().with_out().samples({"(2, 3), 7", "(2,), 1.5", "(2,), True", "(2,), 3, dtype=float32"});
-  t.add("zeros_like(Tensor input, *, " TG_OPTIONS TG_FORMAT ")", &zeros_like_row, "Zeros of input's size and dtype.").no_grad().samples({"T(2, 3)", "I(3), dtype=float32"});
-  t.add("ones_like(Tensor input, *, " TG_OPTIONS TG_FORMAT ")", &ones_like_row, "Ones of input's size and dtype.").no_grad().samples({"T(2, 3)", "I(3), dtype=float32"});
-  t.add("full_like(Tensor input, Scalar fill_value, *, " TG_OPTIONS TG_FORMAT ")", &full_like_row, "fill_value in input's size and dtype.")
+  t.add("zeros_like(Tensor input, *, " TG_OPTIONS TG_FORMAT ")", &zeros_like_row, "Zeros of input's size and dtype.")
+      .no_grad().samples({"T(2, 3)", "I(3), dtype=float32"});
+  t.add("ones_like(Tensor input, *, " TG_OPTIONS TG_FORMAT ")", &ones_like_row, "Ones of input's size and dtype.")
+      .no_grad().samples({"T(2, 3)", "I(3), dtype=float32"});
+  t.add("full_like(Tensor input, Scalar fill_value, *, " TG_OPTIONS TG_FORMAT ")", &full_like_row,
+      "fill_value in input's size and dtype.")
       .no_grad().samples({"T(2, 3), 7", "I(3), 2"});
-  t.add("new_empty(Tensor input, int[] size, *, " TG_OPTIONS ")", &new_empty, "empty with input's dtype.").method_only().no_grad().samples({"I(3), (2, 2)"});
-  t.add("new_zeros(Tensor input, int[] size, *, " TG_OPTIONS ")", &new_zeros, "zeros with input's dtype.").method_only().no_grad().samples({"I(3), (2, 2)"});
-  t.add("new_ones(Tensor input, int[] size, *, " TG_OPTIONS ")", &new_ones, "ones with input's dtype.").method_only().no_grad().samples({"I(3), (2, 2)"});
-  t.add("new_full(Tensor input, int[] size, Scalar fill_value, *, " TG_OPTIONS ")", &new_full, "full with input's dtype.").method_only().no_grad().samples({"T(3), (2, 2), 5"});
-  t.add("arange(Scalar end, *, " TG_OPTIONS ")", static_cast<Tensor (*)(Scalar, OptDtype, OptDevice, bool)>(&arange), "0, 1, … below end. int64 when end is an integer.")
+  t.add("new_empty(Tensor input, int[] size, *, " TG_OPTIONS ")", &new_empty, "empty with input's dtype.")
+      .method_only().no_grad().samples({"I(3), (2, 2)"});
+  t.add("new_zeros(Tensor input, int[] size, *, " TG_OPTIONS ")", &new_zeros, "zeros with input's dtype.")
+      .method_only().no_grad().samples({"I(3), (2, 2)"});
+  t.add("new_ones(Tensor input, int[] size, *, " TG_OPTIONS ")", &new_ones, "ones with input's dtype.")
+      .method_only().no_grad().samples({"I(3), (2, 2)"});
+  t.add("new_full(Tensor input, int[] size, Scalar fill_value, *, " TG_OPTIONS ")", &new_full, "full with input's dtype.")
+      .method_only().no_grad().samples({"T(3), (2, 2), 5"});
+  t.add("arange(Scalar end, *, " TG_OPTIONS ")", static_cast<Tensor (*)(Scalar, OptDtype, OptDevice, bool)>(&arange),
+      "0, 1, … below end. int64 when end is an integer.")
       .no_grad().with_out().samples({"5", "2.5", "0", "5, dtype=float32"});
-  t.add("arange(Scalar start, Scalar end, Scalar step=1, *, " TG_OPTIONS ")", static_cast<Tensor (*)(Scalar, Scalar, Scalar, OptDtype, OptDevice, bool)>(&arange),
-        "start, start + step, … below end. int64 when all are integers.").no_grad().with_out().samples({"1, 6", "1, 6, 2", "5, 0, -2", "0.5, 2, 0.25"});
-  t.add("linspace(Scalar start, Scalar end, int steps, *, " TG_OPTIONS ")", &linspace, "steps evenly spaced numbers from start to end, both included.")
+  t.add("arange(Scalar start, Scalar end, Scalar step=1, *, " TG_OPTIONS ")",
+      static_cast<Tensor (*)(Scalar, Scalar, Scalar, OptDtype, OptDevice, bool)>(&arange),
+        "start, start + step, … below end. int64 when all are integers.").no_grad().with_out().samples({"1, 6", "1, 6, 2",
+            "5, 0, -2", "0.5, 2, 0.25"});
+  t.add("linspace(Scalar start, Scalar end, int steps, *, " TG_OPTIONS ")", &linspace,
+      "steps evenly spaced numbers from start to end, both included.")
       .no_grad().with_out().samples({"0, 1, 5", "3, -2.5, 4", "1, 2, 1", "1, 2, 0"});
-  t.add("logspace(Scalar start, Scalar end, int steps, float base=10.0, *, " TG_OPTIONS ")", &logspace, "base to the power of linspace(start, end, steps).")
+  t.add("logspace(Scalar start, Scalar end, int steps, float base=10.0, *, " TG_OPTIONS ")", &logspace,
+      "base to the power of linspace(start, end, steps).")
       .no_grad().with_out().samples({"0, 2, 3", "0, 3, 4, 2.0"});
   t.add("eye(int n, int? m=None, *, " TG_OPTIONS ")", &eye, "An n x m matrix with ones on the diagonal; m is n unless given.")
       .no_grad().with_out().samples({"3", "2, 3", "3, 2, dtype=int64"});
   t.add("tril_indices(int row, int col, int offset=0, *, dtype? dtype=None, device? device=None)", &tril_indices_row,
-        "Row and column numbers of the lower triangle of a row x col matrix, as int64[2, n].").no_grad().samples({"3, 3", "3, 4, 1", "4, 3, -1"});
+        "Row and column numbers of the lower triangle of a row x col matrix, as int64[2, n].").no_grad().samples({"3, 3",
+            "3, 4, 1", "4, 3, -1"});
   t.add("triu_indices(int row, int col, int offset=0, *, dtype? dtype=None, device? device=None)", &triu_indices_row,
-        "Row and column numbers of the upper triangle of a row x col matrix, as int64[2, n].").no_grad().samples({"3, 3", "3, 4, 1", "4, 3, -1"});
+        "Row and column numbers of the upper triangle of a row x col matrix, as int64[2, n].").no_grad().samples({"3, 3",
+            "3, 4, 1", "4, 3, -1"});
 #undef TG_OPTIONS
 #undef TG_FORMAT
 }

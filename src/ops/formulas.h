@@ -38,13 +38,17 @@ namespace tapegrad { inline namespace TG_NS {
 
 template <class... Ops> struct OpList {};
 using UnaryOps = OpList<
-    Neg, Abs, Sign, Floor, Ceil, Trunc, Frac, Round, RoundDecimals, Clamp, ClampMin, ClampMax, NanToNum, Square, Cube, PowNumber, Sqrt, Rsqrt,
-    Reciprocal, Exp, Exp2, Expm1, Log, Log2, Log10, Log1p, Sin, Cos, Tan, Asin, Acos, Atan, Sinh, Cosh, Tanh, Asinh, Acosh, Atanh, Sinc,
-    Deg2Rad, Rad2Deg, Sigmoid, Logit, Erf, Erfc, Erfinv, Lgamma, Digamma, Polygamma, IsNan, IsInf, IsPosInf, IsNegInf, IsFinite, SignBit,
+    Neg, Abs, Sign, Floor, Ceil, Trunc, Frac, Round, RoundDecimals, Clamp, ClampMin, ClampMax, NanToNum, Square, Cube,
+        PowNumber, Sqrt, Rsqrt,
+    Reciprocal, Exp, Exp2, Expm1, Log, Log2, Log10, Log1p, Sin, Cos, Tan, Asin, Acos, Atan, Sinh, Cosh, Tanh, Asinh, Acosh,
+        Atanh, Sinc,
+    Deg2Rad, Rad2Deg, Sigmoid, Logit, Erf, Erfc, Erfinv, Lgamma, Digamma, Polygamma, IsNan, IsInf, IsPosInf, IsNegInf,
+        IsFinite, SignBit,
     LogicalNot, BitwiseNot, Relu, Hardtanh, LeakyRelu, Elu, Gelu, GeluTanh, Silu, Mish, Softplus, LogSigmoid, Softsign, Hardsigmoid,
     Hardswish, Tanhshrink, Softshrink, Hardshrink, Threshold>;
 using BinaryOps = OpList<
-    Add, Sub, Rsub, AddScaled, SubScaled, Mul, Div, DivTrunc, DivFloor, Remainder, Fmod, Pow, Atan2, Hypot, Copysign, LogAddExp, LogAddExp2,
+    Add, Sub, Rsub, AddScaled, SubScaled, Mul, Div, DivTrunc, DivFloor, Remainder, Fmod, Pow, Atan2, Hypot, Copysign,
+        LogAddExp, LogAddExp2,
     Xlogy, Maximum, Minimum, Fmax, Fmin, ClampMinTensor, ClampMaxTensor, Heaviside, Eq, Ne, Lt, Le, Gt, Ge, LogicalAnd, LogicalOr,
     LogicalXor, BitwiseAnd, BitwiseOr, BitwiseXor, ShiftLeft, ShiftRight, LerpNumber, Prelu>;
 using TernaryOps = OpList<Where, Lerp, Addcmul, Addcdiv, ClampTensors>;

@@ -38,7 +38,8 @@ struct Elu {
 };
 struct Gelu {
   static constexpr OpTraits traits = {"gelu", "GeluBackward0", Types::FloatOnly, fused, costly, {A}};
-  static constexpr const char* doc = "input times the normal distribution function; approximate='tanh' uses its tanh approximation.";
+  static constexpr const char* doc =
+      "input times the normal distribution function; approximate='tanh' uses its tanh approximation.";
   template <class T> TG_HD T forward(const T& x) const { return x * T(0.5) * (T(1) + erf(x * T(0.70710678118654752440))); }
   template <class T> TG_HD T backward(const T& g, const T& x) const {
     return g * (T(0.5) * (T(1) + erf(x * T(0.70710678118654752440))) + x * (exp(x * x * T(-0.5)) * T(0.39894228040143267794)));
@@ -75,7 +76,8 @@ struct Mish {
 };
 struct Softplus {
   static constexpr OpTraits traits = {"softplus", "SoftplusBackward0", Types::FloatOnly, fused, costly, {A}};
-  static constexpr const char* doc = "log(1 + exp(beta * input)) / beta, a smooth relu; input itself where beta * input > threshold.";
+  static constexpr const char* doc =
+      "log(1 + exp(beta * input)) / beta, a smooth relu; input itself where beta * input > threshold.";
   double beta, threshold;
   template <class T> TG_HD T forward(const T& x) const {
     const T z = x * T(beta);
@@ -128,7 +130,9 @@ struct Softshrink {
   static constexpr OpTraits traits = {"softshrink", "SoftshrinkBackward0", Types::FloatOnly, fused, cheap, {A}};
   static constexpr const char* doc = "input moved by lambd towards 0, and 0 within [-lambd, lambd].";
   double lambd;
-  template <class T> TG_HD T forward(const T& x) const { return where(x > T(lambd), x - T(lambd), where(x < T(-lambd), x + T(lambd), x * T(0))); }
+  template <class T> TG_HD T forward(const T& x) const {
+    return where(x > T(lambd), x - T(lambd), where(x < T(-lambd), x + T(lambd), x * T(0)));
+  }
   template <class T> TG_HD T backward(const T& g, const T& x) const { return where((x >= T(-lambd)) & (x <= T(lambd)), T(0), g); }
 };
 struct Hardshrink {
@@ -148,7 +152,8 @@ struct Threshold {
 /// leaky_relu with a tensor of slopes.
 struct Prelu {
   static constexpr OpTraits traits = {"prelu", "PreluKernelBackward0", Types::FloatOnly, fused, cheap, {A | B, A}};
-  static constexpr const char* doc = "input where positive, weight * input elsewhere; weight has one entry, or one for each channel (dimension 1).";
+  static constexpr const char* doc =
+      "input where positive, weight * input elsewhere; weight has one entry, or one for each channel (dimension 1).";
   template <class T> TG_HD T forward(const T& x, const T& w) const { return where(x > T(0), x, w * x); }
   template <class T> TG_HD T backward_a(const T& g, const T& x, const T& w) const { return where(x > T(0), g, w * g); }
   template <class T> TG_HD T backward_b(const T& g, const T& x) const { return where(x > T(0), T(0), x * g); }

@@ -53,7 +53,8 @@ struct Mul {
 };
 struct Div {
   static constexpr OpTraits traits = {"div", "DivBackward0", Types::Float, fused, cheap, {B, A | B}, false, false, true};
-  static constexpr const char* doc = "input / other, broadcast; integers become floats. rounding_mode 'floor' or 'trunc' rounds and keeps integers.";
+  static constexpr const char* doc =
+      "input / other, broadcast; integers become floats. rounding_mode 'floor' or 'trunc' rounds and keeps integers.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return a / b; }
   template <class T> TG_HD T backward_a(const T& g, const T& b) const { return g / b; }
   template <class T> TG_HD T backward_b(const T& g, const T& a, const T& b) const { return -g * ((a / b) / b); }
@@ -65,20 +66,23 @@ struct DivTrunc {
   template <class T> TG_HD T backward_b(const T& g) const { return zeros_like(g); }
 };
 struct DivFloor {
-  static constexpr OpTraits traits = {.name = "div", .node = "DivBackward2", .types = Types::NotBool, .costly = costly, .divides = true};
+  static constexpr OpTraits traits = {.name = "div", .node = "DivBackward2", .types = Types::NotBool, .costly = costly,
+      .divides = true};
   template <class T> TG_HD T forward(const T& a, const T& b) const { return floor_div(a, b); }
   template <class T> TG_HD T backward_a(const T& g) const { return zeros_like(g); }
   template <class T> TG_HD T backward_b(const T& g) const { return zeros_like(g); }
 };
 struct Remainder {
-  static constexpr OpTraits traits = {.name = "remainder", .node = "RemainderBackward0", .types = Types::NotBool, .costly = costly, .needs = {Nothing, A | B}, .divides = true};
+  static constexpr OpTraits traits = {.name = "remainder", .node = "RemainderBackward0", .types = Types::NotBool,
+      .costly = costly, .needs = {Nothing, A | B}, .divides = true};
   static constexpr const char* doc = "input modulo other, with the sign of other, as Python's %.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return floor_mod(a, b); }
   template <class T> TG_HD T backward_a(const T& g) const { return g; }
   template <class T> TG_HD T backward_b(const T& g, const T& a, const T& b) const { return -g * floor(a / b); }
 };
 struct Fmod {
-  static constexpr OpTraits traits = {.name = "fmod", .node = "FmodBackward0", .types = Types::NotBool, .costly = costly, .needs = {Nothing, A | B}, .divides = true};
+  static constexpr OpTraits traits = {.name = "fmod", .node = "FmodBackward0", .types = Types::NotBool, .costly = costly,
+      .needs = {Nothing, A | B}, .divides = true};
   static constexpr const char* doc = "What is left of input after division by other, with the sign of input.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return fmod(a, b); }
   template <class T> TG_HD T backward_a(const T& g) const { return g; }
@@ -89,9 +93,12 @@ struct Fmod {
 
 struct Pow {
   static constexpr OpTraits traits = {"pow", "PowBackward1", Types::NotBool, fused, costly, {A | B, A | B | Out}};
-  static constexpr const char* doc = "input to the power of exponent, broadcast. Integers stay integers and need exponents that are not negative.";
+  static constexpr const char* doc =
+      "input to the power of exponent, broadcast. Integers stay integers and need exponents that are not negative.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return pow(a, b); }
-  template <class T> TG_HD T backward_a(const T& g, const T& a, const T& b) const { return where(b == T(0), T(0), g * (b * pow(a, b - T(1)))); }
+  template <class T> TG_HD T backward_a(const T& g, const T& a, const T& b) const {
+    return where(b == T(0), T(0), g * (b * pow(a, b - T(1))));
+  }
   template <class T> TG_HD T backward_b(const T& g, const T& a, const T& b, const T& y) const {
     return where((a == T(0)) & (b >= T(0)), T(0), g * (y * log(a)));
   }
@@ -130,7 +137,8 @@ struct LogAddExp2 {
   static constexpr OpTraits traits = {"logaddexp2", "Logaddexp2Backward0", Types::FloatOnly, fused, costly, {A | B, A | B}};
   static constexpr const char* doc = "log2(2^input + 2^other), without overflow.";
   template <class T> TG_HD T forward(const T& a, const T& b) const {
-    return where((a == b) & isinf(a), a, maximum(a, b) + log1p(exp(-abs(a - b) * T(0.69314718055994530942))) * T(1.44269504088896340736));
+    return where((a == b) & isinf(a), a, maximum(a, b)
+        + log1p(exp(-abs(a - b) * T(0.69314718055994530942))) * T(1.44269504088896340736));
   }
   template <class T> TG_HD T backward_a(const T& g, const T& a, const T& b) const { return g / (T(1) + exp2(b - a)); }
   template <class T> TG_HD T backward_b(const T& g, const T& a, const T& b) const { return g / (T(1) + exp2(a - b)); }
@@ -139,7 +147,9 @@ struct Xlogy {
   static constexpr OpTraits traits = {"xlogy", "XlogyBackward0", Types::Float, fused, costly, {A | B, A | B}};
   static constexpr const char* doc = "input * log(other), 0 where input is 0.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return where((a == T(0)) & (b == b), T(0), a * log(b)); }
-  template <class T> TG_HD T backward_a(const T& g, const T& a, const T& b) const { return where((a == T(0)) & (b <= T(0)), T(0), g * log(b)); }
+  template <class T> TG_HD T backward_a(const T& g, const T& a, const T& b) const {
+    return where((a == T(0)) & (b <= T(0)), T(0), g * log(b));
+  }
   template <class T> TG_HD T backward_b(const T& g, const T& a, const T& b) const { return g * (a / b); }
 };
 
@@ -149,15 +159,23 @@ struct Maximum {
   static constexpr OpTraits traits = {"maximum", "MaximumBackward0", Types::Number, fused, cheap, {A | B, A | B}};
   static constexpr const char* doc = "The larger of input and other; NaN when either is. Equal ones share the gradient.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return maximum(a, b); }
-  template <class T> TG_HD T backward_a(const T& g, const T& a, const T& b) const { return where(a == b, g * T(0.5), where(b > a, T(0), g)); }
-  template <class T> TG_HD T backward_b(const T& g, const T& a, const T& b) const { return where(a == b, g * T(0.5), where(a > b, T(0), g)); }
+  template <class T> TG_HD T backward_a(const T& g, const T& a, const T& b) const {
+    return where(a == b, g * T(0.5), where(b > a, T(0), g));
+  }
+  template <class T> TG_HD T backward_b(const T& g, const T& a, const T& b) const {
+    return where(a == b, g * T(0.5), where(a > b, T(0), g));
+  }
 };
 struct Minimum {
   static constexpr OpTraits traits = {"minimum", "MinimumBackward0", Types::Number, fused, cheap, {A | B, A | B}};
   static constexpr const char* doc = "The smaller of input and other; NaN when either is. Equal ones share the gradient.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return minimum(a, b); }
-  template <class T> TG_HD T backward_a(const T& g, const T& a, const T& b) const { return where(a == b, g * T(0.5), where(b < a, T(0), g)); }
-  template <class T> TG_HD T backward_b(const T& g, const T& a, const T& b) const { return where(a == b, g * T(0.5), where(a < b, T(0), g)); }
+  template <class T> TG_HD T backward_a(const T& g, const T& a, const T& b) const {
+    return where(a == b, g * T(0.5), where(b < a, T(0), g));
+  }
+  template <class T> TG_HD T backward_b(const T& g, const T& a, const T& b) const {
+    return where(a == b, g * T(0.5), where(a < b, T(0), g));
+  }
 };
 struct Fmax {
   static constexpr OpTraits traits = {"fmax", "FmaxBackward0", Types::Number, fused, cheap, {A | B, A | B}};

@@ -51,7 +51,8 @@ struct Frac {
 };
 struct Round {
   static constexpr OpTraits traits = {"round", "RoundBackward0", Types::NotBool};
-  static constexpr const char* doc = "The whole number nearest to input, ties to even; with decimals, to so many digits. The gradient is 0.";
+  static constexpr const char* doc =
+      "The whole number nearest to input, ties to even; with decimals, to so many digits. The gradient is 0.";
   template <class T> TG_HD T forward(const T& x) const { return nearest(x); }
   template <class T> TG_HD T backward(const T& g) const { return zeros_like(g); }
 };
@@ -84,7 +85,8 @@ struct ClampMax {
 };
 struct NanToNum {
   static constexpr OpTraits traits = {"nan_to_num", "NanToNumBackward0", Types::Float, fused, cheap, {A}};
-  static constexpr const char* doc = "input with NaN and the infinities replaced: by default 0 and the largest and smallest finite numbers.";
+  static constexpr const char* doc =
+      "input with NaN and the infinities replaced: by default 0 and the largest and smallest finite numbers.";
   double nan, positive, negative;
   template <class T> TG_HD T forward(const T& x) const {
     return where(isnan(x), T(nan), where(isposinf(x), T(positive), where(isneginf(x), T(negative), x)));
@@ -285,7 +287,8 @@ struct Sigmoid {
 };
 struct Logit {
   static constexpr OpTraits traits = {"logit", "LogitBackward0", Types::Float, fused, costly, {A}};
-  static constexpr const char* doc = "log(input / (1 - input)), the inverse of sigmoid; with eps, input is limited to [eps, 1 - eps] first.";
+  static constexpr const char* doc =
+      "log(input / (1 - input)), the inverse of sigmoid; with eps, input is limited to [eps, 1 - eps] first.";
   double low, high;  // without eps: -inf and inf
   template <class T> TG_HD T forward(const T& x) const {
     const T z = minimum(maximum(x, T(low)), T(high));

@@ -13,7 +13,8 @@ namespace {
 constexpr int64_t kCheapGrain = 32768, kCostlyGrain = 8192;  // elements worth about 10 µs
 
 // A 0-d operand beside dense ones: splatted into a block, over which the others are walked.
-[[gnu::noinline]] void run_splat(Kernel kernel, const void* params, const Operand* arg, int args, unsigned splats, int lanes, int64_t grain) {
+[[gnu::noinline]] void run_splat(Kernel kernel, const void* params, const Operand* arg, int args, unsigned splats,
+    int lanes, int64_t grain) {
   constexpr int64_t kBlock = 1024;
   alignas(64) char block[3][kBlock * 8];
   const int64_t n = arg[0].t->numel, whole = n - n % lanes;
@@ -40,8 +41,9 @@ constexpr int64_t kCheapGrain = 32768, kCostlyGrain = 8192;  // elements worth a
   char* q[kMaxArgs];
   for (int k = 0; k < args; k++) {
     q[k] = size[k] ? tail[k] : p[k];
-    if (k && size[k])
-      for (int64_t i = 0; i < lanes; i++) std::memcpy(tail[k] + i * size[k], p[k] + std::min(whole + i, n - 1) * size[k], size_t(size[k]));
+    if (!k || !size[k]) continue;
+    for (int64_t i = 0; i < lanes; i++)
+      std::memcpy(tail[k] + i * size[k], p[k] + std::min(whole + i, n - 1) * size[k], size_t(size[k]));
   }
   kernel(params, q, lanes);
   std::memcpy(p[0] + whole * size[0], tail[0], size_t((n - whole) * size[0]));
@@ -49,8 +51,13 @@ constexpr int64_t kCheapGrain = 32768, kCostlyGrain = 8192;  // elements worth a
 
 [[gnu::noinline]] void run_strided(Kernel kernel, const void* params, const Operand* arg, int args, int lanes, int64_t grain) {
   const Plan plan({arg[0].t->sizes, arg[0].t->ndim}, arg, args, lanes);
+  if (plan.numel <= grain) {
+    Runs runs(plan);
+    while (runs.next()) kernel(params, runs.p, runs.n);
+    return;
+  }
   const Plan::Cut cut = plan.cut(grain);
-  parallel_for(plan.shape[cut.dim], plan.numel <= grain ? plan.shape[cut.dim] : cut.piece, [&](int64_t begin, int64_t end) {
+  parallel_for(plan.shape[cut.dim], cut.piece, [&](int64_t begin, int64_t end) {
     Runs runs(plan, cut.dim, begin, end);
     while (runs.next()) kernel(params, runs.p, runs.n);
   });

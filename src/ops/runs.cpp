@@ -7,7 +7,8 @@
 
 namespace tapegrad {
 
-Plan::Plan(IntList size, const Operand* operands, int count, int packet) : args(count), dims(int(size.size())), lanes(packet), numel(1) {
+Plan::Plan(IntList size, const Operand* operands, int count, int packet) : args(count), dims(int(size.size())),
+    lanes(packet), numel(1) {
   const CastTable& casts = *kernels().casts;
   for (int d = 0; d < dims; d++) shape[d] = size[dims - 1 - d], numel *= shape[d];
   for (int k = 0; k < args; k++) {

@@ -18,8 +18,13 @@ struct Operand {
 
 /// Is this dtype in memory what kernels of type c read?
 constexpr bool stored_as(Dtype d, Compute c) {
-  return (d == Dtype::Float32 && c == Compute::F32) || (d == Dtype::Float64 && c == Compute::F64) || (d == Dtype::Int64 && c == Compute::I64) ||
-         (d == Dtype::Int32 && c == Compute::I32) || (d == Dtype::Bool && c == Compute::Bool);
+  switch (c) {
+    case Compute::F32: return d == Dtype::Float32;
+    case Compute::F64: return d == Dtype::Float64;
+    case Compute::I64: return d == Dtype::Int64;
+    case Compute::I32: return d == Dtype::Int32;
+    default: return d == Dtype::Bool;
+  }
 }
 
 struct Plan {

@@ -18,7 +18,9 @@ double at(const Tensor& t, std::initializer_list<int64_t> index) {
   for (int64_t i : index) offset += i * t.stride(d++);
   return alias(t, {}, {}, offset, false).item().to_double();
 }
-Tensor flipped(const Tensor& t) { return record_view(t, alias(t, {t.size(1), t.size(0)}, {t.stride(1), t.stride(0)}, 0, true), "TBackward0"); }
+Tensor flipped(const Tensor& t) {
+  return record_view(t, alias(t, {t.size(1), t.size(0)}, {t.stride(1), t.stride(0)}, 0, true), "TBackward0");
+}
 
 TEST(Elementwise, AddsSmallAndLarge) {
   for (int64_t n : {0, 1, 3, 4, 8, 15, 16, 17, 1000, 40000, 100001}) {
@@ -63,7 +65,8 @@ TEST(Elementwise, Copies) {
 }
 
 TEST(Elementwise, Promotes) {
-  const Tensor i32 = ones({2}, int32), i64 = ones({2}, int64), f32 = ones({2}, float32), f64 = ones({2}, float64), b = ones({2}, bool_), u8 = ones({2}, uint8);
+  const Tensor i32 = ones({2}, int32), i64 = ones({2}, int64), f32 = ones({2}, float32), f64 = ones({2}, float64),
+      b = ones({2}, bool_), u8 = ones({2}, uint8);
   const Tensor f16 = ones({2}, float16), zero_d = ones({}, float64), int_0d = ones({}, int64);
   EXPECT_EQ((i32 + i64).dtype(), int64);
   EXPECT_EQ((i64 + f32).dtype(), float32);
@@ -85,7 +88,8 @@ TEST(Elementwise, Promotes) {
 }
 
 TEST(Elementwise, Gradients) {
-  const Tensor a = range({3, 4}).set_requires_grad(), b = range({4}, float64, 0.5).set_requires_grad(), c = range({4, 3}, float64, 0.7, 0.21).set_requires_grad();
+  const Tensor a = range({3, 4}).set_requires_grad(), b = range({4}, float64, 0.5).set_requires_grad(),
+      c = range({4, 3}, float64, 0.7, 0.21).set_requires_grad();
   const GradcheckOptions second{.second_order = true};
   using V = std::vector<Tensor>;
   EXPECT_EQ(gradcheck([](const V& v) { return v[0] + v[1]; }, {a, b}, second), "");
@@ -113,7 +117,8 @@ TEST(Elementwise, InPlace) {
   EXPECT_EQ(gradcheck([](const std::vector<Tensor>& v) { Tensor z = v[0] * 2; z += v[0]; exp_(z); return z * v[0]; }, {w}), "");
   // What backward needs of the overwritten values is kept.
   const GradcheckOptions second{.second_order = true};
-  EXPECT_EQ(gradcheck([](const std::vector<Tensor>& v) { Tensor z = v[0] * 2; sin_(z); z *= v[0]; z *= z; return z; }, {w}, second), "");
+  EXPECT_EQ(gradcheck([](const std::vector<Tensor>& v) { Tensor z = v[0] * 2; sin_(z); z *= v[0]; z *= z; return z; }, {w},
+      second), "");
 }
 
 // First and second gradients of every differentiable op, on plain, transposed and broadcast inputs.
@@ -124,21 +129,31 @@ struct UnaryCase {
   double low = -1.7, high = 1.9;
 };
 const UnaryCase kUnary[] = {
-    {"neg", neg}, {"abs", abs}, {"sign", sign}, {"floor", floor}, {"frac", frac}, {"square", square}, {"sqrt", sqrt, 0.2, 3}, {"rsqrt", rsqrt, 0.2, 3},
-    {"reciprocal", reciprocal, 0.3, 3}, {"exp", exp}, {"exp2", exp2}, {"expm1", expm1}, {"log", log, 0.2, 3}, {"log2", log2, 0.2, 3},
+    {"neg", neg}, {"abs", abs}, {"sign", sign}, {"floor", floor}, {"frac", frac}, {"square", square},
+        {"sqrt", sqrt, 0.2, 3}, {"rsqrt", rsqrt, 0.2, 3},
+    {"reciprocal", reciprocal, 0.3, 3}, {"exp", exp}, {"exp2", exp2}, {"expm1", expm1}, {"log", log, 0.2, 3},
+        {"log2", log2, 0.2, 3},
     {"log10", log10, 0.2, 3}, {"log1p", log1p, -0.5, 3}, {"sin", sin}, {"cos", cos}, {"tan", tan, -1, 1}, {"asin", asin, -0.8, 0.8},
-    {"acos", acos, -0.8, 0.8}, {"atan", atan}, {"sinh", sinh}, {"cosh", cosh}, {"tanh", tanh}, {"asinh", asinh}, {"acosh", acosh, 1.3, 4},
-    {"atanh", atanh, -0.8, 0.8}, {"sinc", sinc}, {"deg2rad", deg2rad}, {"rad2deg", rad2deg}, {"sigmoid", sigmoid}, {"erf", erf}, {"erfc", erfc},
+    {"acos", acos, -0.8, 0.8}, {"atan", atan}, {"sinh", sinh}, {"cosh", cosh}, {"tanh", tanh}, {"asinh", asinh},
+        {"acosh", acosh, 1.3, 4},
+    {"atanh", atanh, -0.8, 0.8}, {"sinc", sinc}, {"deg2rad", deg2rad}, {"rad2deg", rad2deg}, {"sigmoid", sigmoid},
+        {"erf", erf}, {"erfc", erfc},
     {"erfinv", erfinv, -0.8, 0.8}, {"lgamma", lgamma, 0.3, 4}, {"digamma", digamma, 0.5, 4}, {"relu", relu}, {"relu6", relu6},
     {"elu", [](const Tensor& x) { return elu(x, 0.7); }}, {"selu", selu}, {"celu", [](const Tensor& x) { return celu(x, 0.6); }},
-    {"gelu", [](const Tensor& x) { return gelu(x); }}, {"gelu tanh", [](const Tensor& x) { return gelu(x, "tanh"); }}, {"silu", silu},
-    {"mish", mish}, {"softplus", [](const Tensor& x) { return softplus(x, 1.5, 2); }}, {"logsigmoid", logsigmoid}, {"softsign", softsign},
+    {"gelu", [](const Tensor& x) { return gelu(x); }}, {"gelu tanh", [](const Tensor& x) { return gelu(x, "tanh"); }},
+        {"silu", silu},
+    {"mish", mish}, {"softplus", [](const Tensor& x) { return softplus(x, 1.5, 2); }}, {"logsigmoid", logsigmoid},
+        {"softsign", softsign},
     {"hardsigmoid", hardsigmoid, -4, 4}, {"hardswish", hardswish, -4, 4}, {"tanhshrink", tanhshrink},
     {"softshrink", [](const Tensor& x) { return softshrink(x); }}, {"hardshrink", [](const Tensor& x) { return hardshrink(x); }},
-    {"threshold", [](const Tensor& x) { return threshold(x, 0.1, 2); }}, {"leaky_relu", [](const Tensor& x) { return leaky_relu(x, 0.2); }},
-    {"logit", [](const Tensor& x) { return logit(x); }, 0.1, 0.9}, {"logit eps", [](const Tensor& x) { return logit(x, 0.2); }, 0.05, 0.95},
-    {"polygamma", [](const Tensor& x) { return polygamma(2, x); }, 0.8, 4}, {"clamp", [](const Tensor& x) { return clamp(x, -0.5, 0.7); }},
-    {"clamp_min", [](const Tensor& x) { return clamp_min(x, 0.1); }}, {"clamp_max", [](const Tensor& x) { return clamp_max(x, 0.1); }},
+    {"threshold", [](const Tensor& x) { return threshold(x, 0.1, 2); }},
+        {"leaky_relu", [](const Tensor& x) { return leaky_relu(x, 0.2); }},
+    {"logit", [](const Tensor& x) { return logit(x); }, 0.1, 0.9}, {"logit eps", [](const Tensor& x) { return logit(x,
+        0.2); }, 0.05, 0.95},
+    {"polygamma", [](const Tensor& x) { return polygamma(2, x); }, 0.8, 4},
+        {"clamp", [](const Tensor& x) { return clamp(x, -0.5, 0.7); }},
+    {"clamp_min", [](const Tensor& x) { return clamp_min(x, 0.1); }},
+        {"clamp_max", [](const Tensor& x) { return clamp_max(x, 0.1); }},
     {"pow 2", [](const Tensor& x) { return pow(x, 2); }}, {"pow 3", [](const Tensor& x) { return pow(x, 3); }},
     {"pow -1.5", [](const Tensor& x) { return pow(x, -1.5); }, 0.3, 3}, {"2 pow", [](const Tensor& x) { return pow(2, x); }},
     {"nan_to_num", [](const Tensor& x) { return nan_to_num(x); }}, {"round", [](const Tensor& x) { return round(x); }},
@@ -165,15 +180,21 @@ struct BinaryCase {
   double low = -1.7, high = 1.9, other_low = 0.4, other_high = 2.3;
 };
 const BinaryCase kBinary[] = {
-    {"add", [](const Tensor& a, const Tensor& b) { return add(a, b, 2.5); }}, {"sub", [](const Tensor& a, const Tensor& b) { return sub(a, b, 2.5); }},
-    {"rsub", [](const Tensor& a, const Tensor& b) { return rsub(a, b); }}, {"mul", mul}, {"div", [](const Tensor& a, const Tensor& b) { return div(a, b); }},
+    {"add", [](const Tensor& a, const Tensor& b) { return add(a, b, 2.5); }},
+        {"sub", [](const Tensor& a, const Tensor& b) { return sub(a, b, 2.5); }},
+    {"rsub", [](const Tensor& a, const Tensor& b) { return rsub(a, b); }}, {"mul", mul},
+        {"div", [](const Tensor& a, const Tensor& b) { return div(a, b); }},
     {"div floor", [](const Tensor& a, const Tensor& b) { return div(a, b, "floor"); }}, {"remainder", remainder}, {"fmod", fmod},
-    {"pow", [](const Tensor& a, const Tensor& b) { return pow(a, b); }, 0.3, 2.2, -1, 2}, {"atan2", atan2}, {"hypot", hypot}, {"copysign", copysign},
-    {"logaddexp", logaddexp}, {"logaddexp2", logaddexp2}, {"xlogy", xlogy}, {"maximum", maximum, -1.7, 1.9, -1.1, 1.3}, {"minimum", minimum, -1.7, 1.9, -1.1, 1.3},
-    {"fmax", fmax, -1.7, 1.9, -1.1, 1.3}, {"fmin", fmin, -1.7, 1.9, -1.1, 1.3}, {"lerp", [](const Tensor& a, const Tensor& b) { return lerp(a, b, 0.3); }},
+    {"pow", [](const Tensor& a, const Tensor& b) { return pow(a, b); }, 0.3, 2.2, -1, 2}, {"atan2", atan2},
+        {"hypot", hypot}, {"copysign", copysign},
+    {"logaddexp", logaddexp}, {"logaddexp2", logaddexp2}, {"xlogy", xlogy}, {"maximum", maximum, -1.7, 1.9, -1.1, 1.3},
+        {"minimum", minimum, -1.7, 1.9, -1.1, 1.3},
+    {"fmax", fmax, -1.7, 1.9, -1.1, 1.3}, {"fmin", fmin, -1.7, 1.9, -1.1, 1.3},
+        {"lerp", [](const Tensor& a, const Tensor& b) { return lerp(a, b, 0.3); }},
     {"clamp tensor", [](const Tensor& a, const Tensor& b) { return clamp(a, b - 1.5, b - 0.5); }},
     {"lerp tensor", [](const Tensor& a, const Tensor& b) { return lerp(a, b, b * 0.3); }},
-    {"addcmul", [](const Tensor& a, const Tensor& b) { return addcmul(a, b, a, 0.5); }}, {"addcdiv", [](const Tensor& a, const Tensor& b) { return addcdiv(b, a, b, 0.5); }},
+    {"addcmul", [](const Tensor& a, const Tensor& b) { return addcmul(a, b, a, 0.5); }},
+        {"addcdiv", [](const Tensor& a, const Tensor& b) { return addcdiv(b, a, b, 0.5); }},
     {"where", [](const Tensor& a, const Tensor& b) { return where(a > 0.2, a * b, b); }},
 };
 TEST(ElementwiseSweep, BinaryGradients) {
@@ -182,7 +203,8 @@ TEST(ElementwiseSweep, BinaryGradients) {
     auto f = [&](const std::vector<Tensor>& v) { return c.f(v[0], v[1]); };
     auto g = [&](const std::vector<Tensor>& v) { return c.f(flipped(v[0]), v[1]); };
     const Tensor a = spread({3, 4}, c.low, c.high).set_requires_grad(), at = spread({4, 3}, c.low, c.high).set_requires_grad();
-    const Tensor b = spread({3, 4}, c.other_low, c.other_high).set_requires_grad(), row = spread({4}, c.other_low + 0.05, c.other_high).set_requires_grad();
+    const Tensor b = spread({3, 4}, c.other_low, c.other_high).set_requires_grad(),
+        row = spread({4}, c.other_low + 0.05, c.other_high).set_requires_grad();
     const Tensor column = spread({3, 1}, c.other_low + 0.05, c.other_high).set_requires_grad();
     EXPECT_EQ(gradcheck(f, {a, b}, second), "") << c.name;
     EXPECT_EQ(gradcheck(f, {a, row}, second), "") << c.name << " row";

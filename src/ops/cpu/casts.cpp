@@ -73,7 +73,8 @@ template <class S, class C> void load(const char* s, int64_t stride, int64_t n, 
   const S* x = reinterpret_cast<const S*>(s);
 #ifdef __F16C__
   if constexpr (__is_same(S, Half) && __is_same(C, float))
-    if (stride == 2) for (; n >= 8; n -= 8, x += 8, d += 8) _mm256_storeu_ps(d, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)x)));
+    if (stride == 2)
+      for (; n >= 8; n -= 8, x += 8, d += 8) _mm256_storeu_ps(d, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)x)));
 #endif
   if (stride == int64_t(sizeof(S))) {
     for (int64_t i = 0; i < n; i++) d[i] = cast(x[i]);
@@ -99,7 +100,8 @@ template <class S> constexpr void fill_row(LoadFn (&to)[kComputes]) {
   to[0] = load<S, float>, to[1] = load<S, double>, to[2] = load<S, int64_t>, to[3] = load<S, int32_t>, to[4] = load<S, uint8_t>;
 }
 template <class C> constexpr void fill_row(StoreFn (&to)[kStoredDtypes]) {
-  to[0] = store<C, Boolean>, to[1] = store<C, uint8_t>, to[2] = store<C, int8_t>, to[3] = store<C, int16_t>, to[4] = store<C, int32_t>;
+  to[0] = store<C, Boolean>, to[1] = store<C, uint8_t>, to[2] = store<C, int8_t>, to[3] = store<C, int16_t>,
+      to[4] = store<C, int32_t>;
   to[5] = store<C, int64_t>, to[6] = store<C, Half>, to[7] = store<C, Brain>, to[8] = store<C, float>, to[9] = store<C, double>;
 }
 constexpr CastTable make_casts() {

@@ -97,8 +97,8 @@ template <class Op, int N, class T, int K> constexpr Kernel backward_kernel() {
   if constexpr (K < N && has_gradient<Op, K> && Op::traits.fused) return backward_loop<Op, T, K>; else return nullptr;
 }
 template <class Op, int N> constexpr OpKernels op_kernels() {
-  return {{forward_kernel<Op, N, float, Compute::F32>(), forward_kernel<Op, N, double, Compute::F64>(), forward_kernel<Op, N, int64_t, Compute::I64>(),
-           forward_kernel<Op, N, int32_t, Compute::I32>(), forward_kernel<Op, N, uint8_t, Compute::Bool>()},
+  return {{forward_kernel<Op, N, float, Compute::F32>(), forward_kernel<Op, N, double, Compute::F64>(),
+           forward_kernel<Op, N, int64_t, Compute::I64>(), forward_kernel<Op, N, int32_t, Compute::I32>(), forward_kernel<Op, N, uint8_t, Compute::Bool>()},
           {{backward_kernel<Op, N, float, 0>(), backward_kernel<Op, N, double, 0>()},
            {backward_kernel<Op, N, float, 1>(), backward_kernel<Op, N, double, 1>()},
            {backward_kernel<Op, N, float, 2>(), backward_kernel<Op, N, double, 2>()}}};

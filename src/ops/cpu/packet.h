@@ -60,7 +60,9 @@ TG_V Vec<T, N> minimum(Vec<T, N> a, Vec<T, N> b) { return where((a < b) | (a != 
 #ifdef __SSE4_2__
 #define TG_WIDE(prefix, T, N, ps)                                                             \
   TG_IN Vec<T, N> sqrt(Vec<T, N> x) { return Vec<T, N>::Raw(prefix##_sqrt_##ps(x.v)); }         \
-  template <int mode> TG_IN Vec<T, N> rounded(Vec<T, N> x) { return Vec<T, N>::Raw(TG_ROUND(prefix, ps)(x.v, mode | _MM_FROUND_NO_EXC)); }
+  template <int mode> TG_IN Vec<T, N> rounded(Vec<T, N> x) {                                    \
+    return Vec<T, N>::Raw(TG_ROUND(prefix, ps)(x.v, mode | _MM_FROUND_NO_EXC));                 \
+  }
 #if defined(__AVX512F__)
 #define TG_ROUND(prefix, ps) prefix##_roundscale_##ps
 TG_WIDE(_mm512, float, 16, ps) TG_WIDE(_mm512, double, 8, pd)

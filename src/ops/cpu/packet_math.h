@@ -49,7 +49,8 @@ TG_V Vec<T, N> exp2(Vec<T, N> x) {
   using V = Vec<T, N>;
   using F = Format<T>;
   constexpr double limit = sizeof(T) == 4 ? 151 : 1076;
-  const V c = minimum(maximum(x, V(-limit)), V(limit)), t = c + V(F::magic), r = (c - (t - V(F::magic))) * V(0.69314718055994530942);
+  const V c = minimum(maximum(x, V(-limit)), V(limit)), t = c + V(F::magic),
+      r = (c - (t - V(F::magic))) * V(0.69314718055994530942);
   return scale(exp_tail(r) * (r * r) + r + V(1), t);
 }
 /// 2^k (e^r - 1) + (2^k - 1): nothing cancels, since e^r - 1 is exact near 0. Far from 0 it is exp(x) - 1.
@@ -100,7 +101,9 @@ TG_V Vec<T, N> log2(Vec<T, N> x) {  // whole powers of two stay exact: f is 0
 }
 TG_V Vec<T, N> log10(Vec<T, N> x) {
   using V = Vec<T, N>;
-  constexpr double hi = sizeof(T) == 4 ? 0.301025390625 : 0.301029995663611771306, lo = sizeof(T) == 4 ? 4.6050389811952137389e-6 : 3.6942390771589305366e-13;
+  constexpr bool single = sizeof(T) == 4;
+  constexpr double hi = single ? 0.301025390625 : 0.301029995663611771306;  // log10(2) in two parts
+  constexpr double lo = single ? 4.6050389811952137389e-6 : 3.6942390771589305366e-13;
   const auto p = log_parts(x);
   return log_edges(x, p.k * V(hi) + (p.k * V(lo) + (p.f - (p.h - p.shr)) * V(0.43429448190325182765)));
 }
@@ -115,7 +118,8 @@ template <int N> TG_IN Vec<float, N> tanh(Vec<float, N> x) {
   using V = Vec<float, N>;
   const V a = abs(x), z = x * x;
   const V big = V(1) - V(2) / (exp(a + a) + V(1));
-  const V small = x * z * horner(z, -0.3333333315, 0.1333330015, -0.05395846163, 0.02176250291, -0.008323187058, 0.002269501684) + x;
+  const V small = x * z * horner(z, -0.3333333315, 0.1333330015, -0.05395846163, 0.02176250291, -0.008323187058,
+      0.002269501684) + x;
   return copysign(where(a < V(0.625), small, big), x);
 }
 template <int N> TG_IN Vec<double, N> tanh(Vec<double, N> x) {
@@ -126,7 +130,8 @@ template <int N> TG_IN Vec<double, N> tanh(Vec<double, N> x) {
 template <int N> TG_IN Vec<float, N> erf(Vec<float, N> x) {
   using V = Vec<float, N>;
   const V a = abs(x), z = x * x, t = minimum(a, V(4));
-  const V small = x * horner(z, 0.1283791666, -0.3761263333, 0.1128368872, -0.02685899742, 0.005199989255, -0.000813044467, 8.316879718e-5) + x;
+  const V small = x * horner(z, 0.1283791666, -0.3761263333, 0.1128368872, -0.02685899742, 0.005199989255, -0.000813044467,
+      8.316879718e-5) + x;
   const V tail = exp(t * horner(t, -1.128734241, -0.6348386282, -0.1066690219, 0.02402030304, -0.003668697231, 0.0002762448312,
                                 1.279368213e-5, -4.499955174e-6, 2.774853129e-7));
   return where(a < V(0.93), small, copysign(V(1) - tail, x));
@@ -171,7 +176,8 @@ template <int N> TG_IN Vec<float, N> sin_shifted(Vec<float, N> x, int quarter) {
   for (int i = 0; i < 2; i++) {
     Half h;
     __builtin_memcpy(&h, (const char*)&x + i * sizeof h, sizeof h);
-    const Wide w = Wide(__builtin_convertvector(h, typename Wide::Raw)), t = w * Wide(0.63661977236758134308) + Wide(6755399441055744.);
+    const Wide w = Wide(__builtin_convertvector(h, typename Wide::Raw)),
+        t = w * Wide(0.63661977236758134308) + Wide(6755399441055744.);
     const Wide n = t - Wide(6755399441055744.);
     h = __builtin_convertvector(((w - n * Wide(1.57079632673412561416626)) - n * Wide(6.077100506506192601e-11)).v, Half);
     const HalfInt q = __builtin_convertvector(t.bits(), HalfInt);  // k is in the low bits
@@ -206,11 +212,12 @@ TG_V Vec<T, N> atan(Vec<T, N> x) {
   const V z = r * r;
   V p;
   if constexpr (sizeof(T) == 4)
-    p = horner(z, -0.33333331609023929055, 0.19999505867568434944, -0.14262768287365591204, 0.10731026485233337827, -0.064102385475622809192);
+    p = horner(z, -0.33333331609023929055, 0.19999505867568434944, -0.14262768287365591204, 0.10731026485233337827,
+        -0.064102385475622809192);
   else
-    p = horner(z, -0.33333333333333329448, 0.19999999999994623888, -0.14285714284481354096, 0.11111111000512125517, -0.090909039850883368868,
-               0.076921695524747547784, -0.066643212641778072856, 0.058565132983211319302, -0.050769758261098085129, 0.038989279852186308195,
-               -0.018882987965693000122);
+    p = horner(z, -0.33333333333333329448, 0.19999999999994623888, -0.14285714284481354096, 0.11111111000512125517,
+               -0.090909039850883368868, 0.076921695524747547784, -0.066643212641778072856, 0.058565132983211319302,
+               -0.050769758261098085129, 0.038989279852186308195, -0.018882987965693000122);
   return copysign(base + (r * z * p + r), x);
 }
 
