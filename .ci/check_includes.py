@@ -38,7 +38,7 @@ def complaints(path: Path) -> list[str]:
         target = header if header.startswith("src/") else "include/" + header if header.startswith("tapegrad/") else ""
         if target and not any(target == a or target.startswith(a + "/") for a in allowed(folder)):
             out.append(where + f"{folder} may not include it")
-        if quoted and not target and not (folder == "python/src" and header.startswith("python/src/")):
+        if quoted and not target and not (folder == "python/src" and (path.parent / header).exists()):
             out.append(where + 'use the full path, "tapegrad/…" or "src/…"')
         if target and not (ROOT / target).exists():
             out.append(where + "no such file")

@@ -39,7 +39,7 @@ int main(int argc, char** argv) try {
 
   const Net net;
   std::printf("%s\n", to_string(net).c_str());
-  constexpr int epochs = 15;
+  constexpr int epochs = 30;
   optim::Adam adam(net.parameters(), {.lr = 2e-3});
   for (int epoch = 1; epoch <= epochs; epoch++) {
     net.train();

@@ -1,6 +1,5 @@
 // The module tapegrad._C: everything of the bindings in one place, in the order in which it needs each other.
 #include "binder.h"
-#include "src/tensor/parallel.h"
 #include "tapegrad/random.h"
 
 namespace tapegrad::py {

@@ -7,10 +7,6 @@
 
 namespace tapegrad {
 
-/// Threads that kernels may use. The default: TAPEGRAD_NUM_THREADS, else the cores this process may run on.
-TG_API int num_threads();
-TG_API void set_num_threads(int n);
-
 namespace detail {
 using PieceFn = void (*)(void* arg, int64_t begin, int64_t end);
 void run_pieces(int64_t n, int64_t grain, PieceFn f, void* arg);
