@@ -49,7 +49,7 @@ except metadata.PackageNotFoundError:
 sys.exit(version is not None and found != version)
 PY
   done
-  if [ ${#missing[@]} -gt 0 ]; then say "pip install ${missing[*]}"; pip install -q --disable-pip-version-check "${missing[@]}"; fi
+  if [ ${#missing[@]} -gt 0 ]; then say "pip install ${missing[*]}"; pip install -qq --disable-pip-version-check "${missing[@]}"; fi
 }
 
 use_ccache() { if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}; fi; }

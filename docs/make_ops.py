@@ -12,15 +12,15 @@ def page() -> str:
     names = {r["name"] for r in rows}
     parts = [
         "# Ops",
-        f"{len(names)} ops, made from the table by `make docs`. All take part in autograd, to any order, unless marked ∅. *m*: also a method of\n"
-        "`Tensor`; *f*: in `nn.functional`; *o*: takes `out=`; *i*: has an in-place form with `_`. C++ has the same names.",
+        f"{len(names)} ops, made from the table by `make docs`. All take part in autograd, to any order, unless marked ∅. *m*: also a\n"
+        "method of `Tensor`; *f*: in `nn.functional`; *o*: takes `out=`; *i*: has an in-place form with `_`. C++ has the same names.",
     ]
     letter = ""
     for row in rows:
         if row["name"][0].upper() != letter:
             letter = row["name"][0].upper()
             parts.append(f"## {letter}")
-        marks = [m for m, on in [("m", row["method"]), ("f", row["functional"]), ("o", row["out"]), ("i", row["inplace"])] if on]
+        marks = [m for m, key in [("m", "method"), ("f", "functional"), ("o", "out"), ("i", "inplace")] if row[key]]
         tail = f" *{' '.join(marks)}*" if marks else ""
         tail += "" if row["differentiable"] else " ∅"
         also = f" Also `{'`, `'.join(row['aliases'])}`." if row["aliases"] else ""

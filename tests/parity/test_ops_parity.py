@@ -9,7 +9,7 @@ import pytest
 import tapegrad
 import torch
 
-from op_samples import (DTYPES, FLOATS, RANDOM, Call, all_samples, dtype_name, flat, function_of, gradients, leaves,
+from op_samples import (DTYPES, RANDOM, Call, all_samples, dtype_name, flat, function_of, gradients, leaves,
                         load_rows, run, tensors_of, to_numpy)
 from oracle import KNOWN_DIFFERENCES, torch_function
 
