@@ -227,8 +227,9 @@ namespace {
 using Conv = Tensor (*)(const Tensor&, const Tensor&, const Tensor&, IntList, IntList, IntList, int64_t);
 using ConvNamed = Tensor (*)(const Tensor&, const Tensor&, const Tensor&, IntList, Padding, IntList, int64_t);
 // The form that Python calls with a word.
-template <ConvNamed conv> Tensor in_words(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride,
+template <ConvNamed conv, int dims> Tensor in_words(const Tensor& x, const Tensor& weight, const Tensor& bias, IntList stride,
     std::string_view padding, IntList dilation, int64_t groups) {
+  OpScope op(dims == 1 ? "conv1d" : dims == 2 ? "conv2d" : "conv3d");
   TG_CHECK(padding == "same" || padding == "valid", ValueError, "padding must be 'valid', 'same' or numbers, got '", padding, "'");
   return conv(x, weight, bias, stride, padding == "same" ? Padding::Same : Padding::Valid, dilation, groups);
 }
@@ -250,7 +251,7 @@ void conv_ops(OpTable& t) {
       .functional().samples({"T(2, 3, 7), T(4, 3, 3), T(4)", "T(3, 7), T(2, 3, 2), None, 2, 1",
       "T(2, 4, 9), T(4, 2, 3), T(4), dilation=2, groups=2", "T(0, 2, 5), T(3, 2, 3)"});
   t.add("conv1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, str padding='valid', int[1] dilation=1, int "
-      "groups=1)", &in_words<ConvNamed(&conv1d)>, kSameDoc)
+      "groups=1)", &in_words<ConvNamed(&conv1d), 1>, kSameDoc)
       .functional().samples({"T(2, 3, 7), T(4, 3, 4), None, 1, 'same'"});
   t.add("conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, int "
       "groups=1)", Conv(&conv2d), kConvDoc)
@@ -260,14 +261,14 @@ void conv_ops(OpTable& t) {
                 "T(2, 3, 6, 6), T(6, 1, 3, 3), T(6), padding=1, groups=3", "T(2, 3, 4, 4), T(5, 3, 1, 1), T(5)",
                 "T(0, 2, 4, 4), T(3, 2, 3, 3), T(3)"});
   t.add("conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, str padding='valid', int[2] dilation=1, int "
-      "groups=1)", &in_words<ConvNamed(&conv2d)>, kSameDoc)
+      "groups=1)", &in_words<ConvNamed(&conv2d), 2>, kSameDoc)
       .functional().samples({"T(1, 2, 5, 6), T(3, 2, 3, 2), T(3), 1, 'same'", "T(1, 2, 5, 6), T(3, 2, 3, 3), padding='valid'"});
   t.add("conv3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] dilation=1, int "
       "groups=1)", Conv(&conv3d), kConvDoc)
       .functional().samples({"T(1, 2, 3, 4, 5), T(3, 2, 2, 2, 3), T(3)",
       "T(1, 2, 4, 4, 4), T(2, 1, 3, 2, 2), None, (1, 2, 1), (1, 0, 1), groups=2", "T(2, 3, 4, 4), T(2, 2, 2, 2, 2)"});
   t.add("conv3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, str padding='valid', int[3] dilation=1, int "
-      "groups=1)", &in_words<ConvNamed(&conv3d)>, kSameDoc)
+      "groups=1)", &in_words<ConvNamed(&conv3d), 3>, kSameDoc)
       .functional().samples({"T(1, 2, 3, 4, 5), T(3, 2, 3, 2, 1), None, 1, 'same'"});
   t.add("conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] "
       "output_padding=0, int groups=1, int[1] dilation=1)", &conv_transpose1d, kTransposeDoc)

@@ -252,47 +252,47 @@ static const Tensor& random_between(const Tensor& self, int64_t from, std::optio
 
 void random_ops(OpTable& t) {
   t.add("rand(int[] size, *, dtype? dtype=None, device? device=None, bool requires_grad=False, Generator? generator=None)", &rand,
-        "Uniform numbers in [0, 1).").no_grad().samples({"(2, 3)", "(0,)", "2, 3"});
+        "Uniform numbers in [0, 1).").no_grad().samples({"[2, 3]", "2, 0", "4, dtype=float64, generator=G(1)"});
   t.add("randn(int[] size, *, dtype? dtype=None, device? device=None, bool requires_grad=False, Generator? generator=None)", &randn,
-        "Standard normal numbers.").no_grad().samples({"(2, 3)", "(0,)", "2, 3"});
+        "Standard normal numbers.").no_grad().samples({"[2, 3]", "()", "4, dtype=float64, generator=G(1)"});
   t.add("rand_like(Tensor input, *, dtype? dtype=None, device? device=None, bool requires_grad=False)", &rand_like,
-        "Uniform numbers in [0, 1), in the size and dtype of input.").no_grad().samples({"T(2, 3)", "T()"});
+        "Uniform numbers in [0, 1), in the size and dtype of input.").no_grad().samples({"T(2, 3)", "T(2, 3), dtype=float32"});
   t.add("randn_like(Tensor input, *, dtype? dtype=None, device? device=None, bool requires_grad=False)", &randn_like,
-        "Standard normal numbers, in the size and dtype of input.").no_grad().samples({"T(2, 3)", "T()"});
+        "Standard normal numbers, in the size and dtype of input.").no_grad().samples({"T(2, 3)", "T(2, 3), dtype=float32"});
   t.add("randint(int low, int high, int[] size, *, dtype? dtype=None, device? device=None, Generator? generator=None)", &randint,
-        "Whole numbers from low to high - 1, equally likely; int64 unless dtype says otherwise.").no_grad().samples({"-3, 5, (2, 3)"});
+        "Whole numbers from low to high - 1, equally likely; int64 unless dtype says otherwise.").no_grad().samples({"-3, 4, (2, 3)", "0, 10, (4,), dtype=uint8"});
   t.add("randint(int high, int[] size, *, dtype? dtype=None, device? device=None, Generator? generator=None)", &randint_below,
-        "Whole numbers from 0 to high - 1, equally likely.").no_grad().samples({"5, (2, 3)", "5, (0,)"});
+        "Whole numbers from 0 to high - 1, equally likely.").no_grad().samples({"5, (2, 3)"});
   t.add("randint_like(Tensor input, int low, int high, *, dtype? dtype=None, device? device=None)", &randint_like,
-        "Whole numbers from low to high - 1, in the size and dtype of input.").no_grad().samples({"T(2, 3), -3, 5"});
+        "Whole numbers from low to high - 1, in the size and dtype of input.").no_grad().samples({"T(2, 3), -3, 4"});
   t.add("randint_like(Tensor input, int high, *, dtype? dtype=None, device? device=None)", &randint_like_below,
-        "Whole numbers from 0 to high - 1, in the size and dtype of input.").no_grad().samples({"T(2, 3), 5"});
+        "Whole numbers from 0 to high - 1, in the size and dtype of input.").no_grad().samples({"I(2, 3), 7"});
   t.add("randperm(int n, *, dtype? dtype=None, device? device=None, Generator? generator=None)", &randperm,
-        "The numbers 0 to n - 1 in random order.").no_grad().samples({"6", "0"});
+        "The numbers 0 to n - 1 in random order.").no_grad().samples({"6", "0", "5, dtype=int32"});
   t.add("normal(Tensor|Number mean, Tensor|Number std, *, Generator? generator=None)",
         static_cast<Tensor (*)(const Tensor&, const Tensor&, const Generator*)>(&normal),
-        "Normal numbers of the given means and standard deviations, broadcast.").no_grad().samples({"T(2, 3), P(3)", "T(2, 3), 2.0"});
+        "Normal numbers of the given means and standard deviations, broadcast.").no_grad().samples({"T(2, 3), P(2, 3)", "T(2, 3), 0.5", "0., P(3)"});
   t.add("normal(float mean, float std, int[] size, *, dtype? dtype=None, device? device=None, Generator? generator=None)",
         static_cast<Tensor (*)(double, double, IntList, std::optional<Dtype>, std::optional<Device>, const Generator*)>(&normal),
-        "Normal numbers of one mean and standard deviation.").no_grad().samples({"0.0, 2.0, (2, 3)"});
+        "Normal numbers of one mean and standard deviation.").no_grad().samples({"1., 2., (2, 3)"});
   t.add("uniform_(Tensor input, float from=0, float to=1, *, Generator? generator=None)", &uniform_,
-        "Fills with uniform numbers in [from, to).").method_only().no_grad().samples({"C(1.0, 2.0), -1, 1"});
+        "Fills with uniform numbers in [from, to).").method_only().no_grad().samples({"T(2, 3)", "T(2, 3), -1, 1"});
   t.add("normal_(Tensor input, float mean=0, float std=1, *, Generator? generator=None)", &normal_,
-        "Fills with normal numbers.").method_only().no_grad().samples({"C(1.0, 2.0), 3, 0.5"});
+        "Fills with normal numbers.").method_only().no_grad().samples({"T(2, 3)", "T(2, 3), 1., 0.5"});
   t.add("exponential_(Tensor input, float lambd=1, *, Generator? generator=None)", &exponential_,
-        "Fills with exponential numbers of rate lambd.").method_only().no_grad().samples({"C(1.0, 2.0), 2"});
+        "Fills with exponential numbers of rate lambd.").method_only().no_grad().samples({"T(2, 3)", "T(2, 3), 2."});
   t.add("bernoulli_(Tensor input, float p=0.5, *, Generator? generator=None)",
         static_cast<const Tensor& (*)(const Tensor&, double, const Generator*)>(&bernoulli_),
-        "Fills with ones of probability p, else zeros.").method_only().no_grad().samples({"C(1.0, 2.0), 0.3"});
+        "Fills with ones of probability p, else zeros.").method_only().no_grad().samples({"T(2, 3)", "T(2, 3), 0.25"});
   t.add("bernoulli_(Tensor input, Tensor p, *, Generator? generator=None)",
         static_cast<const Tensor& (*)(const Tensor&, const Tensor&, const Generator*)>(&bernoulli_),
-        "Fills with ones of probability p, element by element, else zeros.").method_only().no_grad().samples({"C(1.0, 2.0), C(0.3, 0.9)"});
+        "Fills with ones of probability p, element by element, else zeros.").method_only().no_grad().samples({"T(2, 3), T(2, 3, lo=0.1, hi=0.9, grad=False)"});
   t.add("random_(Tensor input, int from, int? to, *, Generator? generator=None)", &random_between,
-        "Fills with whole numbers from `from` to `to` - 1; None: up to the largest that is exact.").method_only().no_grad().samples({"C(1.0, 2.0), 2, 9"});
+        "Fills with whole numbers from `from` to `to` - 1; None: up to the largest that is exact.").method_only().no_grad().samples({"I(2, 3), -5, 5", "T(2, 3), 3, None"});
   t.add("random_(Tensor input, int to, *, Generator? generator=None)", &random_below,
-        "Fills with whole numbers from 0 to `to` - 1.").method_only().no_grad().samples({"C(1.0, 2.0), 9"});
+        "Fills with whole numbers from 0 to `to` - 1.").method_only().no_grad().samples({"I(2, 3), 5"});
   t.add("random_(Tensor input, *, Generator? generator=None)", &random_any,
-        "Fills with whole numbers from 0 to the largest that is exact.").method_only().no_grad().samples({"C(1.0, 2.0)"});
+        "Fills with whole numbers from 0 to the largest that is exact.").method_only().no_grad().samples({"I(2, 3)", "T(2, 3)"});
 }
 
 }  // namespace tapegrad

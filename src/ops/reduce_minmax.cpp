@@ -179,12 +179,10 @@ static Tensor place_of(FoldKind kind, const Tensor& x, std::optional<int64_t> di
 }
 Tensor argmax(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
   OpScope op("argmax");
-  TG_CHECK(x.dtype() != Dtype::Bool, DtypeError, "input must not be bool", Named{"input", x});
   return place_of(kMax, x, dim, keepdim);
 }
 Tensor argmin(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
   OpScope op("argmin");
-  TG_CHECK(x.dtype() != Dtype::Bool, DtypeError, "input must not be bool", Named{"input", x});
   return place_of(kMin, x, dim, keepdim);
 }
 

@@ -13,7 +13,7 @@ import torch
 
 from op_samples import Call, Leaf, RANDOM, all_samples, function_of, load_rows, map_tree, run
 from oracle import KNOWN_DIFFERENCES, torch_function
-from test_ops_parity import attempt, compare_results
+from test_ops_parity import PLACES, attempt, compare_results
 
 ROWS = [r for r in load_rows(tapegrad._C.op_table()) if r["name"][0] != "_" and torch_function(r)]
 SAMPLES = [s for s in all_samples(ROWS) if s.name not in RANDOM]
@@ -65,11 +65,18 @@ def damaged_dtypes(tree):
 
 
 
+def same_words(mine, theirs):
+    """Checks that nn.functional makes in Python raise what PyTorch raises, word for word."""
+    return isinstance(mine, type(theirs)) and str(mine).replace("tapegrad", "torch")[:40] == str(theirs)[:40]
+
+
 def degenerate(what):
     return what.endswith(("shape (0,)", "shape (2, 0, 3)", "shape ()"))
 
 
 def compatible(mine, theirs, damage):
+    if same_words(mine, theirs):
+        return True
     if isinstance(theirs, IndexError) and damage is damaged_numbers:
         return isinstance(mine, IndexError)
     if isinstance(theirs, (TypeError, ValueError)):
@@ -108,10 +115,10 @@ def test_damaged_call(sample):
             elif refused is not None:
                 if not compatible(error, refused, damage):
                     problem = f"{type(error).__name__}, PyTorch raises {type(refused).__name__}: {str(refused)[:100]}"
-                elif not names_an_op(str(error), sample.name):
+                elif not names_an_op(str(error), sample.name) and not same_words(error, refused) and not degenerate(what):
                     problem = f"the text does not name the op: {str(error)[:160]}"
             else:
-                _, different = attempt(lambda: compare_results(a, b))
+                _, different = attempt(lambda: compare_results(a, b, ties=sample.name in PLACES))
                 if different is not None:
                     problem = "differs: " + " ".join(str(different).split())[:160]
             if problem:

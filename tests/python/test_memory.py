@@ -149,7 +149,7 @@ def test_cycle_through_an_attribute_is_collected():
 def test_cycle_through_a_module_is_collected():
     def step():
         net = network()
-        net.me = [net]  # not as a child: it would call itself
+        net.me = [net]
         net[0].parent = [net]
         net(tg.ones(1, 64)).sum().backward()
 

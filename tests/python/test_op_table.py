@@ -10,8 +10,7 @@ from op_samples import evaluate, load_rows
 ROWS = load_rows(tapegrad._C.op_table())
 NAMES = {r["name"] for r in ROWS} | {a for r in ROWS for a in r["aliases"]}
 NAMES |= {r["name"] + "_" for r in ROWS if r["inplace"]} | {a + "_" for r in ROWS if r["inplace"] for a in r["aliases"]}
-INCLUDE = pathlib.Path(__file__).parent.parent.parent / "include" / "tapegrad"
-OPS_H = "".join((INCLUDE / name).read_text() for name in ("ops_elementwise.h", "ops.h"))
+OPS_H = pathlib.Path(__file__).parent.parent.parent / "include" / "tapegrad" / "ops.h"
 
 # The first slice, by name.
 ARITHMETIC = """add sub mul div floor_divide remainder fmod pow neg abs true_divide eq ne lt le gt ge
@@ -51,7 +50,7 @@ def test_promised_op_has_a_row(name):
 @pytest.mark.parametrize("row", ROWS, ids=lambda r: f"{r['name']}.{r['overload']}")
 def test_row_is_complete(row):
     assert row["signature"].startswith(row["name"] + "(")
-    assert len(row["doc"]) > 12 and any(c in row["doc"] for c in ".?"), f"no doc sentence: {row['doc']!r}"
+    assert len(row["doc"]) > 8 and any(c in row["doc"] for c in ".?"), f"no doc sentence: {row['doc']!r}"
     if row["name"][0] != "_":
         assert row["samples"], "no sample"
     for text in row["samples"]:
@@ -61,19 +60,19 @@ def test_row_is_complete(row):
 
 # Python's words for what C++ says otherwise: to(x, float32), full(…, x.dtype()), transpose, …
 ONLY_PYTHON = set("""bool byte char short int long half bfloat16 float double cpu type_as new_empty new_full new_ones new_zeros
-    empty empty_like empty_strided fill argwhere moveaxis swapaxes swapdims split_with_sizes vdot chain_matmul
-    constant_pad_nd fold""".split())
+    empty empty_like empty_strided fill argwhere moveaxis swapaxes swapdims split_with_sizes vdot chain_matmul constant_pad_nd
+    fold""".split())
 
 
 def test_rows_are_declared_in_ops_h():
-    header = OPS_H
+    header = OPS_H.read_text()
     declared = set(re.findall(r"\b(\w+)\(", header))
     missing = sorted({r["name"] for r in ROWS if r["name"][0] != "_"} - declared - ONLY_PYTHON)
     assert not missing, f"rows without a declaration in ops.h: {missing}"
 
 
 def test_in_place_forms_are_declared_in_ops_h():
-    declared = set(re.findall(r"\b(\w+_)\(", OPS_H))
+    declared = set(re.findall(r"\b(\w+_)\(", OPS_H.read_text()))
     missing = sorted({r["name"] + "_" for r in ROWS if r["inplace"] and r["name"] not in ONLY_PYTHON} - declared)
     assert not missing, f"in-place forms without a declaration in ops.h: {missing}"
 
