@@ -5,12 +5,14 @@
 namespace tapegrad::py {
 namespace {
 
-// The operand as a tensor: itself, or a number held by `made`. Null for an unknown type, whose own reflected method is then asked.
+// The operand as a tensor: itself, or a number or NumPy array held by `made`. Null for an unknown type, whose own reflected
+// method is then asked.
 const Tensor* operand(PyObject* o, Tensor& made) {
   if (is_tensor(o)) return &unwrap(o);
   Scalar s = 0;
-  if (!read_scalar(o, s)) return nullptr;
-  made = Tensor(s);
+  if (read_scalar(o, s)) made = Tensor(s);
+  else if (is_numpy_array(o)) made = tensor_from(o, {});
+  else return nullptr;
   return &made;
 }
 

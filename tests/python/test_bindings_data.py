@@ -267,3 +267,10 @@ def test_reading_arrays_that_cannot_be_shared():
         warnings.simplefilter("error")
         assert tg.tensor(a).sum().item() == 15
         tg.zeros(6, dtype=tg.float64)[:] = a
+
+
+def test_numpy_arrays_are_operands_on_either_side():
+    a, x = np.ones(3, np.float32), tg.tensor([1.0, 2.0, 3.0])
+    for y in (a + x, x + a, a * x, x @ a, a - x, a == x):
+        assert isinstance(y, tg.Tensor)
+    assert (a - x).tolist() == [0.0, -1.0, -2.0]
