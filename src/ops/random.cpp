@@ -73,12 +73,6 @@ void fill_int(const Tensor& out, int64_t low, uint64_t range, const Generator* g
 
 void check_floating(Dtype d, const char* what) { TG_CHECK(is_floating(d), DtypeError, what, " must be of a floating dtype, got ", d); }
 
-// The gradient of overwritten values is zero.
-struct OverwriteBackward final : NodeOf<1> {
-  explicit OverwriteBackward(const Tensor& x) : NodeOf(x) {}
-  const char* name() const override { return "RandomBackward0"; }
-  void backward(Tensor, Tensor*) override {}
-};
 // Runs fill(row-major memory of self's size) and puts the result into self.
 template <class F> const Tensor& in_place(const Tensor& self, F fill) {
   InPlace guard(self, recording(self));
@@ -90,7 +84,7 @@ template <class F> const Tensor& in_place(const Tensor& self, F fill) {
     fill(t);
     copy_(alias(self, self.sizes(), self.strides(), 0, false), t);
   }
-  if (recording(self)) guard.record<OverwriteBackward>(guard.before());
+  if (recording(self)) guard.record<DrawBackward<1>>("RandomBackward0", guard.before());
   return self;
 }
 Tensor made(IntList size, std::optional<Dtype> dtype, std::optional<Device> device, Dtype other) {
@@ -186,6 +180,7 @@ Tensor normal(double mean, double std, IntList size, std::optional<Dtype> dtype,
 }
 Tensor normal(const Tensor& mean, const Tensor& std, const Generator* generator) {
   OpScope op("normal");
+  const bool record_it = recording(mean, std);
   NoGrad off;
   const std::vector<Tensor> both = broadcast_tensors({mean, std});
   const Dtype d = is_floating(mean.dtype()) && !mean->wrapped_number ? mean.dtype() : std.dtype();
@@ -193,7 +188,10 @@ Tensor normal(const Tensor& mean, const Tensor& std, const Generator* generator)
   TG_CHECK(!any(std < Tensor(0.0)).item<bool>(), ValueError, "std must not be negative", Named{"std", std});
   Tensor z = empty(both[0].sizes(), d, mean.device());
   fill_real(z, Law::Normal, 0, 1, generator);
-  return z * both[1] + both[0];
+  const Tensor out = z * both[1] + both[0];
+  EnableGrad on;
+  if (record_it) record<DrawBackward<2>>(out, "NormalBackward0", mean, std);
+  return out;
 }
 
 // ---- in place

@@ -27,6 +27,13 @@ template <class F> void each_random_block(const RandomStream& s, int64_t blocks,
     }
   });
 }
+/// Draws depend on their parameters by steps only: the gradient is zero.
+template <int N> struct DrawBackward final : NodeOf<N> {
+  const char* title;
+  template <class... T> explicit DrawBackward(const char* t, const T&... inputs) : NodeOf<N>(inputs...), title(t) {}
+  const char* name() const override { return title; }
+  void backward(Tensor, Tensor*) override {}
+};
 inline double unit53(const uint32_t* w) { return double(uint64_t(w[0] >> 5) << 26 | w[1] >> 6) * 0x1p-53; }  // [0, 1)
 
 }  // namespace tapegrad

@@ -16,8 +16,7 @@ static void check_floating(const Tensor& x) {
 Tensor bernoulli(const Tensor& p, const Generator* generator) {
   OpScope op("bernoulli");
   check_floating(p);
-  NoGrad off;
-  const Tensor prob = contiguous(to(p, Dtype::Float32));
+  const Tensor prob = contiguous(to(detach(p), Dtype::Float32));
   Tensor out = empty(p.sizes(), p.dtype(), p.device());
   const float* q = reinterpret_cast<const float*>(prob->data);
   const int64_t n = out.numel(), size = int64_t(item_size(out.dtype()));
@@ -35,6 +34,7 @@ Tensor bernoulli(const Tensor& p, const Generator* generator) {
     for (int64_t i = 0; i < m; i++) v[i] = u[i] < q[at + i];
     store(reinterpret_cast<const char*>(v), y + at * size, size, m);
   });
+  if (recording(p)) record<DrawBackward<1>>(out, "BernoulliBackward0", p);
   return out;
 }
 
@@ -78,8 +78,7 @@ static double poisson_draw(double rate, uint64_t seed, uint64_t counter) {
 Tensor poisson(const Tensor& rates, const Generator* generator) {
   OpScope op("poisson");
   check_floating(rates);
-  NoGrad off;
-  const Tensor r = contiguous(to(rates, Dtype::Float64));
+  const Tensor r = contiguous(to(detach(rates), Dtype::Float64));
   Tensor out = empty(rates.sizes(), Dtype::Float64);
   const double* x = reinterpret_cast<const double*>(r->data);
   double* y = reinterpret_cast<double*>(out->data);
@@ -92,7 +91,9 @@ Tensor poisson(const Tensor& rates, const Generator* generator) {
       for (int64_t i = begin; i < end; i++) y[i] = poisson_draw(x[i], s.seed, s.first + uint64_t(i));
     });
   }
-  return to(out, rates.dtype());
+  const Tensor drawn = to(out, rates.dtype());
+  if (recording(rates)) record<DrawBackward<1>>(drawn, "PoissonBackward0", rates);
+  return drawn;
 }
 
 // ---- multinomial. With replacement: a search in the running sums. Without: the smallest -log(1 - u) / weight (Efraimidis and
@@ -147,6 +148,7 @@ Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement,
 static Tensor bernoulli_with(const Tensor& x, double p, const Generator* generator) {
   Tensor out = empty(x.sizes(), x.dtype(), x.device());
   bernoulli_(out, p, generator);
+  if (recording(x)) record<DrawBackward<1>>(out, "BernoulliBackward0", x);
   return out;
 }
 void random_draw_ops(OpTable& t) {

@@ -26,15 +26,10 @@ SPELLED = {
 }
 
 # (name or "name(sample)", which test): why the two differ. Every entry is a decision, not a gap.
-_TAKES_INTEGERS = "a loss of integers is computed in float32 where PyTorch stops half way"
-_NO_CAST = "out= never takes floats into integers; PyTorch computes these in the dtype of out"
 KNOWN_DIFFERENCES = {
-    **{(name, "more dtypes"): _TAKES_INTEGERS
-       for name in ("kl_div", "soft_margin_loss", "gaussian_nll_loss", "hinge_embedding_loss")},
     ("hardtanh", "more dtypes"): "bounds are clamped to the dtype's range: uint8 works with a negative bound",
     ("tanhshrink", "more dtypes"): "a bool input is a number in float32",
     ("einsum", "more dtypes"): "operands of the same integer dtype; PyTorch needs int64 where it falls back to bmm",
-    **{(name, "out"): _NO_CAST for name in ("sum", "prod", "cumsum", "cumprod", "nansum")},
     ("topk", "more dtypes"): "bool is ordered: False before True",
     ("interpolate", "uint8"): "only nearest works on uint8; PyTorch has kernels of its own for images",
     ("roll", "argument 2 is 99"): "a dimension out of range is refused for empty tensors too",
