@@ -4,7 +4,6 @@ tests/parity/test_errors_parity.py damages every sample and compares with PyTorc
 """
 import pytest
 import tapegrad as tg
-from tapegrad.nn import functional as F
 
 SHAPE, INDEX, DTYPE, VALUE = RuntimeError, IndexError, RuntimeError, (ValueError, RuntimeError)
 
