@@ -4,6 +4,7 @@ tests/parity/test_errors_parity.py damages every sample and compares with PyTorc
 """
 import pytest
 import tapegrad as tg
+from tapegrad.nn import functional as F  # noqa: F401  (the cases are text)
 
 SHAPE, INDEX, DTYPE, VALUE = RuntimeError, IndexError, RuntimeError, (ValueError, RuntimeError)
 
