@@ -227,8 +227,8 @@ void sort_ops(OpTable& t) {
   t.add("sort(Tensor input, int dim=-1, bool descending=False, bool stable=False)", &sort, "Values along dim in order, and where they were. Always stable; NaN is largest.")
       .method().returns("values indices").with_out().samples({"T(5)", "T(3, 4), 0", "T(3, 4), -1, True", "T()", "T(0, 3)", "T(4, 3).t(), dim=0, descending=True"});
   t.add("sort(Tensor input, *, bool? stable, int dim=-1, bool descending=False)",
-        static_cast<ValuesIndices (*)(const Tensor&, std::optional<bool>, int64_t, bool)>([](const Tensor& x, std::optional<bool>, int64_t d, bool down) { return sort(x, d, down); }), "The same, with `stable` by keyword.")
-      .method().returns("values indices");
+        static_cast<ValuesIndices (*)(const Tensor&, std::optional<bool>, int64_t, bool)>([](const Tensor& x, std::optional<bool>, int64_t d, bool down) { return sort(x, d, down); }), "Values along dim in order, and where they were; always stable, asked or not.")
+      .method().returns("values indices").samples({"T(3, 4), stable=True, dim=0", "T(5), stable=True, descending=True"});
   t.add("argsort(Tensor input, int dim=-1, bool descending=False, bool stable=False)", &argsort, "The indices of sort.").method().no_grad().samples({"T(3, 4)", "T(3, 4), 0, True"});
   t.add("msort(Tensor input)", &msort, "sort along dimension 0, values only.").method().samples({"T(4, 2)"});
   t.add("topk(Tensor input, int k, int dim=-1, bool largest=True, bool sorted=True)", &topk, "The k largest (or smallest) values along dim in order, and where they were.")
