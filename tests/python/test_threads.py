@@ -187,11 +187,16 @@ def test_fork_in_the_middle_of_training():
 
 def test_keyboard_interrupt_is_not_lost():
     import _thread
+    import signal
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
     timer = threading.Timer(0.1, _thread.interrupt_main)
-    with pytest.raises(KeyboardInterrupt):
-        timer.start()
-        x = tg.ones(100)
-        while True:
-            x = x * 1
-    timer.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            timer.start()
+            x = tg.ones(100)
+            while True:
+                x = x * 1
+        timer.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (tg.ones(2) + 1).tolist() == [2, 2]
