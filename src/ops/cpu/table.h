@@ -18,7 +18,7 @@ struct RowTable;
 struct RandomTable;
 struct KernelTable {
   const char* name;
-  int vector_bytes;                // of a packet; 4 in the debug set, whose loops take one number at a time
+  int vector_bytes;                // of a packet; 1 in the debug set, whose loops take one number at a time
   const FamilyTable* elementwise[3];  // by number of inputs
   const CastTable* casts;
   const ReduceTable* reduce;
