@@ -258,13 +258,12 @@ class Seeds {
       (roots.size() > 1 ? many_[k] : one_) = create_graph || !g->requires_grad ? g : detach(g);
     }
   }
-  void run(Backward& run, TensorList roots) {
+  void push_into(Backward& run, TensorList roots) {
     for (size_t k = 0; k < roots.size(); k++) {
       Tensor& g = roots.size() > 1 ? many_[k] : one_;
       if (Node* n = grad_fn(roots[k])) run.push(n, roots[k]->output_nr, std::move(g));
       else run.give_leaf(roots[k], std::move(g));
     }
-    run.run();
   }
 };
 }  // namespace
@@ -297,7 +296,8 @@ void backward(TensorList roots, TensorList gradients, BackwardOptions o, TensorL
     for (size_t k = 0; k < inputs.size(); k++) TG_CHECK(inputs[k].defined() && needs_grad(inputs[k]), GradError, "input ", k, " does not require grad");
     run.want(inputs, nodes_of(roots));
   }
-  seeds.run(run, roots);
+  seeds.push_into(run, roots);
+  run.run();
   for (const Tensor& t : inputs)
     if (Tensor g = run.captured(t); g.defined()) accumulate_grad(t, std::move(g));
 }
@@ -312,7 +312,8 @@ std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorList grad_
   GradMode mode(o.create_graph);
   Backward run(o);
   run.want(inputs, nodes_of(outputs));
-  seeds.run(run, outputs);
+  seeds.push_into(run, outputs);
+  run.run();
   std::vector<Tensor> result;
   for (size_t k = 0; k < inputs.size(); k++) {
     Tensor g = run.captured(inputs[k]);
