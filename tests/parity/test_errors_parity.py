@@ -15,6 +15,7 @@ from op_samples import Call, Leaf, RANDOM, all_samples, function_of, load_rows, 
 from oracle import KNOWN_DIFFERENCES, torch_function
 from test_ops_parity import PLACES, attempt, compare_results
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns about things of its own: deprecations, degrees of freedom
 ROWS = [r for r in load_rows(tapegrad._C.op_table()) if r["name"][0] != "_" and torch_function(r)]
 SAMPLES = [s for s in all_samples(ROWS) if s.name not in RANDOM]
 SHAPES = [(7, 11), (3, 7, 11), (0,), (2, 0, 3), ()]

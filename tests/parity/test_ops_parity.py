@@ -13,6 +13,7 @@ from op_samples import (DTYPES, RANDOM, Call, all_samples, dtype_name, flat, fun
                         load_rows, run, tensors_of, to_numpy)
 from oracle import KNOWN_DIFFERENCES, torch_function
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns about things of its own: deprecations, degrees of freedom
 ROWS = [r for r in load_rows(tapegrad._C.op_table()) if r["name"][0] != "_" and torch_function(r)]
 SAMPLES = all_samples(ROWS)
 EXACT = [s for s in SAMPLES if s.name not in RANDOM]

@@ -213,7 +213,7 @@ def cast_values(leaf, dtype):
         return a
     if dtype == "bool":
         return a > 0
-    i = np.trunc(a * 3).astype(np.int64)
+    i = np.trunc(np.nan_to_num(a * 3, posinf=100, neginf=-100)).astype(np.int64)
     i = np.where(i == 0, 1, i)
     return np.abs(i) if dtype == "uint8" else i
 
