@@ -21,7 +21,8 @@ foreach(isa ${TAPEGRAD_ISAS})
   target_link_libraries(kernels_${isa} PRIVATE Eigen3::Eigen)
   target_compile_definitions(kernels_${isa} PRIVATE TG_NS=${isa} Eigen=Eigen_${isa} EIGEN_MPL2_ONLY)
   target_compile_options(kernels_${isa} PRIVATE ${isa_flags_${isa}} $<$<CONFIG:Release>:-O3> -Wall -Wextra -Wno-psabi -Wno-maybe-uninitialized -Wno-ignored-attributes
-    -fvisibility=hidden -fvisibility-inlines-hidden -fno-math-errno -fno-trapping-math -ffp-contract=fast -fwrapv -fno-exceptions -fno-rtti)
+    -fvisibility=hidden -fvisibility-inlines-hidden -fno-math-errno -fno-trapping-math -ffp-contract=fast -fwrapv -fno-exceptions -fno-rtti
+    $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)  # unique symbols could not be made local below
   if(isa STREQUAL "debug")
     target_sources(tapegrad PRIVATE $<TARGET_OBJECTS:kernels_debug>)
   else()
