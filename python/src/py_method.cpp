@@ -38,6 +38,7 @@ PyObject* item(PyObject* self, PyObject*) { return guarded([&] { return item_of(
 PyObject* tolist(PyObject* self, PyObject*) { return guarded([&] { return to_list(unwrap(self)); }); }
 PyObject* format(PyObject* self, PyObject* spec) {
   return guarded([&]() -> PyObject* {
+    if (!PyUnicode_Check(spec)) raise(PyExc_TypeError, "__format__() takes a str, not %.200s", Py_TYPE(spec)->tp_name);
     if (unwrap(self).dim() || !Py_IS_TYPE(self, TensorType)) {
       PyObject* base = PyObject_GetAttrString(reinterpret_cast<PyObject*>(&PyBaseObject_Type), "__format__");
       const Obj held = Obj::take(base);
