@@ -112,7 +112,7 @@ void gemm(const BatchedGemm& g) {
     case Dtype::Int16: return batched<int16_t>(g);
     case Dtype::Int32: return batched<int32_t>(g);
     case Dtype::Int64: return batched<int64_t>(g);
-    default: TG_ASSERT(!"dtype without products");
+    default: TG_CHECK(false, NotImplementedError, "products of ", g.dtype, " tensors are not implemented");
   }
 }
 
