@@ -55,6 +55,7 @@ struct Extras {
 void differentiate(Node& node, const OpEntry& op, const Extras& extras, const SavedTensor* saved, const Dtype* dtypes,
     Tensor g, Tensor* dx) {
   const OpTraits& t = op.traits;
+  const void* params = extras.block ? static_cast<const void*>(extras.block) : &op;  // never null: it becomes a reference
   Tensor all[4];
   int last = -1;
   for (int k = 0; k < op.inputs; k++) if (node.needs(k) && op.formula[k]) last = k;
@@ -76,9 +77,9 @@ void differentiate(Node& node, const OpEntry& op, const Extras& extras, const Sa
       Operand arg[kMaxArgs] = {{d.get(), c}, {g.get(), c}};
       for (int i = 0; i < count; i++) arg[2 + i] = {values[i].get(), t.masked && i == 0 && (t.needs[k] & A) ? Compute::Bool : c};
       const OpKernels& table = kernels().elementwise[op.inputs - 1]->op[op.index];
-      run_kernel(table.backward[k][c == Compute::F64], extras.block, arg, 2 + count, t.costly);
+      run_kernel(table.backward[k][c == Compute::F64], params, arg, 2 + count, t.costly);
     } else {
-      d = op.formula[k](extras.block, g, values);
+      d = op.formula[k](params, g, values);
     }
     dx[k] = reduce_gradient(static_cast<Tensor&&>(d), extras.sizes_at ? extras.sizes(k) : IntList(size), dtypes[k]);
   }
