@@ -50,6 +50,10 @@ static void philox(uint64_t seed, uint64_t counter, uint64_t k, uint32_t* c) {
     c[0] = x, c[1] = uint32_t(q), c[2] = z, c[3] = uint32_t(p);
   }
 }
+static double log_factorial(double k) {
+  int sign;  // std::lgamma writes the sign to a global, which other threads write too
+  return ::lgamma_r(k + 1, &sign);
+}
 // Small rates by counting exponential waits; large ones by Hörmann's transformed rejection with squeeze (PTRS, 1993).
 static double poisson_draw(double rate, uint64_t seed, uint64_t counter) {
   uint32_t w[4];
@@ -72,7 +76,7 @@ static double poisson_draw(double rate, uint64_t seed, uint64_t counter) {
     const double k = std::floor((2 * a / s + b) * u + rate + 0.43);
     if (s >= 0.07 && v <= bound) return k;
     if (k < 0 || (s < 0.013 && v > s)) continue;
-    if (std::log(v) + std::log(alpha) - std::log(a / (s * s) + b) <= -rate + k * log_rate - std::lgamma(k + 1)) return k;
+    if (std::log(v) + std::log(alpha) - std::log(a / (s * s) + b) <= -rate + k * log_rate - log_factorial(k)) return k;
   }
 }
 Tensor poisson(const Tensor& rates, const Generator* generator) {
