@@ -110,7 +110,7 @@ struct TG_API Node : Counted {
   /// g is the output's gradient, owned: a formula may write into it when it is unique. Fill dx[k] for each input k with
   /// needs(k); leave it undefined for "zero".
   virtual void backward(Tensor g, Tensor* dx);
-  /// Nodes with several outputs override this one; an undefined g[k] stands for zero.
+  /// Called instead when the node has several outputs; an undefined g[k] stands for zero.
   virtual void backward_all(Tensor* g, Tensor* dx);
   /// Drops what was saved; a second backward then says so.
   virtual void free_saved() {}

@@ -48,6 +48,8 @@ static void accumulate_grad(const Tensor& leaf, Tensor g) {
 
 // ---- the run
 
+static bool earlier(const Node* a, const Node* b) { return a->sequence < b->sequence; }  // the heap's top was recorded last
+
 Backward::Backward(BackwardOptions options) : options_(options), outer_(current_), heap_(std::move(spare_heap)) { current_ = this; }
 Backward::~Backward() {
   current_ = outer_;
@@ -55,12 +57,11 @@ Backward::~Backward() {
     if (__atomic_load_n(&n->owner, __ATOMIC_RELAXED) != this) continue;
     for (int k = 0; k < n->output_count; k++) n->pending[k] = {};
     n->queued = false;
-    release(n);
+    __atomic_store_n(&n->owner, nullptr, __ATOMIC_RELEASE);
   }
   heap_.clear();
   spare_heap = std::move(heap_);
 }
-void Backward::release(Node* n) { __atomic_store_n(&n->owner, nullptr, __ATOMIC_RELEASE); }
 
 void Backward::push(Node* n, uint32_t output_nr, Tensor g) {
   if (needed_ && !needed_->count(n)) return;
@@ -80,7 +81,7 @@ void Backward::push(Node* n, uint32_t output_nr, Tensor g) {
     if (!fresh) return;
   }
   heap_.push_back(n);
-  std::push_heap(heap_.begin(), heap_.end(), [](Node* a, Node* b) { return a->sequence < b->sequence; });
+  std::push_heap(heap_.begin(), heap_.end(), earlier);
 }
 
 void Backward::give(const Edge& e, Tensor g) {
@@ -125,63 +126,67 @@ static void check_nan(Node& n, const Tensor* dx) {
   }
 }
 
-void Backward::run_node(Node* n) {
-  Tensor few[8];
-  std::vector<Tensor> many;
-  const bool mine = __atomic_load_n(&n->owner, __ATOMIC_RELAXED) == this;
-  Tensor* g = n->pending;
-  std::vector<Tensor> side;
-  if (!mine) [[unlikely]] {
-    side = std::move(side_[n]);
-    side_.erase(n);
-    g = side.data();
-    wait_for(n);
-  } else {
-    n->queued = false;
+namespace {
+/// What a node leaves behind when it has run, also when its backward threw.
+struct Running {
+  Node* n;
+  Node* outer = tls.differentiating;
+  bool mine;
+  ~Running() {
+    tls.differentiating = outer;
+    if (!mine) return;
+    for (int k = 0; k < n->output_count; k++) n->pending[k] = {};
+    __atomic_store_n(&n->owner, nullptr, __ATOMIC_RELEASE);
   }
-  struct Done {  // also when backward throws
-    Node* n;
-    Node* outer = tls.differentiating;
-    bool mine;
-    ~Done() {
-      tls.differentiating = outer;
-      if (!mine) return;
-      for (int k = 0; k < n->output_count; k++) n->pending[k] = {};
-      release(n);
-    }
-  } done{.n = n, .mine = mine};
-  tls.differentiating = n;
+};
+}  // namespace
 
+// The gradients gathered for n: its own, or ours beside them when another backward runs over the same graph.
+Tensor* Backward::gathered(Node* n, bool mine, std::vector<Tensor>& side) {
+  if (mine) return n->queued = false, n->pending;
+  side = std::move(side_[n]);
+  side_.erase(n);
+  wait_for(n);
+  return side.data();
+}
+
+// Hooks and captures come first. False: there is nothing to differentiate.
+bool Backward::prepare(Node* n, Tensor* g) {
   if (n->extra) [[unlikely]] run_hooks_before(n, g);
   if (capture_ && capture_->node_outputs.count(n)) [[unlikely]] {
     for (auto& [nr, into] : capture_->node_outputs[n]) accumulate(into, g[nr]);
-    if (!needed_->at(n)) return;
+    if (!needed_->at(n)) return false;
   }
-  bool any_gradient = false;
-  for (int k = 0; k < n->output_count; k++) any_gradient |= g[k].defined();
-  if (!any_gradient) return;
-
-  Tensor* dx = few;
-  if (n->edge_count > 8) [[unlikely]] many.resize(n->edge_count), dx = many.data();
-  std::vector<Tensor> seen_by_hooks;
-  const bool after = n->extra && !n->extra->after.empty();
-  if (after) [[unlikely]] seen_by_hooks.assign(g, g + n->output_count);
-  n->backward_all(g, dx);
-  if (after) [[unlikely]]
-    for (auto& h : std::vector(n->extra->after)) (*h)(dx, n->edge_count, seen_by_hooks.data(), n->output_count);
-  if (tls.anomaly) [[unlikely]] check_nan(*n, dx);
-  if (!options_.retain_graph) n->free_saved();
-  for (int k = 0; k < n->edge_count; k++)
-    if (n->edges[k] && dx[k].defined()) give(n->edges[k], std::move(dx[k]));
+  for (int k = 0; k < n->output_count; k++) if (g[k].defined()) return true;
+  return false;
 }
 
+// The whole loop in one function: from backward() to a node's backward is a step for who comes by with a debugger.
 void Backward::run() {
-  auto later = [](Node* a, Node* b) { return a->sequence < b->sequence; };
   while (!heap_.empty()) {
-    std::pop_heap(heap_.begin(), heap_.end(), later);
+    std::pop_heap(heap_.begin(), heap_.end(), earlier);
     Node* n = heap_.back();
     heap_.pop_back();
-    run_node(n);
+    std::vector<Tensor> side, seen_by_hooks, many;
+    const bool mine = __atomic_load_n(&n->owner, __ATOMIC_RELAXED) == this;
+    Tensor* g = gathered(n, mine, side);
+    Running running{.n = n, .mine = mine};
+    tls.differentiating = n;
+    if (!prepare(n, g)) continue;
+
+    Tensor few[8];
+    Tensor* dx = few;
+    if (n->edge_count > 8) [[unlikely]] many.resize(n->edge_count), dx = many.data();
+    const bool after = n->extra && !n->extra->after.empty();
+    if (after) [[unlikely]] seen_by_hooks.assign(g, g + n->output_count);
+    if (n->output_count == 1) n->backward(std::move(g[0]), dx);
+    else n->backward_all(g, dx);
+    if (after) [[unlikely]]
+      for (auto& h : std::vector(n->extra->after)) (*h)(dx, n->edge_count, seen_by_hooks.data(), n->output_count);
+    if (tls.anomaly) [[unlikely]] check_nan(*n, dx);
+    if (!options_.retain_graph) n->free_saved();
+    for (int k = 0; k < n->edge_count; k++)
+      if (n->edges[k] && dx[k].defined()) give(n->edges[k], std::move(dx[k]));
   }
   for (auto& [leaf, g] : with_hooks_) {
     for (auto& h : std::vector(leaf->extra->hooks))

@@ -26,11 +26,11 @@ class Backward {
     std::unordered_map<Node*, std::unordered_map<uint32_t, Tensor>> node_outputs;
   };
   void give(const Edge& e, Tensor g);
-  void run_node(Node* n);
+  Tensor* gathered(Node* n, bool mine, std::vector<Tensor>& side);
+  bool prepare(Node* n, Tensor* g);
   void run_hooks_before(Node* n, Tensor* g);
   void wait_for(Node* n);
   void find_needed(const std::vector<Node*>& roots);
-  static void release(Node* n);
 
   BackwardOptions options_;
   Backward* outer_;                                          // the one this was started from inside of

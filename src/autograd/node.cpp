@@ -45,8 +45,8 @@ Node::~Node() {
   if (pending != &first_pending) delete[] pending;
   delete extra;
 }
-void Node::backward(Tensor, Tensor*) { TG_ASSERT(!"a node must override backward or backward_all"); }
-void Node::backward_all(Tensor* g, Tensor* dx) { backward(std::move(g[0]), dx); }
+void Node::backward(Tensor g, Tensor* dx) { backward_all(&g, dx); }
+void Node::backward_all(Tensor*, Tensor*) { TG_ASSERT(!"a node must override backward or backward_all"); }
 void Node::set_output_count(int n) {
   output_count = uint16_t(n);
   if (n > 1) pending = new Tensor[size_t(n)];

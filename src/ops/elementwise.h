@@ -32,6 +32,9 @@ Dtype result_type(const Tensor* const* in, int count);
 Shape broadcast_shape(const Tensor* const* in, int count);
 /// Runs a kernel over operands that broadcast to the shape of arg[0], on several threads when it is worth it.
 void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args, bool costly);
+/// For few elements, all dense and of one shape: their memory, to be given to the kernel at once; returns the number of elements
+/// up to the end of the last packet. Else 0.
+int64_t dense_packets(const Operand* arg, int args, char** p);
 /// Throws when elements of self share memory (expand), so that writing them makes no sense.
 void check_writable(const Tensor& self);
 /// g summed to the shape and cast to the dtype of an input: what every gradient ends with.

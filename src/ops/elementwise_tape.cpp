@@ -52,79 +52,83 @@ struct Extras {
   }
 };
 
-void differentiate(Node& node, const OpEntry& op, const Extras& extras, const SavedTensor* saved, const Dtype* dtypes,
-    Tensor g, Tensor* dx) {
-  const OpTraits& t = op.traits;
+/// The node of every elementwise op, but for the arrays whose length depends on the op.
+struct ElementwiseNode : Node {
+  const OpEntry& op;
+  SavedTensor* saved = nullptr;
+  Extras extras;
+  Dtype dtypes[3];
+  explicit ElementwiseNode(const OpEntry& e) : op(e) {}
+  const char* name() const override { return op.traits.node; }
+  void backward(Tensor g, Tensor* dx) override;
+  void free_saved() override { for (int s = 0; s < op.slots; s++) saved[s].reset(); }
+};
+
+/// The values that the gradient of input k wants, among those saved; how many.
+int pick(const OpEntry& op, int k, const Tensor* all, Tensor* values) {
+  int count = 0;
+  for (unsigned bit = A; bit <= Out; bit <<= 1) if (op.traits.needs[k] & bit) values[count++] = all[slot_of(op.saves, bit)];
+  return count;
+}
+
+void ElementwiseNode::backward(Tensor g, Tensor* dx) {
   const void* params = extras.block ? static_cast<const void*>(extras.block) : &op;  // never null: it becomes a reference
+  const bool by_kernel = op.traits.fused && !grad_enabled();
+  const Shape size = g.sizes();
+  const Compute c = compute_for(g->dtype);
+  const OpKernels& table = kernels().elementwise[op.inputs - 1]->op[op.index];
   Tensor all[4];
   int last = -1;
-  for (int k = 0; k < op.inputs; k++) if (node.needs(k) && op.formula[k]) last = k;
-  for (unsigned bit = A; bit <= Out; bit <<= 1)
-    if (op.saves & bit)
-      if (const int s = slot_of(op.saves, bit); saved[s].defined()) all[s] = saved[s].unpack(node);
-  const Shape size = g.sizes();
+  for (int k = 0; k < op.inputs; k++) if (needs(k) && op.formula[k]) last = k;
+  for (int s = 0; s < op.slots; s++) if (saved[s].defined()) all[s] = saved[s].unpack(*this);
   for (int k = 0; k < op.inputs; k++) {
-    if (!node.needs(k) || !op.formula[k]) continue;
-    Tensor values[3];
-    int count = 0;
-    for (unsigned bit = A; bit <= Out; bit <<= 1) if (t.needs[k] & bit) values[count++] = all[slot_of(op.saves, bit)];
-    Tensor d;
-    if (t.fused && !grad_enabled()) {
+    if (!needs(k) || !op.formula[k]) continue;
+    Tensor values[3], d;
+    const int count = pick(op, k, all, values);
+    if (!by_kernel) {
+      d = op.formula[k](params, g, values);
+    } else {
       // Nobody else looks at g: write the last gradient over it.
       const bool reuse = k == last && g->contiguous && g->unique() && g->storage->unique();
       d = reuse ? g : empty(size, g->dtype);
-      const Compute c = compute_for(g->dtype);
+      const bool mask = op.traits.masked && (op.traits.needs[k] & A);
       Operand arg[kMaxArgs] = {{d.get(), c}, {g.get(), c}};
-      for (int i = 0; i < count; i++) arg[2 + i] = {values[i].get(), t.masked && i == 0 && (t.needs[k] & A) ? Compute::Bool : c};
-      const OpKernels& table = kernels().elementwise[op.inputs - 1]->op[op.index];
-      run_kernel(table.backward[k][c == Compute::F64], params, arg, 2 + count, t.costly);
-    } else {
-      d = op.formula[k](params, g, values);
+      for (int i = 0; i < count; i++) arg[2 + i] = {values[i].get(), mask && i == 0 ? Compute::Bool : c};
+      const Kernel kernel = table.backward[k][c == Compute::F64];
+      if (char* p[kMaxArgs]; const int64_t n = dense_packets(arg, 2 + count, p)) kernel(params, p, n);
+      else run_kernel(kernel, params, arg, 2 + count, op.traits.costly);
     }
     dx[k] = reduce_gradient(static_cast<Tensor&&>(d), extras.sizes_at ? extras.sizes(k) : IntList(size), dtypes[k]);
   }
 }
 
-template <int S> struct Slots {
-  SavedTensor v[S];
-  const SavedTensor* get() const { return v; }
-  void reset() { for (SavedTensor& s : v) s.reset(); }
-};
-template <> struct Slots<0> {
-  const SavedTensor* get() const { return nullptr; }
-  void reset() {}
-};
+template <int S> struct Slots { SavedTensor v[S]; };
+template <> struct Slots<0> { static constexpr SavedTensor* v = nullptr; };
 
-/// The node of every elementwise op: N inputs, S saved tensors.
-template <int N, int S> struct ElementwiseNode final : NodeOf<N> {
-  const OpEntry* op;
-  Extras extras;
-  Dtype dtypes[N];
-  [[no_unique_address]] Slots<S> saved;
+/// N inputs, S saved tensors.
+template <int N, int S> struct ElementwiseNodeOf final : ElementwiseNode {
+  Edge slots[N];
+  [[no_unique_address]] Slots<S> values;
   template <class... T>
-  ElementwiseNode(const OpEntry& e, const void* params, bool broadcast, const Tensor* const* in, const T&... inputs)
-      : NodeOf<N>(inputs...), op(&e) {
+  ElementwiseNodeOf(const OpEntry& e, const void* params, bool broadcast, const Tensor* const* in, const T&... inputs)
+      : ElementwiseNode(e), slots{Edge(inputs)...} {
+    edges = slots, edge_count = N, saved = values.v;
+    follow_inputs(*this);
     extras.fill(e, params, in, broadcast);
     unsigned wanted = 0;
     for (int k = 0; k < N; k++) {
       dtypes[k] = (*in[k])->dtype;
-      if (this->needs(k)) wanted |= e.traits.needs[k];
+      if (needs(k)) wanted |= e.traits.needs[k];
     }
     if constexpr (S > 0)
-      for (int k = 0; k < N; k++) if (wanted >> k & 1) saved.v[slot_of(e.saves, 1u << k)] = SavedTensor(*in[k]);
+      for (int k = 0; k < N; k++) if (wanted >> k & 1) saved[slot_of(e.saves, 1u << k)] = SavedTensor(*in[k]);
   }
-  const char* name() const override { return op->traits.node; }
-  void backward(Tensor g, Tensor* dx) override {
-    differentiate(*this, *op, extras, saved.get(), dtypes, static_cast<Tensor&&>(g), dx);
-  }
-  void free_saved() override { saved.reset(); }
 };
 
 /// Makes the node of the right size through `make`, which is record() or InPlace::record(); returns where the output is saved.
 template <int N, int S, class Make> SavedTensor* make_node(const OpEntry& op, Make&& make) {
-  auto* n = make.template operator()<ElementwiseNode<N, S>>();
-  if constexpr (S > 0) return op.saves & Out ? &n->saved.v[slot_of(op.saves, Out)] : nullptr;
-  else return static_cast<void>(n), nullptr;
+  auto* n = make.template operator()<ElementwiseNodeOf<N, S>>();
+  return op.saves & Out ? &n->saved[slot_of(op.saves, Out)] : nullptr;
 }
 template <int N, class Make> SavedTensor* make_node(const OpEntry& op, Make&& make) {
   switch (op.slots) {

@@ -81,7 +81,31 @@ constexpr int64_t kCheapGrain = 32768, kCostlyGrain = 8192;  // elements worth a
   std::memcpy(arg[0].t->data + size_t(done) * size, tail[0], size_t(n - done) * size);
 }
 
+int lanes_of(Compute c) {
+  return c == Compute::F32 ? kernels().vector_bytes / 4 : c == Compute::F64 ? kernels().vector_bytes / 8 : 1;
+}
+bool is_dense(const Operand& a, const TensorImpl& out) {
+  return a.t->contiguous && stored_as(a.t->dtype, a.compute) && same_sizes(*a.t, out);
+}
+// Storages end in padding: the last packet may reach into it; to be written there, nothing may follow in the storage.
+bool ends_in_padding(const TensorImpl& t, bool written, int64_t n, int64_t count, int64_t size) {
+  const char* end = t.storage->data + t.storage->capacity;
+  return t.data + count * size <= end && (!written || t.data + n * size == t.storage->data + t.storage->bytes);
+}
+
 }  // namespace
+
+int64_t dense_packets(const Operand* arg, int args, char** p) {
+  constexpr int64_t kFew = 1024;
+  const TensorImpl& out = *arg[0].t;
+  const int64_t n = out.numel, lanes = std::max(1, lanes_of(arg[0].compute)), count = (n + lanes - 1) / lanes * lanes;
+  if (n > kFew) return 0;
+  for (int k = 0; k < args; k++) {
+    if (!is_dense(arg[k], out) || !ends_in_padding(*arg[k].t, k == 0, n, count, kComputeSize[int(arg[k].compute)])) return 0;
+    p[k] = arg[k].t->data;
+  }
+  return count;
+}
 
 void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args, bool costly) {
   const TensorImpl& out = *arg[0].t;
@@ -94,26 +118,19 @@ void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args,
   bool dense = true;
   for (int k = 0; k < args; k++) {
     const TensorImpl& t = *arg[k].t;
-    if (arg[k].compute == Compute::F32) lanes = kernels().vector_bytes / 4;
-    else if (arg[k].compute == Compute::F64) lanes = kernels().vector_bytes / 8;
-    if (t.contiguous && stored_as(t.dtype, arg[k].compute) && same_sizes(t, out)) continue;
+    lanes = std::max(lanes, lanes_of(arg[k].compute));
+    if (is_dense(arg[k], out)) continue;
     if (k && t.numel == 1) splats |= 1u << k; else dense = false;
   }
-  if (lanes < 1) lanes = 1;
   if (!dense || (splats && __builtin_popcount(splats) > 3)) return run_strided(kernel, params, arg, args, lanes, grain);
   if (splats) return run_splat(kernel, params, arg, args, splats, lanes, grain);
 
-  // Storages end in padding: the last packet may reach into it.
   const int64_t whole = n - n % lanes;
   int64_t count = whole == n ? n : whole + lanes;
   char* p[kMaxArgs];
   for (int k = 0; k < args; k++) {
-    const TensorImpl& t = *arg[k].t;
-    const int64_t size = kComputeSize[int(arg[k].compute)];
-    p[k] = t.data;
-    if (count == n) continue;
-    const char* end = t.storage->data + t.storage->capacity;
-    if (t.data + count * size > end || (k == 0 && t.data + n * size != t.storage->data + t.storage->bytes)) count = n;
+    p[k] = arg[k].t->data;
+    if (!ends_in_padding(*arg[k].t, k == 0, n, count, kComputeSize[int(arg[k].compute)])) count = n;
   }
   const bool tail = count == n && whole != n;
   if (tail) count = whole;

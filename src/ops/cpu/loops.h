@@ -74,19 +74,21 @@ template <class Op, class T, int N> void forward_loop(const void* params, char* 
     }
   }
 }
-/// One fused pass: the gradient of input K from g and the values that the traits list for it.
-template <class Op, class T, int K> void backward_loop(const void* params, char* const* p, int64_t n) {
+template <class T, bool mask> inline auto value(const char* p, int64_t i) {
+  if constexpr (mask) return get_mask<T>(p, i); else return get<T>(p, i);
+}
+/// One fused pass: the gradient of input K from g and the values V that the traits list for it.
+template <class Op, class T, int K, int... V> void backward_loop(const void* params, char* const* p, int64_t n) {
   const Op op = *static_cast<const Op*>(params);
   char *const d = p[0], *const g = p[1];
-  constexpr int values = __builtin_popcount(Op::traits.needs[K]);
   constexpr bool mask_first = Op::traits.masked && (Op::traits.needs[K] & A);
-  for (int64_t i = 0; i < n; i += PacketOf<T>::lanes) {
+  for (int64_t i = 0; i < n; i += PacketOf<T>::lanes) {  // the formula is called from here, not through call_backward: a frame less
     const auto gi = get<T>(g, i);
-    if constexpr (values == 0) put(d, i, call_backward<K>(op, gi));
-    else if constexpr (mask_first) put(d, i, call_backward<K>(op, gi, get_mask<T>(p[2], i)));
-    else if constexpr (values == 1) put(d, i, call_backward<K>(op, gi, get<T>(p[2], i)));
-    else if constexpr (values == 2) put(d, i, call_backward<K>(op, gi, get<T>(p[2], i), get<T>(p[3], i)));
-    else put(d, i, call_backward<K>(op, gi, get<T>(p[2], i), get<T>(p[3], i), get<T>(p[4], i)));
+    if constexpr (requires { op.backward(gi, value<T, mask_first && V == 0>(p[2 + V], i)...); })
+      put(d, i, op.backward(gi, value<T, mask_first && V == 0>(p[2 + V], i)...));
+    else if constexpr (K == 0) put(d, i, op.backward_a(gi, value<T, mask_first && V == 0>(p[2 + V], i)...));
+    else if constexpr (K == 1) put(d, i, op.backward_b(gi, value<T, mask_first && V == 0>(p[2 + V], i)...));
+    else put(d, i, op.backward_c(gi, value<T, mask_first && V == 0>(p[2 + V], i)...));
   }
 }
 
@@ -94,7 +96,12 @@ template <class Op, int N, class T, Compute C> constexpr Kernel forward_kernel()
   if constexpr (computes_in<Op>(C)) return forward_loop<Op, T, N>; else return nullptr;
 }
 template <class Op, int N, class T, int K> constexpr Kernel backward_kernel() {
-  if constexpr (K < N && has_gradient<Op, K> && Op::traits.fused) return backward_loop<Op, T, K>; else return nullptr;
+  constexpr int values = __builtin_popcount(Op::traits.needs[K]);
+  if constexpr (!(K < N && has_gradient<Op, K> && Op::traits.fused)) return nullptr;
+  else if constexpr (values == 0) return backward_loop<Op, T, K>;
+  else if constexpr (values == 1) return backward_loop<Op, T, K, 0>;
+  else if constexpr (values == 2) return backward_loop<Op, T, K, 0, 1>;
+  else return backward_loop<Op, T, K, 0, 1, 2>;
 }
 template <class Op, int N> constexpr OpKernels op_kernels() {
   return {{forward_kernel<Op, N, float, Compute::F32>(), forward_kernel<Op, N, double, Compute::F64>(),
