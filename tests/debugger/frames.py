@@ -13,12 +13,22 @@ FROM_PYTHON = bool(os.environ.get("TAPEGRAD_FROM_PYTHON"))
 def frames(until):
     """Names from the innermost frame out to the first that `until` accepts (not counted)."""
     names, frame = [], gdb.newest_frame()
-    while frame is not None and not until(frame.name() or "?"):
+    while frame is not None and not until(frame):
         names.append(frame.name() or "?")
         frame = frame.older()
     if frame is None:
         raise gdb.GdbError(f"never came to the caller: {names}")
     return names
+
+
+def in_main(frame):
+    return frame.name() == "main"
+
+
+def in_python(frame):
+    """In the interpreter: neither in the library nor in the extension module."""
+    library = os.path.basename(gdb.solib_name(frame.pc()) or "")
+    return not library.startswith(("libtapegrad.", "_C."))
 
 
 def check(what, names, limit):
@@ -36,20 +46,14 @@ gdb.execute("set debuginfod enabled off")
 here = os.path.dirname(os.path.abspath(__file__))
 gdb.execute(f"source {os.path.join(here, '..', '..', 'python', 'gdb', 'tapegrad_gdb.py')}")
 
-
-def stop_at(function):
-    gdb.execute("delete")
-    gdb.execute(f"rbreak ^.*{function}") if "<" in function else gdb.execute(f"break {function}")
-
-
 if FROM_PYTHON:
     gdb.execute("break tapegrad::debug::Add::forward<float>")
     gdb.execute("run")
-    check("a + b from Python", frames(lambda n: n.startswith("_PyEval") or n.startswith("PyNumber_Add")), 8)
+    check("a + b from Python", frames(in_python), 8)
 else:
     gdb.execute("break tapegrad::debug::Add::forward<float>")
     gdb.execute("run")
-    check("a + b", frames(lambda n: n == "main"), 6)
+    check("a + b", frames(in_main), 6)
     gdb.execute("frame function main")
     text = gdb.execute("print a", to_string=True)
     print(text.strip())
@@ -58,7 +62,7 @@ else:
     gdb.execute("delete")
     gdb.execute("break tapegrad::debug::Exp::backward<float>")
     gdb.execute("continue")
-    check("backward()", frames(lambda n: n == "main"), 6)
+    check("backward()", frames(in_main), 6)
 gdb.execute("kill")
 print("failed: " + ", ".join(failures) if failures else "debugger: ok")
 gdb.execute(f"quit {1 if failures else 0}")
