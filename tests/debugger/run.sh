@@ -13,6 +13,9 @@ cmake --build "$build"
 ${CXX:-g++} -g -O0 -std=c++20 -Iinclude tests/debugger/steps.cpp -o "$build/steps" -L"$build" -ltapegrad -Wl,-rpath,"$PWD/$build"
 gdb -q -nx -batch -ex 'run' "$build/steps" >"$build/gdb.log" 2>&1 || true
 if grep -q 'ptrace: Operation not permitted\|Could not trace' "$build/gdb.log"; then echo "debugger: skipped, gdb may not trace here"; exit 0; fi
-gdb -q -nx -batch -x tests/debugger/frames.py "$build/steps"
-PYTHONPATH=$build/python TAPEGRAD_FROM_PYTHON=1 gdb -q -nx -batch -x tests/debugger/frames.py \
-  --args "$python" -c 'import _C; a = _C.ones(3); a + a' 2>"$build/gdb-python.log" || { cat "$build/gdb-python.log"; exit 1; }
+step() {  # step PROGRAM ARGUMENTS…: gdb ends with 0 even where its script broke off, so its last word is looked for
+  gdb -q -nx -batch -x tests/debugger/frames.py --args "$@" 2>&1 | tee "$build/gdb.log"
+  grep -q '^debugger: ok' "$build/gdb.log"
+}
+step "$build/steps"
+PYTHONPATH=$build/python TAPEGRAD_FROM_PYTHON=1 step "$python" -c 'import _C; a = _C.ones(3); a + a'
