@@ -36,6 +36,10 @@ need_venv() {  # need_venv PACKAGE…: .venv with these from PyPI
     say "$venv from $("$python" --version)"
     "$python" -m venv $venv
   fi
+  if [[ $($venv/bin/pip install --help) != *" -C, "* ]]; then  # Ubuntu 22.04's pip cannot pass settings to a build
+    say "pip install --upgrade pip (its own is older than 23.1)"
+    $venv/bin/python -m pip install -qq --disable-pip-version-check --upgrade 'pip>=23.1'
+  fi
   export VIRTUAL_ENV=$PWD/$venv PATH=$PWD/$venv/bin:$PATH
   [ -e "$(python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ] || apt_install python3-dev
   for p in "$@"; do python - "$p" <<'PY' || missing+=("$p")

@@ -259,7 +259,8 @@ PyObject* saved_tensors(PyObject* o, void*) {
 }
 PyObject* needs_input_grad(PyObject* o, void*) { return Py_NewRef(context_of(o)->needs); }
 int set_needs_input_grad(PyObject* o, PyObject* v, void*) {
-  Py_XSETREF(context_of(o)->needs, Py_XNewRef(v));
+  if (!v) return PyErr_SetString(PyExc_AttributeError, "needs_input_grad cannot be deleted"), -1;
+  Py_SETREF(context_of(o)->needs, Py_NewRef(v));
   return 0;
 }
 PyObject* context_name(PyObject* o, PyObject*) { return guarded([&] { alive(o); return PyUnicode_FromString(context_of(o)->name); }); }
@@ -303,7 +304,8 @@ void init_function(PyObject* module) {
   str_once = PyUnicode_InternFromString("_once_differentiable");
   PyType_Slot context_slots[] = {{Py_tp_dealloc, (void*)context_dealloc}, {Py_tp_traverse, (void*)context_traverse}, {Py_tp_clear, (void*)context_clear},
                                  {Py_tp_methods, context_methods}, {Py_tp_getset, context_getset}, {Py_tp_members, context_members}, {0, nullptr}};
-  PyType_Spec context{"tapegrad.autograd.function.FunctionCtx", sizeof(PyContext), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, context_slots};
+  PyType_Spec context{"tapegrad.autograd.function.FunctionCtx", sizeof(PyContext), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, context_slots};
   ContextType = add_type(module, context);
   PyType_Slot function_slots[] = {{Py_tp_methods, function_methods}, {0, nullptr}};
   PyType_Spec function{"tapegrad.autograd.function.FunctionBase", sizeof(PyObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, function_slots};

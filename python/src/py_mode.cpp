@@ -274,11 +274,12 @@ void init_modes(PyObject* module) {
   PyType_Slot wrapper_slots[] = {{Py_tp_dealloc, (void*)wrapper_dealloc}, {Py_tp_traverse, (void*)wrapper_traverse}, {Py_tp_clear, (void*)wrapper_clear},
                                  {Py_tp_call, (void*)wrapper_call}, {Py_tp_descr_get, (void*)wrapper_get}, {Py_tp_repr, (void*)wrapper_repr},
                                  {Py_tp_members, wrapper_members}, {Py_tp_getset, wrapper_getset}, {0, nullptr}};
-  PyType_Spec wrapper{"tapegrad.GradModeFunction", sizeof(PyWrapper), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, wrapper_slots};
+  constexpr unsigned made_here = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+  PyType_Spec wrapper{"tapegrad.GradModeFunction", sizeof(PyWrapper), 0, made_here, wrapper_slots};
   WrapperType = add_type(module, wrapper);
   PyType_Slot steps_slots[] = {{Py_tp_dealloc, (void*)wrapper_dealloc}, {Py_tp_traverse, (void*)wrapper_traverse}, {Py_tp_clear, (void*)wrapper_clear},
                                {Py_tp_iter, (void*)PyObject_SelfIter}, {Py_tp_iternext, (void*)steps_next}, {Py_tp_methods, steps_methods}, {0, nullptr}};
-  PyType_Spec steps{"tapegrad.GradModeGenerator", sizeof(PyWrapper), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, steps_slots};
+  PyType_Spec steps{"tapegrad.GradModeGenerator", sizeof(PyWrapper), 0, made_here, steps_slots};
   StepsType = add_type(module, steps);
   checked(PyModule_AddFunctions(module, functions));
 }
