@@ -62,9 +62,9 @@ void dealloc(PyObject* self) {
 
 // A tensor that owned its object dies, maybe in a thread without the GIL.
 void release_owned(void* py) {
-  if (!Py_IsInitialized()) return;
-  CallPython hold;
   self_of(static_cast<PyObject*>(py))->impl = nullptr;
+  if (!Py_IsInitialized()) return;  // shutting down: the collector may still come by, but nobody may be called
+  CallPython hold;
   Py_DECREF(static_cast<PyObject*>(py));
 }
 
