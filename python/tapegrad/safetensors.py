@@ -3,6 +3,7 @@
 Reading checks everything that the header claims before any tensor is made: lengths, names, dtypes, shapes, offsets without gaps or
 overlaps. Writing goes to a temporary file that replaces the old one only when it is complete and on the disk.
 """
+import contextlib
 import json
 import mmap
 import os
@@ -15,9 +16,10 @@ __all__ = ["save_file", "load_file", "save", "load", "safe_open", "SafetensorErr
 
 _MAX_HEADER = 100_000_000
 _NAMES = {"BOOL": _C.bool, "U8": _C.uint8, "I8": _C.int8, "I16": _C.int16, "I32": _C.int32, "I64": _C.int64, "F16": _C.float16,
-          "BF16": _C.bfloat16, "F32": _C.float32, "F64": _C.float64}
+          "BF16": _C.bfloat16, "F32": _C.float32, "F64": _C.float64, "U16": _C.uint16, "U32": _C.uint32, "U64": _C.uint64,
+          "C64": _C.complex64, "C128": _C.complex128}
 _CODES = {dtype: name for name, dtype in _NAMES.items()}
-_KNOWN_ELSEWHERE = {"U16", "U32", "U64", "F8_E4M3", "F8_E5M2", "C64", "C128"}
+_KNOWN_ELSEWHERE = {"F8_E4M3", "F8_E5M2", "F8_E8M0", "F6_E2M3", "F6_E3M2", "F4"}
 
 
 class SafetensorError(ValueError):
@@ -86,23 +88,49 @@ def _entry(name, entry):
 
 
 def _tensor(buffer, start, entry):
-    """A tensor of its own over a copy of its bytes."""
+    """A tensor over its bytes in a writable buffer, no copy where they are aligned; it keeps the buffer alive."""
     dtype, shape, begin, end = entry
     if begin == end:
         return _C.empty(shape, dtype=dtype)
-    return _C.frombuffer(bytearray(buffer[start + begin:start + end]), dtype=dtype).reshape(shape)
+    data = _C.frombuffer(buffer, dtype=_C.uint8, offset=start + begin, count=end - begin)
+    if data.data_ptr() % dtype.itemsize:
+        data = data.clone()
+    return data.view(dtype).reshape(shape)
+
+
+class _Slice:
+    """A tensor of a file that is read in parts: part[2:4] touches only those rows."""
+
+    def __init__(self, tensor):
+        self._tensor = tensor
+
+    def get_shape(self):
+        """Its sizes."""
+        return list(self._tensor.shape)
+
+    def get_dtype(self):
+        """Its name in the format: "F32"."""
+        return _CODES[self._tensor.dtype]
+
+    def __getitem__(self, index):
+        return self._tensor[index].clone()
 
 
 class safe_open:
-    """A file opened for reading single tensors: `with safe_open(path) as f: f.keys(); f.get_tensor(name); f.metadata()`."""
+    """A file opened for reading single tensors: `with safe_open(path) as f: f.keys(); f.get_tensor(name); f.metadata()`.
+
+    The file is mapped, not read: a tensor's bytes come from the disk when they are used, and writes to it never reach the file.
+    """
 
     def __init__(self, filename, framework="tapegrad", device="cpu"):
         if str(device) != "cpu":
             raise NotImplementedError("safe_open reads to the CPU; move the tensors with .to(device)")
+        if framework not in ("tapegrad", "pt", "torch", "pytorch"):
+            raise NotImplementedError(f"safe_open gives tapegrad's tensors, not those of framework={framework!r}; use .numpy()")
         self._file = open(filename, "rb")
         try:
             total = os.fstat(self._file.fileno()).st_size
-            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) if total else b""
+            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY) if total else b""
             self._entries, self._metadata, self._start = _header(self._map, total)
         except BaseException:
             self._file.close()
@@ -122,14 +150,19 @@ class safe_open:
 
     def get_tensor(self, name):
         """One tensor. KeyError when there is none of that name."""
+        if self._entries is None:
+            raise ValueError(f"{self._file.name} is closed")
         if name not in self._entries:
             raise KeyError(f"no tensor {name!r} in {self._file.name}")
         return _tensor(self._map, self._start, self._entries[name])
 
+    def get_slice(self, name):
+        """One tensor to be read in parts: f.get_slice(name)[:10]."""
+        return _Slice(self.get_tensor(name))
+
     def close(self):
-        """Closes the file."""
-        if self._map:
-            self._map.close()
+        """Closes the file; tensors that were got from it stay."""
+        self._map = self._entries = None
         self._file.close()
 
     def __enter__(self):
@@ -146,8 +179,9 @@ def load_file(filename, device="cpu"):
 
 
 def load(data):
-    """All tensors of bytes in the format."""
+    """All tensors of bytes in the format, over one copy of them."""
     entries, _, start = _header(data, len(data))
+    data = bytearray(data)
     return OrderedDict((name, _tensor(data, start, entry)) for name, entry in entries.items())
 
 
@@ -187,14 +221,21 @@ def save_file(tensors, filename, metadata=None):
 
     Tensors that share memory are written once for each name. TypeError for what is not a tensor or has no name in the format.
     """
+    with replacing(filename) as f:
+        for part in _parts(tensors, metadata):
+            f.write(part)
+
+
+@contextlib.contextmanager
+def replacing(filename):
+    """A file to write; it takes the name of the old one when the block ends without an error and all is on the disk."""
     import tempfile  # rarely needed, and slow to import
     filename = os.fspath(filename)
     folder = os.path.dirname(os.path.abspath(filename))
     fd, temporary = tempfile.mkstemp(prefix=os.path.basename(filename) + ".", suffix=".tmp", dir=folder)
     try:
         with os.fdopen(fd, "wb") as f:
-            for part in _parts(tensors, metadata):
-                f.write(part)
+            yield f
             f.flush()
             os.fsync(f.fileno())
         mask = os.umask(0)

@@ -1,7 +1,7 @@
-"""save and load: state dicts, and nested dicts and lists of tensors and plain values, as safetensors files.
+"""save and load: state dicts, and nested dicts and lists of tensors and plain values, as PyTorch's files or safetensors.
 
-A flat {name: tensor} becomes an ordinary safetensors file that any reader takes. Anything nested (an optimizer's state, a checkpoint
-of several parts) keeps its structure as JSON in the metadata. No pickle is read or written: loading runs no code.
+PyTorch's format is in _torch_file.py. In safetensors a flat {name: tensor} becomes an ordinary file that any reader takes; anything
+nested keeps its structure as JSON in the metadata. Loading never runs code from a file, whatever its format.
 """
 import json
 import math
@@ -10,18 +10,38 @@ from collections import OrderedDict
 
 from . import _C, safetensors
 
-__all__ = ["save", "load"]
+__all__ = ["save", "load", "add_safe_globals", "get_safe_globals", "clear_safe_globals", "safe_globals"]
 
 _STRUCTURE = "tapegrad.structure"
 
 
-def save(obj, f, *, metadata=None):
-    """Writes tensors, or dicts, lists and tuples of tensors, numbers, strings, bools and None, to the file f (path or binary file).
+def save(obj, f, pickle_module=None, pickle_protocol=2, _use_new_zipfile_serialization=True, *, metadata=None):
+    """Writes tensors, or dicts, lists, tuples and sets of tensors, numbers, texts and None, to the file f (path or binary file).
 
-    TypeError for anything else: save a module's state_dict() instead of the module. The file is replaced atomically.
+    The file is PyTorch's zip format, which torch.load(weights_only=True) takes; a path that ends in .safetensors gives a safetensors
+    file (`metadata`: texts for its header). Storages are written whole and once, so views stay views. TypeError for anything else: save a
+    module's state_dict() instead of the module. The file is replaced atomically.
     """
     if hasattr(obj, "state_dict") and not isinstance(obj, dict):
         raise TypeError(f"save: {type(obj).__name__} cannot be saved itself; save its state_dict()")
+    if getattr(pickle_module, "__name__", "pickle") != "pickle":
+        raise NotImplementedError(f"save: pickle_module={pickle_module.__name__}: tapegrad writes its pickles itself; leave it out")
+    if not _use_new_zipfile_serialization:
+        raise NotImplementedError("save: the format from before PyTorch 1.6 is only read; leave _use_new_zipfile_serialization out")
+    if not hasattr(f, "write") and os.fspath(f).endswith(".safetensors"):
+        _save_safetensors(obj, f, metadata)
+        return
+    if metadata is not None:
+        raise TypeError("save: metadata is for safetensors files; put it into the object")
+    from . import _torch_file
+    if hasattr(f, "write"):
+        _torch_file.write_zip(obj, f)
+    else:
+        with safetensors.replacing(f) as file:
+            _torch_file.write_zip(obj, file)
+
+
+def _save_safetensors(obj, f, metadata):
     metadata = dict(metadata or {})
     if isinstance(obj, dict) and obj and all(_plain_entry(k, v) for k, v in obj.items()):
         tensors = dict(obj)
@@ -29,35 +49,122 @@ def save(obj, f, *, metadata=None):
     else:
         tensors = {}
         metadata[_STRUCTURE] = json.dumps(_pack(obj, "", tensors, {}), allow_nan=False)
-    if hasattr(f, "write"):
-        f.write(safetensors.save(tensors, metadata))
-    else:
-        if os.fspath(f).endswith((".pt", ".pth")):
-            raise NotImplementedError(f"save: {os.fspath(f)!r}: PyTorch's pickle format (.pt, .pth) is not implemented; use a name "
-                                      f"ending in .safetensors")
-        safetensors.save_file(tensors, f, metadata)
+    safetensors.save_file(tensors, f, metadata)
 
 
 def _plain_entry(name, value):
     return isinstance(name, str) and name != "__metadata__" and isinstance(value, _C.Tensor)
 
 
-def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=None):
-    """What save() wrote to the file f (path or binary file); flat files come back as an OrderedDict {name: tensor}.
+def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=None, **pickle_load_args):
+    """What save(), or PyTorch's, wrote to the file f (path or seekable binary file): .pt and .pth of any age, and safetensors.
 
-    SafetensorError (a ValueError) for invalid files, NotImplementedError for PyTorch's pickles.
+    Args:
+        map_location: where storages go: None, "cpu", a device, a dict {location: location} or f(storage, location). There is only the CPU,
+            so files from a GPU need it.
+        weights_only: True and False are the same: a file is data and never runs code. What may be in it is a fixed list of names and
+            those of add_safe_globals().
+        mmap: True maps the file instead of reading it (paths only): tensors are paged in when they are used, and writes stay private.
+    pickle.UnpicklingError for names that are not allowed and broken pickles, RuntimeError for broken archives, SafetensorError.
     """
-    if map_location not in (None, "cpu") and str(getattr(map_location, "type", map_location)) != "cpu" and not callable(map_location):
-        raise NotImplementedError(f"load: map_location={map_location!r}: only the CPU; move the tensors with .to(device)")
+    if getattr(pickle_module, "__name__", "pickle") != "pickle":
+        raise NotImplementedError(f"load: pickle_module={pickle_module.__name__}: tapegrad reads pickles itself; leave it out")
+    restore = _restorer(map_location)
     if hasattr(f, "read"):
-        data = f.read()
-        _refuse_pickle(data[:8], getattr(f, "name", "the file"))
-        tensors, metadata = safetensors.load(data), safetensors._header(data, len(data))[1]
-    else:
-        with open(f, "rb") as file:
-            _refuse_pickle(file.read(8), os.fspath(f))
-        with safetensors.safe_open(f) as file:
-            tensors, metadata = OrderedDict((k, file.get_tensor(k)) for k in file.keys()), file.metadata()
+        if mmap:
+            raise ValueError("load: mmap=True needs the path of a file, got an open file")
+        if not hasattr(f, "seek"):
+            raise AttributeError(f"load: the file ({type(f).__name__}) cannot seek; read it into an io.BytesIO first")
+        return _load_file(f, restore, False)
+    with open(f, "rb") as file:
+        return _load_file(file, restore, bool(mmap), os.fspath(f))
+
+
+def _load_file(file, restore, use_mmap, path=None):
+    start = file.tell()
+    head = file.read(8)
+    file.seek(start)
+    if head[:4] == b"PK\x03\x04":
+        from . import _torch_file
+        if start:  # positions in a zip archive count from its first byte
+            import io
+            file = io.BytesIO(file.read())
+        return _torch_file.read_zip(file, restore, _safe, use_mmap)
+    if head[:1] == b"\x80":
+        from . import _torch_file
+        if use_mmap:
+            raise RuntimeError("load: mmap=True needs the zip format of PyTorch 1.6 and later; this file is older")
+        return _torch_file.read_legacy(file.read(), restore, _safe)
+    if path is not None:
+        with safetensors.safe_open(path) as f:
+            return _structured(OrderedDict((k, f.get_tensor(k)) for k in f.keys()), f.metadata())
+    data = file.read()
+    if data[257:262] == b"ustar":
+        raise NotImplementedError("load: the tar format from before PyTorch 0.2 is not read; load and save the file with PyTorch once")
+    return _structured(safetensors.load(data), safetensors._header(data, len(data))[1])
+
+
+def _restorer(map_location):
+    """f(storage's tensor, location) -> tensor on the CPU."""
+    def to_cpu(location, asked):
+        if str(location).split(":")[0] != "cpu":
+            raise RuntimeError(f"load: {'map_location wants' if asked else 'the file has'} tensors on {str(location)!r}, but there is only "
+                               f"the CPU: use map_location='cpu'")
+
+    def restore(data, location):
+        if map_location is None:
+            to_cpu(location, False)
+        elif isinstance(map_location, dict):
+            to_cpu(map_location.get(location, location), True)
+        elif callable(map_location):
+            if map_location(data.untyped_storage(), location) is None:
+                to_cpu(location, False)
+        else:
+            to_cpu(map_location, True)
+        return data
+    return restore
+
+
+# ---- names that users allow
+
+_safe = {}  # "module.name" -> class or function
+
+
+def add_safe_globals(safe_globals):
+    """Lets files name these classes and functions: each the thing itself, or (thing, "module.name"). load() may then call them."""
+    for thing in safe_globals:
+        thing, name = thing if isinstance(thing, tuple) else (thing, None)
+        _safe[name or f"{thing.__module__}.{thing.__qualname__}"] = thing
+
+
+def get_safe_globals():
+    """What add_safe_globals() has added."""
+    return list(_safe.values())
+
+
+def clear_safe_globals():
+    """Forgets what add_safe_globals() has added."""
+    _safe.clear()
+
+
+class safe_globals:
+    """with safe_globals([Thing]): load(...) allows them for a while."""
+
+    def __init__(self, safe_globals):
+        self.things = safe_globals
+
+    def __enter__(self):
+        self.before = dict(_safe)
+        add_safe_globals(self.things)
+
+    def __exit__(self, *exc):
+        _safe.clear()
+        _safe.update(self.before)
+
+
+# ---- nested things in a safetensors file
+
+def _structured(tensors, metadata):
     if _STRUCTURE in metadata:
         try:
             return _unpack(json.loads(metadata[_STRUCTURE]), tensors)
@@ -70,12 +177,6 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=No
     if isinstance(order, list) and set(map(str, order)) == set(tensors):
         tensors = OrderedDict((k, tensors[k]) for k in order)
     return tensors
-
-
-def _refuse_pickle(head, name):
-    if head[:4] == b"PK\x03\x04" or head[:2] in (b"\x80\x02", b"\x80\x04"):
-        raise NotImplementedError(f"load: {name!r} is in PyTorch's pickle format (.pt, .pth), which is not implemented: save the "
-                                  "state_dict as safetensors from PyTorch (safetensors.torch.save_file) and load that")
 
 
 # The structure: null, true, 1, "text" stand for themselves; {"t": name} a tensor; {"f": text} a float (exact, with inf and nan);
