@@ -98,6 +98,17 @@ class Net(nn.Module):
 net = Net({w}, {d}, {heads}, {layers})
 x = torch.from_numpy(r.integers(0, {w}, ({b}, {l}))); t = torch.from_numpy(r.integers(0, {w}, {b} * {l}))
 """
+RNN = """
+F = torch.nn.functional; nn = torch.nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn, self.head = nn.{kind}({i}, {h}, {layers}), nn.Linear({h}, 10)
+    def forward(self, x):
+        return self.head(self.rnn(x)[0][-1])
+net = Net()
+x = torch.from_numpy(r.standard_normal(({l}, {b}, {i}), np.float32)); t = torch.from_numpy(r.integers(0, 10, {b}))
+"""
 
 
 def models():
@@ -111,6 +122,9 @@ def models():
     yield case("CNN 3x32x32, batch 32, Adam", CNN.format(c=3, s=32, b=32))
     yield case("transformer d 64, 2 layers, 8x32 tokens, Adam", TRANSFORMER.format(w=128, d=64, heads=4, layers=2, b=8, l=32))
     yield case("transformer d 256, 4 layers, 8x64 tokens, Adam", TRANSFORMER.format(w=512, d=256, heads=8, layers=4, b=8, l=64))
+    yield case("LSTM 32-64, 2 layers, 16x32 steps, Adam", RNN.format(kind="LSTM", i=32, h=64, layers=2, b=16, l=32))
+    yield case("LSTM 128-256, 32x64 steps, Adam", RNN.format(kind="LSTM", i=128, h=256, layers=1, b=32, l=64))
+    yield case("GRU 128-256, 32x64 steps, Adam", RNN.format(kind="GRU", i=128, h=256, layers=1, b=32, l=64))
 
 
 def gemm():

@@ -4,6 +4,7 @@
 #include "tapegrad/autograd.h"
 #include "tapegrad/error.h"
 #include "tapegrad/ops.h"
+#include "tapegrad/ops_rnn.h"
 #include "tapegrad/random.h"
 #include "tapegrad/tensor.h"
 #include "tapegrad/types.h"

@@ -8,6 +8,7 @@
 #include "src/ops/cpu/pool.h"
 #include "src/ops/cpu/random.h"
 #include "src/ops/cpu/reduce.h"
+#include "src/ops/cpu/rnn.h"
 #include "src/ops/cpu/rowwise.h"
 #include "src/ops/cpu/table.h"
 #include "src/ops/cpu/winograd.h"
@@ -24,9 +25,10 @@ namespace tapegrad {
   extern "C" const ReduceTable tg_reduce_##isa;                                                  \
   extern "C" const RowTable tg_rowwise_##isa;                                                    \
   extern "C" const RandomTable tg_random_##isa;                                                  \
+  extern "C" const RnnTable tg_rnn_##isa;                                                        \
   static constexpr KernelTable table_##isa = {                                                   \
       #isa, bytes, {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa}, &tg_casts_##isa, &tg_reduce_##isa, &tg_gemm_##isa,     \
-      &tg_conv_##isa, &tg_pool_##isa, &tg_winograd_##isa, &tg_rowwise_##isa, &tg_random_##isa};
+      &tg_conv_##isa, &tg_pool_##isa, &tg_winograd_##isa, &tg_rowwise_##isa, &tg_random_##isa, &tg_rnn_##isa};
 
 #ifdef TG_HAVE_avx512
 TG_KERNELS(avx512, 64)

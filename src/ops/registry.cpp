@@ -36,6 +36,7 @@ void reduce_ops(OpTable&);
 void reduce_prod_ops(OpTable&);
 void reduce_stats_ops(OpTable&);
 void reduce_truth_ops(OpTable&);
+void rnn_ops(OpTable&);
 void scan_ops(OpTable&);
 void shape_ops(OpTable&);
 void slice_ops(OpTable&);
@@ -82,6 +83,7 @@ std::span<const OpInfo> all_ops() {
     reduce_prod_ops(t);
     reduce_stats_ops(t);
     reduce_truth_ops(t);
+    rnn_ops(t);
     scan_ops(t);
     shape_ops(t);
     slice_ops(t);

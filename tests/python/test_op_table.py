@@ -11,7 +11,7 @@ ROWS = load_rows(tapegrad._C.op_table())
 NAMES = {r["name"] for r in ROWS} | {a for r in ROWS for a in r["aliases"]}
 NAMES |= {r["name"] + "_" for r in ROWS if r["inplace"]} | {a + "_" for r in ROWS if r["inplace"] for a in r["aliases"]}
 HEADERS = pathlib.Path(__file__).parent.parent.parent / "include" / "tapegrad"
-OPS_H = (HEADERS / "ops.h").read_text() + (HEADERS / "ops_elementwise.h").read_text()
+OPS_H = "".join(p.read_text() for p in sorted(HEADERS.glob("ops*.h")))
 
 # The first slice, by name.
 ARITHMETIC = """add sub mul div floor_divide remainder fmod pow neg abs true_divide eq ne lt le gt ge

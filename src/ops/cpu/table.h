@@ -16,6 +16,7 @@ struct PoolTable;
 struct WinogradTable;
 struct RowTable;
 struct RandomTable;
+struct RnnTable;
 struct KernelTable {
   const char* name;
   int vector_bytes;                // of a packet; 1 in the debug set, whose loops take one number at a time
@@ -28,6 +29,7 @@ struct KernelTable {
   const WinogradTable* winograd;
   const RowTable* rows;
   const RandomTable* random;
+  const RnnTable* rnn;
 };
 /// The best set this processor has, chosen at load; TAPEGRAD_ISA=sse42|avx2|avx512 may lower the choice.
 extern const KernelTable* kernel_table;
