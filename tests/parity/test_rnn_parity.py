@@ -22,7 +22,7 @@ def both(make, dtype="float64"):
 
 
 def numbers(*shape, dtype="float64", seed=0):
-    return np.random.RandomState(seed + sum(shape)).randn(*shape).astype(dtype)
+    return np.asarray(np.random.RandomState(seed + sum(shape)).randn(*shape), dtype)
 
 
 def tensors(arrays, lib):

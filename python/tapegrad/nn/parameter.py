@@ -1,7 +1,7 @@
 """Parameter and Buffer: tensors that a Module registers when they are assigned to an attribute."""
 from .. import _C
 
-__all__ = ["Parameter", "Buffer"]
+__all__ = ["Parameter", "Buffer", "UninitializedParameter", "UninitializedBuffer", "is_lazy"]
 
 
 def _rebuild(cls, tensor, requires_grad, state):
@@ -52,3 +52,45 @@ class Buffer(_Registered):
         out = _C.make_subclass(cls, _C.empty(0) if data is None else data.detach(), data is not None and data.requires_grad)
         out.persistent = persistent
         return out
+
+
+class UninitializedTensorMixin:
+    """What lazy parameters and buffers share: a shape that comes later."""
+
+    def materialize(self, shape, device=None, dtype=None):
+        """Gives it a shape (and uninitialised values); it is an ordinary Parameter or Buffer from now on."""
+        self.data = _C.empty(shape, device=self.device if device is None else device, dtype=self.dtype if dtype is None else dtype)
+        self.__class__ = self._becomes
+
+    def __deepcopy__(self, memo):
+        memo[id(self)] = copy = type(self)(self.requires_grad, self.device, self.dtype)
+        copy.__dict__.update(self.__dict__)
+        return copy
+
+    def __reduce_ex__(self, protocol):
+        return type(self), (self.requires_grad, self.device, self.dtype), dict(self.__dict__)
+
+    def __repr__(self):
+        return f"<{type(self).__name__}>"
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):
+    """A parameter whose shape is not known yet."""
+    _becomes = Parameter
+
+    def __new__(cls, requires_grad=True, device=None, dtype=None):
+        return Parameter.__new__(cls, _C.empty(0, device=device, dtype=dtype), requires_grad)
+
+
+class UninitializedBuffer(UninitializedTensorMixin, Buffer):
+    """A buffer whose shape is not known yet."""
+    _becomes = Buffer
+
+    def __new__(cls, requires_grad=False, device=None, dtype=None, persistent=True):
+        out = Buffer.__new__(cls, _C.empty(0, device=device, dtype=dtype), persistent=persistent)
+        return out.requires_grad_(requires_grad)
+
+
+def is_lazy(param):
+    """Is it a parameter or buffer without a shape yet?"""
+    return isinstance(param, UninitializedTensorMixin)

@@ -4,35 +4,13 @@ A parameter keeps its identity when it gets its size, so an optimizer made befor
 """
 from ... import _C
 from ..module import Module
-from ..parameter import Parameter
+from ..parameter import Parameter, UninitializedParameter
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .linear import Linear
 from .norm import BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 
 _KINDS = ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm")
-__all__ = ["UninitializedParameter", "LazyLinear"] + [f"Lazy{kind}{n}d" for kind in _KINDS for n in (1, 2, 3)]
-
-
-class UninitializedParameter(Parameter):
-    """A parameter whose shape is not known yet."""
-
-    def __new__(cls, requires_grad=True, device=None, dtype=None):
-        return super().__new__(cls, _C.empty(0, device=device, dtype=dtype), requires_grad)
-
-    def materialize(self, shape, device=None, dtype=None):
-        """Gives it a shape (and uninitialised values); it is an ordinary Parameter from now on."""
-        self.data = _C.empty(shape, device=self.device if device is None else device, dtype=self.dtype if dtype is None else dtype)
-        self.__class__ = Parameter
-
-    def __deepcopy__(self, memo):
-        memo[id(self)] = copy = type(self)(self.requires_grad, self.device, self.dtype)
-        return copy
-
-    def __reduce_ex__(self, protocol):
-        return type(self), (self.requires_grad, self.device, self.dtype)
-
-    def __repr__(self):
-        return "<UninitializedParameter>"
+__all__ = ["LazyLinear"] + [f"Lazy{kind}{n}d" for kind in _KINDS for n in (1, 2, 3)]
 
 
 class _Lazy(Module):

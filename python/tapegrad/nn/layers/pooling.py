@@ -3,7 +3,7 @@ from .. import functional as F
 from ..module import Module
 from .conv import tuple_of
 
-__all__ = ["MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "LPPool1d", "LPPool2d", "AdaptiveAvgPool1d",
+__all__ = ["MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "LPPool1d", "LPPool2d", "LPPool3d", "AdaptiveAvgPool1d",
            "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
            "AdaptiveMaxPool3d", "Unfold", "Fold"]
 
@@ -95,6 +95,13 @@ class LPPool1d(_LPPool):
 class LPPool2d(_LPPool):
     """(sum of x^norm_type)^(1 / norm_type) over each window of (N, C, H, W)."""
     _function = staticmethod(F.lp_pool2d)
+
+
+class LPPool3d(_LPPool):
+    """(sum of x^norm_type)^(1 / norm_type) over each window of (N, C, D, H, W)."""
+
+    def forward(self, input):
+        return F.lp_pool3d(input, self.norm_type, self.kernel_size, self.stride, self.ceil_mode)
 
 
 class _Adaptive(Module):

@@ -15,14 +15,6 @@ __all__ = ["MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"
            "Transformer"]
 
 
-
-def _additive(mask, dtype):
-    """A mask that is added to the scores: a bool one has -inf where True (PyTorch: True means "not allowed")."""
-    if mask is None or mask.dtype != _C.bool:
-        return mask
-    return _C.zeros(mask.shape, dtype=dtype).masked_fill(mask, float("-inf"))
-
-
 class MultiheadAttention(Module):
     """Attention of several heads: queries (L, N, E), keys (S, N, kdim), values (S, N, vdim); (N, L, E) … with batch_first; or without N.
 
@@ -37,8 +29,6 @@ class MultiheadAttention(Module):
             raise ValueError(f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and num_heads={num_heads} instead")
         if embed_dim % num_heads:
             raise AssertionError("embed_dim must be divisible by num_heads")
-        if add_bias_kv or add_zero_attn:
-            raise NotImplementedError("MultiheadAttention: add_bias_kv and add_zero_attn are not supported")
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
         self.head_dim = embed_dim // num_heads
         self.kdim, self.vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
@@ -51,53 +41,36 @@ class MultiheadAttention(Module):
         self.register_parameter("v_proj_weight", None if same else Parameter(_C.empty((embed_dim, self.vdim), **where)))
         self.register_parameter("in_proj_bias", Parameter(_C.empty(3 * embed_dim, **where)) if bias else None)
         self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, **where)
+        self.bias_k = Parameter(_C.empty((1, 1, embed_dim), **where)) if add_bias_kv else None
+        self.bias_v = Parameter(_C.empty((1, 1, embed_dim), **where)) if add_bias_kv else None
+        self.add_zero_attn = add_zero_attn
+        self._reset_parameters()
+
+    def _reset_parameters(self):
         for w in (self.in_proj_weight, self.q_proj_weight, self.k_proj_weight, self.v_proj_weight):
             if w is not None:
                 init.xavier_uniform_(w)
-        if bias:
+        if self.in_proj_bias is not None:
             init.zeros_(self.in_proj_bias)
             init.zeros_(self.out_proj.bias)
+        for b in (self.bias_k, self.bias_v):
+            if b is not None:
+                init.xavier_normal_(b)
 
     def forward(self, query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None, average_attn_weights=True,
                 is_causal=False):
-        if query.dim() not in (2, 3):
-            raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {query.dim()}-D query tensor")
-        if is_causal and attn_mask is None:
-            raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
-        batched = query.dim() == 3
-        if not batched:
-            query, key, value = query.unsqueeze(0), key.unsqueeze(0), value.unsqueeze(0)
-            key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
-        elif not self.batch_first:
-            query, key, value = query.transpose(0, 1), key.transpose(0, 1), value.transpose(0, 1)
-        q, k, v = self._project(query, key, value)
-        n, length, source = q.shape[0], q.shape[1], k.shape[1]
-        q, k, v = (x.reshape(n, x.shape[1], self.num_heads, self.head_dim).transpose(1, 2) for x in (q, k, v))
-        mask = _additive(attn_mask, q.dtype)
-        if mask is not None and mask.dim() == 3:
-            mask = mask.reshape(n, self.num_heads, length, source)
-        if key_padding_mask is not None:
-            padding = _additive(key_padding_mask, q.dtype).reshape(n, 1, 1, source)
-            mask = padding if mask is None else mask + padding
-        drop, weights = self.dropout if self.training else 0.0, None
-        if need_weights:
-            scores = (q * self.head_dim ** -0.5).matmul(k.transpose(-2, -1))
-            weights = F.softmax(scores if mask is None else scores + mask, -1)
-            out = (F.dropout(weights, drop) if drop else weights).matmul(v)
-            weights = weights.mean(1) if average_attn_weights else weights
-        else:
-            out = F.scaled_dot_product_attention(q, k, v, mask, drop)
-        out = self.out_proj(out.transpose(1, 2).reshape(n, length, self.embed_dim))
-        if not batched:
-            return out.squeeze(0), None if weights is None else weights.squeeze(0)
-        return (out if self.batch_first else out.transpose(0, 1)), weights
-
-    def _project(self, query, key, value):
-        if self._qkv_same_embed_dim and query is key is value:
-            return F.linear(query, self.in_proj_weight, self.in_proj_bias).chunk(3, -1)
-        weights = self.in_proj_weight.chunk(3) if self._qkv_same_embed_dim else (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
-        return tuple(F.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases))
+        transposed = self.batch_first and query.dim() == 3
+        if transposed:  # one tensor stays one tensor: its projections are one product
+            same = query is key, key is value
+            query = query.transpose(0, 1)
+            key = query if same[0] else key.transpose(0, 1)
+            value = key if same[1] else value.transpose(0, 1)
+        out, weights = F.multi_head_attention_forward(
+            query, key, value, self.embed_dim, self.num_heads, self.in_proj_weight, self.in_proj_bias, self.bias_k, self.bias_v,
+            self.add_zero_attn, self.dropout, self.out_proj.weight, self.out_proj.bias, self.training, key_padding_mask, need_weights,
+            attn_mask, not self._qkv_same_embed_dim, self.q_proj_weight, self.k_proj_weight, self.v_proj_weight,
+            average_attn_weights=average_attn_weights, is_causal=is_causal)
+        return (out.transpose(0, 1) if transposed else out), weights
 
 
 class NonDynamicallyQuantizableLinear(Linear):
@@ -134,6 +107,12 @@ class _Layer(Module):
     def _residual(self, x, norm, block):
         return x + block(norm(x)) if self.norm_first else norm(x + block(x))
 
+    def _attend(self, attention, drop, x, memory, attn_mask, key_padding_mask, is_causal):
+        return drop(attention(x, memory, memory, key_padding_mask, False, attn_mask, is_causal=is_causal)[0])
+
+    def _sa_block(self, x, attn_mask, key_padding_mask, is_causal=False):
+        return self._attend(self.self_attn, self.dropout1, x, x, attn_mask, key_padding_mask, is_causal)
+
     def _feed_forward(self, x, drop):
         return drop(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
@@ -147,10 +126,11 @@ class TransformerEncoderLayer(_Layer):
                          dict(device=device, dtype=dtype), cross=False)
 
     def forward(self, src, src_mask=None, src_key_padding_mask=None, is_causal=False):
-        def attend(x):
-            return self.dropout1(self.self_attn(x, x, x, src_key_padding_mask, False, src_mask)[0])
-        x = self._residual(src, self.norm1, attend)
-        return self._residual(x, self.norm2, lambda x: self._feed_forward(x, self.dropout2))
+        x = self._residual(src, self.norm1, lambda x: self._sa_block(x, src_mask, src_key_padding_mask, is_causal))
+        return self._residual(x, self.norm2, self._ff_block)
+
+    def _ff_block(self, x):
+        return self._feed_forward(x, self.dropout2)
 
 
 class TransformerDecoderLayer(_Layer):
@@ -163,14 +143,15 @@ class TransformerDecoderLayer(_Layer):
 
     def forward(self, tgt, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None, memory_key_padding_mask=None,
                 tgt_is_causal=False, memory_is_causal=False):
-        def attend(x):
-            return self.dropout1(self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask)[0])
+        x = self._residual(tgt, self.norm1, lambda x: self._sa_block(x, tgt_mask, tgt_key_padding_mask, tgt_is_causal))
+        x = self._residual(x, self.norm2, lambda x: self._mha_block(x, memory, memory_mask, memory_key_padding_mask, memory_is_causal))
+        return self._residual(x, self.norm3, self._ff_block)
 
-        def look(x):
-            return self.dropout2(self.multihead_attn(x, memory, memory, memory_key_padding_mask, False, memory_mask)[0])
-        x = self._residual(tgt, self.norm1, attend)
-        x = self._residual(x, self.norm2, look)
-        return self._residual(x, self.norm3, lambda x: self._feed_forward(x, self.dropout3))
+    def _mha_block(self, x, mem, attn_mask, key_padding_mask, is_causal=False):
+        return self._attend(self.multihead_attn, self.dropout2, x, mem, attn_mask, key_padding_mask, is_causal)
+
+    def _ff_block(self, x):
+        return self._feed_forward(x, self.dropout3)
 
 
 class _Stack(Module):
@@ -185,10 +166,12 @@ class TransformerEncoder(_Stack):
 
     def __init__(self, encoder_layer, num_layers, norm=None, enable_nested_tensor=True, mask_check=True):
         super().__init__(encoder_layer, num_layers, norm)
+        self.enable_nested_tensor = self.use_nested_tensor = False
+        self.mask_check = mask_check
 
     def forward(self, src, mask=None, src_key_padding_mask=None, is_causal=None):
         for layer in self.layers:
-            src = layer(src, mask, src_key_padding_mask)
+            src = layer(src, src_mask=mask, is_causal=bool(is_causal), src_key_padding_mask=src_key_padding_mask)
         return src if self.norm is None else self.norm(src)
 
 
@@ -201,7 +184,8 @@ class TransformerDecoder(_Stack):
     def forward(self, tgt, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None, memory_key_padding_mask=None,
                 tgt_is_causal=None, memory_is_causal=False):
         for layer in self.layers:
-            tgt = layer(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
+            tgt = layer(tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,
+                        memory_key_padding_mask=memory_key_padding_mask, tgt_is_causal=bool(tgt_is_causal), memory_is_causal=memory_is_causal)
         return tgt if self.norm is None else self.norm(tgt)
 
 
@@ -228,10 +212,15 @@ class Transformer(Module):
 
     def forward(self, src, tgt, src_mask=None, tgt_mask=None, memory_mask=None, src_key_padding_mask=None, tgt_key_padding_mask=None,
                 memory_key_padding_mask=None, src_is_causal=None, tgt_is_causal=None, memory_is_causal=False):
+        if src.dim() != tgt.dim() or src.dim() not in (2, 3):
+            raise RuntimeError(f"src and tgt must both have 2 dimensions or 3, got {src.dim()} and {tgt.dim()}")
+        if src.dim() == 3 and src.shape[0 if self.batch_first else 1] != tgt.shape[0 if self.batch_first else 1]:
+            raise RuntimeError("the batch number of src and tgt must be equal")
         if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
             raise RuntimeError("the feature number of src and tgt must be equal to d_model")
-        memory = self.encoder(src, src_mask, src_key_padding_mask)
-        return self.decoder(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
+        memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal)
+        return self.decoder(tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,
+                            memory_key_padding_mask=memory_key_padding_mask, tgt_is_causal=tgt_is_causal, memory_is_causal=memory_is_causal)
 
     @staticmethod
     def generate_square_subsequent_mask(sz, device=None, dtype=None):
