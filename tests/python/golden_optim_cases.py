@@ -9,6 +9,8 @@ OPTIMIZERS = [
     ("RMSprop", dict(lr=0.02, alpha=0.9, momentum=0.5, centered=True, weight_decay=0.1)),
     ("Adagrad", dict(lr=0.1, lr_decay=0.1, initial_accumulator_value=0.3)), ("Adadelta", dict(rho=0.8)), ("Adamax", dict(lr=0.1)),
     ("NAdam", dict(lr=0.1)), ("RAdam", dict(lr=0.1, betas=(0.5, 0.6))),
+    ("ASGD", dict(lr=0.5, lambd=0.01, t0=1.0, weight_decay=0.1)), ("Rprop", dict(lr=0.5, etas=(0.4, 1.3))),
+    ("Adafactor", dict(lr=0.1, weight_decay=0.1, d=2.0)),
 ]
 SCHEDULES = [
     ("StepLR", dict(step_size=3)), ("MultiStepLR", dict(milestones=[2, 5, 5], gamma=0.5)), ("ExponentialLR", dict(gamma=0.9)),

@@ -168,7 +168,7 @@ def _adopt(value, p, key):
     """A loaded state value on the parameter's device and in its dtype; counters become numbers."""
     if not isinstance(value, _C.Tensor):
         return deepcopy(value)
-    if key in ("step", "mu_product"):
+    if key in ("step", "mu_product", "eta", "mu"):
         return int(value.item()) if key == "step" else float(value.item())
     return value.detach().clone().to(device=p.device, dtype=p.dtype if p.is_floating_point() else value.dtype)
 
