@@ -62,9 +62,9 @@ class Batch {
   int64_t pieces_ = 0;
   Dtype dtype_ = Dtype::Float32;
 
-  char* place(const Tensor& t, const Tensor& like, bool written) {
+  char* place(const Tensor& t, const Tensor& like, bool written) {  // in the order of like, which need not be contiguous
     if (dense_alike(t, like)) return t->data;
-    Tensor copy = empty(like.sizes(), t.dtype());
+    Tensor copy = empty_strided(like.sizes(), like.strides(), t.dtype());
     copy_(copy, t);
     kept_.push_back(copy);
     if (written) copy_back_.push_back({t, copy});

@@ -158,3 +158,19 @@ def test_plateau(options):
             seen.append((opt.param_groups[0]["lr"], scheduler.num_bad_epochs, scheduler.best))
         rates.append(seen)
     np.testing.assert_allclose(rates[0], rates[1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Adagrad"])
+def test_gradient_laid_out_otherwise(name):
+    """A channels_last or transposed parameter with a contiguous gradient, and the other way round."""
+    def stepped(lib, param_last, grad_last):
+        rng = np.random.RandomState(0)
+        w, g = (lib.tensor(rng.randn(4, 3, 2, 5).tolist()) for _ in range(2))
+        w = w.to(memory_format=lib.channels_last) if param_last == 1 else w.transpose(0, 3).clone().transpose(0, 3) if param_last else w
+        w.requires_grad_().grad = g.to(memory_format=lib.channels_last) if grad_last else g
+        optimizer = getattr(lib.optim, name)([w], lr=0.1)
+        optimizer.step()
+        optimizer.step()
+        return numbers(w)
+    for layout in ((1, False), (2, False), (0, True), (2, True)):
+        np.testing.assert_allclose(stepped(tg, *layout), stepped(torch, *layout), rtol=1e-5, atol=1e-6)

@@ -433,14 +433,15 @@ class Module(StateMixin, _C.ModuleBase):
 
     def to(self, *args, **kwargs):
         """`to(device)`, `to(dtype)`, `to(device, dtype)` or `to(tensor)`: moves parameters and buffers in place; a dtype applies to
-        the floating ones only. Returns self."""
+        the floating ones only, a memory format to those of 4 or 5 dimensions. Returns self."""
         device, dtype, kwargs = _parse_to(args, kwargs)
+        plain = {k: v for k, v in kwargs.items() if k != "memory_format"}
         if dtype is not None and not dtype.is_floating_point:
             raise TypeError(f"nn.Module.to only accepts floating point dtypes, but got desired dtype={dtype}")
 
         def convert(t):
             wanted = dtype if dtype is not None and t.is_floating_point() else t.dtype
-            return t.to(device=t.device if device is None else device, dtype=wanted, **kwargs)
+            return t.to(device=t.device if device is None else device, dtype=wanted, **(kwargs if t.ndim in (4, 5) else plain))
         return self._apply(convert)
 
     def _cast(self, dtype):
