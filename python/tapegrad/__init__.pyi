@@ -272,6 +272,8 @@ from tapegrad._C import greater_ as greater_
 from tapegrad._C import greater_equal as greater_equal
 from tapegrad._C import greater_equal_ as greater_equal_
 from tapegrad._C import group_norm as group_norm
+from tapegrad._C import gru as gru
+from tapegrad._C import gru_cell as gru_cell
 from tapegrad._C import gt as gt
 from tapegrad._C import gt_ as gt_
 from tapegrad._C import half as half
@@ -355,6 +357,8 @@ from tapegrad._C import logit_ as logit_
 from tapegrad._C import logspace as logspace
 from tapegrad._C import logsumexp as logsumexp
 from tapegrad._C import long as long
+from tapegrad._C import lstm as lstm
+from tapegrad._C import lstm_cell as lstm_cell
 from tapegrad._C import lt as lt
 from tapegrad._C import lt_ as lt_
 from tapegrad._C import make_subclass as make_subclass
@@ -448,6 +452,10 @@ from tapegrad._C import reshape as reshape
 from tapegrad._C import resolve_conj as resolve_conj
 from tapegrad._C import resolve_neg as resolve_neg
 from tapegrad._C import rms_norm as rms_norm
+from tapegrad._C import rnn_relu as rnn_relu
+from tapegrad._C import rnn_relu_cell as rnn_relu_cell
+from tapegrad._C import rnn_tanh as rnn_tanh
+from tapegrad._C import rnn_tanh_cell as rnn_tanh_cell
 from tapegrad._C import roll as roll
 from tapegrad._C import rot90 as rot90
 from tapegrad._C import round as round
