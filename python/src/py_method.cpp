@@ -1,4 +1,5 @@
 // Methods of Tensor that are no ops: sizes, items, conversion, copies and pickles.
+#include <algorithm>
 #include <cstring>
 
 #include "py.h"
@@ -111,8 +112,9 @@ PyObject* reduce(PyObject* self, PyObject*) {
 }
 void set_state(PyObject* object, PyObject* dict) {
   if (dict == Py_None) return;
+  const Obj own = Obj::take(PyDict_Copy(dict));  // setting attributes runs code of the user's
   PyObject *name, *value;
-  for (Py_ssize_t at = 0; PyDict_Next(dict, &at, &name, &value);) checked(PyObject_SetAttr(object, name, value));
+  for (Py_ssize_t at = 0; PyDict_Next(own.get(), &at, &name, &value);) checked(PyObject_SetAttr(object, name, value));
 }
 PyObject* rebuild(PyObject*, PyObject* args) {
   return guarded([&]() -> PyObject* {
@@ -124,15 +126,19 @@ PyObject* rebuild(PyObject*, PyObject* args) {
       raise(PyExc_ValueError, "this pickle is not of a Tensor");
     Shape shape;
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(sizes); k++) {
-      int64_t s;
-      if (!read_int(PyTuple_GET_ITEM(sizes, k), s)) raise(PyExc_ValueError, "this pickle is not of a Tensor");
-      shape.push_back(s);
+      PyObject* size = PyTuple_GET_ITEM(sizes, k);
+      int overflow = 0;
+      if (!PyLong_CheckExact(size)) raise(PyExc_ValueError, "this pickle is not of a Tensor");
+      shape.push_back(PyLong_AsLongLongAndOverflow(size, &overflow));
+      if (overflow) raise(PyExc_ValueError, "this pickle has impossible sizes");
     }
     int64_t n = int64_t(item_size(d));
     for (int64_t s : shape) if (s < 0 || __builtin_mul_overflow(n, s, &n)) raise(PyExc_ValueError, "this pickle has impossible sizes");
     if (n != PyBytes_GET_SIZE(bytes)) raise(PyExc_ValueError, "this pickle has %zd bytes of data, its shape needs %lld", PyBytes_GET_SIZE(bytes), (long long)n);
+    const char* data = PyBytes_AS_STRING(bytes);
+    if (d == Dtype::Bool && !std::all_of(data, data + n, [](char c) { return c == 0 || c == 1; })) raise(PyExc_ValueError, "this pickle has bools that are neither 0 nor 1");
     Tensor t = empty(shape, d);
-    std::memcpy(t->data, PyBytes_AS_STRING(bytes), size_t(n));
+    std::memcpy(t->data, data, size_t(n));
     if (requires_grad) t.set_requires_grad();
     Obj o = Obj::take(wrap_as(reinterpret_cast<PyTypeObject*>(type), std::move(t)));
     set_state(o.get(), dict);

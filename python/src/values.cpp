@@ -120,13 +120,28 @@ PyObject* as_size(PyObject* tuple) {  // takes over the reference
 PyObject* size_concat(PyObject* a, PyObject* b) { return as_size(PyTuple_Type.tp_as_sequence->sq_concat(a, b)); }
 PyObject* size_repeat(PyObject* a, Py_ssize_t n) { return as_size(PyTuple_Type.tp_as_sequence->sq_repeat(a, n)); }
 PyObject* size_subscript(PyObject* a, PyObject* key) { return as_size(PyTuple_Type.tp_as_mapping->mp_subscript(a, key)); }
+PyObject* size_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  return guarded([&] {
+    Obj o = Obj::take(PyTuple_Type.tp_new(type, args, kwargs));
+    for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(o.get()); k++) {
+      PyObject* item = PyTuple_GET_ITEM(o.get(), k);
+      int64_t i = item == Py_True;
+      if (!PyBool_Check(item) && !read_int(item, i)) raise(PyExc_TypeError, "Size() takes whole numbers, item %zd is %.200s", k, Py_TYPE(item)->tp_name);
+      PyTuple_SET_ITEM(o.get(), k, checked(PyLong_FromLongLong(i)));
+      Py_DECREF(item);
+    }
+    return o.release();
+  });
+}
 PyObject* size_numel(PyObject* o, PyObject*) {
-  int64_t n = 1, i;
-  for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(o); k++) {
-    if (!read_int(PyTuple_GET_ITEM(o, k), i)) return PyErr_Format(PyExc_TypeError, "Size holds something that is no integer");
-    n *= i;
-  }
-  return PyLong_FromLongLong(n);
+  return guarded([&] {
+    int64_t n = 1, i;
+    for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(o); k++) {
+      if (!read_int(PyTuple_GET_ITEM(o, k), i)) raise(PyExc_TypeError, "Size holds something that is no integer");
+      if (__builtin_mul_overflow(n, i, &n)) raise(PyExc_OverflowError, "the product of the sizes does not fit int64");
+    }
+    return PyLong_FromLongLong(n);
+  });
 }
 PyObject* size_reduce(PyObject* o, PyObject*) {
   const Obj t = Obj::take(PySequence_Tuple(o));
@@ -134,7 +149,7 @@ PyObject* size_reduce(PyObject* o, PyObject*) {
   return Py_BuildValue("O(N)", SizeType, PyTuple_CheckExact(plain) ? plain : PySequence_List(plain));
 }
 PyMethodDef size_methods[] = {{"numel", size_numel, METH_NOARGS, "The product of the sizes."}, {"__reduce__", size_reduce, METH_NOARGS, nullptr}, {}};
-PyType_Slot size_slots[] = {{Py_tp_repr, (void*)size_repr}, {Py_tp_methods, size_methods}, {Py_sq_concat, (void*)size_concat},
+PyType_Slot size_slots[] = {{Py_tp_new, (void*)size_new}, {Py_tp_repr, (void*)size_repr}, {Py_tp_methods, size_methods}, {Py_sq_concat, (void*)size_concat},
                             {Py_sq_repeat, (void*)size_repeat}, {Py_mp_subscript, (void*)size_subscript}, {0, nullptr}};
 
 // ---- Generator -----------------------------------------------------------------------------------------------------

@@ -125,15 +125,20 @@ Tensor eye(int64_t n, std::optional<int64_t> m, OptDtype dtype, OptDevice device
 static Tensor triangle_indices(const char* name, int64_t row, int64_t col, int64_t offset, bool lower) {
   OpScope op(name);
   TG_CHECK(row >= 0 && col >= 0, ValueError, "row and col must not be negative, got ", row, " and ", col);
-  auto first = [&](int64_t r) { return lower ? 0 : std::clamp<int64_t>(r + offset, 0, col); };
-  auto last = [&](int64_t r) { return lower ? std::clamp<int64_t>(r + offset + 1, 0, col) : col; };
-  int64_t n = 0;
-  for (int64_t r = 0; r < row; r++) n += last(r) - first(r);
-  Tensor out = empty({2, n}, Dtype::Int64);
+  // The lower triangle has the columns of row r up to clamp(r + o, 0, col), the upper one those from there on: none before row
+  // `some`, all from row `full`. Their number is known before anything is allocated.
+  __extension__ using Wide = __int128;
+  const Wide o = std::clamp<Wide>(offset, -Wide(row), col) + lower;
+  const Wide some = std::clamp<Wide>(1 - o, 0, row), full = std::clamp<Wide>(col - o, some, row);
+  const Wide below = (full - some) * (some + full - 1 + 2 * o) / 2 + (row - full) * col, n = lower ? below : Wide(row) * col - below;
+  TG_CHECK(n <= INT64_MAX, OutOfMemoryError, "too many entries in a triangle of ", row, " rows and ", col, " columns");
+  Tensor out = empty({2, int64_t(n)}, Dtype::Int64);
   auto* rows = out.data_ptr<int64_t>();
   auto* cols = rows + n;
-  for (int64_t r = 0; r < row; r++)
-    for (int64_t c = first(r); c < last(r); c++) *rows++ = r, *cols++ = c;
+  for (Wide r = lower ? some : 0; r < (lower ? Wide(col ? row : 0) : full); r++) {
+    const auto edge = int64_t(std::clamp<Wide>(r + o, 0, col));
+    for (int64_t c = lower ? 0 : edge; c < (lower ? edge : col); c++) *rows++ = int64_t(r), *cols++ = c;
+  }
   return out;
 }
 Tensor tril_indices(int64_t row, int64_t col, int64_t offset) { return triangle_indices("tril_indices", row, col, offset, true); }

@@ -264,3 +264,15 @@ def test_backward_twice_explains_retain_graph():
     y.backward()
     with pytest.raises(RuntimeError, match="retain_graph"):
         y.backward()
+
+
+@pytest.mark.parametrize("make", [tg.triu_indices, tg.tril_indices])
+def test_huge_triangles_fail_at_once(make):
+    for row, col in ((2 ** 40, 2 ** 40), (2 ** 62, 2 ** 62), (2 ** 63 - 1, 2 ** 63 - 1)):
+        with pytest.raises(tg.OutOfMemoryError, match=f"{make.__name__}.*{row}"):
+            make(row, col)
+    above, below = (2 ** 62, -2 ** 62) if make is tg.triu_indices else (-2 ** 62, 2 ** 62)
+    assert make(2 ** 40, 2 ** 40, above).shape == (2, 0) and make(3, 2, below).shape == (2, 6)
+    for offset in range(-5, 6):
+        kept = [(r, c) for r in range(3) for c in range(4) if (c >= r + offset if make is tg.triu_indices else c <= r + offset)]
+        assert make(3, 4, offset).t().tolist() == [list(at) for at in kept]
