@@ -177,12 +177,15 @@ void generator_dealloc(PyObject* o) {
   t->tp_free(o);
   Py_DECREF(t);
 }
-PyObject* generator_manual_seed(PyObject* o, PyObject* seed) {
+PyObject* generator_manual_seed(PyObject* o, PyObject* value) {
   return guarded([&]() -> PyObject* {
-    const Obj i = Obj::take(PyNumber_Index(seed));
-    const uint64_t s = PyLong_AsUnsignedLongLongMask(i.get());  // negative seeds wrap, as PyTorch's
+    const Obj i = Obj::take(PyNumber_Index(value));
+    int overflow;
+    const int64_t s = PyLong_AsLongLongAndOverflow(i.get(), &overflow);  // negative seeds wrap, as PyTorch's
+    if (overflow < 0) raise(PyExc_OverflowError, "manual_seed(): the seed must be from -2^63 to 2^64 - 1, got %R", i.get());
+    const uint64_t seed = overflow ? PyLong_AsUnsignedLongLong(i.get()) : uint64_t(s);
     if (PyErr_Occurred()) return nullptr;
-    unwrap_generator(o).manual_seed(s);
+    unwrap_generator(o).manual_seed(seed);
     return Py_NewRef(o);
   });
 }

@@ -106,6 +106,28 @@ Tensor scatter_view(const Tensor& g, const Geometry& x, const Geometry& y) {
   return out;
 }
 
+// g has x's shape: g, and zero where y sees it. Not a difference: what y sees may be infinite.
+Tensor hide_view(const Tensor& g, const Geometry& x, const Geometry& y);
+struct HideViewBackward final : NodeOf<1> {
+  Geometry x, y;
+  HideViewBackward(const Tensor& g, const Geometry& a, const Geometry& b) : NodeOf(g), x(a), y(b) {}
+  const char* name() const override { return "AsStridedScatterBackward0"; }
+  void backward(Tensor g, Tensor* dx) override { dx[0] = hide_view(g, x, y); }
+};
+Tensor hide_view(const Tensor& g, const Geometry& x, const Geometry& y) {
+  if (overlaps(x.sizes, x.strides)) return sub(g, scatter_view(gather_view(g, x, y), x, y));
+  Tensor out;
+  {
+    NoGrad guard;
+    const Tensor m = memory_for(x, y, g.dtype());
+    out = window(m, x.sizes, x.strides, 0);
+    copy_(out, g);
+    zero_(window(m, y.sizes, y.strides, y.offset));
+  }
+  if (recording(g)) record<HideViewBackward>(out, g, x, y);
+  return out;
+}
+
 struct ViewNode final : NodeOf<1> {
   Geometry x, y;
   const char* title;
@@ -120,9 +142,8 @@ struct CopySlices final : NodeOf<2> {
   CopySlices(const Tensor& base, const Tensor& view, const Tensor& value) : NodeOf(base, value), x(base, base->data), y(view, base->data) {}
   const char* name() const override { return "CopySlices"; }
   void backward(Tensor g, Tensor* dx) override {
-    Tensor part = gather_view(g, x, y);
-    if (needs(0)) dx[0] = sub(g, scatter_view(part, x, y));
-    dx[1] = std::move(part);
+    if (needs(0)) dx[0] = hide_view(g, x, y);
+    dx[1] = gather_view(g, x, y);
   }
 };
 std::mutex renew_lock;

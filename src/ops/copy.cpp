@@ -195,6 +195,7 @@ struct CopyBackwards final : NodeOf<2> {
   CopyBackwards(const Tensor& self, const Tensor& src) : NodeOf(self, src), size(src.sizes()), dtype(src->dtype) {}
   const char* name() const override { return "CopyBackwards"; }
   void backward(Tensor g, Tensor* dx) override {
+    if (needs(0)) dx[0] = zeros_like(g);
     if (needs(1)) dx[1] = reduce_gradient(static_cast<Tensor&&>(g), size, dtype);
   }
 };
@@ -217,7 +218,10 @@ const Tensor& copy_(const Tensor& self, const Tensor& src, bool) {
 struct FillBackward final : NodeOf<2> {
   explicit FillBackward(const Tensor& self, const Tensor& value) : NodeOf(self, value) {}
   const char* name() const override { return "FillBackward0"; }
-  void backward(Tensor g, Tensor* dx) override { if (needs(1)) dx[1] = sum(g); }
+  void backward(Tensor g, Tensor* dx) override {
+    if (needs(0)) dx[0] = zeros_like(g);
+    if (needs(1)) dx[1] = sum(g);
+  }
 };
 const Tensor& fill_(const Tensor& self, Scalar value) {
   OpScope op("fill_");
@@ -240,7 +244,7 @@ const Tensor& fill_(const Tensor& self, const Tensor& value) {
 struct ZeroBackward final : NodeOf<1> {
   using NodeOf::NodeOf;
   const char* name() const override { return "ZeroBackward0"; }
-  void backward(Tensor, Tensor*) override {}
+  void backward(Tensor g, Tensor* dx) override { dx[0] = zeros_like(g); }
 };
 const Tensor& zero_(const Tensor& self) {
   OpScope op("zero_");

@@ -8,19 +8,43 @@
 #include <cstring>
 
 #include "src/ops/cpu/elementwise.h"
+#include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
 
 namespace tapegrad {
 
 namespace {
 
+// The numbers of a floating dtype: bits of the significand, and the exponent of the smallest one above 0.
+struct Precision { int bits, smallest; };
+Precision precision_of(Dtype d) {
+  switch (d) {
+    case Dtype::Float16: return {11, -24};
+    case Dtype::BFloat16: return {8, -133};
+    case Dtype::Float32: return {24, -149};
+    default: return {53, -1074};
+  }
+}
+// The largest number of the dtype below x.
+double below(double x, Dtype d) {
+  const Precision p = precision_of(d);
+  int e;
+  if (std::frexp(x, &e) == 0.5) e--;  // a power of two ends its binade
+  const double step = std::ldexp(1, x == 0 ? p.smallest : std::max(e - p.bits, p.smallest));
+  return (std::ceil(x / step) - 1) * step;
+}
+
 enum class Law { Uniform, Normal, Exponential };
-// Fills row-major memory of any floating dtype with a + b u, a + b z or -log(1 - u) / a.
+// Fills row-major memory of any floating dtype: uniform in [a, b), normal of mean a and deviation b, exponential of rate a. No rounding
+// gives b, or an exponential number of 0.
 void fill_real(const Tensor& out, Law law, double a, double b, const Generator* g) {
   const int64_t n = out.numel();
   const Dtype dtype = out.dtype();
   const int64_t size = int64_t(item_size(dtype));
   char* to = out->data;
+  const double width = law == Law::Uniform ? b - a : b, top = law == Law::Uniform ? std::max(a, below(b, dtype)) : INFINITY;
+  const double least = std::ldexp(1, precision_of(dtype).smallest);
+  auto exponential = [=](double u, double half_step) { return std::max(-std::log1p(-std::max(u, half_step)) / a, least); };
   if (dtype == Dtype::Float64) {
     double* y = reinterpret_cast<double*>(to);
     each_random_block(RandomStream(g, (n + 1) / 2), (n + 1) / 2, [=](const uint32_t* w, int64_t block, int64_t count) {
@@ -31,7 +55,7 @@ void fill_real(const Tensor& out, Law law, double a, double b, const Generator* 
           v[0] = r * std::cos(t), v[1] = r * std::sin(t);
         }
         for (int64_t k = 0, at = 2 * (block + i); k < 2 && at + k < n; k++)
-          y[at + k] = law == Law::Exponential ? -std::log1p(-v[k]) / a : a + b * v[k];
+          y[at + k] = law == Law::Exponential ? exponential(v[k], 0x1p-54) : std::min(a + width * v[k], top);
       }
     });
     return;
@@ -42,9 +66,9 @@ void fill_real(const Tensor& out, Law law, double a, double b, const Generator* 
     float v[4 * kRandomBlocks];
     const int64_t at = 4 * block, m = std::min(4 * count, n - at);
     law == Law::Normal ? k.normal(w, 4 * count, v) : k.uniform(w, 4 * count, v);
-    const float fa = float(a), fb = float(b);
-    if (law == Law::Exponential) for (int64_t i = 0; i < m; i++) v[i] = float(-std::log1p(-double(v[i])) / a);
-    else if (fa != 0 || fb != 1) for (int64_t i = 0; i < m; i++) v[i] = fa + fb * v[i];
+    const float start = float(a), scale = float(width), end = float(top);
+    if (law == Law::Exponential) for (int64_t i = 0; i < m; i++) v[i] = float(exponential(double(v[i]), 0x1p-25));
+    else if (start != 0 || scale != 1 || dtype != Dtype::Float32) for (int64_t i = 0; i < m; i++) v[i] = std::min(start + scale * v[i], end);
     store(reinterpret_cast<const char*>(v), to + at * size, size, m);
   });
 }
@@ -84,7 +108,7 @@ template <class F> const Tensor& in_place(const Tensor& self, F fill) {
     fill(t);
     copy_(alias(self, self.sizes(), self.strides(), 0, false), t);
   }
-  if (recording(self)) guard.record<DrawBackward<1>>("RandomBackward0", guard.before());
+  if (recording(self)) guard.record<DrawBackward>("RandomBackward0", guard.before());
   return self;
 }
 Tensor made(IntList size, std::optional<Dtype> dtype, std::optional<Device> device, Dtype other) {
@@ -178,19 +202,29 @@ Tensor normal(double mean, double std, IntList size, std::optional<Dtype> dtype,
   TG_CHECK(std >= 0, ValueError, "std must not be negative, got ", std);
   return real(Law::Normal, mean, std, size, dtype, device, false, generator);
 }
+struct NormalBackward final : NodeOf<2> {
+  Shape mean, std;
+  NormalBackward(const Tensor& m, const Tensor& s) : NodeOf(m, s), mean(m.sizes()), std(s.sizes()) {}
+  const char* name() const override { return "NormalBackward0"; }
+  void backward(Tensor g, Tensor* dx) override {
+    if (needs(0)) dx[0] = zeros(mean, g.dtype());
+    if (needs(1)) dx[1] = zeros(std, g.dtype());
+  }
+};
 Tensor normal(const Tensor& mean, const Tensor& std, const Generator* generator) {
   OpScope op("normal");
   const bool record_it = recording(mean, std);
   NoGrad off;
-  const std::vector<Tensor> both = broadcast_tensors({mean, std});
-  const Dtype d = is_floating(mean.dtype()) && !mean->wrapped_number ? mean.dtype() : std.dtype();
+  const Dtype d = !std->wrapped_number && (mean->wrapped_number || !is_floating(mean.dtype())) ? std.dtype() : mean.dtype();
   check_floating(d, "mean or std");
+  const Tensor* both[] = {&mean, &std};
+  Tensor out = empty(broadcast_shape(both, 2), d, mean.device());
   TG_CHECK(!any(std < Tensor(0.0)).item<bool>(), ValueError, "std must not be negative", Named{"std", std});
-  Tensor z = empty(both[0].sizes(), d, mean.device());
-  fill_real(z, Law::Normal, 0, 1, generator);
-  const Tensor out = z * both[1] + both[0];
+  fill_real(out, Law::Normal, 0, 1, generator);
+  mul_(out, to(std, d));
+  add_(out, to(mean, d));
   EnableGrad on;
-  if (record_it) record<DrawBackward<2>>(out, "NormalBackward0", mean, std);
+  if (record_it) record<NormalBackward>(out, mean, std);
   return out;
 }
 
@@ -200,7 +234,8 @@ const Tensor& uniform_(const Tensor& self, double low, double high, const Genera
   OpScope op("uniform_");
   check_floating(self.dtype(), "input");
   TG_CHECK(low <= high, ValueError, "from must not exceed to, got ", low, " and ", high);
-  return in_place(self, [&](const Tensor& t) { fill_real(t, Law::Uniform, low, high - low, generator); });
+  TG_CHECK(std::isfinite(high - low), ValueError, "from and to must be a finite distance apart, got ", low, " and ", high);
+  return in_place(self, [&](const Tensor& t) { fill_real(t, Law::Uniform, low, high, generator); });
 }
 const Tensor& normal_(const Tensor& self, double mean, double std, const Generator* generator) {
   OpScope op("normal_");

@@ -34,7 +34,7 @@ Tensor bernoulli(const Tensor& p, const Generator* generator) {
     for (int64_t i = 0; i < m; i++) v[i] = u[i] < q[at + i];
     store(reinterpret_cast<const char*>(v), y + at * size, size, m);
   });
-  if (recording(p)) record<DrawBackward<1>>(out, "BernoulliBackward0", p);
+  if (recording(p)) record<DrawBackward>(out, "BernoulliBackward0", p);
   return out;
 }
 
@@ -96,7 +96,7 @@ Tensor poisson(const Tensor& rates, const Generator* generator) {
     });
   }
   const Tensor drawn = to(out, rates.dtype());
-  if (recording(rates)) record<DrawBackward<1>>(drawn, "PoissonBackward0", rates);
+  if (recording(rates)) record<DrawBackward>(drawn, "PoissonBackward0", rates);
   return drawn;
 }
 
@@ -119,18 +119,22 @@ Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement,
   std::vector<double> total(static_cast<size_t>(n));
   std::vector<std::pair<double, int64_t>> keys(replacement ? 0 : static_cast<size_t>(n));
   const int64_t blocks = ((replacement ? num_samples : n) + 1) / 2;
+  for (int64_t r = 0; r < rows; r++) {  // all of it before the generator moves
+    const double* p = reinterpret_cast<const double*>(w->data) + r * n;
+    int64_t positive = 0;
+    for (int64_t i = 0; i < n; i++) {
+      TG_CHECK(p[i] >= 0 && p[i] < INFINITY, ValueError, "weights must be finite and not negative, got ", p[i], Named{"input", weights});
+      positive += p[i] > 0;
+    }
+    TG_CHECK(positive, ValueError, "the weights of a row must not all be zero", Named{"input", weights});
+    TG_CHECK(replacement || positive >= num_samples, ValueError, "num_samples must not exceed the categories of positive weight without replacement, got ", num_samples, " of ", positive);
+  }
   const RandomStream s(generator, rows * blocks);
   std::vector<uint32_t> words(static_cast<size_t>(4 * blocks));
   for (int64_t r = 0; r < rows; r++, y += num_samples) {
     const double* p = reinterpret_cast<const double*>(w->data) + r * n;
     double sum = 0;
-    int64_t positive = 0;
-    for (int64_t i = 0; i < n; i++) {
-      TG_CHECK(p[i] >= 0 && p[i] < INFINITY, ValueError, "weights must be finite and not negative, got ", p[i], Named{"input", weights});
-      total[size_t(i)] = sum += p[i], positive += p[i] > 0;
-    }
-    TG_CHECK(sum > 0, ValueError, "the weights of a row must not all be zero", Named{"input", weights});
-    TG_CHECK(replacement || positive >= num_samples, ValueError, "num_samples must not exceed the categories of positive weight without replacement, got ", num_samples, " of ", positive);
+    for (int64_t i = 0; i < n; i++) total[size_t(i)] = sum += p[i];
     random_kernels().words(s.seed, s.first + uint64_t(r * blocks), blocks, words.data());
     if (replacement) {
       for (int64_t k = 0; k < num_samples; k++) {
@@ -152,7 +156,7 @@ Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement,
 static Tensor bernoulli_with(const Tensor& x, double p, const Generator* generator) {
   Tensor out = empty(x.sizes(), x.dtype(), x.device());
   bernoulli_(out, p, generator);
-  if (recording(x)) record<DrawBackward<1>>(out, "BernoulliBackward0", x);
+  if (recording(x)) record<DrawBackward>(out, "BernoulliBackward0", x);
   return out;
 }
 void random_draw_ops(OpTable& t) {

@@ -173,3 +173,36 @@ def test_saved_tensor_hooks():
     with autograd.graph.save_on_cpu():
         z = x.exp()
     z.backward()
+
+
+OVERWRITES = {
+    "[:] = tensor": lambda y: y.__setitem__(slice(None), tg.ones(4)), "[...] = number": lambda y: y.__setitem__(..., 2.0), "[()] = number": lambda y: y.__setitem__((), 2.0),
+    "copy_": lambda y: y.copy_(tg.ones(4)), "fill_": lambda y: y.fill_(1.0), "fill_ tensor": lambda y: y.fill_(tg.tensor(2.0)), "zero_": lambda y: y.zero_(), "uniform_": lambda y: y.uniform_(),
+    "bernoulli_": lambda y: y.bernoulli_(0.5), "[mask]": lambda y: y.__setitem__(tg.ones(4, dtype=tg.bool), 1.0), "view.fill_": lambda y: y.view(2, 2).fill_(3.0),
+}
+
+
+@pytest.mark.parametrize("name", OVERWRITES)
+def test_what_is_overwritten_gets_a_gradient_of_zeros(name):
+    """As in PyTorch: zeros, not None, so that optimisers and clip_grad_norm_ see the parameter."""
+    x = tg.ones(4, requires_grad=True)
+    y = x * 2
+    OVERWRITES[name](y)
+    y.sum().backward()
+    assert x.grad is not None and x.grad.tolist() == [0, 0, 0, 0]
+
+
+def test_infinite_gradients_stay_where_they_are():
+    """What a write into a view hides has gradient 0, also when the gradient of what was written is infinite."""
+    x, v = tg.ones(4, requires_grad=True), tg.zeros(2, requires_grad=True)
+    y = x * 1
+    y[1:3] = v
+    y.backward(tg.tensor([1.0, float("inf"), float("nan"), 2.0]))
+    assert x.grad.tolist() == [1, 0, 0, 2] and str(v.grad.tolist()) == "[inf, nan]"
+
+    def f(x, v):
+        y = x * x
+        y.t()[0, 1:] = v
+        return y
+    assert tg.autograd.gradcheck(f, (tg.rand(3, 3, dtype=tg.float64, requires_grad=True), tg.rand(2, dtype=tg.float64, requires_grad=True)))
+    assert tg.autograd.gradgradcheck(f, (tg.rand(3, 3, dtype=tg.float64, requires_grad=True), tg.rand(2, dtype=tg.float64, requires_grad=True)))
