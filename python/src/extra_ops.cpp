@@ -25,7 +25,7 @@ void metadata(OpTable& t) {
     return x.item().to_bool();
   }, "The truth of the one element.").method();
   t.add("is_pinned(Tensor input)", +[](const Tensor&) { return false; }, "Is it in page-locked memory?").method_only();
-  t.add("is_shared(Tensor input)", +[](const Tensor&) { return false; }, "Is it in shared memory?").method_only();
+  t.add("is_shared(Tensor input)", &is_shared, "Is it in memory that other processes can map?").method_only();
   t.add("is_same_size(Tensor input, Tensor other)", +[](const Tensor& x, const Tensor& y) { return x.sizes() == y.sizes(); }, "Have both the same shape?").method();
   t.add("is_set_to(Tensor input, Tensor tensor)",
         +[](const Tensor& x, const Tensor& y) { return x->data == y->data && x.sizes() == y.sizes() && x.strides() == y.strides(); },

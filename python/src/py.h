@@ -153,6 +153,13 @@ PyMethodDef* table_functions();  // the op table, for tests, stubs and docs
 PyMethodDef* numpy_functions();
 PyMethodDef* dlpack_functions();
 
+// ---- memory shared between processes (shared.cpp) --------------------------------------------------------------------
+
+bool is_shared(const Tensor& t);
+/// Moves t into shared memory. Throws GradError when it has a history.
+void share_memory(const Tensor& t);
+PyMethodDef* shared_functions();
+
 // ---- slots, properties and methods of Tensor (py_number.cpp, py_index.cpp, py_property.cpp, py_method.cpp) -----------------
 
 extern PyGetSetDef tensor_properties[];

@@ -197,8 +197,11 @@ Py_hash_t storage_hash(PyObject* o) { return _Py_HashPointer(const_cast<Storage*
 PyMethodDef storage_methods[] = {{"data_ptr", storage_data_ptr, METH_NOARGS, "Address of the first byte."}, {"nbytes", storage_nbytes, METH_NOARGS, "Its bytes."},
                                  {"size", storage_nbytes, METH_NOARGS, "Its bytes."}, {}};
 
-PyObject* share_memory(PyObject*, PyObject*) {
-  return PyErr_Format(PyExc_NotImplementedError, "share_memory_() is not implemented: pass tensors between processes by pickling");
+PyObject* share_memory_(PyObject* self, PyObject*) {
+  return guarded([&] {
+    share_memory(unwrap(self));
+    return Py_NewRef(self);
+  });
 }
 PyObject* numpy(PyObject* self, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
@@ -261,7 +264,7 @@ PyMethodDef tensor_methods[] = {
     {"__reversed__", reversed, METH_NOARGS, nullptr},
     {"storage", storage, METH_NOARGS, "What its memory is part of."},
     {"untyped_storage", storage, METH_NOARGS, "What its memory is part of."},
-    {"share_memory_", share_memory, METH_NOARGS, nullptr},
+    {"share_memory_", share_memory_, METH_NOARGS, "Moves it into memory that other processes can map. Other tensors over its old memory stay there."},
     {}};
 
 void init_methods(PyObject* module) {

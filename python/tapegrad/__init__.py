@@ -52,12 +52,11 @@ _ABSENT = {
     "nested": "nested tensors are not implemented; use nn.utils.rnn.pad_sequence",
     "profiler": "there is no profiler yet; use `perf` or cProfile",
     "distributions": "distributions are not implemented yet; see multinomial, normal, bernoulli",
-    "multiprocessing": "use the standard library's multiprocessing",
     "hub": "there is no model hub",
     "vmap": "vmap is not implemented; batch the computation by hand",
     "func": "function transforms are not implemented; see tapegrad.autograd.functional",
 }
-_LAZY = {"datasets", "safetensors"}
+_LAZY = {"datasets", "multiprocessing", "safetensors"}
 
 
 def __getattr__(name):

@@ -444,6 +444,12 @@ class Module(StateMixin, _C.ModuleBase):
             return t.to(device=t.device if device is None else device, dtype=wanted, **(kwargs if t.ndim in (4, 5) else plain))
         return self._apply(convert)
 
+    def share_memory(self):
+        """Moves parameters and buffers into memory that other processes can map (Tensor.share_memory_). Returns self."""
+        for t in (*self.parameters(), *self.buffers()):
+            t.share_memory_()
+        return self
+
     def _cast(self, dtype):
         return self._apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
 

@@ -63,6 +63,15 @@ class StackDataset(Dataset):
             return {k: d[index] for k, d in self.datasets.items()}
         return tuple(d[index] for d in self.datasets)
 
+    def __getitems__(self, indices):
+        def samples(dataset):
+            many = getattr(dataset, "__getitems__", None)
+            return many(indices) if callable(many) else [dataset[i] for i in indices]
+        if isinstance(self.datasets, dict):
+            columns = {k: samples(d) for k, d in self.datasets.items()}
+            return [{k: c[i] for k, c in columns.items()} for i in range(len(indices))]
+        return list(zip(*map(samples, self.datasets)))
+
     def __len__(self):
         return self._length
 
@@ -119,6 +128,11 @@ class Subset(Dataset):
         if isinstance(index, list):
             return self.dataset[[self.indices[i] for i in index]]
         return self.dataset[self.indices[index]]
+
+    def __getitems__(self, indices):
+        indices = [self.indices[i] for i in indices]
+        many = getattr(self.dataset, "__getitems__", None)
+        return many(indices) if callable(many) else [self.dataset[i] for i in indices]
 
     def __len__(self):
         return len(self.indices)

@@ -3,6 +3,7 @@
 Each worker has one two-way pipe. Main sends ("epoch", seed), ("task", number, indices) and ("stop",); the worker answers each task with
 (number, kind, payload), kind being "batch", "end" (its stream is exhausted) or "error". A thread in the worker empties its end of the
 pipe at all times, so that main can never block while the worker waits to send a result; and the worker ends when its parent has died.
+Tensors travel as transport.py says.
 """
 import os
 import pickle
@@ -14,6 +15,7 @@ import traceback
 
 from ... import _C
 from ...creation import manual_seed
+from . import transport
 
 __all__ = ["WorkerInfo", "get_worker_info", "Failure"]
 
@@ -128,10 +130,10 @@ def run_worker(conn, others, worker_id, num_workers, dataset, iterable, auto_bat
                 except Exception:
                     answer = (number, "error", Failure(f"in DataLoader worker process {worker_id}"))
             try:
-                data = pickle.dumps(answer, protocol=pickle.HIGHEST_PROTOCOL)
+                packed = transport.pack(answer)
             except Exception:  # a batch that cannot be pickled
-                data = pickle.dumps((number, "error", Failure(f"sending a batch from DataLoader worker process {worker_id}")))
-            conn.send_bytes(data)
+                packed = transport.pack((number, "error", Failure(f"sending a batch from DataLoader worker process {worker_id}")))
+            transport.send(conn, packed)
     except (BrokenPipeError, ConnectionError, EOFError, KeyboardInterrupt):
         pass  # main has gone, or wants us gone
     finally:

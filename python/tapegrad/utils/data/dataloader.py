@@ -4,10 +4,13 @@ Promises: an exception in a worker arrives here with its traceback; a worker tha
 never a hang; workers end with the loader's iterator, or with this process.
 """
 import itertools
-import pickle
+import os
+import signal
 import time
+import warnings
 import weakref
 
+from . import transport
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, random_seed
@@ -35,7 +38,9 @@ class DataLoader:
         collate_fn: list of samples -> batch (default_collate).
         timeout: seconds to wait for a batch; 0 waits as long as the worker lives.
         worker_init_fn: called with the worker's number when it starts. persistent_workers keeps them between epochs.
-        pin_memory: accepted; there is nothing to pin for on a CPU.
+        pin_memory: there is nothing to pin for on a CPU: warns, and the batches are as without it.
+        multiprocessing_context: "fork" (the default where the system has it), "spawn", "forkserver" or a context of multiprocessing.
+        in_order: False gives batches as workers finish them instead of in the sampler's order.
     """
 
     def __init__(self, dataset, batch_size=1, shuffle=None, sampler=None, batch_sampler=None, num_workers=0, collate_fn=None,
@@ -55,6 +60,7 @@ class DataLoader:
         self.dataset, self.num_workers, self.timeout, self.pin_memory = dataset, num_workers, timeout, pin_memory
         self.worker_init_fn, self.persistent_workers, self.generator = worker_init_fn, persistent_workers, generator
         self.multiprocessing_context = multiprocessing_context
+        self.in_order = in_order
         self.prefetch_factor = 2 if prefetch_factor is None and num_workers else prefetch_factor
         self._iterable = isinstance(dataset, IterableDataset)
         if self._iterable:
@@ -99,6 +105,9 @@ class DataLoader:
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def __iter__(self):
+        if self.pin_memory:
+            warnings.warn("'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
+                          stacklevel=2)
         if self.num_workers == 0:
             return _here(self)
         workers = self._workers
@@ -132,6 +141,9 @@ class _Workers:
         context = loader.multiprocessing_context
         if context is None or isinstance(context, str):
             context = multiprocessing.get_context(context)
+        if context.get_start_method() != "fork":
+            from ...multiprocessing import reductions
+            reductions.register()  # a dataset's tensors reach the workers through shared memory
         self.processes, self.pipes, self.closed, self.busy = [], [], False, False
         self._finalizer = weakref.finalize(self, _stop, self.processes, self.pipes)
         for i in range(loader.num_workers):
@@ -156,17 +168,25 @@ class _Workers:
         process.join(5)
         code = process.exitcode
         self.close()
-        how = f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-        raise RuntimeError(f"DataLoader worker (pid {process.pid}) exited unexpectedly: worker {i}, {how}")
+        raise RuntimeError(f"DataLoader worker (pid {process.pid}) exited unexpectedly: worker {i}, {_how_it_ended(code)}")
 
     def close(self):
         self.closed = True
         self._finalizer()
 
 
+def _how_it_ended(code):
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else "unknown"
+    hint = {"SIGKILL": "; the system kills so when memory is short", "SIGBUS": "; so it ends when there is no more shared memory"}
+    return f"killed by signal {-code} ({name}{hint.get(name, '')})"
+
+
 def _stop(processes, pipes):
     for pipe in pipes:
         try:
+            os.set_blocking(pipe.fileno(), False)  # a hanging worker may not have emptied it
             pipe.send(("stop",))
         except OSError:
             pass
@@ -188,7 +208,6 @@ class _FromWorkers:
         workers.busy = True
         self.tasks = enumerate(iter(loader._order))
         self.ready, self.owner = {}, {}      # number -> answer; number -> worker
-        self.next = 0
         self.active = list(range(len(workers.processes)))
         self.turn = 0
         seed = random_seed(loader.generator)
@@ -216,12 +235,13 @@ class _FromWorkers:
         self.workers.send(i, ("task", number, indices))
 
     def __next__(self):
-        while self.next in self.owner:
-            if self.next not in self.ready:
+        while self.owner:
+            number = next(iter(self.owner))  # the oldest task
+            if not self.loader.in_order and self.ready:
+                number = next(iter(self.ready))
+            if number not in self.ready:
                 self._receive()
                 continue
-            number = self.next
-            self.next += 1
             worker = self.owner.pop(number)
             kind, payload = self.ready.pop(number)
             if kind == "end":  # this worker's stream is exhausted; the others may have more
@@ -244,7 +264,6 @@ class _FromWorkers:
     def _receive(self):
         """Waits for any answer, or for a worker's death."""
         from multiprocessing.connection import wait
-        i = self.owner[self.next]
         sentinels = {self.workers.processes[k].sentinel: k for k in set(self.owner.values())}
         pipes = {self.workers.pipes[k]: k for k in set(self.owner.values())}
         found = wait([*pipes, *sentinels], self.timeout or None)
@@ -255,14 +274,13 @@ class _FromWorkers:
         for end in found:
             if end in pipes:
                 try:
-                    number, kind, payload = pickle.loads(end.recv_bytes())
+                    number, kind, payload = transport.receive(end)
                 except (EOFError, ConnectionError):
                     continue
                 self.ready[number] = (kind, payload)
                 heard = True
         if not heard:  # only sentinels, and pipes with nothing left in them
-            dead = next((k for s, k in sentinels.items() if s in found), i)
-            self.workers.died(dead)
+            self.workers.died(next(k for end, k in {**sentinels, **pipes}.items() if end in found))
 
     def _finish(self, failed=False):
         self.owner.clear()
