@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 
+#include "autocast.h"
 #include "signature.h"
 #include "tapegrad/ops.h"
 
@@ -454,6 +455,7 @@ struct Table {
     if (!op) op = new Op{std::string(name), {}, {}, {}};
     Overload& o = op->overloads.emplace_back(parse(info, call, name));
     o.accepts_out = info.out && call.function == info.call.function;
+    o.cast = cast_of(info.name);
     if (info.fields) o.fields = make_fields(info.name, info.fields);
     op->doc += (op->doc.empty() ? "" : "\n\n") + o.text + "\n\n" + std::string(info.doc);
   }
@@ -492,6 +494,14 @@ PyObject* to_python(Result& r, PyTypeObject* fields) {
   Py_RETURN_NONE;
 }
 
+static PyObject* call_autocast(const Overload& o, Value* v) {
+  Casts casts;
+  cast_arguments(o, v, casts);
+  Result r;
+  o.call.invoke(o.call.function, v, r);
+  return to_python(r, o.fields);
+}
+
 PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   try {
     Entered in;
@@ -502,6 +512,7 @@ PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObjec
       if (!match(o, args, nargs, kwnames, v, s)) continue;
       Result r;
       if (s.out) [[unlikely]] return call_with_out(o, v, s.out, r);
+      if (o.cast != Cast::None && autocast_used) [[unlikely]] return call_autocast(o, v);
       o.call.invoke(o.call.function, v, r);
       return to_python(r, o.fields);
     }

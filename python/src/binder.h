@@ -22,12 +22,16 @@ struct Param {
   uint8_t repeat = 0;             // int[2]: an int stands for that many
 };
 
+/// What autocast does to an op's tensors (autocast.h): nothing, cast to its lower type, to float32, or to the widest among them.
+enum class Cast : uint8_t { None, Lower, Float32, Widest };
+
 struct Overload {
   const OpInfo* info;
   Callable call;
   std::vector<Param> params;
   int positional = 0;             // how many parameters may be given by position
   bool accepts_out = false;
+  Cast cast = Cast::None;
   bool ignores_layout = false;    // a factory: layout= and pin_memory= are accepted and mean nothing
   PyTypeObject* fields = nullptr; // the named tuple of the result
   std::string text;

@@ -1,5 +1,5 @@
 // Number slots of Tensor: operators, reflected and in place, comparisons, conversions to Python numbers.
-#include "py.h"
+#include "autocast.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad::py {
@@ -114,6 +114,7 @@ PyObject* as_index(PyObject* o) {
 constexpr auto plus = [](const Tensor& a, const Tensor& b) { return add(a, b); };
 constexpr auto minus = [](const Tensor& a, const Tensor& b) { return sub(a, b); };
 constexpr auto divided = [](const Tensor& a, const Tensor& b) { return div(a, b); };
+constexpr auto product = [](const Tensor& a, const Tensor& b) { return autocast_used ? autocast_matmul(a, b) : matmul(a, b); };
 constexpr auto plus_in_place = [](const Tensor& a, const Tensor& b) { add_(a, b); };
 constexpr auto minus_in_place = [](const Tensor& a, const Tensor& b) { sub_(a, b); };
 constexpr auto divided_in_place = [](const Tensor& a, const Tensor& b) { div_(a, b); };
@@ -124,7 +125,7 @@ constexpr auto matmul_in_place = [](const Tensor& a, const Tensor& b) { copy_(a,
 std::vector<PyType_Slot> number_slots() {
   return {{Py_nb_add, (void*)binary<plus, Order::TensorFirst>}, {Py_nb_subtract, (void*)binary<minus>}, {Py_nb_multiply, (void*)binary<mul, Order::TensorFirst>},
           {Py_nb_true_divide, (void*)binary<divided>}, {Py_nb_floor_divide, (void*)binary<floor_divide>}, {Py_nb_remainder, (void*)binary<remainder>},
-          {Py_nb_power, (void*)power}, {Py_nb_matrix_multiply, (void*)binary<matmul>}, {Py_nb_and, (void*)binary<bitwise_and, Order::TensorFirst>},
+          {Py_nb_power, (void*)power}, {Py_nb_matrix_multiply, (void*)binary<product>}, {Py_nb_and, (void*)binary<bitwise_and, Order::TensorFirst>},
           {Py_nb_or, (void*)binary<bitwise_or, Order::TensorFirst>}, {Py_nb_xor, (void*)binary<bitwise_xor, Order::TensorFirst>}, {Py_nb_lshift, (void*)binary<bitwise_left_shift>},
           {Py_nb_rshift, (void*)binary<bitwise_right_shift>}, {Py_nb_inplace_add, (void*)in_place<plus_in_place>},
           {Py_nb_inplace_subtract, (void*)in_place<minus_in_place>}, {Py_nb_inplace_multiply, (void*)in_place<mul_>},

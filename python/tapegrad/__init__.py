@@ -38,6 +38,10 @@ from .creation import (BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTe
 from .dtypes import can_cast, finfo, iinfo, promote_types, result_type  # noqa: E402,F401
 from . import autograd, nn, optim, special, linalg, testing, utils  # noqa: E402,F401
 from . import accelerator, amp, backends, cuda, random, types  # noqa: E402,F401
+from .amp.autocast_mode import (autocast, clear_autocast_cache, get_autocast_cpu_dtype, get_autocast_dtype,  # noqa: E402,F401
+                                get_autocast_gpu_dtype, is_autocast_available, is_autocast_cache_enabled, is_autocast_cpu_enabled,
+                                is_autocast_enabled, set_autocast_dtype, set_autocast_enabled)
+from .amp.grad_scaler import _amp_foreach_non_finite_check_and_unscale_  # noqa: E402,F401
 from .serialization import load, save  # noqa: E402,F401
 
 _ABSENT = {

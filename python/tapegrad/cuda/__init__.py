@@ -1,8 +1,5 @@
 """CUDA devices. This build has none; `why_not()` says why."""
-
-from types import SimpleNamespace as _Space
-
-from . import amp as _amp
+from . import amp  # noqa: F401
 
 _REASON = "tapegrad was built without CUDA"
 
@@ -55,13 +52,3 @@ synchronize, set_device, current_device, get_device_name, get_device_properties,
     "synchronize", "set_device", "current_device", "get_device_name", "get_device_properties", "get_device_capability"))
 memory_allocated, max_memory_allocated, memory_summary, current_stream, Stream, stream, mem_get_info = map(_needs_device, (
     "memory_allocated", "max_memory_allocated", "memory_summary", "current_stream", "Stream", "stream", "mem_get_info"))
-
-
-class _Autocast(_amp.autocast):
-    """The old spelling of amp.autocast("cuda")."""
-
-    def __init__(self, enabled=True, dtype=None, cache_enabled=True):
-        super().__init__("cuda", dtype, enabled, cache_enabled)
-
-
-amp = _Space(autocast=_Autocast, GradScaler=_amp.GradScaler, grad_scaler=_Space(GradScaler=_amp.GradScaler))

@@ -1,0 +1,125 @@
+// See autocast.h. The lists are those of PyTorch's autocast on the CPU, in the names of the op table.
+#include "autocast.h"
+
+#include <algorithm>
+
+#include "tapegrad/ops.h"
+
+namespace tapegrad::py {
+
+bool autocast_used = false;
+
+namespace {
+
+struct State {
+  bool on = false;
+  Dtype dtype = Dtype::BFloat16;
+};
+thread_local State state;
+
+constexpr std::string_view kLower[] = {
+    "addbmm", "addmm", "baddbmm", "bmm", "chain_matmul", "conv1d", "conv2d", "conv3d", "conv_tbc",
+    "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "einsum", "gru", "gru_cell", "inner",
+    "linalg_multi_dot", "linalg_vecdot", "linear", "lstm", "lstm_cell", "matmul", "mm", "multi_dot", "prelu",
+    "rnn_relu", "rnn_relu_cell", "rnn_tanh", "rnn_tanh_cell", "scaled_dot_product_attention", "tensordot"};
+constexpr std::string_view kFloat32[] = {
+    "adaptive_avg_pool3d", "adaptive_max_pool3d", "adaptive_max_pool3d_with_indices", "avg_pool3d",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cdist", "cholesky", "cholesky_inverse",
+    "cholesky_solve", "cosine_embedding_loss", "cross_entropy", "ctc_loss", "fractional_max_pool2d",
+    "fractional_max_pool3d", "geqrf", "grid_sample", "hinge_embedding_loss", "huber_loss", "inverse", "kl_div",
+    "l1_loss", "linalg_cholesky", "linalg_cholesky_ex", "linalg_cond", "linalg_eig", "linalg_eigh",
+    "linalg_eigvals", "linalg_eigvalsh", "linalg_householder_product", "linalg_inv", "linalg_inv_ex",
+    "linalg_lstsq", "linalg_matrix_rank", "linalg_qr", "linalg_solve", "linalg_svd", "linalg_svdvals",
+    "linalg_tensorinv", "linalg_tensorsolve", "lu_solve", "margin_ranking_loss", "max_pool3d", "max_unpool2d",
+    "max_unpool3d", "mse_loss", "multi_margin_loss", "multilabel_margin_loss", "nanquantile", "nll_loss", "orgqr",
+    "ormqr", "pad", "pinverse", "poisson_nll_loss", "polar", "prod", "qr", "quantile", "smooth_l1_loss",
+    "soft_margin_loss", "stft", "svd", "trace", "triangular_solve", "triplet_margin_loss", "view_as_complex"};
+constexpr std::string_view kWidest[] = {"cat", "index_copy", "stack"};
+
+bool eligible(const Tensor& t) {
+  return t.defined() && is_floating(t.dtype()) && t.dtype() != Dtype::Float64 && !t->wrapped_number;
+}
+template <class F> void each_tensor(const Overload& o, Value* v, F f) {
+  for (size_t k = 0; k < o.params.size(); k++) {
+    switch (o.params[k].want) {
+      case Want::Tensor: case Want::OptionalTensor: case Want::TensorOrNumber:
+        if (!v[k].none && v[k].tensor) f(v[k]);
+        break;
+      default: break;
+    }
+  }
+}
+
+// The one op whose rule depends on an argument: only reflect and replicate are computed in float32.
+bool constant_pad(const Overload& o, const Value* v) {
+  if (o.info->name != "pad") return false;
+  for (size_t k = 0; k < o.params.size(); k++)
+    if (o.params[k].want == Want::Text) return v[k].text != "reflect" && v[k].text != "replicate";
+  return true;
+}
+
+Dtype target_of(const Overload& o, Value* v) {
+  if (o.cast == Cast::Lower) return state.dtype;
+  if (o.cast == Cast::Float32) return Dtype::Float32;
+  Dtype widest = state.dtype;
+  auto look = [&](const Tensor& t) { if (eligible(t) && t.dtype() == Dtype::Float32) widest = Dtype::Float32; };
+  each_tensor(o, v, [&](Value& x) { look(*x.tensor); });
+  for (size_t k = 0; k < o.params.size(); k++)
+    if (o.params[k].want == Want::Tensors) for (const Tensor& t : v[k].tensors) look(t);
+  return widest;
+}
+
+// set_autocast(enabled, dtype) -> what was set before, as autocast_state() gives it.
+PyObject* py_state(PyObject*, PyObject*) {
+  return Py_BuildValue("NN", PyBool_FromLong(state.on), to_python(state.dtype));
+}
+PyObject* py_set(PyObject*, PyObject* args) {
+  return guarded([&]() -> PyObject* {
+    int on;
+    PyObject* dtype;
+    if (!PyArg_ParseTuple(args, "pO:set_autocast", &on, &dtype)) return nullptr;
+    Dtype d;
+    if (!read_dtype(dtype, d))
+      raise(PyExc_TypeError, "set_autocast(): dtype must be a tapegrad.dtype, not %.200s", Py_TYPE(dtype)->tp_name);
+    PyObject* before = py_state(nullptr, nullptr);
+    state = {on != 0, d};
+    if (on) autocast_used = true;
+    return before;
+  });
+}
+PyMethodDef functions[] = {
+    {"autocast_state", py_state, METH_NOARGS, "(enabled, dtype) of this thread's autocast."},
+    {"set_autocast", py_set, METH_VARARGS, "set_autocast(enabled, dtype): sets this thread's autocast and gives what it was."},
+    {}};
+
+}  // namespace
+
+Cast cast_of(std::string_view op) {
+  auto in = [op](auto& list) { return std::ranges::find(list, op) != std::end(list); };
+  return in(kLower) ? Cast::Lower : in(kFloat32) ? Cast::Float32 : in(kWidest) ? Cast::Widest : Cast::None;
+}
+
+void cast_arguments(const Overload& o, Value* v, Casts& casts) {
+  if (!state.on || constant_pad(o, v)) return;
+  const Dtype target = target_of(o, v);
+  auto cast = [target](const Tensor& t) { return eligible(t) && t.dtype() != target ? to(t, target) : t; };
+  casts.tensors.reserve(o.params.size());  // the values point into it
+  casts.lists.reserve(o.params.size());
+  each_tensor(o, v, [&](Value& x) { x.tensor = &casts.tensors.emplace_back(cast(*x.tensor)); });
+  for (size_t k = 0; k < o.params.size(); k++) {
+    if (o.params[k].want != Want::Tensors) continue;
+    auto& list = casts.lists.emplace_back();
+    for (const Tensor& t : v[k].tensors) list.push_back(cast(t));
+    v[k].tensors = list;
+  }
+}
+
+Tensor autocast_matmul(const Tensor& a, const Tensor& b) {
+  if (!state.on) return matmul(a, b);
+  auto cast = [](const Tensor& t) { return eligible(t) ? to(t, state.dtype) : t; };
+  return matmul(cast(a), cast(b));
+}
+
+PyMethodDef* autocast_functions() { return functions; }
+
+}  // namespace tapegrad::py

@@ -1,0 +1,159 @@
+"""autocast: ops of PyTorch's lists cast their arguments. The lists and casts are in python/src/autocast.cpp; this switches them."""
+import functools
+import warnings
+
+from .. import _C
+
+__all__ = ["autocast", "is_autocast_available", "is_autocast_enabled", "get_autocast_dtype", "set_autocast_enabled", "set_autocast_dtype",
+           "is_autocast_cpu_enabled", "get_autocast_cpu_dtype", "get_autocast_gpu_dtype", "is_autocast_cache_enabled",
+           "clear_autocast_cache", "custom_fwd", "custom_bwd"]
+
+_gpu_dtype = _C.float16
+
+
+def _device(device_type, who):
+    if not isinstance(device_type, str):
+        raise ValueError(f"Expected `device_type` of type `str`, got: `{type(device_type)}`")
+    if device_type not in ("cpu", "cuda"):
+        raise RuntimeError(f"{who}: device type {device_type!r} is not known; there are 'cpu' and 'cuda'")
+    return device_type
+
+
+def is_autocast_available(device_type):
+    """Can autocast be asked for on the device?"""
+    return device_type in ("cpu", "cuda")
+
+
+def is_autocast_enabled(device_type="cuda"):
+    """Is this thread within an autocast of the device?"""
+    return _device(device_type, "is_autocast_enabled") == "cpu" and _C.autocast_state()[0]
+
+
+def get_autocast_dtype(device_type):
+    """What it casts to: bfloat16 on the CPU unless said otherwise."""
+    return _C.autocast_state()[1] if _device(device_type, "get_autocast_dtype") == "cpu" else _gpu_dtype
+
+
+def set_autocast_enabled(device_type, enabled=None):
+    """Switches it without a `with`."""
+    if enabled is None:
+        device_type, enabled = "cuda", device_type
+    if _device(device_type, "set_autocast_enabled") == "cpu":
+        _C.set_autocast(enabled, _C.autocast_state()[1])
+    elif enabled:
+        raise RuntimeError("set_autocast_enabled: CUDA is not available")
+
+
+def set_autocast_dtype(device_type, dtype):
+    """Sets what it casts to from now on."""
+    global _gpu_dtype
+    if _device(device_type, "set_autocast_dtype") == "cpu":
+        _C.set_autocast(_C.autocast_state()[0], dtype)
+    else:
+        _gpu_dtype = dtype
+
+
+def is_autocast_cpu_enabled():
+    """is_autocast_enabled("cpu")."""
+    return is_autocast_enabled("cpu")
+
+
+def get_autocast_cpu_dtype():
+    """get_autocast_dtype("cpu")."""
+    return get_autocast_dtype("cpu")
+
+
+def get_autocast_gpu_dtype():
+    """get_autocast_dtype("cuda")."""
+    return get_autocast_dtype("cuda")
+
+
+def is_autocast_cache_enabled():
+    """Are casts of parameters kept within one autocast? No."""
+    return False
+
+
+def clear_autocast_cache():
+    """Nothing to forget."""
+
+
+class autocast:
+    """with autocast("cpu"): matrix products, linear, convolutions, attention and recurrent layers compute in dtype (bfloat16).
+
+    float32 tensors are cast on the way into those ops, gradients on the way back; parameters stay as they are. Losses and other ops that
+    lose too much go to float32, cat and stack to the widest of their tensors, all else follows its arguments. float64 is never cast. It may
+    be nested, used as a decorator, and switched off inside by enabled=False. Without a GPU autocast("cuda") warns and does nothing.
+    """
+
+    def __init__(self, device_type, dtype=None, enabled=True, cache_enabled=None):
+        self.device = _device(device_type, "autocast")
+        self.fast_dtype = get_autocast_dtype(device_type) if dtype is None else dtype
+        self._enabled, self._before = bool(enabled), []
+        if not isinstance(self.fast_dtype, _C.dtype):
+            raise TypeError(f"autocast: dtype must be a tapegrad.dtype, not {type(dtype).__name__}")
+        if self._enabled and device_type == "cuda":
+            warnings.warn("User provided device_type of 'cuda', but CUDA is not available. Disabling", stacklevel=2)
+            self._enabled = False
+        elif self._enabled and self.fast_dtype not in (_C.bfloat16, _C.float16):
+            warnings.warn("In CPU autocast, but the target dtype is not supported. Disabling autocast.\nCPU Autocast only supports dtype "
+                          f"of bfloat16, float16 currently, got {self.fast_dtype}.", stacklevel=2)
+            self._enabled = False
+
+    def __enter__(self):
+        if self.device == "cpu":
+            self._before.append(_C.set_autocast(self._enabled, self.fast_dtype if self._enabled else _C.autocast_state()[1]))
+        return self
+
+    def __exit__(self, *exc):
+        if self.device == "cpu":
+            _C.set_autocast(*self._before.pop())
+        return False
+
+    def __call__(self, func):
+        @functools.wraps(func)
+        def decorated(*args, **kwargs):
+            with self:
+                return func(*args, **kwargs)
+        return decorated
+
+
+def _cast(value, dtype):
+    if isinstance(value, _C.Tensor):
+        return value.to(dtype) if value.is_floating_point() and value.dtype != _C.float64 else value
+    if isinstance(value, dict):
+        return {_cast(k, dtype): _cast(v, dtype) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_cast(v, dtype) for v in value)
+    return value
+
+
+def custom_fwd(fwd=None, *, device_type, cast_inputs=None):
+    """For the forward of an autograd.Function: with cast_inputs it runs without autocast on inputs of that dtype when autocast is on."""
+    if fwd is None:
+        return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
+    _device(device_type, "custom_fwd")
+
+    @functools.wraps(fwd)
+    def decorated(ctx, *args, **kwargs):
+        on = is_autocast_enabled(device_type)
+        ctx._dtype, ctx._fwd_used_autocast = get_autocast_dtype(device_type), on and cast_inputs is None
+        if not on or cast_inputs is None:
+            return fwd(ctx, *args, **kwargs)
+        with autocast(device_type, enabled=False):
+            return fwd(ctx, *_cast(args, cast_inputs), **_cast(kwargs, cast_inputs))
+    return decorated
+
+
+def custom_bwd(bwd=None, *, device_type):
+    """For the backward of a Function with custom_fwd: it runs in the autocast of its forward."""
+    if bwd is None:
+        return functools.partial(custom_bwd, device_type=device_type)
+    _device(device_type, "custom_bwd")
+
+    @functools.wraps(bwd)
+    def decorated(ctx, *args, **kwargs):
+        if device_type == "cuda":
+            return bwd(ctx, *args, **kwargs)
+        with autocast(device_type, enabled=ctx._fwd_used_autocast, dtype=ctx._dtype):
+            return bwd(ctx, *args, **kwargs)
+    return decorated

@@ -1,0 +1,60 @@
+"""autocast gives every op of the table the dtype that PyTorch's gives it, from float32, bfloat16 and mixed arguments."""
+import pytest
+import tapegrad
+import torch
+from op_samples import RANDOM, Call, all_samples, dtype_name, function_of, load_rows, run, tensors_of
+from oracle import torch_function
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+ROWS = [r for r in load_rows(tapegrad._C.op_table()) if r["name"][0] != "_" and torch_function(r)]
+SAMPLES = [s for s in all_samples(ROWS) if s.name not in RANDOM]
+
+DIFFERENT = {  # one op here, several in PyTorch, which casts only where it comes to a product of matrices
+    "einsum": {"einsum('ii->i', [T(3, 3)])", "einsum('ij->', [T(2, 3)])", "einsum('i,j,k->kji', [T(2), T(3), T(2)])"},
+    "inner": {"inner(T(3), T(3))", "inner(T(), T(2))"},
+}
+
+
+def dtypes(lib, f, sample, dtype):
+    try:
+        call = Call(lib, sample.tree(), dtype, requires_grad=False)
+        with lib.autocast("cpu"):
+            return [dtype_name(t) for t in tensors_of(lib, run(f, sample, call))]
+    except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError):
+        return None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64", "int64"])
+def test_dtypes_under_autocast(dtype):
+    wrong = []
+    for s in SAMPLES:
+        mine, theirs = dtypes(tapegrad, function_of(tapegrad, s.row), s, dtype), dtypes(torch, torch_function(s.row), s, dtype)
+        if mine and theirs and mine != theirs and s.repro not in DIFFERENT.get(s.name, ()):
+            wrong.append(f"{s.repro} in {dtype}: {mine}, PyTorch {theirs}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_mixed_arguments():
+    for lib in (tapegrad, torch):
+        with lib.autocast("cpu"):
+            a, b = lib.ones(2, 2), lib.ones(2, 2, dtype=lib.bfloat16)
+            assert {lib.cat([a, b]).dtype, lib.stack([b, a]).dtype, (a + b).dtype} == {lib.float32}
+            assert {(a @ b).dtype, lib.nn.functional.linear(b, a).dtype} == {lib.bfloat16}
+            assert lib.nn.functional.binary_cross_entropy_with_logits(b, a).dtype == lib.float32
+
+
+def test_scalers_agree():
+    scales = {}
+    for lib in (tapegrad, torch):
+        p = lib.nn.Parameter(lib.ones(2))
+        optimizer = lib.optim.SGD([p], lr=0.125)
+        scaler = lib.amp.GradScaler("cpu", init_scale=4.0, growth_interval=2)
+        seen = []
+        for factor in (1.0, 2.0, float("inf"), 1.0, 1.0, 3.0, float("nan"), 1.0):
+            optimizer.zero_grad()
+            scaler.scale((p * factor).sum()).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            seen.append((scaler.get_scale(), p.tolist(), scaler.state_dict()["_growth_tracker"]))
+        scales[lib.__name__] = seen
+    assert scales["tapegrad"] == scales["torch"]
