@@ -152,6 +152,7 @@ PyMethodDef* data_functions();
 PyMethodDef* table_functions();  // the op table, for tests, stubs and docs
 PyMethodDef* numpy_functions();
 PyMethodDef* dlpack_functions();
+PyMethodDef* checksum_functions();
 
 // ---- memory shared between processes (shared.cpp) --------------------------------------------------------------------
 
