@@ -1,4 +1,5 @@
 """Looking up the C++ functions by name."""
+import importlib
 import warnings
 
 from . import _C
@@ -22,3 +23,16 @@ def reduction_of(size_average, reduce, reduction):
     out = "none" if reduce is False else "sum" if size_average is False else "mean"
     warnings.warn(f"size_average and reduce args will be deprecated, please use reduction='{out}' instead.", stacklevel=3)
     return out
+
+
+def lazy(names, submodules):
+    """__getattr__ and __dir__ of a package that imports some submodules when they, or the names they export, are first asked for."""
+    where = {name: module for module, exported in submodules.items() for name in (module, *exported)}
+
+    def get(name):
+        if name not in where:
+            raise AttributeError(f"module {names['__name__']!r} has no attribute {name!r}")
+        module = importlib.import_module(f"{names['__name__']}.{where[name]}")
+        names.update({n: getattr(module, n) for n in submodules[where[name]]})
+        return names[name]
+    return get, lambda: sorted({*names, *where})

@@ -1,8 +1,10 @@
-"""Optimisers. The step itself is one C++ call over all parameters of a group."""
-from . import lr_scheduler, swa_utils  # noqa: F401
+"""Optimisers. The step itself is one C++ call over all parameters of a group; the rarer ones are read in when first asked for."""
+from .._ops import lazy
+from . import lr_scheduler  # noqa: F401
 from .adam import Adam, Adamax, AdamW, NAdam, RAdam  # noqa: F401
 from .adaptive import Adadelta, Adagrad, RMSprop  # noqa: F401
-from .lbfgs import LBFGS  # noqa: F401
 from .optimizer import Optimizer  # noqa: F401
 from .sgd import SGD  # noqa: F401
-from .steps import ASGD, Adafactor, Muon, Rprop, SparseAdam  # noqa: F401
+
+__getattr__, __dir__ = lazy(globals(), {
+    "lbfgs": ["LBFGS"], "steps": ["ASGD", "Adafactor", "Muon", "Rprop", "SparseAdam"], "swa_utils": []})
