@@ -21,7 +21,7 @@ def near(a, b, tol):
 
 @pytest.mark.parametrize("case", range(len(cases.OPTIMIZERS)), ids=[f"{n}-{i}" for i, (n, _) in enumerate(cases.OPTIMIZERS)])
 def test_numbers_are_torchs(case):
-    tol = 1e-8 if cases.OPTIMIZERS[case][0] in ("NAdam", "ASGD") else 1e-12  # torch keeps a number of theirs in float32
+    tol = 1e-7 if cases.OPTIMIZERS[case][0] in ("NAdam", "ASGD") else 1e-12  # torch keeps a number of theirs in float32
     assert near(cases.run_optimizer(tg, *cases.OPTIMIZERS[case]), GOLDEN["optimizers"][case], tol)
 
 
