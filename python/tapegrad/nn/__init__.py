@@ -5,4 +5,4 @@ from .losses import *  # noqa: F401,F403
 from .module import Module  # noqa: F401
 from .parallel import DataParallel  # noqa: F401
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter  # noqa: F401
-from . import modules, parallel  # noqa: F401  (nn.modules.Linear and the like)
+from . import common_types, modules, parallel  # noqa: F401  (nn.modules.Linear and the like)

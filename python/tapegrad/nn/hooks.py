@@ -6,7 +6,9 @@ from .. import _C
 from ..autograd.function import Function
 
 __all__ = ["RemovableHandle", "register_module_forward_hook", "register_module_forward_pre_hook",
-           "register_module_full_backward_hook", "register_module_full_backward_pre_hook"]
+           "register_module_full_backward_hook", "register_module_full_backward_pre_hook", "register_module_backward_hook",
+           "register_module_buffer_registration_hook", "register_module_module_registration_hook",
+           "register_module_parameter_registration_hook"]
 
 _ids = itertools.count()
 
@@ -73,10 +75,10 @@ def register_module_forward_pre_hook(hook):
     return global_forward_pre.add(hook)
 
 
-def register_module_forward_hook(hook, *, always_call=False):
-    """Calls `hook(module, args, output)` after the forward of every module; it may return a new output."""
-    hook = ForwardHook(hook, False, always_call)
-    return global_forward.add(hook)
+def register_module_forward_hook(hook, *, with_kwargs=False, always_call=False):
+    """Calls `hook(module, args, output)` (with_kwargs: `hook(module, args, kwargs, output)`) after the forward of every module; it may
+    return a new output."""
+    return global_forward.add(ForwardHook(hook, with_kwargs, always_call))
 
 
 def register_module_full_backward_pre_hook(hook):
@@ -87,6 +89,49 @@ def register_module_full_backward_pre_hook(hook):
 def register_module_full_backward_hook(hook):
     """Calls `hook(module, grad_input, grad_output)` in the backward of every module; it may return a new grad_input."""
     return global_backward.add(hook)
+
+
+def register_module_backward_hook(hook):
+    """The old form of register_module_full_backward_hook; see Module.register_backward_hook."""
+    return global_forward.add(ForwardHook(old_backward_hook(hook), False))
+
+
+def old_backward_hook(hook):
+    """A forward hook that lets `hook(module, grad_input, grad_output)` see the gradients of the output's node."""
+    def watch(module, args, output):
+        while not isinstance(output, _C.Tensor):  # of several outputs, the first
+            if not output:
+                return
+            output = next(iter(output.values() if isinstance(output, dict) else output))
+        if output.grad_fn is not None:
+            output.grad_fn.register_hook(lambda grad_input, grad_output: hook(module, grad_input, grad_output) and None)
+    return watch
+
+
+global_parameter, global_buffer, global_module = HookDict(), HookDict(), HookDict()
+
+
+def register_module_parameter_registration_hook(hook):
+    """Calls `hook(module, name, parameter)` whenever a module gets a parameter; it may return another one."""
+    return global_parameter.add(hook)
+
+
+def register_module_buffer_registration_hook(hook):
+    """Calls `hook(module, name, buffer)` whenever a module gets a buffer; it may return another one."""
+    return global_buffer.add(hook)
+
+
+def register_module_module_registration_hook(hook):
+    """Calls `hook(module, name, submodule)` whenever a module gets a submodule; it may return another one."""
+    return global_module.add(hook)
+
+
+def registered(hooks, module, name, value):
+    """What the registration hooks make of a value."""
+    for hook in list(hooks.values()) if hooks else ():
+        result = hook(module, name, value)
+        value = value if result is None else result
+    return value
 
 
 class ForwardHook:

@@ -10,10 +10,11 @@ from types import MappingProxyType
 
 from .. import _C
 from . import hooks as _hooks
+from .hooks import *  # noqa: F401,F403  (PyTorch has the global hooks in nn.modules.module)
 from .parameter import Buffer, Parameter
 from .state import StateMixin
 
-__all__ = ["Module"]
+__all__ = ["Module", *_hooks.__all__]
 
 _NONE = MappingProxyType({})
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
@@ -79,6 +80,15 @@ def _typename(x):
     return f"{type(x).__module__}.{type(x).__qualname__}" if type(x).__module__ != "builtins" else type(x).__qualname__
 
 
+class _MissingAttribute:
+    """Ends the chain of super().__getattr__ for modules that define __getattr__. Module itself has none, which would slow down every
+    attribute: parameters, buffers and submodules are found without."""
+    __slots__ = ()
+
+    def __getattr__(self, name):
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+
 class Module(StateMixin, _C.ModuleBase):
     """Base class of all neural network modules.
 
@@ -97,7 +107,12 @@ class Module(StateMixin, _C.ModuleBase):
     _parameters = _buffers = _modules = None
     _non_persistent_buffers_set = frozenset()
     _forward_pre_hooks = _forward_hooks = _backward_pre_hooks = _backward_hooks = _NONE
-    call_super_init = False
+    call_super_init = dump_patches = False
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "__getattr__" in cls.__dict__ and _MissingAttribute not in cls.__mro__:
+            cls.__bases__ = (*cls.__bases__, _MissingAttribute)
 
     def __init__(self, *args, **kwargs):
         if not self.call_super_init and (args or kwargs):
@@ -127,7 +142,7 @@ class Module(StateMixin, _C.ModuleBase):
                 return self.register_buffer(name, value, value.persistent)
         elif isinstance(value, Module):
             registry = self._claim(name, "module", "_modules")
-            registry[name] = value
+            registry[name] = _hooks.registered(_hooks.global_module, self, name, value)
             return
         if self._parameters is not None:
             if name in self._parameters:
@@ -193,6 +208,7 @@ class Module(StateMixin, _C.ModuleBase):
             if param.grad_fn is not None:
                 raise ValueError(f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. "
                                  f"To express '{name}' as a function of another Tensor, compute the value in the forward() method.")
+        param = _hooks.registered(_hooks.global_parameter, self, name, param)
         self._parameters[name] = param
 
     def register_buffer(self, name, tensor, persistent=True):
@@ -200,7 +216,7 @@ class Module(StateMixin, _C.ModuleBase):
         self._check_new_name(name, "buffer", self._buffers)
         if tensor is not None and not isinstance(tensor, _C.Tensor):
             raise TypeError(f"cannot assign '{_typename(tensor)}' object to buffer '{name}' (tapegrad Tensor or None required)")
-        self._buffers[name] = tensor
+        self._buffers[name] = _hooks.registered(_hooks.global_buffer, self, name, tensor)
         hidden = set(self._non_persistent_buffers_set)
         (hidden.discard if persistent else hidden.add)(name)
         if hidden != self._non_persistent_buffers_set:
@@ -211,7 +227,7 @@ class Module(StateMixin, _C.ModuleBase):
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{_typename(module)} is not a Module subclass")
         self._check_new_name(name, "module", self._modules)
-        self._modules[name] = module
+        self._modules[name] = _hooks.registered(_hooks.global_module, self, name, module)
 
     def register_module(self, name, module):
         """Same as `add_module`."""
@@ -277,6 +293,11 @@ class Module(StateMixin, _C.ModuleBase):
         """`hook(module, grad_input, grad_output)` runs when the gradients of the inputs are known and may return a new
         grad_input. Both are tuples; entries that need no gradient are None."""
         return self._hooks_of("_backward_hooks").add(hook, prepend)
+
+    def register_backward_hook(self, hook):
+        """The old form of register_full_backward_hook: `hook(module, grad_input, grad_output)` sees the gradients of the last operation of
+        forward, whatever that is. Its result is not used."""
+        return self.register_forward_hook(_hooks.old_backward_hook(hook))
 
     # ---- walking
 
@@ -472,6 +493,18 @@ class Module(StateMixin, _C.ModuleBase):
     def type(self, dst_type):
         """All parameters and buffers to a dtype."""
         return self._apply(lambda t: t.to(dst_type))
+
+    def to_empty(self, *, device, recurse=True):
+        """Moves parameters and buffers to a device without their values. Returns self."""
+        return self._apply(lambda t: _C.empty_like(t, device=device), recurse)
+
+    def share_memory(self):
+        """Moves parameters and buffers to memory that other processes can share. Returns self."""
+        return self._apply(lambda t: t.share_memory_())
+
+    def compile(self, *args, **kwargs):
+        """There is no compiler: NotImplementedError."""
+        raise NotImplementedError("Module.compile: there is no compiler; call the module itself")
 
     def cpu(self):
         """Everything to the CPU."""

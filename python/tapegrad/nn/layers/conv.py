@@ -121,7 +121,7 @@ class Conv3d(_Conv):
     _dims, _function = 3, staticmethod(F.conv3d)
 
 
-class _ConvTranspose(_ConvNd):
+class _ConvTransposeNd(_ConvNd):
     _transposed = True
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1,
@@ -151,16 +151,16 @@ class _ConvTranspose(_ConvNd):
         return tuple(out)
 
 
-class ConvTranspose1d(_ConvTranspose):
+class ConvTranspose1d(_ConvTransposeNd):
     """Transposed convolution of (N, in_channels, L): the gradient of Conv1d with respect to its input."""
     _dims, _function = 1, staticmethod(F.conv_transpose1d)
 
 
-class ConvTranspose2d(_ConvTranspose):
+class ConvTranspose2d(_ConvTransposeNd):
     """Transposed convolution of (N, in_channels, H, W): the gradient of Conv2d with respect to its input."""
     _dims, _function = 2, staticmethod(F.conv_transpose2d)
 
 
-class ConvTranspose3d(_ConvTranspose):
+class ConvTranspose3d(_ConvTransposeNd):
     """Transposed convolution of (N, in_channels, D, H, W): the gradient of Conv3d with respect to its input."""
     _dims, _function = 3, staticmethod(F.conv_transpose3d)

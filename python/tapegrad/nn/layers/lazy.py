@@ -4,13 +4,49 @@ A parameter keeps its identity when it gets its size, so an optimizer made befor
 """
 from ... import _C
 from ..module import Module
-from ..parameter import Parameter, UninitializedParameter
+from ..parameter import Parameter, UninitializedParameter, is_lazy
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .linear import Linear
 from .norm import BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 
 _KINDS = ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm")
 __all__ = ["LazyLinear"] + [f"Lazy{kind}{n}d" for kind in _KINDS for n in (1, 2, 3)]
+
+
+class LazyModuleMixin:
+    """For own lazy modules: `class Mine(LazyModuleMixin, Base)` with uninitialised parameters, `initialize_parameters(self, *args)`, which
+    materialises them from the first input, and perhaps `cls_to_become`, the class it then turns into."""
+    cls_to_become = None
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._load_hook = self._register_load_state_dict_pre_hook(self._materialize_for)
+        self._initialize_hook = self.register_forward_pre_hook(self._infer_parameters, with_kwargs=True)
+
+    def initialize_parameters(self, *args, **kwargs):
+        """Gives the parameters their shapes, from the first input."""
+        raise NotImplementedError(f"initialize_parameters is not implemented for {type(self).__name__}")
+
+    def has_uninitialized_params(self):
+        """Is it still waiting for its first input?"""
+        return any(is_lazy(t) for t in (*self._parameters.values(), *self._buffers.values()))
+
+    @staticmethod
+    def _infer_parameters(module, args, kwargs):
+        module.initialize_parameters(*args, **kwargs)
+        if module.has_uninitialized_params():
+            raise RuntimeError(f"module {module._get_name()} has not been fully initialized")
+        module._initialize_hook.remove()
+        module._load_hook.remove()
+        del module._initialize_hook, module._load_hook
+        if module.cls_to_become is not None:
+            module.__class__ = module.cls_to_become
+
+    def _materialize_for(self, state_dict, prefix, *rest):
+        for name, tensor in (*self._parameters.items(), *self._buffers.items()):
+            given = state_dict.get(prefix + name)
+            if is_lazy(tensor) and given is not None and not is_lazy(given):
+                tensor.materialize(given.shape)
 
 
 class _Lazy(Module):

@@ -52,6 +52,10 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """A Linear under the name that printed models know from PyTorch."""
+
+
 class Bilinear(Module):
     """x1ᵀ W x2 + bias: inputs (…, in1_features) and (…, in2_features), output (…, out_features)."""
 

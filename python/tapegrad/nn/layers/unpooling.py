@@ -6,7 +6,7 @@ from .conv import tuple_of
 __all__ = ["MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "FractionalMaxPool2d", "FractionalMaxPool3d"]
 
 
-class _MaxUnpool(Module):
+class _MaxUnpoolNd(Module):
     def __init__(self, kernel_size, stride=None, padding=0):
         super().__init__()
         self.kernel_size = tuple_of(kernel_size, self._dims)
@@ -20,17 +20,17 @@ class _MaxUnpool(Module):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class MaxUnpool1d(_MaxUnpool):
+class MaxUnpool1d(_MaxUnpoolNd):
     """Zeros but for the values of MaxPool1d(return_indices=True) at their indices; output_size settles what rounding lost."""
     _dims, _function = 1, "max_unpool1d"
 
 
-class MaxUnpool2d(_MaxUnpool):
+class MaxUnpool2d(_MaxUnpoolNd):
     """Zeros but for the values of MaxPool2d(return_indices=True) at their indices; output_size settles what rounding lost."""
     _dims, _function = 2, "max_unpool2d"
 
 
-class MaxUnpool3d(_MaxUnpool):
+class MaxUnpool3d(_MaxUnpoolNd):
     """Zeros but for the values of MaxPool3d(return_indices=True) at their indices; output_size settles what rounding lost."""
     _dims, _function = 3, "max_unpool3d"
 
