@@ -22,18 +22,19 @@ class DataParallel(Module):
 
 def data_parallel(module, inputs, device_ids=None, output_device=None, dim=0, module_kwargs=None):
     """module(*inputs, **module_kwargs)."""
-    return DataParallel(module, device_ids, output_device, dim)(*(inputs if isinstance(inputs, tuple) else (inputs,)), **(module_kwargs or {}))
+    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+    return DataParallel(module, device_ids, output_device, dim)(*inputs, **(module_kwargs or {}))
 
 
 class DistributedDataParallel(Module):
-    """The module of the only process; parameter names begin with "module.". NotImplementedError when WORLD_SIZE says that there are more."""
+    """The module of the only process; parameter names begin with "module.". NotImplementedError when WORLD_SIZE says there are more."""
 
     def __init__(self, module, device_ids=None, output_device=None, dim=0, **options):
         super().__init__()
         size = int(os.environ.get("WORLD_SIZE", 1))
         if size != 1:
-            raise NotImplementedError(f"DistributedDataParallel: there is no communication between processes yet, and WORLD_SIZE is {size}; "
-                                      "run one process, or average gradients yourself")
+            raise NotImplementedError("DistributedDataParallel: there is no communication between processes yet, and WORLD_SIZE is "
+                                      f"{size}; run one process, or average gradients yourself")
         if device_ids:
             raise RuntimeError("DistributedDataParallel: device_ids need CUDA devices, and there are none")
         self.dim, self.module, self.device_ids = dim, module, None

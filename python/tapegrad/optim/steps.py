@@ -29,7 +29,7 @@ class _EachParameter(Optimizer):
 
 
 class ASGD(_EachParameter):
-    """Averaged stochastic gradient descent (Polyak & Juditsky 1992): p -= eta * (grad + lambd * p) with eta = lr / (1 + lambd * lr * t)^alpha;
+    """Averaged stochastic gradient descent (Polyak & Juditsky 1992): p -= eta * (grad + lambd * p), eta = lr / (1 + lambd * lr * t)^alpha;
     state "ax" is the mean of p over the steps after t0."""
 
     def __init__(self, params, lr=1e-2, lambd=1e-4, alpha=0.75, t0=1e6, weight_decay=0, foreach=None, maximize=False, differentiable=False,
@@ -87,11 +87,13 @@ class Adafactor(_EachParameter):
     """
 
     def __init__(self, params, lr=1e-2, beta2_decay=-0.8, eps=(None, 1e-3), d=1.0, weight_decay=0.0, *, foreach=None, maximize=False):
-        for ok, message in ((0.0 <= lr, f"Learning rate should be >= 0 but is: {lr}"), (beta2_decay <= 0, f"beta2_decay should be <= 0 but is: {beta2_decay}"),
-                            (eps[0] is None or eps[0] >= 0, f"epsilon1 should be >= 0 but is: {eps[0]}"), (eps[1] >= 0, f"epsilon2 should be >= 0 but is: {eps[1]}"),
-                            (d >= 1, f"Clipping threshold d should be >= 1 but is: {d}"), (weight_decay >= 0, f"weight_decay should be >= 0 but is: {weight_decay}")):
-            if not ok:
-                raise ValueError(message)
+        at_least_0 = {"Learning rate": lr, "-beta2_decay": -beta2_decay, "epsilon1": eps[0] or 0.0, "epsilon2": eps[1],
+                      "weight_decay": weight_decay}
+        for name, value in at_least_0.items():
+            if not value >= 0:
+                raise ValueError(f"{name} should be >= 0 but is: {value}")
+        if not d >= 1:
+            raise ValueError(f"Clipping threshold d should be >= 1 but is: {d}")
         super().__init__(params, dict(lr=lr, beta2_decay=beta2_decay, eps=eps, d=d, weight_decay=weight_decay, foreach=foreach,
                                       maximize=maximize))
 
@@ -136,8 +138,8 @@ class Muon(_EachParameter):
             raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
         if ns_steps >= 100 or len(ns_coefficients) != 3:
             raise ValueError(f"Muon needs fewer than 100 ns_steps and three ns_coefficients, got {ns_steps} and {ns_coefficients}")
-        super().__init__(params, dict(lr=lr, weight_decay=weight_decay, momentum=momentum, nesterov=nesterov, ns_coefficients=ns_coefficients,
-                                      eps=eps, ns_steps=ns_steps, adjust_lr_fn=adjust_lr_fn))
+        super().__init__(params, dict(lr=lr, weight_decay=weight_decay, momentum=momentum, nesterov=nesterov,
+                                      ns_coefficients=ns_coefficients, eps=eps, ns_steps=ns_steps, adjust_lr_fn=adjust_lr_fn))
         for group in self.param_groups:
             for p in group["params"]:
                 if p.dim() != 2:

@@ -2,9 +2,8 @@
 
 A parameter keeps its identity when it gets its size, so an optimizer made before the first call stays valid.
 """
-from ... import _C
 from ..module import Module
-from ..parameter import Parameter, UninitializedParameter, is_lazy
+from ..parameter import UninitializedParameter, is_lazy
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .linear import Linear
 from .norm import BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d

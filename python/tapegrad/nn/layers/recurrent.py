@@ -101,7 +101,8 @@ class RNNBase(Module):
             raise ValueError(f"RNN input dtype ({input.dtype}) does not match weight dtype ({self.weight_ih_l0.dtype}). Convert input: "
                              f"input.to({self.weight_ih_l0.dtype}), or convert model: model.to({input.dtype})")
         if input.dim() not in dims:
-            raise ValueError(f"{type(self).__name__}: Expected input to be {' or '.join(f'{d}D' for d in dims)}, got {input.dim()}D instead")
+            expected = " or ".join(f"{d}D" for d in dims)
+            raise ValueError(f"{type(self).__name__}: Expected input to be {expected}, got {input.dim()}D instead")
         if input.shape[-1] != self.input_size:
             raise RuntimeError(f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {input.shape[-1]}")
 
@@ -120,8 +121,8 @@ class RNNBase(Module):
         if hx is not None:
             for h in hx if self.mode == "LSTM" else (hx,):
                 if h.dim() != input.dim():
-                    raise RuntimeError(f"For {'batched 3-D' if batched else 'unbatched 2-D'} input, hx should also be {input.dim()}-D but got "
-                                       f"{h.dim()}-D tensor")
+                    raise RuntimeError(f"For {'batched 3-D' if batched else 'unbatched 2-D'} input, hx should also be {input.dim()}-D but "
+                                       f"got {h.dim()}-D tensor")
         if not batched:
             input = input.unsqueeze(1)
             if hx is not None:

@@ -89,10 +89,12 @@ class ParametrizationList(ModuleList):
             if self.is_tensor and not isinstance(value, _C.Tensor):
                 raise ValueError(f"`right_inverse` should return a tensor. Got {type(value).__name__}")
             if not self.is_tensor and not (isinstance(value, (tuple, list)) and len(value) == self.ntensors):
-                raise ValueError(f"'right_inverse' must return a sequence of tensors of length {self.ntensors}. Got {type(value).__name__}.")
+                raise ValueError(f"'right_inverse' must return a sequence of tensors of length {self.ntensors}. Got "
+                                 f"{type(value).__name__}.")
             for original, new in zip(self._originals(), [value] if self.is_tensor else value):
                 if new.dtype != original.dtype:
-                    raise ValueError(f"The tensor returned by `right_inverse` has dtype {new.dtype} while the original has {original.dtype}")
+                    raise ValueError(f"The tensor returned by `right_inverse` has dtype {new.dtype} while the original has "
+                                     f"{original.dtype}")
                 original.data = new.detach()
 
     def forward(self):

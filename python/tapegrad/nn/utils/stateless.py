@@ -17,7 +17,7 @@ def _named_tensors(module):
 
 @contextlib.contextmanager
 def swapped(module, tensors, tie_weights=True, strict=False):
-    """Within it the module has the given tensors; afterwards its own. A tensor that it has put in place of a given one goes to `tensors`."""
+    """Within it the module has the given tensors; afterwards its own. What it has put in place of a given one goes to `tensors`."""
     places = _named_tensors(module)
     unknown = [name for name in tensors if name not in places]
     missing = [name for name in places if name not in tensors] if strict else []
@@ -59,8 +59,8 @@ def functional_call(module, parameters_and_buffers, args=None, kwargs=None, *, t
     if isinstance(parameters_and_buffers, (tuple, list)):
         names = [name for part in parameters_and_buffers for name in part]
         if len(set(names)) != len(names):
-            raise ValueError(f"{sorted({n for n in names if names.count(n) > 1})} appeared in multiple dictionaries; behavior of functional "
-                             "call is ambiguous")
+            raise ValueError(f"{sorted({n for n in names if names.count(n) > 1})} appeared in multiple dictionaries; behavior of "
+                             "functional call is ambiguous")
         parameters_and_buffers = {name: t for part in parameters_and_buffers for name, t in part.items()}
     args = () if args is None else args if isinstance(args, tuple) else (args,)
     with swapped(module, parameters_and_buffers, tie_weights, strict):
