@@ -33,7 +33,7 @@ float, double, half, short, int, long, bool = (_C.float32, _C.float64, _C.float1
 pi, inf, nan, e, newaxis = _math.pi, _math.inf, _math.nan, _math.e, None
 
 from .creation import (BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor, IntTensor, LongTensor,  # noqa: E402,F401
-                       ShortTensor, get_rng_state, initial_seed, is_nonzero, is_storage, is_tensor, manual_seed, seed,
+                       ShortTensor, broadcast_shapes, get_rng_state, initial_seed, is_nonzero, is_storage, is_tensor, manual_seed, seed,
                        set_default_tensor_type, set_rng_state, typename)
 from .dtypes import can_cast, finfo, iinfo, promote_types, result_type  # noqa: E402,F401
 from . import autograd, nn, optim, special, linalg, testing, utils  # noqa: E402,F401
@@ -55,12 +55,13 @@ _ABSENT = {
     "sparse_coo_tensor": "sparse tensors are not implemented; use dense tensors with index_add",
     "nested": "nested tensors are not implemented; use nn.utils.rnn.pad_sequence",
     "profiler": "there is no profiler yet; use `perf` or cProfile",
-    "distributions": "distributions are not implemented yet; see multinomial, normal, bernoulli",
     "hub": "there is no model hub",
     "vmap": "vmap is not implemented; batch the computation by hand",
     "func": "function transforms are not implemented; see tapegrad.autograd.functional",
 }
-_LAZY = {"datasets", "multiprocessing", "safetensors"}
+
+
+_LAZY = {"datasets", "distributions", "multiprocessing", "safetensors"}
 
 
 def __getattr__(name):

@@ -61,7 +61,7 @@ def main():
     images, _ = digits()
     model = init(UNet())
     model = model.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3, weight_decay=1e-8, momentum=0.9, foreach=True)
+    optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3, eps=1e-3, weight_decay=1e-8, momentum=0.9, foreach=True)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, "max", patience=5)
     criterion = nn.BCEWithLogitsLoss()
     for step in range(20):
