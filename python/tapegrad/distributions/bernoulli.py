@@ -2,7 +2,7 @@
 from .. import _C
 from ..nn import functional as F
 from . import constraints
-from .distribution import Continuous, ExponentialFamily, Size
+from .distribution import Continuous, ExponentialFamily
 from .utils import lazy_property, logits_to_probs, probs_to_logits
 
 
@@ -53,7 +53,7 @@ class Bernoulli(BinaryFamily):
         return _C.where(self.probs == 0.5, float("nan"), (self.probs >= 0.5).to(self.probs.dtype))
 
     @_C.no_grad()
-    def sample(self, sample_shape=Size()):
+    def sample(self, sample_shape=()):
         return _C.bernoulli(self.probs.expand(self._extended_shape(sample_shape)))
 
     def log_prob(self, value):

@@ -2,7 +2,7 @@
 from .. import _C
 from . import constraints
 from .dirichlet import Dirichlet
-from .distribution import Continuous, ExponentialFamily, Size
+from .distribution import Continuous, ExponentialFamily
 from .gamma_sampler import lbeta
 
 
@@ -28,7 +28,7 @@ class Beta(Continuous, ExponentialFamily):
         total = self.concentration1 + self.concentration0
         return self.concentration1 * self.concentration0 / (total.pow(2) * (total + 1))
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         return self._dirichlet.rsample(sample_shape).select(-1, 0)
 
     def log_prob(self, value):

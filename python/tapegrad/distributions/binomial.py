@@ -2,7 +2,6 @@
 from .. import _C
 from . import constraints
 from .bernoulli import BinaryFamily, one_of
-from .distribution import Size
 
 
 def clamp_by_zero(x):
@@ -27,7 +26,7 @@ class Binomial(BinaryFamily):
     variance = property(lambda self: self.total_count * self.probs * (1 - self.probs))
 
     @_C.no_grad()
-    def sample(self, sample_shape=Size()):
+    def sample(self, sample_shape=()):
         shape, most = self._extended_shape(sample_shape), int(self.total_count.max().item()) if self.total_count.numel() else 0
         out = _C.zeros(shape, dtype=self.total_count.dtype)
         for trial in range(most):

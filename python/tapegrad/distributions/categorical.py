@@ -54,7 +54,7 @@ class Categorical(Distribution):
     mode = property(lambda self: self.probs.argmax(dim=-1))
 
     @_C.no_grad()
-    def sample(self, sample_shape=Size()):
+    def sample(self, sample_shape=()):
         n = Size(sample_shape).numel()
         draws = _C.multinomial(self.probs.reshape(-1, self._num_events), n, True).t()
         return draws.reshape(self._extended_shape(sample_shape))

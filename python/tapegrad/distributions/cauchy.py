@@ -3,7 +3,7 @@ import math
 
 from .. import _C
 from . import constraints
-from .distribution import Continuous, Size
+from .distribution import Continuous
 
 
 class Cauchy(Continuous):
@@ -19,7 +19,7 @@ class Cauchy(Continuous):
     mean = property(lambda self: _C.full(self._extended_shape(), math.nan, dtype=self.loc.dtype))
     variance = property(lambda self: _C.full(self._extended_shape(), math.inf, dtype=self.loc.dtype))
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         u = _C.rand(self._extended_shape(sample_shape), dtype=self.loc.dtype)
         return self.loc + _C.tan(math.pi * (u - 0.5)) * self.scale
 

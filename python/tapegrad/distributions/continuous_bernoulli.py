@@ -5,7 +5,6 @@ from .. import _C
 from ..nn import functional as F
 from . import constraints
 from .bernoulli import BinaryFamily, one_of
-from .distribution import Size
 from .utils import clamp_probs
 
 
@@ -56,7 +55,7 @@ class ContinuousBernoulli(BinaryFamily):
 
     stddev = property(lambda self: self.variance.sqrt())
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         return self.icdf(_C.rand(self._extended_shape(sample_shape), dtype=self.probs.dtype))
 
     def log_prob(self, value):

@@ -1,7 +1,7 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Distribution, ExponentialFamily, Size
+from .distribution import Distribution, ExponentialFamily
 from .gamma_sampler import StandardGamma
 
 
@@ -31,7 +31,7 @@ class Dirichlet(ExponentialFamily):
         total = self.concentration.sum(-1, True)
         return self.concentration * (total - self.concentration) / (total.pow(2) * (total + 1))
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         z = StandardGamma.apply(self.concentration.double().expand(self._extended_shape(sample_shape)))
         return (z / z.sum(-1, True)).to(self.concentration.dtype)
 

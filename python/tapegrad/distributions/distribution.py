@@ -26,7 +26,7 @@ class Distribution:
             raise ValueError
         Distribution._validate_args = value
 
-    def __init__(self, batch_shape=Size(), event_shape=Size(), validate_args=None):
+    def __init__(self, batch_shape=(), event_shape=(), validate_args=None):
         self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
         if validate_args is not None:
             self._validate_args = validate_args
@@ -41,8 +41,8 @@ class Distribution:
             value = getattr(self, name)
             valid = constraint.check(value)
             if not valid.all():
-                raise ValueError(f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution {self!r} "
-                                 f"to satisfy the constraint {constraint!r}, but found invalid values:\n{value}")
+                raise ValueError(f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution "
+                                 f"{self!r} to satisfy the constraint {constraint!r}, but found invalid values:\n{value}")
 
     @property
     def batch_shape(self):
@@ -96,12 +96,12 @@ class Distribution:
         new._validate_args = self._validate_args
         return new
 
-    def sample(self, sample_shape=Size()):
+    def sample(self, sample_shape=()):
         """A draw, cut from the parameters' history."""
         with _C.no_grad():
             return self.rsample(sample_shape)
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         """A draw that is a differentiable function of the parameters, where has_rsample says so."""
         raise NotImplementedError
 
@@ -134,7 +134,7 @@ class Distribution:
         """exp of the entropy."""
         return _C.exp(self.entropy())
 
-    def _extended_shape(self, sample_shape=Size()):
+    def _extended_shape(self, sample_shape=()):
         return Size(tuple(sample_shape) + tuple(self._batch_shape) + tuple(self._event_shape))
 
     def _validate_sample(self, value):
@@ -146,7 +146,8 @@ class Distribution:
             raise ValueError(f"The right-most size of value must match event_shape: {value.shape} vs {self._event_shape}.")
         for i, j in zip(reversed(value.shape), reversed(self._batch_shape + self._event_shape)):
             if i != 1 and j != 1 and i != j:
-                raise ValueError(f"Value is not broadcastable with batch_shape+event_shape: {value.shape} vs {self._batch_shape + self._event_shape}.")
+                raise ValueError(f"Value is not broadcastable with batch_shape+event_shape: {value.shape} vs "
+                                 f"{self._batch_shape + self._event_shape}.")
         try:
             support = self.support
         except NotImplementedError:

@@ -1,7 +1,7 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous, ExponentialFamily, Size
+from .distribution import Continuous, ExponentialFamily
 
 
 class Exponential(Continuous, ExponentialFamily):
@@ -17,7 +17,7 @@ class Exponential(Continuous, ExponentialFamily):
     mode = property(lambda self: _C.zeros_like(self.rate))
     variance = property(lambda self: self.rate.pow(-2))
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         return _C.empty(self._extended_shape(sample_shape), dtype=self.rate.dtype).exponential_() / self.rate
 
     def log_prob(self, value):

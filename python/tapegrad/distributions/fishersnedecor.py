@@ -1,7 +1,7 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous, Size
+from .distribution import Continuous
 from .gamma_sampler import StandardGamma, lbeta
 
 
@@ -22,7 +22,7 @@ class FisherSnedecor(Continuous):
         a, b = self.df1, self.df2
         return _C.where(b > 4, 2 * b.pow(2) * (a + b - 2) / (a * (b - 2).pow(2) * (b - 4)), float("nan"))
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         from ..dtypes import finfo
         shape = self._extended_shape(sample_shape)
         x1 = StandardGamma.apply((self.df1 / 2).expand(shape)) / self.df1

@@ -1,7 +1,7 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous, ExponentialFamily, Size
+from .distribution import Continuous, ExponentialFamily
 from .gamma_sampler import StandardGamma
 
 
@@ -18,7 +18,7 @@ class Gamma(Continuous, ExponentialFamily):
     mode = property(lambda self: ((self.concentration - 1) / self.rate).clamp(min=0))
     variance = property(lambda self: self.concentration / self.rate.pow(2))
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         shape = self._extended_shape(sample_shape)
         return StandardGamma.apply(self.concentration.expand(shape)) / self.rate
 

@@ -3,7 +3,7 @@ import math
 
 from .. import _C
 from . import constraints
-from .distribution import Continuous, Size
+from .distribution import Continuous
 from .utils import clamp_probs, euler_constant
 
 
@@ -21,7 +21,7 @@ class Gumbel(Continuous):
     stddev = property(lambda self: math.pi / math.sqrt(6) * self.scale)
     variance = property(lambda self: self.stddev.pow(2))
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         u = clamp_probs(_C.rand(self._extended_shape(sample_shape), dtype=self.loc.dtype))
         return self.icdf(u)
 

@@ -4,7 +4,7 @@ import math
 from .. import _C
 from . import constraints
 from .cauchy import Cauchy
-from .distribution import Continuous, Size
+from .distribution import Continuous
 
 
 class HalfCauchy(Continuous):
@@ -25,7 +25,7 @@ class HalfCauchy(Continuous):
     mode = property(lambda self: _C.zeros_like(self.scale))
     variance = property(lambda self: self.base_dist.variance)
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         return self.base_dist.rsample(sample_shape).abs()
 
     def log_prob(self, value):

@@ -3,7 +3,7 @@ import math
 
 from .. import _C
 from . import constraints
-from .distribution import Continuous, Size
+from .distribution import Continuous
 from .normal import Normal
 
 
@@ -25,7 +25,7 @@ class HalfNormal(Continuous):
     mode = property(lambda self: _C.zeros_like(self.scale))
     variance = property(lambda self: self.scale.pow(2) * (1 - 2 / math.pi))
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         return self.base_dist.rsample(sample_shape).abs()
 
     def log_prob(self, value):

@@ -1,6 +1,6 @@
 """Batch dimensions read as event dimensions."""
 from . import constraints
-from .distribution import Distribution, Size
+from .distribution import Distribution
 from .utils import sum_rightmost
 
 
@@ -34,10 +34,10 @@ class Independent(Distribution):
         out = self.base_dist.support
         return constraints.independent(out, self.reinterpreted_batch_ndims) if self.reinterpreted_batch_ndims else out
 
-    def sample(self, sample_shape=Size()):
+    def sample(self, sample_shape=()):
         return self.base_dist.sample(sample_shape)
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         return self.base_dist.rsample(sample_shape)
 
     def log_prob(self, value):

@@ -1,7 +1,7 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous, Size
+from .distribution import Continuous
 from .gamma import Gamma
 
 
@@ -30,7 +30,7 @@ class InverseGamma(Continuous):
         a = self.concentration
         return _C.where(a > 2, self.rate.square() / ((a - 1).square() * (a - 2)), float("inf"))
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         return self.base_dist.rsample(sample_shape).reciprocal()
 
     def log_prob(self, value):

@@ -16,8 +16,10 @@ from .gamma import Gamma
 from .gamma_sampler import lbeta
 from .geometric import Geometric
 from .gumbel import Gumbel
+from .half_cauchy import HalfCauchy
 from .half_normal import HalfNormal
 from .independent import Independent
+from .inverse_gamma import InverseGamma
 from .laplace import Laplace
 from .lowrank_multivariate_normal import LowRankMultivariateNormal
 from .multivariate_normal import MultivariateNormal, half_log_det, mahalanobis
@@ -28,6 +30,7 @@ from .poisson import Poisson
 from .transformed_distribution import TransformedDistribution
 from .uniform import Uniform
 from .utils import euler_constant, sum_rightmost
+from .weibull import Weibull
 
 _FORMULAS = {}
 
@@ -119,6 +122,23 @@ def _half_normal(p, q):
     return _normal(p.base_dist, q.base_dist)
 
 
+@register_kl(HalfCauchy, HalfCauchy)
+def _half_cauchy(p, q):
+    return _cauchy(p.base_dist, q.base_dist)
+
+
+@register_kl(InverseGamma, InverseGamma)
+def _inverse_gamma(p, q):
+    return _gamma(p, q)
+
+
+@register_kl(Weibull, Weibull)
+def _weibull(p, q):
+    k, m = p.concentration, q.concentration
+    return (k.log() - k * p.scale.log()) - (m.log() - m * q.scale.log()) + (k - m) * (p.scale.log() - euler_constant / k) \
+        + (p.scale / q.scale).pow(m) * (m / k + 1).lgamma().exp() - 1
+
+
 @register_kl(Laplace, Laplace)
 def _laplace(p, q):
     d, ratio = (p.loc - q.loc).abs(), p.scale / q.scale
@@ -146,11 +166,6 @@ def _gamma(p, q):
 def _exponential_gamma(p, q):
     ratio = q.rate / p.rate
     return -q.concentration * _C.log(ratio) + ratio + _C.lgamma(q.concentration) + q.concentration * euler_constant - (1 + euler_constant)
-
-
-@register_kl(Gamma, Exponential)
-def _gamma_exponential(p, q):
-    return -p.entropy() - q.rate.log() + q.rate * p.concentration / p.rate
 
 
 @register_kl(Beta, Beta)
@@ -213,26 +228,29 @@ def _exponential_normal(p, q):
     return -p.entropy() + 0.5 * math.log(2 * math.pi) + q.scale.log() + second / (2 * q.scale.pow(2))
 
 
-@register_kl(Gamma, Normal)
-def _gamma_normal(p, q):
-    second = p.variance + (p.mean - q.loc).pow(2)
-    return -p.entropy() + 0.5 * math.log(2 * math.pi) + q.scale.log() + second / (2 * q.scale.pow(2))
-
-
 @register_kl(Normal, Gumbel)
 def _normal_gumbel(p, q):
     mean, ratio = (p.loc - q.loc) / q.scale, (p.scale / q.scale).pow(2)
     return -p.entropy() + q.scale.log() + mean + (-mean + 0.5 * ratio).exp()
 
 
-@register_kl(Beta, Normal)
-def _beta_normal(p, q):
-    return _gamma_normal(p, q)
+for _p in (Gamma, Beta, Gumbel, Pareto, ContinuousBernoulli):
+    @register_kl(_p, Normal)
+    def _moments_normal(p, q):
+        second = p.variance + (p.mean - q.loc).pow(2)
+        return -p.entropy() + 0.5 * math.log(2 * math.pi) + q.scale.log() + second / (2 * q.scale.pow(2))
 
+for _p in (Gamma, Pareto, ContinuousBernoulli, Uniform):
+    @register_kl(_p, Exponential)
+    def _mean_exponential(p, q):
+        out = -p.entropy() - q.rate.log() + q.rate * p.mean
+        return _C.where(p.low < 0, math.inf, out) if isinstance(p, Uniform) else out
 
-@register_kl(Gumbel, Normal)
-def _gumbel_normal(p, q):
-    return _gamma_normal(p, q)
+for _p in (Beta, ContinuousBernoulli):
+    @register_kl(_p, Uniform)
+    def _unit_uniform(p, q):
+        out = -p.entropy() + (q.high - q.low).log()
+        return _C.where((q.low > 0) | (q.high < 1), math.inf, out)
 
 
 @register_kl(MultivariateNormal, MultivariateNormal)

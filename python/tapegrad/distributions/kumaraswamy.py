@@ -1,7 +1,7 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous, Size
+from .distribution import Continuous
 from .utils import clamp_probs, euler_constant
 
 
@@ -27,7 +27,7 @@ class Kumaraswamy(Continuous):
         out = (a.reciprocal() * _C.log((a - 1) / (a * b - 1))).exp()
         return _C.where((a < 1) | (b < 1) | ((a == 1) & (b == 1)), float("nan"), out)
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         u = clamp_probs(_C.rand(self._extended_shape(sample_shape), dtype=self.concentration0.dtype))
         return self.icdf(u)
 

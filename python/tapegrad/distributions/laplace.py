@@ -1,7 +1,7 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous, Size
+from .distribution import Continuous
 from .utils import eps_of
 
 
@@ -18,7 +18,7 @@ class Laplace(Continuous):
     variance = property(lambda self: 2 * self.scale.pow(2))
     stddev = property(lambda self: 2 ** 0.5 * self.scale)
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         u = _C.rand(self._extended_shape(sample_shape), dtype=self.loc.dtype) * (2 - eps_of(self.loc)) + eps_of(self.loc) - 1
         return self.loc - self.scale * u.sign() * _C.log1p(-u.abs())
 

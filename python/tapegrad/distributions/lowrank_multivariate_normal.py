@@ -4,7 +4,7 @@ import math
 from .. import _C, linalg
 from ..creation import broadcast_shapes
 from . import constraints
-from .distribution import Distribution, Size
+from .distribution import Distribution
 from .multivariate_normal import half_log_det, mahalanobis
 from .utils import lazy_property
 
@@ -58,7 +58,7 @@ class LowRankMultivariateNormal(Distribution):
         A = linalg.solve_triangular(self._capacitance_tril, Wt, upper=False)
         return _C.diag_embed(self.cov_diag.reciprocal()) - A.mT @ A
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         shape = self._extended_shape(sample_shape)
         small = _C.randn(tuple(shape[:-1]) + (self.cov_factor.shape[-1],), dtype=self.loc.dtype)
         return self.loc + (self.cov_factor @ small.unsqueeze(-1)).squeeze(-1) + self.cov_diag.sqrt() * _C.randn(shape, dtype=self.loc.dtype)

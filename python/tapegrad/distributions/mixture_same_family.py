@@ -31,7 +31,8 @@ class MixtureSameFamily(Distribution):
             raise ValueError(f"`mixture_distribution component` ({mixture_distribution.logits.shape[-1]}) does not equal "
                              f"`component_distribution.batch_shape[-1]` ({k})")
         self._mixture_distribution, self._component_distribution, self._num_component = mixture_distribution, component_distribution, k
-        Distribution.__init__(self, component_distribution.batch_shape[:-1], component_distribution.event_shape, validate_args=validate_args)
+        shape = component_distribution.batch_shape[:-1]
+        Distribution.__init__(self, shape, component_distribution.event_shape, validate_args=validate_args)
 
     def expand(self, batch_shape, _instance=None):
         new, batch_shape = self._blank(_instance), Size(batch_shape)
@@ -62,7 +63,7 @@ class MixtureSameFamily(Distribution):
         return (w * c.variance).sum(self._at) + (w * (c.mean - self.mean.unsqueeze(self._at)).pow(2)).sum(self._at)
 
     @_C.no_grad()
-    def sample(self, sample_shape=Size()):
+    def sample(self, sample_shape=()):
         which = self._mixture_distribution.sample(sample_shape)
         draws = self._component_distribution.sample(sample_shape)
         index = which.reshape(tuple(which.shape) + (1,) * (len(self._event_shape) + 1))

@@ -29,7 +29,7 @@ class Multinomial(Distribution):
     variance = property(lambda self: self.total_count * self.probs * (1 - self.probs))
 
     @_C.no_grad()
-    def sample(self, sample_shape=Size()):
+    def sample(self, sample_shape=()):
         draws = self._categorical.sample(Size((self.total_count,) + tuple(sample_shape)))
         return F.one_hot(draws, self._event_shape[0]).sum(0).to(self._categorical._param.dtype)
 

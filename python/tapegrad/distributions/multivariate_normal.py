@@ -4,7 +4,7 @@ import math
 from .. import _C, linalg
 from ..creation import broadcast_shapes
 from . import constraints
-from .distribution import Distribution, Size
+from .distribution import Distribution
 from .utils import lazy_property
 
 
@@ -29,8 +29,8 @@ class MultivariateNormal(Distribution):
     def __init__(self, loc, covariance_matrix=None, precision_matrix=None, scale_tril=None, validate_args=None):
         if loc.dim() < 1:
             raise ValueError("loc must be at least one-dimensional.")
-        given = {k: v for k, v in dict(covariance_matrix=covariance_matrix, precision_matrix=precision_matrix, scale_tril=scale_tril).items()
-                 if v is not None}
+        given = dict(covariance_matrix=covariance_matrix, precision_matrix=precision_matrix, scale_tril=scale_tril)
+        given = {k: v for k, v in given.items() if v is not None}
         if len(given) != 1:
             raise ValueError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
         (name, matrix), = given.items()
@@ -81,7 +81,7 @@ class MultivariateNormal(Distribution):
     def variance(self):
         return self._unbroadcasted_scale_tril.pow(2).sum(-1).expand(self._batch_shape + self._event_shape)
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         eps = _C.randn(self._extended_shape(sample_shape), dtype=self.loc.dtype)
         return self.loc + (self._unbroadcasted_scale_tril @ eps.unsqueeze(-1)).squeeze(-1)
 

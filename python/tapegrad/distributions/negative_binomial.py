@@ -3,7 +3,6 @@ from .. import _C
 from ..nn import functional as F
 from . import constraints
 from .bernoulli import BinaryFamily, one_of
-from .distribution import Size
 from .gamma_sampler import draw
 
 
@@ -24,7 +23,7 @@ class NegativeBinomial(BinaryFamily):
     variance = property(lambda self: self.mean / _C.sigmoid(-self.logits))
 
     @_C.no_grad()
-    def sample(self, sample_shape=Size()):
+    def sample(self, sample_shape=()):
         shape = self._extended_shape(sample_shape)
         rate = draw(self.total_count.double().expand(shape)) * self.logits.double().exp()
         return _C.poisson(rate).to(self._param.dtype)

@@ -3,7 +3,7 @@ import math
 
 from .. import _C
 from . import constraints
-from .distribution import Continuous, ExponentialFamily, Size
+from .distribution import Continuous, ExponentialFamily
 
 
 class Normal(Continuous, ExponentialFamily):
@@ -19,7 +19,7 @@ class Normal(Continuous, ExponentialFamily):
     stddev = property(lambda self: self.scale)
     variance = property(lambda self: self.scale.pow(2))
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         shape = self._extended_shape(sample_shape)
         return self.loc + _C.randn(shape, dtype=self.loc.dtype) * self.scale
 

@@ -3,7 +3,7 @@ from .. import _C
 from ..nn import functional as F
 from . import constraints
 from .categorical import Categorical
-from .distribution import Distribution, Size
+from .distribution import Distribution
 
 
 class OneHotCategorical(Distribution):
@@ -30,7 +30,7 @@ class OneHotCategorical(Distribution):
     variance = property(lambda self: self.probs * (1 - self.probs))
 
     @_C.no_grad()
-    def sample(self, sample_shape=Size()):
+    def sample(self, sample_shape=()):
         return F.one_hot(self._categorical.sample(sample_shape), self._event_shape[0]).to(self._param.dtype)
 
     def log_prob(self, value):
@@ -53,5 +53,5 @@ class OneHotCategoricalStraightThrough(OneHotCategorical):
     """OneHotCategorical whose rsample passes gradients straight to the probabilities (Y. Bengio et al., 2013)."""
     has_rsample = True
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         return self.sample(sample_shape) + (self.probs - self.probs.detach())

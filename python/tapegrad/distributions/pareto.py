@@ -3,7 +3,7 @@ import math
 
 from .. import _C
 from . import constraints
-from .distribution import Continuous, Size
+from .distribution import Continuous
 
 
 class Pareto(Continuous):
@@ -27,7 +27,7 @@ class Pareto(Continuous):
         a = self.alpha.clamp(min=2)
         return self.scale.pow(2) * a / ((a - 1).pow(2) * (a - 2))
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         e = _C.empty(self._extended_shape(sample_shape), dtype=self.scale.dtype).exponential_()
         return self.scale * _C.exp(e / self.alpha)
 

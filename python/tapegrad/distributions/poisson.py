@@ -1,7 +1,7 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous, ExponentialFamily, Size
+from .distribution import Continuous, ExponentialFamily
 
 
 class Poisson(Continuous, ExponentialFamily):
@@ -16,7 +16,7 @@ class Poisson(Continuous, ExponentialFamily):
     mode = property(lambda self: self.rate.floor())
 
     @_C.no_grad()
-    def sample(self, sample_shape=Size()):
+    def sample(self, sample_shape=()):
         return _C.poisson(self.rate.expand(self._extended_shape(sample_shape)))
 
     def log_prob(self, value):

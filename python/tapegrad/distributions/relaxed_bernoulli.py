@@ -2,7 +2,6 @@
 from .. import _C
 from . import constraints
 from .bernoulli import BinaryFamily, one_of
-from .distribution import Size
 from .transformed_distribution import TransformedDistribution
 from .transforms import SigmoidTransform
 from .utils import clamp_probs
@@ -23,7 +22,7 @@ class LogitRelaxedBernoulli(BinaryFamily):
         new.temperature = self.temperature
         return super().expand(batch_shape, new)
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         probs = clamp_probs(self.probs.expand(self._extended_shape(sample_shape)))
         u = clamp_probs(_C.rand(probs.shape, dtype=probs.dtype))
         return (u.log() - (-u).log1p() + probs.log() - (-probs).log1p()) / self.temperature

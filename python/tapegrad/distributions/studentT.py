@@ -3,7 +3,7 @@ import math
 
 from .. import _C
 from . import constraints
-from .distribution import Continuous, Size
+from .distribution import Continuous
 from .gamma_sampler import StandardGamma, lbeta
 
 
@@ -25,7 +25,7 @@ class StudentT(Continuous):
         out = _C.where(d > 2, self.scale.pow(2) * d / (d - 2), math.inf)
         return _C.where(d <= 1, math.nan, out)
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         shape = self._extended_shape(sample_shape)
         chi2 = 2 * StandardGamma.apply((self.df / 2).expand(shape))
         return self.loc + self.scale * _C.randn(shape, dtype=self.df.dtype) * _C.rsqrt(chi2 / self.df)

@@ -18,7 +18,8 @@ class TransformedDistribution(Distribution):
         transform = ComposeTransform(self.transforms)
         base_shape = base_distribution.batch_shape + base_distribution.event_shape
         if len(base_shape) < transform.domain.event_dim:
-            raise ValueError(f"base_distribution needs to have shape with size at least {transform.domain.event_dim}, but got {base_shape}.")
+            raise ValueError(f"base_distribution needs to have shape with size at least {transform.domain.event_dim}, but got "
+                             f"{base_shape}.")
         forward = tuple(transform.forward_shape(base_shape))
         expanded = tuple(transform.inverse_shape(forward))
         base_event = len(base_distribution.event_shape)
@@ -48,10 +49,10 @@ class TransformedDistribution(Distribution):
         return constraints.independent(out, more) if more > 0 else out
 
     @_C.no_grad()
-    def sample(self, sample_shape=Size()):
+    def sample(self, sample_shape=()):
         return self._through(self.base_dist.sample(sample_shape))
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         return self._through(self.base_dist.rsample(sample_shape))
 
     def _through(self, x):

@@ -1,7 +1,7 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous, Size
+from .distribution import Continuous
 
 
 class Uniform(Continuous):
@@ -18,7 +18,7 @@ class Uniform(Continuous):
     variance = property(lambda self: (self.high - self.low).pow(2) / 12)
     stddev = property(lambda self: (self.high - self.low) / 12 ** 0.5)
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         return self.low + _C.rand(self._extended_shape(sample_shape), dtype=self.low.dtype) * (self.high - self.low)
 
     def log_prob(self, value):

@@ -53,7 +53,8 @@ def vec_to_tril_matrix(vec, diag=0):
     n = int((-(1 + 2 * diag) + ((1 + 2 * diag) ** 2 + 8 * vec.shape[-1] + 4 * abs(diag) * (diag + 1)) ** 0.5) / 2)
     rows, cols = _C.tril_indices(n, n, diag)
     if len(rows) != vec.shape[-1]:
-        raise ValueError(f"The size of last dimension is {vec.shape[-1]} which cannot be expressed as the lower triangular part of a matrix")
+        raise ValueError(f"The size of last dimension is {vec.shape[-1]} which cannot be expressed as the lower triangular part of "
+                         "a matrix")
     mat = vec.new_zeros(vec.shape[:-1] + (n, n))
     mat[..., rows, cols] = vec
     return mat

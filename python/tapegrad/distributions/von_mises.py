@@ -3,7 +3,7 @@ import math
 
 from .. import _C
 from . import constraints
-from .distribution import Continuous, Size
+from .distribution import Continuous
 
 
 class VonMises(Continuous):
@@ -26,7 +26,7 @@ class VonMises(Continuous):
         return 1 - special.i1e(self.concentration) / special.i0e(self.concentration)
 
     @_C.no_grad()
-    def sample(self, sample_shape=Size()):
+    def sample(self, sample_shape=()):
         shape = self._extended_shape(sample_shape)
         kappa = self.concentration.double().expand(shape)
         tau = 1 + (1 + 4 * kappa ** 2).sqrt()

@@ -1,7 +1,7 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous, Size
+from .distribution import Continuous
 from .utils import euler_constant
 
 
@@ -25,7 +25,7 @@ class Weibull(Continuous):
         k = self.concentration
         return self.scale * ((k - 1) / k).clamp(min=0) ** k.reciprocal()
 
-    def rsample(self, sample_shape=Size()):
+    def rsample(self, sample_shape=()):
         e = _C.empty(self._extended_shape(sample_shape), dtype=self.scale.dtype).exponential_()
         return self.scale * e ** self.concentration.reciprocal()
 
