@@ -56,18 +56,17 @@ _ABSENT = {
     "nested": "nested tensors are not implemented; use nn.utils.rnn.pad_sequence",
     "profiler": "there is no profiler yet; use `perf` or cProfile",
     "hub": "there is no model hub",
-    "vmap": "vmap is not implemented; batch the computation by hand",
-    "func": "function transforms are not implemented; see tapegrad.autograd.functional",
 }
-
-
-_LAZY = {"datasets", "distributions", "multiprocessing", "safetensors"}
+_LAZY = {"datasets", "distributions", "func", "multiprocessing", "safetensors"}
 
 
 def __getattr__(name):
     if name in _LAZY:
         import importlib
         return importlib.import_module(f"{__name__}.{name}")
+    if name == "vmap":
+        from .func import vmap
+        return vmap
     hint = _ABSENT.get(name)
     raise AttributeError(f"module 'tapegrad' has no attribute {name!r}" + (f": {hint}" if hint else ""))
 
