@@ -5,6 +5,8 @@
 #include "tapegrad/error.h"
 #include "tapegrad/ops.h"
 #include "tapegrad/ops_rnn.h"
+#include "tapegrad/ops_more.h"
 #include "tapegrad/random.h"
+#include "tapegrad/special.h"
 #include "tapegrad/tensor.h"
 #include "tapegrad/types.h"

@@ -32,6 +32,7 @@ KNOWN_DIFFERENCES = {
     ("einsum", "more dtypes"): "operands of the same integer dtype; PyTorch needs int64 where it falls back to bmm",
     ("topk", "more dtypes"): "bool is ordered: False before True",
     ("interpolate", "uint8"): "only nearest works on uint8; PyTorch has kernels of its own for images",
+    ("grid_sample", "bfloat16"): "16-bit floats are computed in float32; PyTorch's bicubic rounds at every step",
     ("roll", "argument 2 is 99"): "a dimension out of range is refused for empty tensors too",
     ("roll", "argument 2 is -99"): "a dimension out of range is refused for empty tensors too",
     ("adaptive_avg_pool2d", "tensor 0 has shape (7, 11)"): "2 dimensions are refused; PyTorch takes them when output_size is 1",
@@ -48,6 +49,8 @@ def torch_function(row):
     name = row["name"]
     if name in SPELLED:
         return SPELLED[name]
+    if name.startswith("special_"):
+        return getattr(torch.special, name.removeprefix("special_"))
     places = [F, torch, torch.Tensor] if row["functional"] else [torch, F, torch.Tensor]
     if not row["function"] and row["method"]:
         places = [torch.Tensor]

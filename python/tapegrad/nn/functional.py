@@ -9,7 +9,7 @@ from .. import _C
 from .._ops import op
 
 # ---- straight from C++: input, then PyTorch's arguments
-linear, bilinear, _embedding = op("linear"), op("bilinear"), op("embedding")
+linear, bilinear, _embedding, _embedding_by_frequency = map(op, ("linear", "bilinear", "embedding", "_embedding_by_frequency"))
 logsigmoid, softplus, softsign, tanhshrink = op("logsigmoid"), op("softplus"), op("softsign"), op("tanhshrink")
 softshrink, hardshrink, prelu = op("softshrink"), op("hardshrink"), op("prelu")
 sigmoid, tanh, gelu, glu = op("sigmoid"), op("tanh"), op("gelu"), op("glu")
@@ -245,20 +245,17 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
 
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
     """Rows of weight (num, dim) at the integer indices `input` (any shape): input.shape + (dim,). The row padding_idx gets no
-    gradient; with max_norm the rows used are renormalised in place first."""
-    if sparse or scale_grad_by_freq:
-        raise NotImplementedError("embedding: sparse and scale_grad_by_freq are not supported")
+    gradient; with max_norm the rows used are renormalised in place first; scale_grad_by_freq divides each row's gradient by its uses."""
+    if sparse:
+        raise NotImplementedError("embedding: sparse gradients are not supported; leave sparse out")
     if padding_idx is not None:
         rows = weight.shape[0]
         if not -rows <= padding_idx < rows:
             raise AssertionError("Padding_idx must be within num_embeddings")
         padding_idx %= rows
     if max_norm is not None:
-        with _no_grad():
-            rows = input.reshape(-1).unique()
-            norms = weight[rows].norm(norm_type, -1, True)
-            weight[rows] = weight[rows] * (max_norm / (norms + 1e-7)).clamp(max=1.0)
-    return _embedding(input, weight, padding_idx)
+        embedding_renorm(weight, input, max_norm, norm_type)
+    return (_embedding_by_frequency if scale_grad_by_freq else _embedding)(input, weight, padding_idx)
 
 
 pixel_shuffle, pixel_unshuffle, channel_shuffle = op("pixel_shuffle"), op("pixel_unshuffle"), op("channel_shuffle")
@@ -290,3 +287,10 @@ from .functional_losses import (  # noqa: E402
 # ---- attention: functional_attention.py
 
 from .functional_attention import multi_head_attention_forward  # noqa: E402
+
+# ---- less common: functional_more.py
+
+from .functional_more import (  # noqa: E402
+    affine_grid, ctc_loss, embedding_bag, embedding_renorm, fractional_max_pool2d, fractional_max_pool2d_with_indices, fractional_max_pool3d,
+    fractional_max_pool3d_with_indices, grid_sample, lp_pool3d, max_unpool1d, max_unpool2d, max_unpool3d, upsample_bilinear,
+    upsample_nearest)

@@ -31,11 +31,15 @@ TG_HD inline double digamma(double x) {
 }
 TG_HD inline float digamma(float x) { return float(digamma(double(x))); }
 
-/// Sum of (x + k)^-s over k >= 0: nine terms, then Euler-Maclaurin.
+/// Sum of (x + k)^-s over k >= 0: the first terms, until Euler-Maclaurin is exact for the rest.
 TG_HD inline double hurwitz_zeta(double s, double x) {
   if (x <= 0 && ::floor(x) == x) return __builtin_inf();
   double sum = 0;
-  while (x < 9) { sum += ::pow(x, -s); x += 1; }
+  for (; x < 12 || x < 2 * s; x += 1) {
+    const double term = ::pow(x, -s);
+    sum += term;
+    if (::fabs(term) <= 1e-17 * ::fabs(sum)) return sum;
+  }
   const double power = ::pow(x, -s);
   sum += x * power / (s - 1) + 0.5 * power;
   constexpr double bernoulli[] = {1. / 12, -1. / 720, 1. / 30240, -1. / 1209600, 1. / 47900160, -691. / 1307674368000.,

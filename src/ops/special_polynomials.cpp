@@ -1,0 +1,46 @@
+// Orthogonal polynomials by their three-term recurrences (DLMF 18.9).
+#include <cmath>
+
+#include "src/ops/special_math.h"
+
+namespace tapegrad::math {
+namespace {
+
+// p[0] = 1, p[1] = first, p[k + 1] = next(k, p[k], p[k - 1]); degrees below 0 give 0.
+template <class F> double recurrence(int64_t n, double first, F next) {
+  if (n < 0) return 0;
+  double before = 1, p = first;
+  if (n == 0) return before;
+  for (int64_t k = 1; k < n && !std::isnan(p); k++) {
+    const double after = next(double(k), p, before);
+    before = p, p = after;
+  }
+  return p;
+}
+double chebyshev(double x, int64_t n, double first) {
+  return recurrence(n, first, [x](double, double p, double before) { return 2 * x * p - before; });
+}
+
+}  // namespace
+
+double chebyshev_t(double x, int64_t n) {
+  if (n > 64 && std::fabs(x) <= 1) return std::cos(double(n) * std::acos(x));
+  return chebyshev(x, n, x);
+}
+double chebyshev_u(double x, int64_t n) { return chebyshev(x, n, 2 * x); }
+double chebyshev_v(double x, int64_t n) { return chebyshev(x, n, 2 * x - 1); }
+double chebyshev_w(double x, int64_t n) { return chebyshev(x, n, 2 * x + 1); }
+double hermite_h(double x, int64_t n) {
+  return recurrence(n, 2 * x, [x](double k, double p, double before) { return 2 * (x * p - k * before); });
+}
+double hermite_he(double x, int64_t n) {
+  return recurrence(n, x, [x](double k, double p, double before) { return x * p - k * before; });
+}
+double laguerre(double x, int64_t n) {
+  return recurrence(n, 1 - x, [x](double k, double p, double before) { return ((2 * k + 1 - x) * p - k * before) / (k + 1); });
+}
+double legendre(double x, int64_t n) {
+  return recurrence(n, x, [x](double k, double p, double before) { return ((2 * k + 1) * x * p - k * before) / (k + 1); });
+}
+
+}  // namespace tapegrad::math

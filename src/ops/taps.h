@@ -1,0 +1,11 @@
+// Weighted reads of planes: sampling, as one linear op that is closed under differentiation.
+#pragma once
+#include "tapegrad/ops.h"
+
+namespace tapegrad {
+
+/// out[n, c, p] = sum over k of weight[n, p, k] x[n, c, index[n, p, k]]; a negative index reads zero.
+/// x (N, C, L), weight and index (N, P, K), index int64 and row-major. Recorded, differentiable any number of times.
+Tensor read_taps(const Tensor& x, const Tensor& weight, const Tensor& index);
+
+}  // namespace tapegrad
