@@ -194,7 +194,7 @@ template <class N, class... A> N* record_many(TensorList outs, A&&... a) {
   n->place = place_now();
   n->set_output_count(int(outs.size()));
   for (size_t k = 0; k < outs.size(); k++)
-    if (outs[k].defined() && is_floating(outs[k].dtype())) n->retain(), set_history(outs[k], n, uint32_t(k));
+    if (outs[k].defined() && is_differentiable(outs[k].dtype())) n->retain(), set_history(outs[k], n, uint32_t(k));
   if (n->drop()) Node::destroy(n);
   return n;
 }
@@ -368,7 +368,7 @@ namespace detail {
 struct FunctionRef { void* self; std::vector<Tensor> (*call)(void*, const std::vector<Tensor>&); };
 TG_API std::string gradcheck(FunctionRef f, std::vector<Tensor> inputs, GradcheckOptions o);
 }
-/// Compares the tape's Jacobian with central differences for each float64 input that requires grad; with second_order also
+/// Compares the tape's Jacobian with central differences for each float64 or complex128 input that requires grad; with second_order also
 /// the gradient of the gradient. Returns a std::string: "" or what differs, where and by how much.
 template <class F> auto gradcheck(F&& f, std::vector<Tensor> inputs, GradcheckOptions o = {}) {
   using G = std::remove_reference_t<F>;

@@ -69,6 +69,25 @@ TG_API const Tensor& bernoulli_(const Tensor& self, const Tensor& p, const Gener
 TG_API const Tensor& random_(const Tensor& self, std::optional<int64_t> low = {}, std::optional<int64_t> high = {}, const Generator* generator = nullptr);
 TG_API const Tensor& exponential_(const Tensor& self, double lambd = 1, const Generator* generator = nullptr);
 
+// ## complex: gradients are dL/d(re) + i dL/d(im), as PyTorch's
+/// real + i imag, of two tensors of one float dtype.
+TG_API Tensor complex(const Tensor& real, const Tensor& imag);
+/// abs (cos angle + i sin angle)
+TG_API Tensor polar(const Tensor& abs, const Tensor& angle);
+/// A complex tensor's memory with one dimension of 2 more, and back: views.
+TG_API Tensor view_as_real(const Tensor& x);
+TG_API Tensor view_as_complex(const Tensor& x);
+/// The parts, as views; the real part of a real tensor is itself.
+TG_API Tensor real(const Tensor& x);
+TG_API Tensor imag(const Tensor& x);
+/// A new tensor with the imaginary parts negated; a real tensor itself.
+TG_API Tensor conj(const Tensor& x);
+/// atan2(imag, real); of real numbers 0 or pi.
+TG_API Tensor angle(const Tensor& x);
+TG_API Tensor isreal(const Tensor& x);
+/// Transposed and conjugated.
+TG_API Tensor adjoint(const Tensor& x);
+
 // ## reduce: over all dimensions when `dim` is empty
 TG_API Tensor sum(const Tensor& x, IntList dim = {}, bool keepdim = false, std::optional<Dtype> dtype = {});
 /// x summed over broadcast dimensions until it has `size` again: the gradient of broadcasting.
@@ -327,6 +346,7 @@ TG_API Tensor mm(const Tensor& a, const Tensor& b);
 TG_API Tensor bmm(const Tensor& a, const Tensor& b);
 TG_API Tensor mv(const Tensor& a, const Tensor& v);
 TG_API Tensor dot(const Tensor& a, const Tensor& b);
+TG_API Tensor vdot(const Tensor& a, const Tensor& b);  ///< dot(conj(a), b)
 TG_API Tensor inner(const Tensor& a, const Tensor& b);  ///< over the last dimension of both
 TG_API Tensor outer(const Tensor& a, const Tensor& b);
 TG_API Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1);

@@ -79,6 +79,7 @@ class TG_API Tensor {
   Device device() const { return p_->device; }
   bool is_cuda() const { return p_->device.type == DeviceType::CUDA; }
   bool is_floating_point() const { return is_floating(p_->dtype); }
+  bool is_complex() const { return tapegrad::is_complex(p_->dtype); }
   bool is_contiguous(MemoryFormat f = MemoryFormat::Contiguous) const;
   bool is_view() const { return p_->base; }
   uint32_t version() const { return p_->storage->version; }
@@ -96,6 +97,7 @@ class TG_API Tensor {
     const Scalar s = item();
     if constexpr (std::is_same_v<T, bool>) return s.to_bool();
     else if constexpr (std::is_floating_point_v<T>) return T(s.to_double());
+    else if constexpr (ComplexNumber<T>) return T(s.to_complex().re, s.to_complex().im);
     else return T(s.to_int());
   }
 
@@ -314,6 +316,11 @@ class TG_API Tensor {
   const Tensor& bernoulli_(const Tensor& p, const Generator* generator = nullptr) const;
   const Tensor& random_(std::optional<int64_t> low = {}, std::optional<int64_t> high = {}, const Generator* generator = nullptr) const;
   const Tensor& exponential_(double lambd = 1, const Generator* generator = nullptr) const;
+  // complex
+  Tensor conj() const;
+  Tensor angle() const;
+  Tensor isreal() const;
+  Tensor adjoint() const;
   // reduce
   Tensor sum(IntList dim = {}, bool keepdim = false, std::optional<Dtype> dtype = {}) const;
   Tensor sum_to_size(IntList size) const;
@@ -464,6 +471,7 @@ class TG_API Tensor {
   Tensor bmm(const Tensor& b) const;
   Tensor mv(const Tensor& v) const;
   Tensor dot(const Tensor& b) const;
+  Tensor vdot(const Tensor& b) const;
   Tensor inner(const Tensor& b) const;
   Tensor outer(const Tensor& b) const;
   Tensor addr(const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1) const;

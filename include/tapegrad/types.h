@@ -16,30 +16,54 @@ namespace tapegrad {
 
 // ---- element types -------------------------------------------------------------------------------------------------
 
-/// Element type. The first ten work everywhere; the others have their values reserved and raise NotImplementedError.
+/// Element type. The first ten work everywhere; complex ones where complex numbers make sense; UInt16 and wider have PyTorch's
+/// few ops. An op that does not take a dtype raises DtypeError.
 enum class Dtype : uint8_t {
   Bool, UInt8, Int8, Int16, Int32, Int64, Float16, BFloat16, Float32, Float64,
   Complex64, Complex128, UInt16, UInt32, UInt64,
 };
-inline constexpr int kDtypes = 10;      ///< how many of them work
-inline constexpr int kDtypeNames = 15;  ///< how many have a name
+inline constexpr int kDtypes = 15;
 
 inline constexpr Dtype bool_ = Dtype::Bool, uint8 = Dtype::UInt8, int8 = Dtype::Int8, int16 = Dtype::Int16,
                        int32 = Dtype::Int32, int64 = Dtype::Int64, float16 = Dtype::Float16,
-                       bfloat16 = Dtype::BFloat16, float32 = Dtype::Float32, float64 = Dtype::Float64;
+                       bfloat16 = Dtype::BFloat16, float32 = Dtype::Float32, float64 = Dtype::Float64,
+                       complex64 = Dtype::Complex64, complex128 = Dtype::Complex128, uint16 = Dtype::UInt16,
+                       uint32 = Dtype::UInt32, uint64 = Dtype::UInt64;
 
 /// Bytes of one element.
 constexpr size_t item_size(Dtype d) {
-  constexpr uint8_t size[kDtypeNames] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16, 2, 4, 8};
+  constexpr uint8_t size[kDtypes] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16, 2, 4, 8};
   return size[int(d)];
 }
 constexpr bool is_floating(Dtype d) { return d >= Dtype::Float16 && d <= Dtype::Float64; }
-constexpr bool is_integral(Dtype d) { return d >= Dtype::UInt8 && d <= Dtype::Int64; }  ///< without bool
-constexpr bool is_signed(Dtype d) { return d != Dtype::Bool && d != Dtype::UInt8; }
+constexpr bool is_complex(Dtype d) { return d == Dtype::Complex64 || d == Dtype::Complex128; }
+constexpr bool is_differentiable(Dtype d) { return d >= Dtype::Float16 && d <= Dtype::Complex128; }  ///< floating or complex
+constexpr bool is_integral(Dtype d) { return (d >= Dtype::UInt8 && d <= Dtype::Int64) || d >= Dtype::UInt16; }  ///< without bool
+constexpr bool is_signed(Dtype d) { return d > Dtype::UInt8 && d < Dtype::UInt16; }
+/// The dtype of a complex dtype's parts; of a complex number with parts of a float dtype (complex64 for 16-bit floats).
+constexpr Dtype real_dtype(Dtype d) { return d == Dtype::Complex64 ? Dtype::Float32 : d == Dtype::Complex128 ? Dtype::Float64 : d; }
+constexpr Dtype complex_dtype(Dtype d) { return d == Dtype::Float64 || d == Dtype::Complex128 ? Dtype::Complex128 : Dtype::Complex64; }
 /// "float32", as PyTorch prints it after "torch.".
 TG_API const char* name(Dtype d);
 
+/// A complex number, laid out as std::complex<T>, whose header would be a third of this library's include cost.
+template <class T> struct Complex {
+  using value_type = T;
+  T re = 0, im = 0;
+  constexpr Complex(T real = 0, T imag = 0) : re(real), im(imag) {}
+  constexpr T real() const { return re; }
+  constexpr T imag() const { return im; }
+  friend constexpr bool operator==(Complex, Complex) = default;
+};
+/// tapegrad::Complex and std::complex of float or double.
+template <class Z> concept ComplexNumber = requires(const Z& z) { typename Z::value_type; z.real() + z.imag(); } &&
+    sizeof(Z) == 2 * sizeof(typename Z::value_type) && sizeof(Z) >= 8;
+
 template <class T> struct DtypeOf;  // DtypeOf<float>::value == Dtype::Float32
+template <ComplexNumber Z> struct DtypeOf<Z> { static constexpr Dtype value = sizeof(Z) == 8 ? Dtype::Complex64 : Dtype::Complex128; };
+template <> struct DtypeOf<uint16_t> { static constexpr Dtype value = Dtype::UInt16; };
+template <> struct DtypeOf<uint32_t> { static constexpr Dtype value = Dtype::UInt32; };
+template <> struct DtypeOf<uint64_t> { static constexpr Dtype value = Dtype::UInt64; };
 template <> struct DtypeOf<bool> { static constexpr Dtype value = Dtype::Bool; };
 template <> struct DtypeOf<uint8_t> { static constexpr Dtype value = Dtype::UInt8; };
 template <> struct DtypeOf<int8_t> { static constexpr Dtype value = Dtype::Int8; };
@@ -155,11 +179,11 @@ TG_API std::string to_string(IntList l);
 
 // ---- numbers -------------------------------------------------------------------------------------------------------
 
-/// A number that remembers whether it was a bool, an integer or a float; integers keep all 64 bits.
+/// A number that remembers whether it was a bool, an integer, a float or complex; integers keep all 64 bits.
 /// Beside tensors it is weak: it never changes their dtype within a kind.
 class Scalar {
  public:
-  enum class Kind : uint8_t { Bool, Int, Float };
+  enum class Kind : uint8_t { Bool, Int, Float, Complex };
   constexpr Scalar(bool v) : kind_(Kind::Bool), i_(v) {}
   constexpr Scalar(int v) : kind_(Kind::Int), i_(v) {}
   constexpr Scalar(unsigned v) : kind_(Kind::Int), i_(v) {}
@@ -168,16 +192,20 @@ class Scalar {
   constexpr Scalar(unsigned long v) : kind_(Kind::Int), i_(int64_t(v)) {}
   constexpr Scalar(float v) : kind_(Kind::Float), d_(v) {}
   constexpr Scalar(double v) : kind_(Kind::Float), d_(v) {}
+  template <ComplexNumber Z> constexpr Scalar(const Z& z) : kind_(Kind::Complex), d_(z.real()), imag_(z.imag()) {}
   constexpr Kind kind() const { return kind_; }
   constexpr bool is_float() const { return kind_ == Kind::Float; }
-  constexpr double to_double() const { return is_float() ? d_ : double(i_); }
-  constexpr int64_t to_int() const { return is_float() ? int64_t(d_) : i_; }
-  constexpr bool to_bool() const { return is_float() ? d_ != 0 : i_ != 0; }
-  /// The dtype a Python number of this kind has by itself: bool, int64 or the default float type.
+  constexpr bool is_complex() const { return kind_ == Kind::Complex; }
+  constexpr double to_double() const { return kind_ < Kind::Float ? double(i_) : d_; }  ///< of a complex number, the real part
+  constexpr int64_t to_int() const { return kind_ < Kind::Float ? i_ : int64_t(d_); }
+  constexpr bool to_bool() const { return kind_ < Kind::Float ? i_ != 0 : d_ != 0 || imag_ != 0; }
+  constexpr Complex<double> to_complex() const { return {to_double(), imag_}; }
+  /// The dtype a Python number of this kind has by itself: bool, int64, the default float type or complex of it.
   TG_API Dtype dtype() const;
  private:
   Kind kind_;
   union { int64_t i_; double d_; };
+  double imag_ = 0;
 };
 TG_API std::string to_string(Scalar s);
 

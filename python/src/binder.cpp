@@ -62,7 +62,7 @@ bool load_ints(const Param& p, PyObject* o, Value& v, Scratch& s) {
     return true;
   }
   if (is_tensor(o)) {
-    if (unwrap(o).dim() != 1 || is_floating(unwrap(o).dtype())) return false;
+    if (unwrap(o).dim() != 1 || is_differentiable(unwrap(o).dtype())) return false;
     const Tensor t = to(unwrap(o), Dtype::Int64);
     int64_t* at = s.room(t.numel());
     for (int64_t k = 0; k < t.numel(); k++) at[k] = reinterpret_cast<const int64_t*>(t->data)[k * t->strides[0]];
@@ -324,7 +324,7 @@ PyObject* tuple_of(std::vector<Tensor>& tensors, bool skip_undefined) {
   return r.release();
 }
 
-int rank(Dtype d) { return is_floating(d) ? 2 : d == Dtype::Bool ? 0 : 1; }
+int rank(Dtype d) { return is_complex(d) ? 3 : is_floating(d) ? 2 : d == Dtype::Bool ? 0 : 1; }
 
 // out=: the result's values in the caller's tensor, resized when its shape differs. Floats never go into integers.
 void write_out(std::string_view op, const Tensor& out, const Tensor& value) {

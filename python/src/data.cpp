@@ -17,7 +17,7 @@ struct Layout {
   int64_t sizes[kMaxDims];
   int dims = 0;
   bool tensors = false;              // holds tensors or arrays at its leaves
-  bool any_bool = false, any_int = false, any_float = false;
+  bool any_bool = false, any_int = false, any_float = false, any_complex = false;
   std::optional<Dtype> array_dtype;  // of NumPy scalars, tensors and arrays
 
   IntList shape() const { return {sizes, size_t(dims)}; }
@@ -26,7 +26,8 @@ struct Layout {
     auto join = [&](Dtype x) { d = d ? promote(*d, x) : x; };
     if (any_bool) join(Dtype::Bool);
     if (any_int) join(Dtype::Int64);
-    if (any_float || !d) join(default_dtype());
+    if (any_float || (!d && !any_complex)) join(default_dtype());
+    if (any_complex) join(complex_dtype(default_dtype()));
     return *d;
   }
 };
@@ -44,6 +45,7 @@ void look_at_leaf(PyObject* o, Layout& l) {
   if (PyFloat_Check(o)) { l.any_float = true; return; }
   if (PyBool_Check(o)) { l.any_bool = true; return; }
   if (PyLong_Check(o)) { l.any_int = true; return; }
+  if (PyComplex_CheckExact(o)) { l.any_complex = true; return; }
   if (is_numpy_scalar(o)) {
     if (auto d = numpy_scalar_dtype(o)) {
       l.array_dtype = l.array_dtype ? promote(*l.array_dtype, *d) : *d;
@@ -52,7 +54,6 @@ void look_at_leaf(PyObject* o, Layout& l) {
   }
   if (PyIndex_Check(o)) { l.any_int = true; return; }
   if (PyUnicode_Check(o) || PyBytes_Check(o)) raise(PyExc_TypeError, "tensor(): cannot make a number of a %.200s", Py_TYPE(o)->tp_name);
-  if (PyComplex_Check(o)) raise(PyExc_NotImplementedError, "tensor(): complex numbers are not implemented yet");
   if (Py_TYPE(o)->tp_as_number && Py_TYPE(o)->tp_as_number->nb_float) { l.any_float = true; return; }
   raise(PyExc_TypeError, "tensor(): cannot make a number of a %.200s", Py_TYPE(o)->tp_name);
 }
@@ -99,12 +100,22 @@ double real_of(PyObject* o) {
   return v;
 }
 template <class T> T convert(PyObject* o) {
-  if constexpr (std::is_same_v<T, bool>) {
+  if constexpr (ComplexNumber<T>) {
+    const Py_complex z = PyComplex_AsCComplex(o);
+    if (z.real == -1 && PyErr_Occurred()) throw PythonError();
+    return {typename T::value_type(z.real), typename T::value_type(z.imag)};
+  } else  if constexpr (std::is_same_v<T, bool>) {
     const int b = PyObject_IsTrue(o);
     checked(b);
     return b;
   } else if constexpr (std::is_floating_point_v<T>) {
     return T(real_of(o));
+  } else if constexpr (std::is_same_v<T, uint64_t>) {
+    if (PyFloat_Check(o)) return T(PyFloat_AS_DOUBLE(o));
+    const Obj i = Obj::take(PyNumber_Index(o));
+    const unsigned long long v = PyLong_AsUnsignedLongLong(i.get());
+    if (v == static_cast<unsigned long long>(-1) && PyErr_Occurred()) throw PythonError();
+    return v;
   } else {
     const int64_t v = integer_of(o);
     if (v != int64_t(T(v))) raise(PyExc_RuntimeError, "value cannot be converted to type %s without overflow", name(DtypeOf<T>::value));
@@ -152,6 +163,11 @@ Tensor from_layout(PyObject* data, const Layout& l, Dtype dtype) {
     case Dtype::Int32: fill_all<int32_t>(t, data, l); break;
     case Dtype::Int64: fill_all<int64_t>(t, data, l); break;
     case Dtype::Float32: fill_all<float>(t, data, l); break;
+    case Dtype::Complex64: fill_all<Complex<float>>(t, data, l); break;
+    case Dtype::Complex128: fill_all<Complex<double>>(t, data, l); break;
+    case Dtype::UInt16: fill_all<uint16_t>(t, data, l); break;
+    case Dtype::UInt32: fill_all<uint32_t>(t, data, l); break;
+    case Dtype::UInt64: fill_all<uint64_t>(t, data, l); break;
     default: fill_all<double>(t, data, l); break;
   }
   return t;
@@ -271,6 +287,11 @@ PyObject* number_at(const char* p, Dtype d) {
     case Dtype::Int16: return PyLong_FromLong(read(int16_t()));
     case Dtype::Int32: return PyLong_FromLong(read(int32_t()));
     case Dtype::Int64: return PyLong_FromLongLong(read(int64_t()));
+    case Dtype::UInt16: return PyLong_FromLong(read(uint16_t()));
+    case Dtype::UInt32: return PyLong_FromUnsignedLong(read(uint32_t()));
+    case Dtype::UInt64: return PyLong_FromUnsignedLongLong(read(uint64_t()));
+    case Dtype::Complex64: return to_python(Scalar(read(Complex<float>())));
+    case Dtype::Complex128: return to_python(Scalar(read(Complex<double>())));
     case Dtype::Float64: return PyFloat_FromDouble(read(double()));
     default: return PyFloat_FromDouble(double(read(float())));
   }

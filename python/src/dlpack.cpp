@@ -10,7 +10,7 @@ namespace {
 // ---- the interface (version 0, "dltensor") ---------------------------------------------------------------------------------
 
 struct DLDevice { int32_t type, index; };            // 1: main memory, 2: CUDA
-struct DLDataType { uint8_t code, bits; uint16_t lanes; };  // codes: 0 int, 1 uint, 2 float, 4 bfloat, 6 bool
+struct DLDataType { uint8_t code, bits; uint16_t lanes; };  // codes: 0 int, 1 uint, 2 float, 4 bfloat, 5 complex, 6 bool
 struct DLTensor {
   void* data;
   DLDevice device;
@@ -27,7 +27,8 @@ struct DLManagedTensor {
 
 struct Code { Dtype dtype; uint8_t code, bits; };
 constexpr Code kCodes[] = {{Dtype::Bool, 6, 8}, {Dtype::UInt8, 1, 8}, {Dtype::Int8, 0, 8}, {Dtype::Int16, 0, 16}, {Dtype::Int32, 0, 32}, {Dtype::Int64, 0, 64},
-                           {Dtype::Float16, 2, 16}, {Dtype::BFloat16, 4, 16}, {Dtype::Float32, 2, 32}, {Dtype::Float64, 2, 64}};
+                           {Dtype::Float16, 2, 16}, {Dtype::BFloat16, 4, 16}, {Dtype::Float32, 2, 32}, {Dtype::Float64, 2, 64},
+                           {Dtype::Complex64, 5, 64}, {Dtype::Complex128, 5, 128}, {Dtype::UInt16, 1, 16}, {Dtype::UInt32, 1, 32}, {Dtype::UInt64, 1, 64}};
 
 // ---- out -------------------------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ void metadata(OpTable& t) {
         +[](const Tensor& x, std::optional<MemoryFormat> f) { return x.is_contiguous(f.value_or(MemoryFormat::Contiguous)); },
         "Is it row-major (or dense in the format) without gaps?").method_only();
   t.add("is_floating_point(Tensor input)", +[](const Tensor& x) { return is_floating(x.dtype()); }, "Is its dtype a float?").method();
-  t.add("is_complex(Tensor input)", +[](const Tensor&) { return false; }, "Is its dtype complex? None is yet.").method();
+  t.add("is_complex(Tensor input)", +[](const Tensor& x) { return x.is_complex(); }, "Is its dtype complex?").method();
   t.add("is_signed(Tensor input)", +[](const Tensor& x) { return is_signed(x.dtype()); }, "Can its dtype be negative?").method();
   t.add("is_inference(Tensor input)", +[](const Tensor& x) { return x->inference; }, "Was it made in inference mode?").method();
   t.add("is_conj(Tensor input)", +[](const Tensor&) { return false; }, "Is it a lazy conjugate? Never.").method();
@@ -41,12 +41,16 @@ void devices(OpTable& t) {
         "x itself: without a GPU, page-locked memory means nothing.").method_only();
 }
 
-// What complex tensors would need means nothing for real ones, but programs call it.
+// conj is never lazy here, so there is nothing to resolve.
 void complex_forms(OpTable& t) {
-  constexpr auto same = [](const Tensor& x) { return x; };
-  for (const char* signature : {"conj(Tensor input)", "conj_physical(Tensor input)", "resolve_conj(Tensor input)", "resolve_neg(Tensor input)"})
-    t.add(signature, +same, "input itself: it is real.").method();
-  t.add("adjoint(Tensor input)", +[](const Tensor& x) { return transpose(x, -2, -1); }, "The last two dimensions swapped.").method();
+  t.add("conj_physical(Tensor input)", +[](const Tensor& x) { return conj(x); }, "The same as conj.").method();
+  for (const char* signature : {"resolve_conj(Tensor input)", "resolve_neg(Tensor input)"})
+    t.add(signature, +[](const Tensor& x) { return x; }, "input itself: conj and neg are never lazy here.").method();
+  t.add("cfloat(Tensor input)", +[](const Tensor& x) { return to(x, Dtype::Complex64); }, "input as complex64.").method_only();
+  t.add("cdouble(Tensor input)", +[](const Tensor& x) { return to(x, Dtype::Complex128); }, "input as complex128.").method_only();
+  t.add("chalf(Tensor input)", +[](const Tensor& x) -> Tensor {
+    detail::fail<NotImplementedError>("chalf: complex32 is not implemented, use cfloat()", Named{"input", x});
+  }, "Raises: there is no complex32 here.").method_only();
 }
 
 void tape(OpTable& t) {

@@ -16,6 +16,10 @@ Dtype dtype_of(const Py_buffer& b) {
   const char* f = b.format ? b.format : "B";
   if (*f == '>' || *f == '!') raise(PyExc_TypeError, "from_numpy(): arrays in foreign byte order are not supported; use array.astype(array.dtype.newbyteorder('='))");
   if (*f == '<' || *f == '=' || *f == '@' || *f == '|') f++;
+  if (f[0] == 'Z' && f[1] && !f[2]) {
+    if (f[1] == 'f') return Dtype::Complex64;
+    if (f[1] == 'd') return Dtype::Complex128;
+  }
   if (f[0] && !f[1]) {
     switch (*f) {
       case '?': return Dtype::Bool;
@@ -25,12 +29,16 @@ Dtype dtype_of(const Py_buffer& b) {
       case 'i': return Dtype::Int32;
       case 'l': return b.itemsize == 8 ? Dtype::Int64 : Dtype::Int32;
       case 'q': return Dtype::Int64;
+      case 'H': return Dtype::UInt16;
+      case 'I': return Dtype::UInt32;
+      case 'L': return b.itemsize == 8 ? Dtype::UInt64 : Dtype::UInt32;
+      case 'Q': return Dtype::UInt64;
       case 'e': return Dtype::Float16;
       case 'f': return Dtype::Float32;
       case 'd': return Dtype::Float64;
     }
   }
-  raise(PyExc_TypeError, "can't convert an array with elements of format '%s'. The supported types are: float64, float32, float16, int64, int32, int16, int8, uint8, and bool.", b.format);
+  raise(PyExc_TypeError, "can't convert an array with elements of format '%s'. The supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool.", b.format);
 }
 // Gives the buffer back when the last tensor over it dies, in whatever thread.
 void release_buffer(void* context) {
@@ -151,7 +159,9 @@ const char* numpy_name(Dtype d) {
 
 struct Format { Dtype dtype; const char* text; };
 constexpr Format kFormats[] = {{Dtype::Bool, "?"}, {Dtype::UInt8, "B"}, {Dtype::Int8, "b"}, {Dtype::Int16, "h"}, {Dtype::Int32, "i"},
-                               {Dtype::Int64, "l"}, {Dtype::Float16, "e"}, {Dtype::Float32, "f"}, {Dtype::Float64, "d"}};
+                               {Dtype::Int64, "l"}, {Dtype::Float16, "e"}, {Dtype::Float32, "f"}, {Dtype::Float64, "d"},
+                               {Dtype::Complex64, "Zf"}, {Dtype::Complex128, "Zd"}, {Dtype::UInt16, "H"}, {Dtype::UInt32, "I"},
+                               {Dtype::UInt64, "L"}};
 // What an exported buffer keeps alive.
 struct Exported {
   Tensor tensor;

@@ -59,7 +59,9 @@ PyObject* reversed(PyObject* self, PyObject*) {
 struct TypeName { Dtype dtype; const char* name; };
 constexpr TypeName kTypeNames[] = {{Dtype::Bool, "BoolTensor"}, {Dtype::UInt8, "ByteTensor"}, {Dtype::Int8, "CharTensor"}, {Dtype::Int16, "ShortTensor"},
                                    {Dtype::Int32, "IntTensor"}, {Dtype::Int64, "LongTensor"}, {Dtype::Float16, "HalfTensor"}, {Dtype::BFloat16, "BFloat16Tensor"},
-                                   {Dtype::Float32, "FloatTensor"}, {Dtype::Float64, "DoubleTensor"}};
+                                   {Dtype::Float32, "FloatTensor"}, {Dtype::Float64, "DoubleTensor"},
+                                   {Dtype::Complex64, "ComplexFloatTensor"}, {Dtype::Complex128, "ComplexDoubleTensor"},
+                                   {Dtype::UInt16, "UInt16Tensor"}, {Dtype::UInt32, "UInt32Tensor"}, {Dtype::UInt64, "UInt64Tensor"}};
 PyObject* type_method(PyObject* self, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
     PyObject *dtype = Py_None, *non_blocking = nullptr;
@@ -197,6 +199,12 @@ Py_hash_t storage_hash(PyObject* o) { return _Py_HashPointer(const_cast<Storage*
 PyMethodDef storage_methods[] = {{"data_ptr", storage_data_ptr, METH_NOARGS, "Address of the first byte."}, {"nbytes", storage_nbytes, METH_NOARGS, "Its bytes."},
                                  {"size", storage_nbytes, METH_NOARGS, "Its bytes."}, {}};
 
+PyObject* as_complex(PyObject* self, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    const Obj number = Obj::take(item_of(unwrap(self)));
+    return PyComplex_Check(number.get()) ? Py_NewRef(number.get()) : PyComplex_FromDoubles(PyFloat_AsDouble(number.get()), 0);
+  });
+}
 PyObject* share_memory_(PyObject* self, PyObject*) {
   return guarded([&] {
     share_memory(unwrap(self));
@@ -256,6 +264,7 @@ PyMethodDef tensor_methods[] = {
     {"numpy", function_pointer(numpy), METH_VARARGS | METH_KEYWORDS, "numpy(*, force=False)\n\nThe same memory as a NumPy array."},
     {"__array__", function_pointer(array), METH_VARARGS | METH_KEYWORDS, nullptr},
     {"__array_wrap__", array_wrap, METH_VARARGS, nullptr},
+    {"__complex__", as_complex, METH_NOARGS, nullptr},
     {"__dlpack__", function_pointer(tensor_dlpack), METH_VARARGS | METH_KEYWORDS, nullptr},
     {"__dlpack_device__", tensor_dlpack_device, METH_NOARGS, nullptr},
     {"__deepcopy__", deepcopy, METH_O, nullptr},

@@ -99,13 +99,21 @@ int truth(PyObject* o) {
 PyObject* as_int(PyObject* o) {
   return guarded([&] {
     const Scalar s = single(o);
+    if (s.is_complex()) raise(PyExc_TypeError, "can't convert complex to int: take .real first");
+    if (unwrap(o).dtype() == Dtype::UInt64) return item_of(unwrap(o));
     return s.is_float() ? PyLong_FromDouble(s.to_double()) : PyLong_FromLongLong(s.to_int());
   });
 }
-PyObject* as_float(PyObject* o) { return guarded([&] { return PyFloat_FromDouble(single(o).to_double()); }); }
+PyObject* as_float(PyObject* o) {
+  return guarded([&] {
+    const Scalar s = single(o);
+    if (s.is_complex()) raise(PyExc_TypeError, "can't convert complex to float: take .real first");
+    return unwrap(o).dtype() == Dtype::UInt64 ? PyNumber_Float(Obj::take(item_of(unwrap(o))).get()) : PyFloat_FromDouble(s.to_double());
+  });
+}
 PyObject* as_index(PyObject* o) {
   return guarded([&] {
-    if (is_floating(unwrap(o).dtype()) || unwrap(o).numel() != 1) raise(PyExc_TypeError, "only integer tensors of a single element can be converted to an index");
+    if (is_differentiable(unwrap(o).dtype()) || unwrap(o).numel() != 1) raise(PyExc_TypeError, "only integer tensors of a single element can be converted to an index");
     return PyLong_FromLongLong(single(o).to_int());
   });
 }

@@ -46,7 +46,7 @@ int set_data(PyObject* self, PyObject* value, void*) {
     if (!is_tensor(value)) raise(PyExc_TypeError, "data must be a Tensor, not %.200s", Py_TYPE(value)->tp_name);
     const Tensor& t = unwrap(self);
     const Tensor& v = unwrap(value);
-    TG_CHECK(!t->requires_grad || is_floating(v.dtype()), DtypeError, "data of a tensor that requires grad must be floating", Named{"data", v});
+    TG_CHECK(!t->requires_grad || is_differentiable(v.dtype()), DtypeError, "data of a tensor that requires grad must be floating or complex", Named{"data", v});
     swap_memory(t, detach(v));
   });
 }
@@ -62,8 +62,16 @@ PyObject* last_two(const Tensor& t) {
 }
 PyObject* hermitian(const Tensor& t) {
   TG_CHECK(t.dim() == 0 || t.dim() == 2, ShapeError, "H needs 0 or 2 dimensions", Named{"input", t});
-  return wrap(t.dim() ? transpose(t, 0, 1) : t);
+  return wrap(conj(t.dim() ? transpose(t, 0, 1) : t));
 }
+PyObject* get_real(PyObject* self, void*) { return guarded([&] { return wrap(real(unwrap(self))); }); }
+PyObject* get_imag(PyObject* self, void*) { return guarded([&] { return wrap(imag(unwrap(self))); }); }
+int set_part(Tensor (*part)(const Tensor&), const char* name, PyObject* self, PyObject* value) {
+  if (!value) return cannot_delete(name);
+  return guarded_int([&] { copy_(part(unwrap(self)), is_tensor(value) ? unwrap(value) : tensor_from(value, {})); });
+}
+int set_real(PyObject* self, PyObject* value, void*) { return set_part(real, "real", self, value); }
+int set_imag(PyObject* self, PyObject* value, void*) { return set_part(imag, "imag", self, value); }
 PyObject* is_leaf(const Tensor& t) { return boolean(!grad_fn(t)); }
 PyObject* retains_grad(const Tensor& t) { return boolean(t->extra && t->extra->retains_grad); }
 PyObject* names(const Tensor& t) {
@@ -98,8 +106,9 @@ PyGetSetDef tensor_properties[] = {
     TG_GET(T, transposed(t)),
     TG_GET(mT, last_two(t)),
     TG_GET(H, hermitian(t)),
-    TG_GET(mH, last_two(t)),
-    TG_GET(real, wrap(t)),
+    TG_GET(mH, wrap(adjoint(t))),
+    {"real", get_real, set_real, "The real part, as a view; a real tensor itself.", nullptr},
+    {"imag", get_imag, set_imag, "The imaginary part of a complex tensor, as a view.", nullptr},
     TG_GET(names, names(t)),
     TG_GET(name, Py_NewRef(Py_None)),
     TG_GET(is_cuda, boolean(t.is_cuda())),

@@ -23,6 +23,7 @@ Obj row(const OpInfo& info) {
   put("aliases", texts(info.aliases));
   put("fields", text(info.fields ? info.fields : ""));
   put("dtypes", text(info.dtypes));
+  put("complex", Obj::take(PyBool_FromLong(info.takes_complex)));
   flag("method", info.is_method);
   flag("function", info.is_function);
   flag("functional", info.in_functional);

@@ -18,7 +18,7 @@ struct PyValue {
   const char* name;
 };
 PyValue* value_of(PyObject* o) { return reinterpret_cast<PyValue*>(o); }
-PyObject *dtypes[kDtypeNames], *formats[4], *strided;
+PyObject *dtypes[kDtypes], *formats[4], *strided;
 
 PyObject* value_repr(PyObject* o) { return PyUnicode_FromFormat("tapegrad.%s", value_of(o)->name); }
 PyObject* value_reduce(PyObject* o, PyObject*) { return PyUnicode_FromString(value_of(o)->name); }  // pickled by name
@@ -27,16 +27,13 @@ PyMethodDef value_methods[] = {{"__reduce__", value_reduce, METH_NOARGS, nullptr
                                {"__copy__", value_copy, METH_NOARGS, nullptr}, {}};
 
 PyObject* dtype_is_float(PyObject* o, void*) {
-  const int d = value_of(o)->value;
-  return PyBool_FromLong(d < kDtypes && is_floating(Dtype(d)));
+  return PyBool_FromLong(is_floating(Dtype(value_of(o)->value)));
 }
 PyObject* dtype_is_complex(PyObject* o, void*) {
-  const Dtype d = Dtype(value_of(o)->value);
-  return PyBool_FromLong(d == Dtype::Complex64 || d == Dtype::Complex128);
+  return PyBool_FromLong(is_complex(Dtype(value_of(o)->value)));
 }
 PyObject* dtype_is_signed(PyObject* o, void*) {
-  const Dtype d = Dtype(value_of(o)->value);
-  return PyBool_FromLong(is_signed(d) && d < Dtype::UInt16);
+  return PyBool_FromLong(is_signed(Dtype(value_of(o)->value)));
 }
 PyObject* dtype_itemsize(PyObject* o, void*) { return PyLong_FromSize_t(item_size(Dtype(value_of(o)->value))); }
 PyGetSetDef dtype_getset[] = {{"is_floating_point", dtype_is_float, nullptr, nullptr, nullptr}, {"is_complex", dtype_is_complex, nullptr, nullptr, nullptr},
@@ -223,6 +220,7 @@ PyObject* to_python(Device d) {
 }
 PyObject* to_python(Scalar s) {
   if (s.is_float()) return PyFloat_FromDouble(s.to_double());
+  if (s.is_complex()) return PyComplex_FromDoubles(s.to_double(), s.to_complex().im);
   return s.kind() == Scalar::Kind::Bool ? PyBool_FromLong(s.to_bool()) : PyLong_FromLongLong(s.to_int());
 }
 PyObject* size_object(IntList sizes) {
@@ -252,14 +250,13 @@ bool is_numpy_array(PyObject* o) {
 
 bool read_dtype(PyObject* o, Dtype& d) {
   if (Py_IS_TYPE(o, DtypeType)) {
-    const int v = value_of(o)->value;
-    TG_CHECK(v < kDtypes, NotImplementedError, "dtype ", value_of(o)->name, " is not implemented yet");
-    d = Dtype(v);
+    d = Dtype(value_of(o)->value);
     return true;
   }
   if (o == reinterpret_cast<PyObject*>(&PyFloat_Type)) d = default_dtype();
   else if (o == reinterpret_cast<PyObject*>(&PyLong_Type)) d = Dtype::Int64;
   else if (o == reinterpret_cast<PyObject*>(&PyBool_Type)) d = Dtype::Bool;
+  else if (o == reinterpret_cast<PyObject*>(&PyComplex_Type)) d = complex_dtype(default_dtype());
   else return false;
   return true;
 }
@@ -288,7 +285,7 @@ bool read_int(PyObject* o, int64_t& i) {
     return true;
   }
   if (PyBool_Check(o) || PyFloat_Check(o) || !PyIndex_Check(o)) return false;
-  if (is_tensor(o) && (unwrap(o).dim() || is_floating(unwrap(o).dtype()) || unwrap(o).dtype() == Dtype::Bool)) return false;
+  if (is_tensor(o) && (unwrap(o).dim() || is_differentiable(unwrap(o).dtype()) || unwrap(o).dtype() == Dtype::Bool)) return false;
   PyObject* index = PyNumber_Index(o);
   if (!index) {  // arrays of several elements have the slot too
     PyErr_Clear();
@@ -322,6 +319,10 @@ bool read_scalar(PyObject* o, Scalar& s) {
     return true;
   }
   if (PyFloat_Check(o)) { s = Scalar(PyFloat_AS_DOUBLE(o)); return true; }
+  if (PyComplex_Check(o)) {
+    s = Scalar(Complex<double>(PyComplex_RealAsDouble(o), PyComplex_ImagAsDouble(o)));
+    return true;
+  }
   if (is_tensor(o)) {
     if (unwrap(o).dim() || unwrap(o).requires_grad()) return false;
     s = unwrap(o).item();
@@ -332,6 +333,11 @@ bool read_scalar(PyObject* o, Scalar& s) {
   int64_t i;
   if (read_bool(o, b)) { s = Scalar(b); return true; }
   if (read_int(o, i)) { s = Scalar((long long)i); return true; }
+  if (!std::strncmp(Py_TYPE(o)->tp_name, "numpy.complex", 13)) {
+    const Py_complex z = PyComplex_AsCComplex(o);
+    s = Scalar(Complex<double>(z.real, z.imag));
+    return true;
+  }
   const double d = PyFloat_AsDouble(o);
   if (d == -1 && PyErr_Occurred()) { PyErr_Clear(); return false; }
   s = Scalar(d);
@@ -346,7 +352,7 @@ const Generator& unwrap_generator(PyObject* o) { return reinterpret_cast<PyGener
 
 void init_values(PyObject* module) {
   DtypeType = value_type(module, "tapegrad.dtype", dtype_getset);
-  for (int k = 0; k < kDtypeNames; k++) dtypes[k] = make_value(module, DtypeType, k, name(Dtype(k)));
+  for (int k = 0; k < kDtypes; k++) dtypes[k] = make_value(module, DtypeType, k, name(Dtype(k)));
   constexpr std::pair<const char*, Dtype> others[] = {{"float", Dtype::Float32}, {"double", Dtype::Float64}, {"half", Dtype::Float16},
       {"int", Dtype::Int32}, {"long", Dtype::Int64}, {"short", Dtype::Int16}, {"cfloat", Dtype::Complex64}, {"cdouble", Dtype::Complex128}};
   for (auto [other, d] : others) checked(PyModule_AddObjectRef(module, other, dtypes[int(d)]));

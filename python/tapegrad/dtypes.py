@@ -6,14 +6,15 @@ __all__ = ["finfo", "iinfo", "promote_types", "result_type", "can_cast"]
 # mantissa bits, smallest normal exponent, largest exponent
 _FLOATS = {_C.float16: (10, -14, 15), _C.bfloat16: (7, -126, 127), _C.float32: (23, -126, 127), _C.float64: (52, -1022, 1023)}
 _INTS = {_C.uint8: (0, 255), _C.int8: (-128, 127), _C.int16: (-2 ** 15, 2 ** 15 - 1), _C.int32: (-2 ** 31, 2 ** 31 - 1),
-         _C.int64: (-2 ** 63, 2 ** 63 - 1)}
+         _C.int64: (-2 ** 63, 2 ** 63 - 1), _C.uint16: (0, 2 ** 16 - 1), _C.uint32: (0, 2 ** 32 - 1), _C.uint64: (0, 2 ** 64 - 1)}
+_PARTS = {_C.complex64: _C.float32, _C.complex128: _C.float64}
 
 
 class finfo:
-    """Limits of a float dtype: bits, eps, max, min, tiny, smallest_normal, resolution, dtype."""
+    """Limits of a float dtype, or of a complex dtype's parts: bits, eps, max, min, tiny, smallest_normal, resolution, dtype."""
 
     def __init__(self, type=None):
-        type = _C.get_default_dtype() if type is None else type
+        type = _C.get_default_dtype() if type is None else _PARTS.get(type, type)
         if type not in _FLOATS:
             raise TypeError(f"tapegrad.finfo() requires a floating point input type. Use tapegrad.iinfo to handle '{type}'")
         mantissa, low, high = _FLOATS[type]
@@ -70,7 +71,7 @@ def result_type(tensor1, tensor2):
 
 
 def can_cast(from_, to):
-    """May a value of one dtype be cast to the other as in-place ops do: never float to integer or number to bool?"""
+    """May a value of one dtype be cast to the other as in-place ops do: never complex to float, float to integer or number to bool?"""
     def kind(d):
-        return 0 if d == _C.bool else 2 if d.is_floating_point else 1
+        return 0 if d == _C.bool else 3 if d.is_complex else 2 if d.is_floating_point else 1
     return kind(from_) <= kind(to)

@@ -17,9 +17,9 @@ __all__ = ["save_file", "load_file", "save", "load", "safe_open", "SafetensorErr
 _MAX_HEADER = 100_000_000
 _NAMES = {"BOOL": _C.bool, "U8": _C.uint8, "I8": _C.int8, "I16": _C.int16, "I32": _C.int32, "I64": _C.int64, "F16": _C.float16,
           "BF16": _C.bfloat16, "F32": _C.float32, "F64": _C.float64, "U16": _C.uint16, "U32": _C.uint32, "U64": _C.uint64,
-          "C64": _C.complex64, "C128": _C.complex128}
+          "C64": _C.complex64}
 _CODES = {dtype: name for name, dtype in _NAMES.items()}
-_KNOWN_ELSEWHERE = {"F8_E4M3", "F8_E5M2", "F8_E8M0", "F6_E2M3", "F6_E3M2", "F4"}
+_KNOWN_ELSEWHERE = {"F8_E4M3", "F8_E5M2", "F8_E8M0", "F6_E2M3", "F6_E3M2", "F4", "C128"}
 
 
 class SafetensorError(ValueError):

@@ -118,7 +118,7 @@ void Backward::wait_for(Node* n) {
 
 static void check_nan(Node& n, const Tensor* dx) {
   for (int k = 0; k < n.edge_count; k++) {
-    if (!dx[k].defined() || !is_floating(dx[k].dtype())) continue;
+    if (!dx[k].defined() || !is_differentiable(dx[k].dtype())) continue;
     NoGrad guard;
     if (any(ne(dx[k], dx[k])).item<bool>())
       detail::fail<GradError>("backward: ", n.name(), " returned nan values in its output ", k, "; its forward was called at ",
@@ -240,11 +240,14 @@ void Backward::find_needed(const std::vector<Node*>& roots) {
 static Tensor root_gradient(const Tensor& root, const Tensor& g, size_t k) {
   if (!g.defined()) {
     TG_CHECK(root.numel() == 1, GradError, "grad can be implicitly created only for scalar outputs, output ", k, " is ", root);
+    TG_CHECK(!is_complex(root.dtype()), GradError, "grad can be implicitly created only for real scalar outputs but got ", root.dtype());
     NoGrad guard;
     return fill_(empty_like(root), 1);
   }
   TG_CHECK(g.sizes() == root.sizes(), ShapeError, "gradient ", k, " must have the shape of its output", Named{"gradient", g}, Named{"output", root});
-  TG_CHECK(is_floating(g.dtype()), DtypeError, "gradient ", k, " must be floating point", Named{"gradient", g});
+  TG_CHECK(is_differentiable(g.dtype()), DtypeError, "gradient ", k, " must be floating point or complex", Named{"gradient", g});
+  TG_CHECK(is_complex(g.dtype()) <= is_complex(root.dtype()), DtypeError, "gradient ", k, " must be real as its output is",
+           Named{"gradient", g}, Named{"output", root});
   return g.dtype() == root.dtype() ? g : to(g, root.dtype());
 }
 

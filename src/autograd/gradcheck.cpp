@@ -1,4 +1,4 @@
-// gradcheck: the tape's gradients against central differences.
+// gradcheck: the tape's gradients against central differences. A complex tensor counts as its real and imaginary parts.
 #include <cmath>
 #include <string>
 
@@ -7,11 +7,14 @@
 namespace tapegrad {
 namespace {
 
+Tensor parts(const Tensor& t) { return is_complex(t.dtype()) ? view_as_real(detach(t)) : detach(t); }
+bool is_wide(Dtype d) { return real_dtype(d) == Dtype::Float64; }
+
 // Fixed pseudo-random weights in [0.5, 1.5): a weighted sum of the outputs turns a Jacobian into one gradient.
 Tensor weights_like(const Tensor& t, uint64_t seed) {
-  Tensor w = empty(t.sizes(), Dtype::Float64);
-  double* p = w.data_ptr<double>();
-  for (int64_t k = 0; k < w.numel(); k++) {
+  Tensor w = empty(t.sizes(), is_complex(t.dtype()) ? Dtype::Complex128 : Dtype::Float64);
+  auto* p = reinterpret_cast<double*>(w->data);
+  for (int64_t k = 0; k < parts(w).numel(); k++) {
     uint64_t z = (seed + uint64_t(k) + 1) * 0x9e3779b97f4a7c15;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9, z = (z ^ z >> 27) * 0x94d049bb133111eb;
     p[k] = 0.5 + double((z ^ z >> 31) >> 11) * 0x1p-53;
@@ -23,8 +26,8 @@ double weighted_sum(const std::vector<Tensor>& outs, const std::vector<Tensor>& 
   double total = 0;
   for (size_t k = 0; k < outs.size(); k++) {
     if (!w[k].defined()) continue;
-    const Tensor dense = contiguous(to(detach(outs[k]), Dtype::Float64));
-    const double *a = dense.data_ptr<double>(), *b = w[k].data_ptr<double>();
+    const Tensor dense = contiguous(to(parts(outs[k]), Dtype::Float64));
+    const double *a = dense.data_ptr<double>(), *b = reinterpret_cast<const double*>(w[k]->data);
     for (int64_t i = 0; i < dense.numel(); i++) total += a[i] * b[i];
   }
   return total;
@@ -56,22 +59,23 @@ std::string detail::gradcheck(FunctionRef f, std::vector<Tensor> inputs, Gradche
     roots.push_back(outs[k]);
     seeds.push_back(o.second_order ? detach(w[k]).set_requires_grad() : w[k]);
   }
-  for (const Tensor& t : inputs) if (needs_grad(t) && t.dtype() == Dtype::Float64) checked.push_back(t);
-  if (checked.empty()) return "gradcheck: no float64 input requires grad";
+  for (const Tensor& t : inputs) if (needs_grad(t) && is_wide(t.dtype())) checked.push_back(t);
+  if (checked.empty()) return "gradcheck: no float64 or complex128 input requires grad";
   if (roots.empty()) return "gradcheck: no output requires grad";
   std::vector<Tensor> analytic = grad(roots, checked, seeds, {.create_graph = o.second_order, .allow_unused = true});
   for (size_t k = 0; k < checked.size(); k++) {
-    const Tensor g = analytic[k].defined() ? contiguous(to(detach(analytic[k]), Dtype::Float64)) : zeros(checked[k].sizes(), Dtype::Float64);
-    if (!(g.sizes() == checked[k].sizes())) return "gradcheck: the gradient of input " + std::to_string(k) + " has shape " + to_string(g.sizes());
+    const Tensor x = parts(checked[k]);
+    const Tensor g = analytic[k].defined() ? contiguous(parts(to(detach(analytic[k]), checked[k].dtype()))) : zeros(x.sizes(), Dtype::Float64);
+    if (!(g.sizes() == x.sizes())) return "gradcheck: the gradient of input " + std::to_string(k) + " has shape " + to_string(g.sizes());
     std::string wrong;
-    for_each_element(detach(checked[k]), [&](double& x, int64_t i) {
+    for_each_element(x, [&](double& value, int64_t i) {
       if (!wrong.empty()) return;
-      const double at = x;
-      x = at + o.eps;
+      const double at = value;
+      value = at + o.eps;
       const double up = weighted_sum(call(), w);
-      x = at - o.eps;
+      value = at - o.eps;
       const double down = weighted_sum(call(), w);
-      x = at;
+      value = at;
       const double numeric = (up - down) / (2 * o.eps), tape = g.data_ptr<double>()[i];
       if (std::abs(numeric - tape) <= o.atol + o.rtol * std::abs(numeric)) return;
       wrong = "gradcheck: input " + std::to_string(k) + ", element " + std::to_string(i) + ": the tape gives " + std::to_string(tape) +
@@ -89,7 +93,7 @@ std::string detail::gradcheck(FunctionRef f, std::vector<Tensor> inputs, Gradche
     const std::vector<Tensor> x(in.begin(), in.begin() + int64_t(first_seed)), s(in.begin() + int64_t(first_seed), in.end());
     std::vector<Tensor> y, r, wanted;
     for (const Tensor& t : f.call(f.self, x)) if (needs_grad(t)) y.push_back(t);
-    for (const Tensor& t : x) if (needs_grad(t) && t.dtype() == Dtype::Float64) wanted.push_back(t);
+    for (const Tensor& t : x) if (needs_grad(t) && is_wide(t.dtype())) wanted.push_back(t);
     for (Tensor& g : grad(y, wanted, s, {.create_graph = true, .allow_unused = true})) if (g.defined() && needs_grad(g)) r.push_back(g);
     return r;
   };

@@ -16,7 +16,7 @@ bool recording(TensorList in) {
 
 void set_history(const Tensor& out, Node* owned, uint32_t output_nr) {
   TensorImpl* i = out.get();
-  if (!is_floating(i->dtype)) [[unlikely]] {  // no gradient flows: keep the node until the caller is done with its pointer
+  if (!is_differentiable(i->dtype)) [[unlikely]] {  // no gradient flows: keep the node until the caller is done with its pointer
     static thread_local Ref<Node> last;
     last = Ref<Node>::steal(owned);
     return;
@@ -82,7 +82,7 @@ void detach_(const Tensor& t) {
 const Tensor& Tensor::set_requires_grad(bool on) const {
   OpScope op("requires_grad_");
   TG_CHECK(on || is_leaf(), GradError, "you can only change requires_grad flags of leaf variables; use detach() to cut a computed tensor from the graph", Named{"input", *this});
-  TG_CHECK(!on || is_floating(dtype()), GradError, "only Tensors of floating point dtype can require gradients", Named{"input", *this});
+  TG_CHECK(!on || is_differentiable(dtype()), GradError, "only Tensors of floating point and complex dtype can require gradients", Named{"input", *this});
   TG_CHECK(!on || !p_->inference || tls.inference, GradError, "setting requires_grad=True on inference tensor outside inference_mode is not allowed", Named{"input", *this});
   p_->requires_grad = on;
   return *this;

@@ -9,12 +9,23 @@
 namespace tapegrad {
 namespace {
 
+// Where one of x and y is complex and the other real (view_as_real), both are seen as reals.
 struct Geometry {
   Shape sizes, strides;
   int64_t offset = 0;  // elements from the first of x
-  Geometry(const Tensor& t, const char* origin)
-      : sizes(t.sizes()), strides(t.strides()), offset((t->data - origin) / int64_t(item_size(t.dtype()))) {}
+  bool in_reals = false;
+  Geometry(const Tensor& t, const char* origin, bool reals = false)
+      : sizes(t.sizes()), strides(t.strides()), offset((t->data - origin) / int64_t(item_size(reals ? real_dtype(t.dtype()) : t.dtype()))),
+        in_reals(reals && is_complex(t.dtype())) {
+    if (!in_reals) return;
+    for (int64_t& s : strides) s *= 2;
+    sizes.push_back(2), strides.push_back(1);
+  }
+  Tensor seen(const Tensor& t) const { return in_reals ? view_as_real(t) : t; }
+  Tensor back(const Tensor& t) const { return in_reals ? view_as_complex(t) : t; }
 };
+bool mixed(const Tensor& a, const Tensor& b) { return is_complex(a.dtype()) != is_complex(b.dtype()); }
+
 int64_t reach(IntList size, IntList stride) {  // one past the last element
   int64_t last = 0;
   for (size_t d = 0; d < size.size(); d++) {
@@ -42,6 +53,10 @@ Tensor memory_for(const Geometry& x, const Geometry& y, Dtype dtype) {  // zeroe
   return zero_(empty({std::max(reach(x.sizes, x.strides), y.offset + reach(y.sizes, y.strides))}, dtype));
 }
 void add_through(const Tensor& memory, const Geometry& y, const Tensor& g) {  // overlapping windows: one element at a time
+  if (is_complex(g.dtype())) {
+    const Tensor reals = view_as_real(window(memory, y.sizes, y.strides, y.offset));
+    return add_through(view_as_real(memory).view({-1}), Geometry(reals, memory->data), view_as_real(g));
+  }
   const Tensor dense = to(contiguous(g), Dtype::Float64), sums = to(memory, Dtype::Float64, true);
   const double* p = dense.data_ptr<double>();
   double* s = sums.data_ptr<double>() + y.offset;
@@ -131,19 +146,22 @@ Tensor hide_view(const Tensor& g, const Geometry& x, const Geometry& y) {
 struct ViewNode final : NodeOf<1> {
   Geometry x, y;
   const char* title;
-  ViewNode(const Tensor& base, const Tensor& view, const char* n) : NodeOf(base), x(base, base->data), y(view, base->data), title(n) {}
+  ViewNode(const Tensor& base, const Tensor& view, const char* n)
+      : NodeOf(base), x(base, base->data, mixed(base, view)), y(view, base->data, mixed(base, view)), title(n) {}
   const char* name() const override { return title; }
-  void backward(Tensor g, Tensor* dx) override { dx[0] = scatter_view(g, x, y); }
+  void backward(Tensor g, Tensor* dx) override { dx[0] = x.back(scatter_view(y.seen(g), x, y)); }
 };
 
 // The base after a write into one of its views: the old base where the view does not look, the view's new value where it does.
 struct CopySlices final : NodeOf<2> {
   Geometry x, y;
-  CopySlices(const Tensor& base, const Tensor& view, const Tensor& value) : NodeOf(base, value), x(base, base->data), y(view, base->data) {}
+  CopySlices(const Tensor& base, const Tensor& view, const Tensor& value)
+      : NodeOf(base, value), x(base, base->data, mixed(base, view)), y(view, base->data, mixed(base, view)) {}
   const char* name() const override { return "CopySlices"; }
   void backward(Tensor g, Tensor* dx) override {
-    if (needs(0)) dx[0] = hide_view(g, x, y);
-    dx[1] = gather_view(g, x, y);
+    const Tensor seen = x.seen(g);
+    if (needs(0)) dx[0] = x.back(hide_view(seen, x, y));
+    dx[1] = y.back(gather_view(seen, x, y));
   }
 };
 std::mutex renew_lock;

@@ -23,11 +23,12 @@ static_assert(std::endian::native == std::endian::little, "safetensors files are
 namespace {
 
 constexpr uint64_t kMaxHeader = 100'000'000;
-constexpr const char* kNames[kDtypes] = {"BOOL", "U8", "I8", "I16", "I32", "I64", "F16", "BF16", "F32", "F64"};
+constexpr const char* kNames[kDtypes] = {"BOOL", "U8", "I8", "I16", "I32", "I64", "F16", "BF16", "F32", "F64",
+                                          "C64", nullptr, "U16", "U32", "U64"};
 
 Dtype dtype_of(const std::string& path, const std::string& text) {
   for (int d = 0; d < kDtypes; d++)
-    if (text == kNames[d]) return Dtype(d);
+    if (kNames[d] && text == kNames[d]) return Dtype(d);
   detail::fail<IoError>(path, ": dtype ", text, " is not supported");
 }
 
@@ -190,6 +191,7 @@ std::string header_text(const std::vector<Entry>& entries, const Metadata& metad
   }
   for (size_t i = 0; i < entries.size(); i++) {
     const Entry& e = entries[i];
+    TG_CHECK(kNames[int(e.dtype)], DtypeError, "safetensors files cannot hold ", e.dtype, ": \"", e.name, "\"");
     if (i) s += ',';
     io::put_json(s, e.name);
     s += ":{\"dtype\":\"" + std::string(kNames[int(e.dtype)]) + "\",\"shape\":[";

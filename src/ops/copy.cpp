@@ -49,7 +49,10 @@ Compute path_between(Dtype from, Dtype to) {
     case Dtype::Int64: return Compute::I64;
     case Dtype::Int32: return Compute::I32;
     case Dtype::Bool: return Compute::Bool;
-    default: return is_floating(from) ? Compute::I64 : Compute::I32;
+    case Dtype::Complex64: return Compute::C64;
+    case Dtype::Complex128: return Compute::C128;
+    case Dtype::UInt64: return Compute::U64;
+    default: return is_differentiable(from) || item_size(to) == 4 ? Compute::I64 : Compute::I32;
   }
 }
 void cast_box(const Plan& plan, int dims, const int64_t* shape, char* d, const char* s) {
@@ -60,7 +63,7 @@ void cast_box(const Plan& plan, int dims, const int64_t* shape, char* d, const c
     return;
   }
   if (to.plain && to.stride[0] == to.size) return from.load(s, from.stride[0], shape[0], d);
-  alignas(64) char buffer[512 * 8];
+  alignas(64) char buffer[512 * 16];
   for (int64_t i = 0; i < shape[0]; i += 512) {
     const int64_t n = std::min<int64_t>(512, shape[0] - i);
     from.load(s + i * from.stride[0], from.stride[0], n, buffer);
@@ -94,31 +97,37 @@ void copy_elements(const Tensor& dst, const Tensor& src) {
       case 1: return copy_box<uint8_t>(plan, plan.dims, shape, d, s);
       case 2: return copy_box<uint16_t>(plan, plan.dims, shape, d, s);
       case 4: return copy_box<uint32_t>(plan, plan.dims, shape, d, s);
-      default: return copy_box<uint64_t>(plan, plan.dims, shape, d, s);
+      case 8: return copy_box<uint64_t>(plan, plan.dims, shape, d, s);
+      default: return copy_box<Complex<double>>(plan, plan.dims, shape, d, s);
     }
   });
 }
 
 void write_scalar(Scalar value, Dtype d, char* out) {
-  const CastTable& casts = *kernels().casts;
+  if (value.is_complex()) {
+    const Complex<double> v = value.to_complex();
+    TG_CHECK(is_complex(d) || v.im == 0, ValueError, "value must fit ", d, ", got ", value);
+    store_for(Compute::C128, d)(reinterpret_cast<const char*>(&v), out, 16, 1);
+    return;
+  }
   if (value.is_float()) {
     const double v = value.to_double();
-    casts.store[int(Compute::F64)][int(d)](reinterpret_cast<const char*>(&v), out, 8, 1);
+    store_for(Compute::F64, d)(reinterpret_cast<const char*>(&v), out, 8, 1);
     return;
   }
   const int64_t v = value.to_int();
-  if (is_integral(d) && d != Dtype::Int64) {
+  if (is_integral(d) && d != Dtype::Int64 && d != Dtype::UInt64) {
     const int bits = int(item_size(d)) * 8;
     const int64_t low = is_signed(d) ? -(int64_t(1) << (bits - 1)) : -(int64_t(1) << bits) + 1;  // PyTorch lets -1 into uint8
     const int64_t high = (int64_t(1) << (is_signed(d) ? bits - 1 : bits)) - 1;
     TG_CHECK(v >= low && v <= high, ValueError, "value must fit ", d, ", got ", v);
   }
-  casts.store[int(Compute::I64)][int(d)](reinterpret_cast<const char*>(&v), out, 8, 1);
+  store_for(Compute::I64, d)(reinterpret_cast<const char*>(&v), out, 8, 1);
 }
 
 void fill_elements(const Tensor& dst, Scalar value) {
   const int64_t n = dst->numel;
-  alignas(8) char v[8];
+  alignas(16) char v[16];
   write_scalar(value, dst->dtype, v);
   const size_t item = item_size(dst->dtype);
   if (dst->contiguous) {
@@ -133,7 +142,8 @@ void fill_elements(const Tensor& dst, Scalar value) {
       switch (item) {
         case 2: copy_row<uint16_t>(d, v, first, 2, 0); break;
         case 4: copy_row<uint32_t>(d, v, first, 4, 0); break;
-        default: copy_row<uint64_t>(d, v, first, 8, 0);
+        case 8: copy_row<uint64_t>(d, v, first, 8, 0); break;
+        default: copy_row<Complex<double>>(d, v, first, 16, 0);
       }
       for (int64_t i = first; i < count; i += first)
         std::memcpy(d + size_t(i) * item, d, size_t(std::min(first, count - i)) * item);
@@ -209,7 +219,7 @@ const Tensor& copy_(const Tensor& self, const Tensor& src, bool) {
   InPlace guard(self, recording(self, src));
   const bool shared = self->storage == src->storage;
   copy_elements(self, shared ? clone(detach(src)) : src);
-  if (recording(self, src) && is_floating(self->dtype)) guard.record<CopyBackwards>(guard.before(), src);
+  if (recording(self, src) && is_differentiable(self->dtype)) guard.record<CopyBackwards>(guard.before(), src);
   return self;
 }
 

@@ -8,7 +8,7 @@ namespace tapegrad {
 void copy_elements(const Tensor& dst, const Tensor& src);
 /// Writes one number everywhere. No checks, no tape, no version.
 void fill_elements(const Tensor& dst, Scalar value);
-/// The bytes of `value` as dtype d, into out[8]. Throws ValueError when an integer does not fit.
+/// The bytes of `value` as dtype d, into out[16]. Throws ValueError when the number does not fit.
 void write_scalar(Scalar value, Dtype d, char* out);
 
 }  // namespace tapegrad

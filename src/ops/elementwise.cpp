@@ -6,26 +6,27 @@
 
 namespace tapegrad {
 
-static_assert(kStoredDtypes == kDtypes);
-
 // ---- dtypes --------------------------------------------------------------------------------------------------------
 
 // PyTorch's three ranks: tensors with dims, then 0-d tensors, then plain numbers. A lower rank matters only when it is of a
-// higher kind (bool < integer < float).
+// higher kind (bool < integer < float < complex).
 Dtype result_type(const Tensor* const* in, int count) {
   constexpr int none = -1;
   int rank[3] = {none, none, none};
   auto join = [](int a, int b) { return a < 0 ? b : b < 0 ? a : int(promote(Dtype(a), Dtype(b))); };
   for (int k = 0; k < count; k++) {
     const TensorImpl& t = *in[k]->get();
-    const Dtype d = t.wrapped_number && is_floating(t.dtype) ? default_dtype() : t.dtype;
+    const Dtype d = !t.wrapped_number ? t.dtype : is_floating(t.dtype) ? default_dtype()
+        : is_complex(t.dtype) ? complex_dtype(default_dtype()) : t.dtype;
     int& r = rank[t.ndim ? 0 : t.wrapped_number ? 2 : 1];
     r = join(r, int(d));
   }
   auto floats = [](int d) { return d >= 0 && is_floating(Dtype(d)); };
+  auto complex = [](int d) { return d >= 0 && is_complex(Dtype(d)); };
   auto combine = [&](int high, int low) {
-    if (floats(high)) return high;
-    if (high == int(Dtype::Bool) || floats(low)) return join(high, low);
+    if (complex(high)) return high;
+    if (floats(high)) return complex(low) ? int(complex_dtype(Dtype(high))) : high;
+    if (high == int(Dtype::Bool) || floats(low) || complex(low)) return join(high, low);
     return high >= 0 ? high : low;
   };
   return Dtype(combine(rank[0], combine(rank[1], rank[2])));
@@ -37,7 +38,8 @@ Dtype result_type(const Tensor& a, const Tensor& b) {
 }
 
 bool can_cast(Dtype from, Dtype to) {
-  if (is_floating(from) && !is_floating(to)) return false;
+  if (is_complex(from) && !is_complex(to)) return false;
+  if (is_floating(from) && !is_differentiable(to)) return false;
   return from == Dtype::Bool || to != Dtype::Bool;
 }
 
@@ -84,10 +86,11 @@ Dtype common_dtype(const OpEntry& op, const Tensor* const* in) {
   bool same = !a.wrapped_number;
   for (int k = first + 1; k < n && same; k++) {
     const TensorImpl& t = *in[k]->get();
-    same = t.dtype == a.dtype ? !t.wrapped_number || a.ndim : t.wrapped_number && is_floating(a.dtype);
+    same = t.dtype == a.dtype ? !t.wrapped_number || a.ndim
+        : t.wrapped_number && is_differentiable(a.dtype) && (!is_complex(t.dtype) || is_complex(a.dtype));
   }
   Dtype common = same ? a.dtype : result_type(in + first, n - first);
-  if (is_floating(common)) return common;
+  if (is_differentiable(common)) return common;
   TG_CHECK(op.traits.types != Types::FloatOnly, DtypeError, "input must be of a floating-point type, got ", common,
       Named{"input", *in[first]});
   TG_CHECK(op.traits.types != Types::NotBool || common != Dtype::Bool, DtypeError, "input must not be bool",
@@ -111,11 +114,12 @@ struct Inputs {
   Kernel kernel;
   Inputs(const OpEntry& op, const Tensor* const* in, Dtype common) {
     const OpTraits& t = op.traits;
-    TG_CHECK(t.types != Types::Bitwise || !is_floating(common), DtypeError,
+    TG_CHECK(t.types != Types::Bitwise || !is_differentiable(common), DtypeError,
         "input must be of an integer type or bool, got ", common);
     compute = t.types == Types::Logical ? Compute::Bool : compute_for(common);
     out_dtype = gives_bool(t.types) ? Dtype::Bool : common;
-    kernel = kernels().elementwise[op.inputs - 1]->op[op.index].forward[int(compute)];
+    kernel = op.forward(compute);
+    TG_CHECK(kernel, DtypeError, "not implemented for ", common, Named{"input", *in[t.masked]});
     const bool small = item_size(common) < 4 && !(is_floating(common) && t.wide_number) && t.types != Types::Logical;
     for (int k = 0; k < op.inputs; k++) {
       const TensorImpl* x = in[k]->get();
@@ -127,7 +131,7 @@ struct Inputs {
       }
       arg[1 + k] = {x, mask ? Compute::Bool : compute};
     }
-    if (t.divides && !is_floating(common)) [[unlikely]] check_divisor(*in[op.inputs - 1]);
+    if (t.divides && !is_differentiable(common)) [[unlikely]] check_divisor(*in[op.inputs - 1]);
   }
 };
 
@@ -178,7 +182,7 @@ bool usable(const TensorImpl& t, const TensorImpl& a, Dtype dtype, int64_t reach
     const TensorImpl& t = *in[k]->get();
     const bool mask = op.traits.masked && k == 0;
     if (t.ndim == 0 && !mask) {
-      if (used == 2 || (t.dtype != a.dtype && !(t.wrapped_number && in_packets(c) && t.dtype != Dtype::Bool))) return {};
+      if (used == 2 || (t.dtype != a.dtype && !(t.wrapped_number && in_packets(c) && t.dtype != Dtype::Bool && !is_complex(t.dtype)))) return {};
       kernels().casts->load[int(t.dtype)][int(c)](t.data, 0, count, numbers[used]);
       p[1 + k] = numbers[used++];
     } else {
@@ -279,7 +283,7 @@ Tensor elementwise(const OpEntry& op, const void* params, const Tensor* const* i
   }
   inputs.arg[0] = {out.get(), gives_bool(op.traits.types) ? Compute::Bool : inputs.compute};
   run_kernel(inputs.kernel, params, inputs.arg, 1 + op.inputs, op.traits.costly);
-  if (op.traits.node && grad_enabled() && is_floating(inputs.out_dtype) && any_requires_grad(op, in))
+  if (op.traits.node && grad_enabled() && is_differentiable(inputs.out_dtype) && any_requires_grad(op, in))
     record_elementwise(out, op, params, in);
   return out;
 }
@@ -301,7 +305,7 @@ const Tensor& elementwise_(const OpEntry& op, const void* params, const Tensor* 
   Inputs inputs(op, args, fixed ? *fixed : common_dtype(op, args));
   TG_CHECK(can_cast(inputs.out_dtype, s.dtype), DtypeError, "result type ", inputs.out_dtype,
       " can't be cast to the type of the tensor written to, ", s.dtype);
-  const bool recorded = grad_enabled() && any_requires_grad(op, in) && is_floating(s.dtype);
+  const bool recorded = grad_enabled() && any_requires_grad(op, in) && is_differentiable(s.dtype);
   SavedTensor* keep = nullptr;
   {
     InPlace guard(self, recorded);

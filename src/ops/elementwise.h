@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "src/ops/formulas.h"
+#include "src/ops/plain.h"
 #include "src/ops/runs.h"
 #include "tapegrad/ops.h"
 
@@ -17,7 +18,17 @@ struct OpEntry {
   uint8_t inputs, params;  // how many; bytes
   uint8_t saves, slots;    // Needs of all gradients together, and how many they are
   uint16_t index;          // in its list
+  bool complex;            // does its formula hold for complex numbers?
   Formula formula[3];
+  /// Null when there is none for c.
+  Kernel forward(Compute c) const {
+    if (int(c) < kComputes) [[likely]] return kernels().elementwise[inputs - 1]->op[index].forward[int(c)];
+    return plain_kernels[inputs - 1][index].forward[int(c) - kComputes];
+  }
+  Kernel backward(int k, Compute c) const {
+    if (int(c) < kComputes) [[likely]] return kernels().elementwise[inputs - 1]->op[index].backward[k][c == Compute::F64];
+    return plain_kernels[inputs - 1][index].backward[k][c == Compute::C128];
+  }
 };
 inline constexpr int kMaxParams = 48;
 
@@ -46,7 +57,9 @@ SavedTensor* record_in_place(InPlace& guard, const Tensor& self, const OpEntry& 
     const Tensor* const* in, const Tensor* const* values);
 
 inline Compute compute_for(Dtype d) {
-  return d == Dtype::Float64 ? Compute::F64 : is_floating(d) ? Compute::F32 : d == Dtype::Int64 ? Compute::I64 : Compute::I32;
+  using enum Compute;
+  static constexpr Compute table[kDtypes] = {I32, I32, I32, I32, I32, I64, F32, F32, F32, F64, C64, C128, I32, I64, U64};
+  return table[int(d)];
 }
 inline bool same_sizes(const TensorImpl& a, const TensorImpl& b) {
   if (a.ndim != b.ndim) return false;
@@ -81,7 +94,7 @@ template <class Op, int N> constexpr OpEntry make_entry() {
   using List = std::conditional_t<N == 1, UnaryOps, std::conditional_t<N == 2, BinaryOps, TernaryOps>>;
   constexpr OpTraits t = Op::traits;
   constexpr uint8_t saves = t.needs[0] | t.needs[1] | t.needs[2];
-  return {t, N, std::is_empty_v<Op> ? 0 : sizeof(Op), saves, uint8_t(__builtin_popcount(saves)), IndexIn<Op, List>::value,
+  return {t, N, std::is_empty_v<Op> ? 0 : sizeof(Op), saves, uint8_t(__builtin_popcount(saves)), IndexIn<Op, List>::value, is_in<Op, ComplexOps>,
           {formula_or_null<Op, N, 0>(), formula_or_null<Op, N, 1>(), formula_or_null<Op, N, 2>()}};
 }
 template <class Op, int N> inline constexpr OpEntry entry = make_entry<Op, N>();

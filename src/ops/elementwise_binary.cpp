@@ -8,7 +8,7 @@ namespace tapegrad {
 
 // alpha must not turn an integer result into a float one.
 static Number alpha_for(const Tensor& a, const Tensor& b, Scalar alpha) {
-  TG_CHECK(!alpha.is_float() || is_floating(result_type(a, b)), DtypeError,
+  TG_CHECK(!alpha.is_float() || is_differentiable(result_type(a, b)), DtypeError,
       "alpha must be an integer for integer tensors, got ", alpha);
   return {alpha.to_double(), alpha.to_int()};
 }
@@ -18,27 +18,37 @@ static void refuse_bool(const Tensor& a, const Tensor& b) {
       "subtraction is not for bools: use ^ or logical_xor", Named{"input", a}, Named{"other", b});
 }
 
+static Tensor scaled(const Tensor& x, Scalar alpha) {  // by a complex alpha, for which there are no kernels
+  TG_CHECK(is_complex(x->dtype), DtypeError, "alpha must be real for real tensors, got ", alpha, Named{"other", x});
+  return mul(x, Tensor(alpha));
+}
+
 Tensor add(const Tensor& a, const Tensor& b, Scalar alpha) {
   OpScope op("add");
+  if (alpha.is_complex()) return binary<Add>(a, scaled(b, alpha));
   return is_one(alpha) ? binary<Add>(a, b) : binary(a, b, AddScaled{alpha_for(a, b, alpha)});
 }
 const Tensor& add_(const Tensor& self, const Tensor& other, Scalar alpha) {
   OpScope op("add_");
+  if (alpha.is_complex()) return binary_<Add>(self, scaled(other, alpha));
   return is_one(alpha) ? binary_<Add>(self, other) : binary_(self, other, AddScaled{alpha_for(self, other, alpha)});
 }
 Tensor sub(const Tensor& a, const Tensor& b, Scalar alpha) {
   OpScope op("sub");
   refuse_bool(a, b);
+  if (alpha.is_complex()) return binary<Sub>(a, scaled(b, alpha));
   return is_one(alpha) ? binary<Sub>(a, b) : binary(a, b, SubScaled{alpha_for(a, b, alpha)});
 }
 const Tensor& sub_(const Tensor& self, const Tensor& other, Scalar alpha) {
   OpScope op("sub_");
   refuse_bool(self, other);
+  if (alpha.is_complex()) return binary_<Sub>(self, scaled(other, alpha));
   return is_one(alpha) ? binary_<Sub>(self, other) : binary_(self, other, SubScaled{alpha_for(self, other, alpha)});
 }
 Tensor rsub(const Tensor& a, const Tensor& b, Scalar alpha) {
   OpScope op("rsub");
   refuse_bool(a, b);
+  if (alpha.is_complex()) return binary<Sub>(b, scaled(a, alpha));
   return is_one(alpha) ? binary<Rsub>(a, b) : binary(b, a, SubScaled{alpha_for(a, b, alpha)});
 }
 
@@ -87,21 +97,23 @@ const Tensor& fmod_(const Tensor& self, const Tensor& other) { OpScope op("fmod_
 template <class F> static decltype(auto) with_exponent(const Tensor& x, Scalar e, F&& call) {
   const double v = e.to_double();
   const Dtype dtype = result_type(x, Tensor(e));
-  TG_CHECK(is_floating(dtype) || v >= 0, Error, "integers to negative integer powers are not allowed, got exponent ", e);
+  TG_CHECK(is_differentiable(dtype) || v >= 0, Error, "integers to negative integer powers are not allowed, got exponent ", e);
   if (v == 2) return call(entry<Square, 1>, Square{}, dtype);
   if (v == 3) return call(entry<Cube, 1>, Cube{}, dtype);
-  if (v == 0.5 && is_floating(dtype)) return call(entry<Sqrt, 1>, Sqrt{}, dtype);
+  if (v == 0.5 && is_differentiable(dtype)) return call(entry<Sqrt, 1>, Sqrt{}, dtype);
   return call(entry<PowNumber, 1>, PowNumber{{v, e.to_int()}}, dtype);
 }
 Tensor pow(const Tensor& x, Scalar exponent) {
   OpScope op("pow");
+  if (exponent.is_complex()) return binary<Pow>(x, Tensor(exponent));
   return with_exponent(x, exponent, [&](const OpEntry& e, const auto& params, Dtype dtype) -> Tensor {
     const Tensor* in[] = {&x};
-    return elementwise(e, &params, in, x->dtype == dtype && is_floating(dtype) ? std::nullopt : std::optional(dtype));
+    return elementwise(e, &params, in, x->dtype == dtype && is_differentiable(dtype) ? std::nullopt : std::optional(dtype));
   });
 }
 const Tensor& pow_(const Tensor& self, Scalar exponent) {
   OpScope op("pow_");
+  if (exponent.is_complex()) return binary_<Pow>(self, Tensor(exponent));
   return with_exponent(self, exponent, [&](const OpEntry& e, const auto& params, Dtype dtype) -> const Tensor& {
     const Tensor* in[] = {&self};
     return elementwise_(e, &params, in, dtype);

@@ -8,6 +8,7 @@ namespace tapegrad {
 
 Tensor reduce_gradient(Tensor g, IntList size, Dtype dtype) {
   if (!g.defined()) return g;
+  if (is_complex(g->dtype) && !is_complex(dtype)) g = real(g);  // a real input moves along the real axis only
   if (g.sizes() != size) g = sum_to_size(g, size);
   return g->dtype == dtype ? g : to(g, dtype);
 }
@@ -76,7 +77,6 @@ void ElementwiseNode::backward(Tensor g, Tensor* dx) {
   const bool by_kernel = op.traits.fused && !grad_enabled();
   const Shape size = g.sizes();
   const Compute c = compute_for(g->dtype);
-  const OpKernels& table = kernels().elementwise[op.inputs - 1]->op[op.index];
   Tensor all[4];
   int last = -1;
   for (int k = 0; k < op.inputs; k++) if (needs(k) && op.formula[k]) last = k;
@@ -85,8 +85,8 @@ void ElementwiseNode::backward(Tensor g, Tensor* dx) {
     if (!needs(k) || !op.formula[k]) continue;
     Tensor values[3], d;
     const int count = pick(op, k, all, values);
-    if (!by_kernel) {
-      d = op.formula[k](params, g, values);
+    if (!by_kernel) {  // of complex numbers: g conj(derivative), as in cpu/loops.h
+      d = is_complex(g->dtype) ? conj(op.formula[k](params, conj(g), values)) : op.formula[k](params, g, values);
     } else {
       // Nobody else looks at g: write the last gradient over it.
       const bool reuse = k == last && g->contiguous && g->unique() && g->storage->unique();
@@ -94,7 +94,7 @@ void ElementwiseNode::backward(Tensor g, Tensor* dx) {
       const bool mask = op.traits.masked && (op.traits.needs[k] & A);
       Operand arg[kMaxArgs] = {{d.get(), c}, {g.get(), c}};
       for (int i = 0; i < count; i++) arg[2 + i] = {values[i].get(), mask && i == 0 ? Compute::Bool : c};
-      const Kernel kernel = table.backward[k][c == Compute::F64];
+      const Kernel kernel = op.backward(k, c);
       if (char* p[kMaxArgs]; const int64_t n = dense_packets(arg, 2 + count, p)) kernel(params, p, n);
       else run_kernel(kernel, params, arg, 2 + count, op.traits.costly);
     }

@@ -17,13 +17,14 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
 // ---- lerp, addcmul, addcdiv
 
 static void lerp_types(const Tensor& a, const Tensor& b) {
-  TG_CHECK(a->dtype == b->dtype && is_floating(a->dtype), DtypeError, "input and end must have one floating-point dtype",
+  TG_CHECK(a->dtype == b->dtype && is_differentiable(a->dtype), DtypeError, "input and end must have one floating-point or complex dtype",
       Named{"input", a}, Named{"end", b});
 }
+static bool is_plain(const Tensor& weight) { return weight->wrapped_number && !is_complex(weight->dtype); }
 Tensor lerp(const Tensor& input, const Tensor& end, const Tensor& weight) {
   OpScope op("lerp");
   lerp_types(input, end);
-  return weight->wrapped_number ? binary(input, end, LerpNumber{weight.item<double>()}) : ternary<Lerp>(input, end, weight);
+  return is_plain(weight) ? binary(input, end, LerpNumber{weight.item<double>()}) : ternary<Lerp>(input, end, weight);
 }
 Tensor lerp(const Tensor& input, const Tensor& end, double weight) {
   OpScope op("lerp");
@@ -33,30 +34,34 @@ Tensor lerp(const Tensor& input, const Tensor& end, double weight) {
 const Tensor& lerp_(const Tensor& self, const Tensor& end, const Tensor& weight) {
   OpScope op("lerp_");
   lerp_types(self, end);
-  return weight->wrapped_number ? binary_(self, end, LerpNumber{weight.item<double>()}) : ternary_<Lerp>(self, end, weight);
+  return is_plain(weight) ? binary_(self, end, LerpNumber{weight.item<double>()}) : ternary_<Lerp>(self, end, weight);
 }
 const Tensor& lerp_(const Tensor& self, const Tensor& end, double weight) { return lerp_(self, end, Tensor(weight)); }
 
 Tensor addcmul(const Tensor& input, const Tensor& tensor1, const Tensor& tensor2, Scalar value) {
   OpScope op("addcmul");
+  if (value.is_complex()) return add(input, mul(mul(tensor1, tensor2), Tensor(value)));
   return ternary(input, tensor1, tensor2, Addcmul{{value.to_double(), value.to_int()}});
 }
 const Tensor& addcmul_(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, Scalar value) {
   OpScope op("addcmul_");
+  if (value.is_complex()) return add_(self, mul(mul(tensor1, tensor2), Tensor(value)));
   return ternary_(self, tensor1, tensor2, Addcmul{{value.to_double(), value.to_int()}});
 }
 static void refuse_integers(const Tensor& a, const Tensor& b) {
-  TG_CHECK(is_floating(a->dtype) || is_floating(b->dtype), DtypeError,
+  TG_CHECK(is_differentiable(a->dtype) || is_differentiable(b->dtype), DtypeError,
       "division of integers is not supported here: convert to floats first", Named{"tensor1", a}, Named{"tensor2", b});
 }
 Tensor addcdiv(const Tensor& input, const Tensor& tensor1, const Tensor& tensor2, Scalar value) {
   OpScope op("addcdiv");
   refuse_integers(tensor1, tensor2);
+  if (value.is_complex()) return add(input, mul(div(tensor1, tensor2), Tensor(value)));
   return ternary(input, tensor1, tensor2, Addcdiv{value.to_double()});
 }
 const Tensor& addcdiv_(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, Scalar value) {
   OpScope op("addcdiv_");
   refuse_integers(tensor1, tensor2);
+  if (value.is_complex()) return add_(self, mul(div(tensor1, tensor2), Tensor(value)));
   return ternary_(self, tensor1, tensor2, Addcdiv{value.to_double()});
 }
 
@@ -66,7 +71,7 @@ const Tensor& addcdiv_(const Tensor& self, const Tensor& tensor1, const Tensor& 
 static Dtype limited_type(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max) {
   Dtype d = x->dtype;
   for (const auto& limit : {min, max})
-    if (limit) d = is_floating(d) ? d : limit->is_float() ? default_dtype() : d == Dtype::Bool ? limit->dtype() : d;
+    if (limit) d = is_differentiable(d) ? d : limit->is_float() ? default_dtype() : d == Dtype::Bool ? limit->dtype() : d;
   return d;
 }
 static Number limit_number(Scalar s, Dtype d) {  // int32 and smaller compute in 32 bits

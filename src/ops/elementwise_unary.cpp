@@ -1,6 +1,7 @@
 // Functions of one tensor and their rows. The maths is in formulas_unary.h.
 #include <cmath>
 
+#include "src/ops/complex.h"
 #include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
 
@@ -8,9 +9,9 @@ namespace tapegrad {
 
 Tensor neg(const Tensor& x) { OpScope op("neg"); return unary<Neg>(x); }
 const Tensor& neg_(const Tensor& self) { OpScope op("neg_"); return unary_<Neg>(self); }
-Tensor abs(const Tensor& x) { OpScope op("abs"); return unary<Abs>(x); }
+Tensor abs(const Tensor& x) { OpScope op("abs"); return is_complex(x->dtype) ? complex_abs(x) : unary<Abs>(x); }
 Tensor sign(const Tensor& x) { OpScope op("sign"); return unary<Sign>(x); }
-Tensor sgn(const Tensor& x) { OpScope op("sgn"); return unary<Sign>(x); }
+Tensor sgn(const Tensor& x) { OpScope op("sgn"); return is_complex(x->dtype) ? complex_sgn(x) : unary<Sign>(x); }
 Tensor floor(const Tensor& x) { OpScope op("floor"); return unary<Floor>(x); }
 Tensor ceil(const Tensor& x) { OpScope op("ceil"); return unary<Ceil>(x); }
 Tensor trunc(const Tensor& x) { OpScope op("trunc"); return unary<Trunc>(x); }

@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include "src/ops/copy.h"
-#include "src/ops/cpu/elementwise.h"
 #include "src/ops/op_info.h"
+#include "src/ops/plain.h"
 
 namespace tapegrad {
 
@@ -55,7 +55,7 @@ Tensor full_like(const Tensor& x, Scalar value, OptDtype dtype, OptDevice device
 /// out[i] = f(i), calculated as C (double or int64_t) and cast; out is new and row-major.
 template <class C, class F> static void generate(const Tensor& out, F f) {
   constexpr Compute c = std::is_same_v<C, double> ? Compute::F64 : Compute::I64;
-  const StoreFn store = kernels().casts->store[int(c)][int(out->dtype)];
+  const StoreFn store = store_for(c, out->dtype);
   const int64_t item = int64_t(out.element_size());
   C block[512];
   for (int64_t i = 0; i < out->numel; i += 512) {

@@ -53,6 +53,19 @@ using BinaryOps = OpList<
     LogicalXor, BitwiseAnd, BitwiseOr, BitwiseXor, ShiftLeft, ShiftRight, LerpNumber, Prelu>;
 using TernaryOps = OpList<Where, Lerp, Addcmul, Addcdiv, ClampTensors>;
 
+/// Those whose formulas hold for complex numbers as they stand: functions with a complex derivative, and tests.
+using ComplexOps = OpList<
+    Neg, Square, Cube, PowNumber, Sqrt, Rsqrt, Reciprocal, Exp, Exp2, Expm1, Log, Log2, Log10, Log1p, Sin, Cos, Tan, Asin, Acos, Atan,
+    Sinh, Cosh, Tanh, Asinh, Acosh, Atanh, Sinc, Sigmoid, Silu, Tanhshrink, IsNan, IsInf, IsFinite, Add, Sub, Rsub, AddScaled,
+    SubScaled, Mul, Div, Pow, Eq, Ne, LerpNumber, Where, Lerp, Addcmul, Addcdiv>;
+/// Those that uint64, which no other compute type can hold, has.
+using UnsignedOps = OpList<
+    Square, PowNumber, Add, Sub, Rsub, AddScaled, SubScaled, Mul, DivTrunc, DivFloor, Remainder, Fmod, Pow, Maximum, Minimum, Eq, Ne, Lt,
+    Le, Gt, Ge, BitwiseNot, BitwiseAnd, BitwiseOr, BitwiseXor, ShiftLeft, ShiftRight, Where, Sign, Floor, Ceil, Trunc, Round, IsNan, IsInf,
+    IsFinite, IsPosInf, IsNegInf, Clamp, ClampMin, ClampMax>;
+template <class Op, class List> inline constexpr bool is_in = false;
+template <class Op, class... Ops> inline constexpr bool is_in<Op, OpList<Ops...>> = (__is_same(Op, Ops) || ...);
+
 template <class Op> constexpr bool computes_in(Compute c) {
   switch (Op::traits.types) {
     case Types::Float: case Types::FloatOnly: return c == Compute::F32 || c == Compute::F64;

@@ -100,7 +100,7 @@ struct Pow {
     return where(b == T(0), T(0), g * (b * pow(a, b - T(1))));
   }
   template <class T> TG_HD T backward_b(const T& g, const T& a, const T& b, const T& y) const {
-    return where((a == T(0)) & (b >= T(0)), T(0), g * (y * log(a)));
+    return where((a == T(0)) & (real(b) >= real(T(0))), T(0), g * (y * log(a)));
   }
 };
 struct Atan2 {

@@ -14,7 +14,7 @@ struct Where {
 struct Lerp {
   static constexpr OpTraits traits = {"lerp", "LerpBackward1", Types::Float, fused, cheap, {C, C, A | B}};
   template <class T> TG_HD T forward(const T& a, const T& b, const T& w) const {
-    return where(abs(w) < T(0.5), a + w * (b - a), b - (b - a) * (T(1) - w));
+    return where(abs(w) < real(T(0.5)), a + w * (b - a), b - (b - a) * (T(1) - w));
   }
   template <class T> TG_HD T backward_a(const T& g, const T& w) const { return g * (T(1) - w); }
   template <class T> TG_HD T backward_b(const T& g, const T& w) const { return g * w; }

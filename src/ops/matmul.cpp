@@ -256,6 +256,10 @@ Tensor dot(const Tensor& a, const Tensor& b) {
       Named{"a", a}, Named{"b", b});
   return dot_product(a, b);
 }
+Tensor vdot(const Tensor& a, const Tensor& b) {
+  OpScope op("vdot");
+  return dot(conj(a), b);
+}
 Tensor outer(const Tensor& a, const Tensor& b) {
   OpScope op("outer");
   check_dim(a, "a", 1), check_dim(b, "b", 1);
@@ -447,8 +451,7 @@ void matmul_ops(OpTable& t) {
       "Matrix times vector: (m, k) x (k) -> (m).").method().with_out().samples({"T(2, 3), T(3)", "T(9, 10), T(10)", "T(0, 3), T(3)"});
   t.add("dot(Tensor input, Tensor tensor)", &dot,
       "Sum of the products of two vectors of equal size.").method().with_out().samples({"T(3), T(3)", "T(0), T(0)", "T(100), T(100)"});
-  t.add("vdot(Tensor input, Tensor other)", &dot,
-      "As dot: the two differ for complex numbers only.").method().with_out().samples({"T(3), T(3)"});
+  t.add("vdot(Tensor input, Tensor other)", &vdot, "dot(conj(input), other).").method().with_out().samples({"T(3), T(3)"});
   t.add("outer(Tensor input, Tensor vec2)", &outer,
       "All products of two vectors: (m), (n) -> (m, n).").method().alias("ger").with_out().samples({"T(3), T(4)", "T(0), T(2)"});
   t.add("addmm(Tensor input, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1)", &addmm,

@@ -218,6 +218,11 @@ const Tensor& Tensor::bernoulli_(const Tensor& p, const Generator* generator) co
 const Tensor& Tensor::random_(std::optional<int64_t> low, std::optional<int64_t> high, const Generator* generator) const { OpScope op("random_"); return tapegrad::random_(*this, low, high, generator); }
 const Tensor& Tensor::exponential_(double lambd, const Generator* generator) const { OpScope op("exponential_"); return tapegrad::exponential_(*this, lambd, generator); }
 
+// complex
+Tensor Tensor::conj() const { OpScope op("conj"); return tapegrad::conj(*this); }
+Tensor Tensor::angle() const { OpScope op("angle"); return tapegrad::angle(*this); }
+Tensor Tensor::isreal() const { OpScope op("isreal"); return tapegrad::isreal(*this); }
+Tensor Tensor::adjoint() const { OpScope op("adjoint"); return tapegrad::adjoint(*this); }
 // reduce
 Tensor Tensor::sum(IntList dim, bool keepdim, std::optional<Dtype> dtype) const { OpScope op("sum"); return tapegrad::sum(*this, dim, keepdim, dtype); }
 Tensor Tensor::sum_to_size(IntList size) const { OpScope op("sum_to_size"); return tapegrad::sum_to_size(*this, size); }
@@ -380,6 +385,7 @@ Tensor Tensor::matmul(const Tensor& b) const { OpScope op("matmul"); return tape
 Tensor Tensor::mm(const Tensor& b) const { OpScope op("mm"); return tapegrad::mm(*this, b); }
 Tensor Tensor::bmm(const Tensor& b) const { OpScope op("bmm"); return tapegrad::bmm(*this, b); }
 Tensor Tensor::mv(const Tensor& v) const { OpScope op("mv"); return tapegrad::mv(*this, v); }
+Tensor Tensor::vdot(const Tensor& b) const { OpScope op("vdot"); return tapegrad::vdot(*this, b); }
 Tensor Tensor::dot(const Tensor& b) const { OpScope op("dot"); return tapegrad::dot(*this, b); }
 Tensor Tensor::inner(const Tensor& b) const { OpScope op("inner"); return tapegrad::inner(*this, b); }
 Tensor Tensor::outer(const Tensor& b) const { OpScope op("outer"); return tapegrad::outer(*this, b); }

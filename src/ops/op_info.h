@@ -11,7 +11,7 @@
 // (None -> empty), int[2] (an int stands for both), float[]?, str, str?, dtype?, device?, Generator?, memory_format?.
 // "*" starts keyword-only parameters. Several rows of one name are overloads, tried in order.
 // A sample is the argument list as a Python expression; T(shape…, lo=-2, hi=2, dtype=float) makes a differentiable input
-// (tests/python/op_samples.py has the other makers: I(…) integers, B(…) bools, P(…) positive, …).
+// (tests/python/op_samples.py has the other makers: I(…) integers, B(…) bools, P(…) positive, Z(…) complex, …).
 #pragma once
 #include <string>
 #include <string_view>
@@ -124,6 +124,7 @@ struct OpInfo {
   std::vector<std::string_view> samples_list;
   std::vector<std::string_view> aliases;  // other names: "multiply"
   std::string_view dtypes;                // of the tests: "float" (default), "number", "integer", "bool", "any", "float64"
+  bool takes_complex = false;             // the tests run it on complex numbers too
 
   // Builder words, for the family files.
   OpInfo& method() { is_method = true; return *this; }
@@ -136,6 +137,7 @@ struct OpInfo {
   OpInfo& returns(const char* names) { fields = names; return *this; }
   OpInfo& alias(std::string_view n) { aliases.push_back(n); return *this; }
   OpInfo& on(std::string_view d) { dtypes = d; return *this; }
+  OpInfo& complex() { takes_complex = true; return *this; }
   OpInfo& samples(std::initializer_list<std::string_view> s) { samples_list = s; return *this; }
 };
 

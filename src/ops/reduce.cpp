@@ -43,7 +43,7 @@ struct SumBackward final : NodeOf<1> {
   }
 };
 Tensor sum_over(const Tensor& x, uint32_t dims, bool keepdim, double divide) {
-  Tensor out = fold(kSum, x, dims, keepdim, is_floating(x.dtype()) ? x.dtype() : Dtype::Int64, {.divide = divide});
+  Tensor out = fold(kSum, x, dims, keepdim, is_differentiable(x.dtype()) ? x.dtype() : Dtype::Int64, {.divide = divide});
   if (recording(x)) record<SumBackward>(out, x, dims, keepdim, divide);
   return out;
 }
@@ -63,7 +63,7 @@ Tensor sum(const Tensor& x, IntList dim, bool keepdim, std::optional<Dtype> dtyp
 Tensor mean(const Tensor& x, IntList dim, bool keepdim, std::optional<Dtype> dtype) {
   OpScope op("mean");
   if (dtype && *dtype != x.dtype()) return mean(to(x, *dtype), dim, keepdim);
-  TG_CHECK(is_floating(x.dtype()), DtypeError, "input must be of a floating dtype (or give dtype), got ", x.dtype(), Named{"input", x});
+  TG_CHECK(is_differentiable(x.dtype()), DtypeError, "input must be of a floating or complex dtype (or give dtype), got ", x.dtype(), Named{"input", x});
   const uint32_t dims = reduced_dims(x, dim);
   return sum_over(x, dims, keepdim, double(reduced_count(x, dims)));
 }
@@ -98,7 +98,7 @@ Tensor sum_to_size(const Tensor& x, IntList size) {
     TG_CHECK(want == have || want == 1, ShapeError, "size must be broadcastable to the input's, got ", size, Named{"input", x});
     if (want != have) dims |= uint32_t(1) << d;
   }
-  Tensor out = empty(size, is_floating(x.dtype()) ? x.dtype() : Dtype::Int64, x.device());
+  Tensor out = empty(size, is_differentiable(x.dtype()) ? x.dtype() : Dtype::Int64, x.device());
   fold_into(out, kSum, x, dims);
   if (recording(x)) record<SumToSizeBackward>(out, x, dims);
   return out;

@@ -4,7 +4,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "src/ops/cpu/elementwise.h"
+#include "src/ops/complex.h"
+#include "src/ops/plain.h"
 #include "src/ops/reduce.h"
 #include "src/tensor/half.h"
 #include "src/tensor/parallel.h"
@@ -102,6 +103,8 @@ template <class A> void store(const Sink& s, int64_t at, int64_t stride, int64_t
     case Dtype::Int8: return put(reinterpret_cast<int8_t*>(s.out), [](A v) { return int8_t(v); });
     case Dtype::Int16: return put(reinterpret_cast<int16_t*>(s.out), [](A v) { return int16_t(v); });
     case Dtype::Int32: return put(reinterpret_cast<int32_t*>(s.out), [](A v) { return int32_t(v); });
+    case Dtype::UInt16: return put(reinterpret_cast<uint16_t*>(s.out), [](A v) { return uint16_t(v); });
+    case Dtype::UInt32: return put(reinterpret_cast<uint32_t*>(s.out), [](A v) { return uint32_t(v); });
     default: return put(reinterpret_cast<int64_t*>(s.out), [](A v) { return int64_t(v); });
   }
 }
@@ -191,7 +194,7 @@ void run(FoldKind kind, Plan& p, const Sink& sink) {
   f.kind = kind;
   f.compute = fold_compute(p.dtype);
   f.kernel = reduce_kernels().fold[kind][f.compute];
-  f.load = kernels().casts->load[int(p.dtype)][f.compute];
+  f.load = load_for(p.dtype, Compute(f.compute));
   f.item = int64_t(item_size(p.dtype));
   f.plain = p.dtype == Dtype::Float32 || p.dtype == Dtype::Float64 || p.dtype == Dtype::Int64;
   f.by_rows = p.count == 0 || !p.dims[p.count - 1].kept;
@@ -235,6 +238,10 @@ FoldKind joiner(FoldKind kind) {
 }  // namespace
 
 void fold_into(const Tensor& out, FoldKind kind, const Tensor& x, uint32_t dims, FoldFinish finish) {
+  if (is_complex(x.dtype())) {  // a sum is that of the parts; the others mix them
+    TG_CHECK(kind == kSum, DtypeError, "not implemented for ", x.dtype(), Named{"input", x});
+    return fold_into(as_floats(out), kind, as_floats(x), dims, finish);
+  }
   Sink sink{out->data, out.dtype(), finish.divide, finish.root, finish.shift ? reinterpret_cast<const double*>((*finish.shift)->data) : nullptr};
   if (!x.numel()) {
     for (int64_t i = 0; i < out.numel(); i++) {

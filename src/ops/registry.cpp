@@ -7,6 +7,7 @@ void activation_ops(OpTable&);
 void adaptive_pool_ops(OpTable&);
 void attention_ops(OpTable&);
 void comparison_ops(OpTable&);
+void complex_ops(OpTable&);
 void conv_ops(OpTable&);
 void copy_ops(OpTable&);
 void ctc_loss_ops(OpTable&);
@@ -58,6 +59,7 @@ std::span<const OpInfo> all_ops() {
     adaptive_pool_ops(t);
     attention_ops(t);
     comparison_ops(t);
+    complex_ops(t);
     conv_ops(t);
     copy_ops(t);
     ctc_loss_ops(t);

@@ -16,16 +16,15 @@ constexpr int64_t kCheapGrain = 32768, kCostlyGrain = 8192;  // elements worth a
 [[gnu::noinline]] void run_splat(Kernel kernel, const void* params, const Operand* arg, int args, unsigned splats,
     int lanes, int64_t grain) {
   constexpr int64_t kBlock = 1024;
-  alignas(64) char block[3][kBlock * 8];
+  alignas(64) char block[3][kBlock * 16];
   const int64_t n = arg[0].t->numel, whole = n - n % lanes;
   char* p[kMaxArgs];
   int size[kMaxArgs], used = 0;
-  const CastTable& casts = *kernels().casts;
   for (int k = 0; k < args; k++) {
     size[k] = kComputeSize[int(arg[k].compute)];
     p[k] = arg[k].t->data;
     if (!(splats >> k & 1)) continue;
-    casts.load[int(arg[k].t->dtype)][int(arg[k].compute)](p[k], 0, std::min(kBlock, (n + lanes - 1) / lanes * lanes), block[used]);
+    load_for(arg[k].t->dtype, arg[k].compute)(p[k], 0, std::min(kBlock, (n + lanes - 1) / lanes * lanes), block[used]);
     p[k] = block[used++];
     size[k] = 0;
   }

@@ -1,6 +1,8 @@
 // Plan: sort and fuse dims. Runs: hand out dense runs, through buffers where needed.
 #include "src/ops/runs.h"
 
+#include "src/ops/plain.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -9,7 +11,6 @@ namespace tapegrad {
 
 Plan::Plan(IntList size, const Operand* operands, int count, int packet) : args(count), dims(int(size.size())),
     lanes(packet), numel(1) {
-  const CastTable& casts = *kernels().casts;
   for (int d = 0; d < dims; d++) shape[d] = size[dims - 1 - d], numel *= shape[d];
   for (int k = 0; k < args; k++) {
     const TensorImpl& t = *operands[k].t;
@@ -22,8 +23,8 @@ Plan::Plan(IntList size, const Operand* operands, int count, int packet) : args(
     } else {
       a.size = kComputeSize[int(c)];
       a.plain = stored_as(t.dtype, c);
-      a.load = casts.load[int(t.dtype)][int(c)];
-      a.store = casts.store[int(c)][int(t.dtype)];
+      a.load = load_for(t.dtype, c);
+      a.store = store_for(c, t.dtype);
     }
     for (int d = 0; d < dims; d++) {
       const int i = t.ndim - 1 - d;

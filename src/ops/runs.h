@@ -23,6 +23,9 @@ constexpr bool stored_as(Dtype d, Compute c) {
     case Compute::F64: return d == Dtype::Float64;
     case Compute::I64: return d == Dtype::Int64;
     case Compute::I32: return d == Dtype::Int32;
+    case Compute::C64: return d == Dtype::Complex64;
+    case Compute::C128: return d == Dtype::Complex128;
+    case Compute::U64: return d == Dtype::UInt64;
     default: return d == Dtype::Bool;
   }
 }

@@ -27,6 +27,8 @@ template <class T> inline constexpr bool is_real = std::is_floating_point_v<T> |
 /// What arithmetic on T happens in.
 template <class T> using Wide = std::conditional_t<std::is_same_v<T, Half> || std::is_same_v<T, BFloat>, float, T>;
 
+[[noreturn]] inline void refuse_dtype(Dtype d) { detail::fail<DtypeError>("not implemented for ", d); }
+
 template <class F> decltype(auto) typed(Dtype d, F&& f) {
   switch (d) {
     case Dtype::Bool: return f(bool());
@@ -38,7 +40,8 @@ template <class F> decltype(auto) typed(Dtype d, F&& f) {
     case Dtype::Float16: return f(Half());
     case Dtype::BFloat16: return f(BFloat());
     case Dtype::Float32: return f(float());
-    default: return f(double());
+    case Dtype::Float64: return f(double());
+    default: refuse_dtype(d);
   }
 }
 template <class F> decltype(auto) typed_real(Dtype d, F&& f) {
@@ -46,7 +49,8 @@ template <class F> decltype(auto) typed_real(Dtype d, F&& f) {
     case Dtype::Float16: return f(Half());
     case Dtype::BFloat16: return f(BFloat());
     case Dtype::Float32: return f(float());
-    default: return f(double());
+    case Dtype::Float64: return f(double());
+    default: refuse_dtype(d);
   }
 }
 template <class F> decltype(auto) by_size(size_t bytes, F&& f) {
@@ -54,7 +58,8 @@ template <class F> decltype(auto) by_size(size_t bytes, F&& f) {
     case 1: return f(uint8_t());
     case 2: return f(uint16_t());
     case 4: return f(uint32_t());
-    default: return f(uint64_t());
+    case 8: return f(uint64_t());
+    default: return f(Complex<double>());
   }
 }
 template <class T> T number_as(Scalar s) {

@@ -33,6 +33,8 @@ int64_t read_int(const char* p, Dtype d) {
     case Dtype::Int8: return *reinterpret_cast<const int8_t*>(p);
     case Dtype::Int16: return *reinterpret_cast<const int16_t*>(p);
     case Dtype::Int32: return *reinterpret_cast<const int32_t*>(p);
+    case Dtype::UInt16: return *reinterpret_cast<const uint16_t*>(p);
+    case Dtype::UInt32: return *reinterpret_cast<const uint32_t*>(p);
     default: return *reinterpret_cast<const int64_t*>(p);
   }
 }
@@ -49,8 +51,15 @@ class Printer {
   const Tensor& x_;
   const PrintOptions options_ = print_options();
   const bool summarize_ = x_.numel() > options_.threshold;
-  enum { integral, fixed, scientific } notation_ = integral;
-  size_t width_ = 1;
+  // How one part of the numbers is written; complex numbers have two, each with a width and a notation of its own.
+  struct Part {
+    Dtype dtype;
+    int64_t offset;  // bytes from the element's first
+    enum { integral, fixed, scientific } notation = integral;
+    size_t width = 1;
+  };
+  const bool complex_ = x_.is_complex();
+  Part first_{real_dtype(x_.dtype()), 0}, imag_{first_.dtype, int64_t(item_size(first_.dtype))};
   std::string out_;
 
   size_t edge() const { return size_t(options_.edgeitems); }
@@ -66,52 +75,56 @@ class Printer {
     }
   }
 
-  std::string text(const char* p) const {
-    const Dtype d = x_.dtype();
+  std::string text(const char* p, const Part& part) const {
+    const Dtype d = part.dtype;
     if (d == Dtype::Bool) return *p ? "True" : "False";
+    if (d == Dtype::UInt64) return std::to_string(*reinterpret_cast<const uint64_t*>(p));
     if (!is_floating(d)) return std::to_string(read_int(p, d));
-    const double v = read_float(p, d);
+    const double v = read_float(p + part.offset, d);
     if (std::isnan(v)) return "nan";  // never "-nan"
-    switch (notation_) {
-      case integral: return print("%.*f", 0, v) + (std::isfinite(v) ? "." : "");
-      case fixed: return print("%.*f", options_.precision, v);
+    switch (part.notation) {
+      case Part::integral: return print("%.*f", 0, v) + (std::isfinite(v) ? "." : "");
+      case Part::fixed: return print("%.*f", options_.precision, v);
       default: return print("%.*e", options_.precision, v);
     }
   }
 
-  void choose_format() {
-    if (is_floating(x_.dtype())) {
+  void choose_format(Part& part) {
+    if (is_floating(part.dtype)) {
       double most = 0, least = INFINITY;
       bool whole = true;
       each_shown([&](const char* p) {
-        const double v = std::fabs(read_float(p, x_.dtype()));
+        const double v = std::fabs(read_float(p + part.offset, part.dtype));
         if (v == 0 || !std::isfinite(v)) return;
         most = std::max(most, v), least = std::min(least, v);
         whole = whole && v == std::ceil(v);
       }, 0, x_->data);
       if (most == 0) return;  // zeros, infinities and NaN only: as short as can be
       const bool wide = most / least > 1000 || most > 1e8 || (!whole && least < 1e-4);
-      notation_ = options_.sci_mode.value_or(wide) ? scientific : whole ? integral : fixed;
+      part.notation = options_.sci_mode.value_or(wide) ? Part::scientific : whole ? Part::integral : Part::fixed;
       each_shown([&](const char* p) {
-        const double v = read_float(p, x_.dtype());
-        if (v != 0 && std::isfinite(v)) width_ = std::max(width_, text(p).size());
+        const double v = read_float(p + part.offset, part.dtype);
+        if (v != 0 && std::isfinite(v)) part.width = std::max(part.width, text(p, part).size());
       }, 0, x_->data);
     } else {
-      each_shown([&](const char* p) { width_ = std::max(width_, text(p).size()); }, 0, x_->data);
+      each_shown([&](const char* p) { part.width = std::max(part.width, text(p, part).size()); }, 0, x_->data);
     }
   }
 
   void put_number(const char* p) {
-    const std::string s = text(p);
-    if (s.size() < width_) out_.append(width_ - s.size(), ' ');
+    const std::string s = text(p, first_);
+    if (s.size() < first_.width) out_.append(first_.width - s.size(), ' ');
     out_ += s;
+    if (!complex_) return;
+    const std::string i = text(p, imag_);
+    out_ += (i[0] == '-' ? "" : "+") + i + 'j';
   }
 
   void put_row(const char* p, size_t indent) {
     const size_t d = size_t(x_.dim()) - 1;
     const int64_t n = x_->sizes[d], step = x_->strides[d] * int64_t(item_size(x_.dtype()));
     const int64_t room = options_.linewidth - int64_t(indent);
-    const int64_t per_line = std::max<int64_t>(1, room / int64_t(width_ + 2));
+    const int64_t per_line = std::max<int64_t>(1, room / int64_t(first_.width + 2 + (complex_ ? imag_.width + 1 : 0)));
     int64_t shown = 0;
     auto separate = [&] {
       if (shown) out_ += shown % per_line ? ", " : ",\n" + std::string(indent + 1, ' ');
@@ -184,8 +197,9 @@ class Printer {
         suffixes.push_back("size=" + size);
       }
     } else {
-      dtype_goes_without_saying |= d == Dtype::Int64 || d == Dtype::Bool;
-      choose_format();
+      dtype_goes_without_saying |= d == Dtype::Int64 || d == Dtype::Bool || (complex_ && d == complex_dtype(default_dtype()));
+      choose_format(first_);
+      if (complex_) choose_format(imag_);
       put_values(0, x_->data, indent);
     }
     if (!dtype_goes_without_saying) suffixes.push_back(std::string("dtype=tapegrad.") + name(d));

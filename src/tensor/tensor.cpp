@@ -14,9 +14,6 @@ static void check_device(Device d) {
   if (d.type == DeviceType::CUDA) [[unlikely]]
     detail::fail<DeviceError>("CUDA requested but this build has no CUDA backend (libtapegrad_cuda.so is not beside libtapegrad.so)");
 }
-static void check_dtype(Dtype d) {
-  if (int(d) >= kDtypes) [[unlikely]] detail::fail<NotImplementedError>("dtype ", d, " is not implemented yet");
-}
 
 // Tiny data shares a 64-byte block with nothing: header first, data behind it, 64-aligned.
 static constexpr size_t kHeader = (sizeof(Storage) + 63) / 64 * 64;
@@ -102,7 +99,6 @@ static size_t checked_bytes(IntList size, Dtype dtype) {
 }
 
 Tensor empty(IntList size, Dtype dtype, Device device) {
-  check_dtype(dtype);
   if (size.size() > kMaxDims) [[unlikely]] check_sizes(size);
   Storage* s = Storage::make(checked_bytes(size, dtype), device);
   TensorImpl* i = make_impl(s, s->data, dtype);
@@ -147,7 +143,6 @@ static void check_strides(IntList size, IntList stride) {
 }
 
 Tensor empty_strided(IntList size, IntList stride, Dtype dtype, Device device) {
-  check_dtype(dtype);
   check_strides(size, stride);
   const int64_t n = extent(size, stride);
   Storage* s = Storage::make(checked_bytes(n, dtype), device);
@@ -197,7 +192,6 @@ Tensor empty_like(const Tensor& x, Dtype dtype, MemoryFormat f) {
 Tensor empty_like(const Tensor& x, MemoryFormat f) { return empty_like(x, x.dtype(), f); }
 
 Tensor from_blob(void* data, IntList size, IntList stride, Dtype dtype, void (*deleter)(void*), void* context, Device device) {
-  check_dtype(dtype);
   check_strides(size, stride);
   const size_t bytes = checked_bytes(extent(size, stride), dtype);
   Storage* s = Storage::borrow(data, bytes, deleter, context, device);
@@ -240,7 +234,12 @@ static void write_number(char* p, Dtype d, Scalar v) {
     case Dtype::Float16: *reinterpret_cast<uint16_t*>(p) = float_to_half(float(v.to_double())); break;
     case Dtype::BFloat16: *reinterpret_cast<uint16_t*>(p) = float_to_bfloat(float(v.to_double())); break;
     case Dtype::Float32: *reinterpret_cast<float*>(p) = float(v.to_double()); break;
-    default: *reinterpret_cast<double*>(p) = v.to_double();
+    case Dtype::Float64: *reinterpret_cast<double*>(p) = v.to_double(); break;
+    case Dtype::Complex64: *reinterpret_cast<Complex<float>*>(p) = {float(v.to_double()), float(v.to_complex().im)}; break;
+    case Dtype::Complex128: *reinterpret_cast<Complex<double>*>(p) = v.to_complex(); break;
+    case Dtype::UInt16: *reinterpret_cast<uint16_t*>(p) = uint16_t(v.to_int()); break;
+    case Dtype::UInt32: *reinterpret_cast<uint32_t*>(p) = uint32_t(v.to_int()); break;
+    case Dtype::UInt64: *reinterpret_cast<uint64_t*>(p) = uint64_t(v.to_int()); break;
   }
 }
 static Scalar read_number(const char* p, Dtype d) {
@@ -254,13 +253,18 @@ static Scalar read_number(const char* p, Dtype d) {
     case Dtype::Float16: return half_to_float(*reinterpret_cast<const uint16_t*>(p));
     case Dtype::BFloat16: return bfloat_to_float(*reinterpret_cast<const uint16_t*>(p));
     case Dtype::Float32: return *reinterpret_cast<const float*>(p);
+    case Dtype::Complex64: return *reinterpret_cast<const Complex<float>*>(p);
+    case Dtype::Complex128: return *reinterpret_cast<const Complex<double>*>(p);
+    case Dtype::UInt16: return int64_t(*reinterpret_cast<const uint16_t*>(p));
+    case Dtype::UInt32: return int64_t(*reinterpret_cast<const uint32_t*>(p));
+    case Dtype::UInt64: return int64_t(*reinterpret_cast<const uint64_t*>(p));
     default: return *reinterpret_cast<const double*>(p);
   }
 }
 
 Tensor::Tensor(Scalar number) {
   // Doubles keep all digits until they meet a tensor: the promotion rule looks at the kind only.
-  const Dtype d = number.is_float() ? Dtype::Float64 : number.dtype();
+  const Dtype d = number.is_complex() ? Dtype::Complex128 : number.is_float() ? Dtype::Float64 : number.dtype();
   *this = empty({}, d);
   p_->wrapped_number = true;
   write_number(p_->data, d, number);
@@ -273,7 +277,7 @@ Tensor tensor(std::initializer_list<double> values, Dtype dtype) {
   Tensor t = empty({int64_t(values.size())}, dtype);
   char* p = t->data;
   for (double v : values) {
-    write_number(p, dtype, is_floating(dtype) ? Scalar(v) : Scalar(int64_t(v)));
+    write_number(p, dtype, is_differentiable(dtype) ? Scalar(v) : Scalar(int64_t(v)));
     p += item_size(dtype);
   }
   return t;

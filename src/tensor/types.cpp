@@ -9,9 +9,9 @@
 namespace tapegrad {
 
 const char* name(Dtype d) {
-  static constexpr const char* names[kDtypeNames] = {"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16",
+  static constexpr const char* names[kDtypes] = {"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16",
                                                      "float32", "float64", "complex64", "complex128", "uint16", "uint32", "uint64"};
-  return int(d) < kDtypeNames ? names[int(d)] : "unknown dtype";
+  return int(d) < kDtypes ? names[int(d)] : "unknown dtype";
 }
 
 static Dtype the_default = Dtype::Float32;
@@ -21,11 +21,18 @@ void set_default_dtype(Dtype d) {
   the_default = d;
 }
 Dtype Scalar::dtype() const {
-  return kind_ == Kind::Bool ? Dtype::Bool : kind_ == Kind::Int ? Dtype::Int64 : default_dtype();
+  return kind_ == Kind::Bool ? Dtype::Bool : kind_ == Kind::Int ? Dtype::Int64
+      : kind_ == Kind::Float ? default_dtype() : complex_dtype(default_dtype());
 }
 
 Dtype promote(Dtype a, Dtype b) {
+  if (a == b) return a;
   if (a > b) std::swap(a, b);
+  if (b >= Dtype::UInt16) {
+    TG_CHECK(is_floating(a), DtypeError, "uint16, uint32 and uint64 promote with floats only, got ", a, " and ", b);
+    return a;
+  }
+  if (is_complex(b)) return a == Dtype::Float64 ? Dtype::Complex128 : b;
   if (is_floating(b)) return a == Dtype::Float16 && b == Dtype::BFloat16 ? Dtype::Float32 : b;
   return a == Dtype::UInt8 && b == Dtype::Int8 ? Dtype::Int16 : b;
 }
@@ -61,8 +68,9 @@ std::string to_string(IntList l) {
 std::string to_string(Scalar v) {
   if (v.kind() == Scalar::Kind::Bool) return v.to_bool() ? "True" : "False";
   if (v.kind() == Scalar::Kind::Int) return std::to_string(v.to_int());
-  char text[40];
-  std::snprintf(text, sizeof text, "%.6g", v.to_double());
+  char text[80];
+  if (v.is_complex()) std::snprintf(text, sizeof text, "(%.6g%+.6gj)", v.to_double(), v.to_complex().im);
+  else std::snprintf(text, sizeof text, "%.6g", v.to_double());
   return text;
 }
 

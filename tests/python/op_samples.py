@@ -12,6 +12,7 @@ import numpy as np
 
 DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"]
 FLOATS = ["float16", "bfloat16", "float32", "float64"]
+COMPLEX = ["complex64", "complex128"]
 LAYOUTS = ["transposed", "sliced", "broadcast"]
 
 # Results that depend on the random stream: compared by shape and dtype, and statistically in test_random.py.
@@ -22,7 +23,7 @@ RANDOM = {"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "ra
 
 
 class Leaf:
-    """One array argument. kind: "float", "int", "bool"; dtype: its own dtype name, or None to follow the sample's."""
+    """One array argument. kind: "float", "complex", "int", "bool"; dtype: its own dtype name, or None to follow the sample's."""
 
     def __init__(self, array, kind, dtype=None, grad=False):
         self.array, self.kind, self.dtype, self.grad = array, kind, dtype, grad
@@ -122,7 +123,7 @@ def _dtype_name(dtype):
 
 
 def _kind(dtype_name):
-    return "bool" if dtype_name == "bool" else "float" if "float" in dtype_name else "int"
+    return "bool" if dtype_name == "bool" else "complex" if "complex" in dtype_name else "float" if "float" in dtype_name else "int"
 
 
 def makers(key):
@@ -144,6 +145,9 @@ def makers(key):
     def integers(*shape, lo=0, hi=5, dtype="int64"):
         return Leaf(rng().integers(lo, hi, shape), "int", _dtype_name(dtype) or "int64")
 
+    def complex_numbers(*shape, dtype=None, grad=True):
+        return Leaf(distinct(rng(), shape, -2, 2) + 1j * distinct(rng(), shape, -2, 2), "complex", _dtype_name(dtype), grad)
+
     def booleans(*shape):
         r = rng().random(shape) < 0.5
         if r.size > 1 and (r.all() or not r.any()):
@@ -153,20 +157,20 @@ def makers(key):
     def constant(*values, dtype=None):
         array = np.array(values[0] if len(values) == 1 and isinstance(values[0], (list, tuple)) else values)
         name = _dtype_name(dtype)
-        kind = {"b": "bool", "i": "int", "f": "float"}[array.dtype.kind]
+        kind = {"b": "bool", "i": "int", "f": "float", "c": "complex"}[array.dtype.kind]
         if name is not None:
             kind = _kind(name)
-        return Leaf(array.astype({"bool": bool, "int": np.int64, "float": np.float64}[kind]), kind,
-                    name if name else {"bool": "bool", "int": "int64", "float": None}[kind])
+        return Leaf(array.astype({"bool": bool, "int": np.int64, "float": np.float64, "complex": np.complex128}[kind]), kind,
+                    name if name else {"bool": "bool", "int": "int64", "float": None, "complex": None}[kind])
 
     def permutation(n):
         return Leaf(rng().permutation(n), "int", "int64")
 
-    names = {n: Word(n) for n in DTYPES + ["channels_last", "channels_last_3d", "contiguous_format", "preserve_format"]}
+    names = {n: Word(n) for n in DTYPES + COMPLEX + ["channels_last", "channels_last_3d", "contiguous_format", "preserve_format"]}
     names["bool_"] = Word("bool")
     names.pop("bool")
     words = Words()
-    return {**names, "T": tensor, "P": positive, "I": integers, "B": booleans, "C": constant, "Perm": permutation,
+    return {**names, "T": tensor, "P": positive, "Z": complex_numbers, "I": integers, "B": booleans, "C": constant, "Perm": permutation,
             "G": Seeded, "inf": math.inf, "nan": math.nan, "pi": math.pi, "torch": words, "tapegrad": words, "tg": words,
             "slice": slice, "float": float, "int": int, "bool": bool}
 
@@ -209,13 +213,17 @@ def leaves(tree):
 def cast_values(leaf, dtype):
     """The leaf's values for a tensor of `dtype`: floats become small integers other than 0 (no division by zero)."""
     a = leaf.array
-    if leaf.kind != "float" or dtype in FLOATS:
+    if leaf.kind == "float" and dtype in COMPLEX:  # an imaginary part from the real ones: positive stays in the right half plane
+        return a + 1j * (0.6 * a.reshape(-1)[::-1].reshape(a.shape) - 0.11)
+    if leaf.kind == "complex" and dtype not in COMPLEX:
+        a = a.real
+    if leaf.kind not in ("float", "complex") or dtype in FLOATS + COMPLEX:
         return a
     if dtype == "bool":
         return a > 0
     i = np.trunc(np.nan_to_num(a * 3, posinf=100, neginf=-100)).astype(np.int64)
     i = np.where(i == 0, 1, i)
-    return np.abs(i) if dtype == "uint8" else i
+    return np.abs(i) if dtype[0] == "u" else i
 
 
 def lay_out(a, layout):
@@ -249,6 +257,8 @@ class Call:
             if not isinstance(v, Leaf):
                 return v
             name = v.dtype or dtype
+            if v.kind == "complex" and name in FLOATS:
+                name = "complex128" if name == "float64" else "complex64"
             a = cast_values(v, name)
             np_name = "float32" if name == "bfloat16" else name
             a = lay_out(a.astype(np_name), layout)
@@ -257,7 +267,7 @@ class Call:
             t = lib.from_numpy(a if a.flags.writeable else as_writeable(a))
             if name == "bfloat16":
                 t = t.to(lib.bfloat16)
-            if v.grad and requires_grad and name in FLOATS:
+            if v.grad and requires_grad and name in FLOATS + COMPLEX:
                 t.requires_grad_()
                 self.inputs.append(t)
             return t
@@ -290,10 +300,11 @@ def dtype_name(t):
     return str(t.dtype).split(".")[-1]
 
 
-def direction(sample, k, shape):
+def direction(sample, k, shape, is_complex=False):
     """A fixed direction for derivatives: entries of magnitude 0.5 to 1."""
     r = Stream(sample.name, sample.text, "direction", k)
-    return np.array(r.uniform(0.5, 1, shape) * np.where(r.random(shape) < 0.5, -1, 1))
+    d = np.array(r.uniform(0.5, 1, shape) * np.where(r.random(shape) < 0.5, -1, 1))
+    return d + 1j * direction(sample, f"{k}i", shape) if is_complex else d
 
 
 def load_rows(table):
@@ -337,6 +348,6 @@ def gradients(lib, sample, outputs, inputs, create_graph=False, salt=0):
     outputs = [o for o in outputs if o.requires_grad]
     if not outputs or not inputs:
         return [None] * len(inputs)
-    seeds = [lib.from_numpy(direction(sample, f"{salt}.{k}", tuple(o.shape))).to(o.dtype)
+    seeds = [lib.from_numpy(direction(sample, f"{salt}.{k}", tuple(o.shape), o.is_complex())).to(o.dtype)
              for k, o in enumerate(outputs)]
     return list(lib.autograd.grad(outputs, inputs, grad_outputs=seeds, allow_unused=True, create_graph=create_graph))

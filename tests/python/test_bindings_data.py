@@ -39,7 +39,7 @@ def test_options_of_tensor():
 
 @pytest.mark.parametrize("data, kind", [
     ([[1], [1, 2]], ValueError), ([1, [2]], ValueError), ([[1], 2], ValueError), ("abc", TypeError), (["a"], TypeError), (None, TypeError), ([None], TypeError),
-    ([2 ** 70], (OverflowError, RuntimeError)), (object(), TypeError), ({1: 2}, TypeError), ([1j], NotImplementedError),
+    ([2 ** 70], (OverflowError, RuntimeError)), (object(), TypeError), ({1: 2}, TypeError),
 ])
 def test_bad_data(data, kind):
     with pytest.raises(kind):
@@ -105,7 +105,7 @@ def test_memory_outlives_its_maker():
 
 def test_arrays_that_cannot_be_shared():
     a = np.arange(6.)
-    for bad, kind in ((a[::-1], ValueError), (a.astype(">f8"), TypeError), (np.array(["x"]), TypeError), (np.array([1j]), TypeError), ([1.], TypeError),
+    for bad, kind in ((a[::-1], ValueError), (a.astype(">f8"), TypeError), (np.array(["x"]), TypeError), ([1.], TypeError),
                       (np.array([object()]), TypeError), (np.array(["2020"], "M8[D]"), TypeError)):
         with pytest.raises(kind):
             tg.from_numpy(bad)

@@ -1,4 +1,4 @@
-"""gradcheck and gradgradcheck: the tape's derivatives against central differences."""
+"""gradcheck and gradgradcheck: the tape's derivatives against central differences. A complex tensor counts as its two parts."""
 from .. import _C
 
 __all__ = ["gradcheck", "gradgradcheck", "GradcheckError"]
@@ -12,20 +12,34 @@ def _tensors(x):
     return tuple(t for t in (x if isinstance(x, (tuple, list)) else (x,)) if isinstance(t, _C.Tensor))
 
 
+def _differentiable(outputs):
+    return [o for o in _tensors(outputs) if o.is_floating_point() or o.is_complex()]
+
+
+def _parts(t):
+    """The real numbers that t consists of."""
+    return (_C.view_as_real(t.detach()) if t.is_complex() else t.detach()).reshape(-1)
+
+
+def _like(parts, t):
+    """A tensor like t of such numbers."""
+    return _C.view_as_complex(parts.reshape(*t.shape, 2)) if t.is_complex() else parts.reshape(t.shape)
+
+
 def _numerical(f, inputs, k, eps):
     """d outputs / d inputs[k] by central differences: per output a list of columns, one for each element of the input."""
     x = inputs[k]
-    flat = x.detach().reshape(-1)
+    flat = _parts(x)
     columns = None
     with _C.no_grad():
-        for i in range(x.numel()):
+        for i in range(flat.numel()):
             sides = []
             for sign in (1, -1):
                 moved = flat.clone()
                 moved[i] += sign * eps
                 args = list(inputs)
-                args[k] = moved.reshape(x.shape).requires_grad_(True)
-                sides.append([o.detach().clone().reshape(-1) for o in _tensors(f(*args))])
+                args[k] = _like(moved, x).requires_grad_(True)
+                sides.append([_parts(o.detach().clone()) for o in _tensors(f(*args))])
             column = [(p - m) / (2 * eps) for p, m in zip(*sides)]
             columns = columns or [[] for _ in column]
             for list_, c in zip(columns, column):
@@ -40,7 +54,7 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
 
     Args:
         func: takes the inputs, returns a tensor or a tuple of them.
-        inputs: a tensor or tuple; those that require grad are checked and should be float64.
+        inputs: a tensor or tuple; those that require grad are checked and should be float64 or complex128.
         eps, atol, rtol: step and tolerances.
     Returns True; on a difference raises GradcheckError, or returns False with raise_exception=False.
     """
@@ -58,20 +72,20 @@ def _check(func, inputs, eps, atol, rtol):
     checked = [k for k, x in enumerate(inputs) if isinstance(x, _C.Tensor) and x.requires_grad]
     if not checked:
         raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True.")
-    outputs = [o for o in _tensors(func(*inputs)) if o.is_floating_point()]
+    outputs = _differentiable(func(*inputs))
     wanted = [inputs[k] for k in checked]
     jacobians = [[] for _ in outputs]  # output -> list over its elements of the gradients of all checked inputs
     for o, rows in zip(outputs, jacobians):
-        for i in range(o.numel() if o.requires_grad else 0):
-            seed = _C.zeros_like(o).reshape(-1)
+        for i in range(_parts(o).numel() if o.requires_grad else 0):
+            seed = _C.zeros_like(_parts(o))
             seed[i] = 1
-            grads = _C.grad([o], wanted, [seed.reshape(o.shape)], retain_graph=True, allow_unused=True)
+            grads = _C.grad([o], wanted, [_like(seed, o)], retain_graph=True, allow_unused=True)
             for x, g in zip(wanted, grads):
                 if g is not None and g.shape != x.shape:
                     raise GradcheckError(f"grad is incorrect size: {tuple(g.shape)} for an input of {tuple(x.shape)}")
-            rows.append([None if g is None else g.reshape(-1).tolist() for g in grads])
+            rows.append([None if g is None else _parts(g).tolist() for g in grads])
     for at, k in enumerate(checked):
-        numerical = _numerical(lambda *a: tuple(o for o in _tensors(func(*a)) if o.is_floating_point()), inputs, k, eps)
+        numerical = _numerical(lambda *a: tuple(_differentiable(func(*a))), inputs, k, eps)
         for n, columns in enumerate(numerical or []):
             for j, column in enumerate(columns):
                 for i, expected in enumerate(column):
@@ -88,7 +102,7 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
                   check_rev_over_rev=True, fast_mode=False, masked=False):
     """gradcheck of the gradient itself, as a function of the inputs and of grad_outputs (random when left out)."""
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
-    outputs = [o for o in _tensors(func(*inputs)) if o.is_floating_point()]
+    outputs = _differentiable(func(*inputs))
     if grad_outputs is None:
         grad_outputs = tuple(_C.randn_like(o).detach().requires_grad_(True) for o in outputs)
     else:
@@ -97,7 +111,7 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
 
     def gradient(*args):
         with _C.enable_grad():  # the numerical side calls it under no_grad
-            outs = [o for o in _tensors(func(*args[:n])) if o.is_floating_point()]
+            outs = _differentiable(func(*args[:n]))
             wanted = [x for x in args[:n] if isinstance(x, _C.Tensor) and x.requires_grad]
             return _C.grad(outs, wanted, list(args[n:]), create_graph=True, allow_unused=True, materialize_grads=True)
     return gradcheck(gradient, inputs + grad_outputs, eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)

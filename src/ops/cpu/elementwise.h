@@ -1,4 +1,4 @@
-// What elementwise kernels and their driver agree on: five compute types, dense runs, casting loads and stores.
+// What elementwise kernels and their driver agree on: compute types, dense runs, casting loads and stores.
 // Kernels see the compute types only; the other dtypes, strides and broadcasting are the driver's (src/ops/runs.h).
 #pragma once
 #include <stdint.h>
@@ -7,9 +7,10 @@
 
 namespace tapegrad {
 
-enum class Compute : uint8_t { F32, F64, I64, I32, Bool, None };
-constexpr int kComputes = 5, kStoredDtypes = 10;
-constexpr int kComputeSize[kComputes] = {4, 8, 8, 4, 1}, kComputeShift[kComputes] = {2, 3, 3, 2, 0};
+/// The first five, of the first ten dtypes, have kernels in every instruction set; the others plain loops (src/ops/plain.h).
+enum class Compute : uint8_t { F32, F64, I64, I32, Bool, C64, C128, U64, None };
+constexpr int kComputes = 5, kStoredDtypes = 10, kAllComputes = 8;
+constexpr int kComputeSize[kAllComputes] = {4, 8, 8, 4, 1, 8, 16, 8}, kComputeShift[kAllComputes] = {2, 3, 3, 2, 0, 3, 4, 3};
 
 /// One dense run: p[0] is the output, then the inputs. n is a multiple of the packet for F32 and F64, exact otherwise.
 using Kernel = void (*)(const void* params, char* const* p, int64_t n);

@@ -39,6 +39,7 @@ inline void put(char* p, int64_t i, float x) { reinterpret_cast<float*>(p)[i] = 
 inline void put(char* p, int64_t i, double x) { reinterpret_cast<double*>(p)[i] = x; }
 inline void put(char* p, int64_t i, int32_t x) { reinterpret_cast<int32_t*>(p)[i] = x; }
 inline void put(char* p, int64_t i, int64_t x) { reinterpret_cast<int64_t*>(p)[i] = x; }
+inline void put(char* p, int64_t i, uint64_t x) { reinterpret_cast<uint64_t*>(p)[i] = x; }
 template <class T> inline auto get(const char* p, int64_t i) {
   typename PacketOf<T>::type x;
   __builtin_memcpy(&x, p + i * sizeof(T), sizeof x);
@@ -77,18 +78,19 @@ template <class Op, class T, int N> void forward_loop(const void* params, char* 
 template <class T, bool mask> inline auto value(const char* p, int64_t i) {
   if constexpr (mask) return get_mask<T>(p, i); else return get<T>(p, i);
 }
-/// One fused pass: the gradient of input K from g and the values V that the traits list for it.
+/// One fused pass: the gradient of input K from g and the values V that the traits list for it. For a complex function with
+/// derivative h the gradient is g conj(h), which is conj(conj(g) h): the same formula between two conjugations.
 template <class Op, class T, int K, int... V> void backward_loop(const void* params, char* const* p, int64_t n) {
   const Op op = *static_cast<const Op*>(params);
   char *const d = p[0], *const g = p[1];
   constexpr bool mask_first = Op::traits.masked && (Op::traits.needs[K] & A);
   for (int64_t i = 0; i < n; i += PacketOf<T>::lanes) {  // the formula is called from here, not through call_backward: a frame less
-    const auto gi = get<T>(g, i);
+    const auto gi = conj(get<T>(g, i));
     if constexpr (requires { op.backward(gi, value<T, mask_first && V == 0>(p[2 + V], i)...); })
-      put(d, i, op.backward(gi, value<T, mask_first && V == 0>(p[2 + V], i)...));
-    else if constexpr (K == 0) put(d, i, op.backward_a(gi, value<T, mask_first && V == 0>(p[2 + V], i)...));
-    else if constexpr (K == 1) put(d, i, op.backward_b(gi, value<T, mask_first && V == 0>(p[2 + V], i)...));
-    else put(d, i, op.backward_c(gi, value<T, mask_first && V == 0>(p[2 + V], i)...));
+      put(d, i, conj(op.backward(gi, value<T, mask_first && V == 0>(p[2 + V], i)...)));
+    else if constexpr (K == 0) put(d, i, conj(op.backward_a(gi, value<T, mask_first && V == 0>(p[2 + V], i)...)));
+    else if constexpr (K == 1) put(d, i, conj(op.backward_b(gi, value<T, mask_first && V == 0>(p[2 + V], i)...)));
+    else put(d, i, conj(op.backward_c(gi, value<T, mask_first && V == 0>(p[2 + V], i)...)));
   }
 }
 

@@ -24,6 +24,7 @@ struct Number {
 template <class T> TG_HD inline T number(Number v) { return T(v.d); }
 template <> TG_HD inline int64_t number<int64_t>(Number v) { return v.i; }
 template <> TG_HD inline int32_t number<int32_t>(Number v) { return int32_t(v.i); }
+template <> TG_HD inline uint64_t number<uint64_t>(Number v) { return uint64_t(v.i); }
 
 template <class T> TG_HD inline T where(bool m, T a, T b) { return m ? a : b; }
 
@@ -52,6 +53,8 @@ template <class T> TG_HD inline T maximum(T a, T b) { return (a > b) | (a != a) 
 template <class T> TG_HD inline T minimum(T a, T b) { return (a < b) | (a != a) ? a : b; }
 template <class T> TG_HD inline T sigmoid(T x) { return T(1) / (T(1) + exp(-x)); }
 template <class T> TG_HD inline T zeros_like(const T&) { return T(0); }
+template <class T> TG_HD inline const T& real(const T& x) { return x; }  // complex numbers have words of their own
+template <class T> TG_HD inline const T& conj(const T& x) { return x; }
 template <class T> TG_HD inline bool isnan(T x) { return x != x; }
 TG_HD inline bool isposinf(float x) { return x == __builtin_inff(); }
 TG_HD inline bool isposinf(double x) { return x == __builtin_inf(); }
@@ -69,16 +72,19 @@ TG_HD inline bool signbit(int32_t x) { return x < 0; }
 // Integers: computed in 64 (or 32) bits and truncated at the store, which gives PyTorch's wrap-around for every width.
 TG_HD inline int64_t abs(int64_t x) { return x < 0 ? -x : x; }
 TG_HD inline int32_t abs(int32_t x) { return x < 0 ? -x : x; }
-#define TG_WORD(name)                             \
-  TG_HD inline int64_t name(int64_t x) { return x; } \
-  TG_HD inline int32_t name(int32_t x) { return x; }
+#define TG_WORD(name)                                   \
+  TG_HD inline int64_t name(int64_t x) { return x; }    \
+  TG_HD inline int32_t name(int32_t x) { return x; }    \
+  TG_HD inline uint64_t name(uint64_t x) { return x; }
 TG_WORD(floor) TG_WORD(ceil) TG_WORD(trunc) TG_WORD(nearest)
 #undef TG_WORD
 // Neither 0 nor INT_MIN / -1 may trap: padding and 0-d blocks may hold anything. The driver reports zeros beforehand.
-template <class I> TG_HD inline I safe_div(I a, I b) { return b == 0 ? 0 : b == -1 ? -a : a / b; }
-template <class I> TG_HD inline I safe_mod(I a, I b) { return b == 0 || b == -1 ? 0 : a % b; }
+template <class I> TG_HD inline bool is_minus_one(I b) { return I(-1) < I(0) && b == I(-1); }
+template <class I> TG_HD inline I safe_div(I a, I b) { return b == 0 ? 0 : is_minus_one(b) ? -a : a / b; }
+template <class I> TG_HD inline I safe_mod(I a, I b) { return b == 0 || is_minus_one(b) ? 0 : a % b; }
 TG_HD inline int64_t fmod(int64_t a, int64_t b) { return safe_mod(a, b); }
 TG_HD inline int32_t fmod(int32_t a, int32_t b) { return safe_mod(a, b); }
+TG_HD inline uint64_t fmod(uint64_t a, uint64_t b) { return safe_mod(a, b); }
 template <class T> TG_HD inline T trunc_div(T a, T b) {
   if constexpr (T(0.5) == 0) return safe_div(a, b); else return trunc(a / b);
 }
@@ -98,7 +104,7 @@ template <class T> TG_HD inline T floor_div(T a, T b) {
   }
 }
 template <class I> TG_HD inline I int_pow(I a, I b) {
-  if (b < 0) return a == 1 ? 1 : a == -1 ? (b & 1 ? -1 : 1) : 0;
+  if (b < 0) return a == 1 ? 1 : is_minus_one(a) ? (b & 1 ? -1 : 1) : 0;
   I r = 1;
   for (; b; b >>= 1, a *= a) if (b & 1) r *= a;
   return r;
@@ -106,7 +112,9 @@ template <class I> TG_HD inline I int_pow(I a, I b) {
 /// Shifts by a negative number or by the width and more are defined, as in PyTorch: nothing but the sign is left.
 template <class I> TG_HD inline I shift_left(I a, I b) { return b < 0 || b >= I(sizeof(I) * 8) ? 0 : I(a << b); }
 template <class I> TG_HD inline I shift_right(I a, I b) { return a >> (b < 0 || b >= I(sizeof(I) * 8) ? I(sizeof(I) * 8 - 1) : b); }
+TG_HD inline uint64_t shift_right(uint64_t a, uint64_t b) { return b >= 64 ? 0 : a >> b; }
 TG_HD inline int64_t pow(int64_t a, int64_t b) { return int_pow(a, b); }
+TG_HD inline uint64_t pow(uint64_t a, uint64_t b) { return int_pow(a, b); }
 TG_HD inline int32_t pow(int32_t a, int32_t b) { return int_pow(a, b); }
 
 }}  // namespace tapegrad
