@@ -304,7 +304,7 @@ def direction(sample, k, shape, is_complex=False):
     """A fixed direction for derivatives: entries of magnitude 0.5 to 1."""
     r = Stream(sample.name, sample.text, "direction", k)
     d = np.array(r.uniform(0.5, 1, shape) * np.where(r.random(shape) < 0.5, -1, 1))
-    return d + 1j * direction(sample, f"{k}i", shape) if is_complex else d
+    return np.asarray(d + 1j * direction(sample, f"{k}i", shape)) if is_complex else d
 
 
 def load_rows(table):
