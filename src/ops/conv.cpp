@@ -84,7 +84,7 @@ void check_types(const Arguments& a) {
       "input, weight and bias must have the same dtype, got ", a.x.dtype(),
            ", ", a.weight.dtype(), a.bias.defined() ? " and " : "", a.bias.defined() ? name(a.bias.dtype()) : "",
            Named{"input", a.x}, Named{"weight", a.weight});
-  TG_CHECK(is_floating(a.x.dtype()) || (a.transposed ? a.x.dtype() == int64 : a.x.dtype() != bool_), DtypeError,
+  TG_CHECK(is_floating(a.x.dtype()) || (a.transposed ? a.x.dtype() == int64 : is_integral(a.x.dtype())), DtypeError,
       "input must be floating or ", a.transposed ? "int64" : "integer", ", got ", a.x.dtype(), Named{"input", a.x});
 }
 

@@ -156,11 +156,13 @@ static NanToNum replacements(Dtype d, std::optional<double> nan, std::optional<d
 }
 Tensor nan_to_num(const Tensor& x, std::optional<double> nan, std::optional<double> posinf, std::optional<double> neginf) {
   OpScope op("nan_to_num");
+  if (is_complex(x->dtype)) return view_as_complex(nan_to_num(view_as_real(x), nan, posinf, neginf));
   return is_floating(x->dtype) ? unary(x, replacements(x->dtype, nan, posinf, neginf)) : clone(x);
 }
 const Tensor& nan_to_num_(const Tensor& self, std::optional<double> nan, std::optional<double> posinf,
     std::optional<double> neginf) {
   OpScope op("nan_to_num_");
+  if (is_complex(self->dtype)) return nan_to_num_(view_as_real(self), nan, posinf, neginf), self;
   return is_floating(self->dtype) ? unary_(self, replacements(self->dtype, nan, posinf, neginf)) : self;
 }
 

@@ -1,5 +1,6 @@
 // gather and scatter: along one dimension each element has an index of its own. Lines along that dimension never meet, so
 // they run on several threads; within a line index order decides.
+#include "src/ops/complex_number.h"
 #include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
 #include "src/ops/index_rows.h"
@@ -129,12 +130,13 @@ void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
     each_index(l, reinterpret_cast<T*>(x->data), i, reinterpret_cast<T*>(from->data), write);
   };
   if (what == Scatter::Set) return by_size(x.element_size(), [&](auto zero) { run(zero, [](auto& to, auto& v) { to = v; }); });
-  typed(x.dtype(), [&](auto zero) {
+  typed_or_complex(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     using W = Wide<T>;
-    switch (what) {
-      case Scatter::Add: return run(zero, [](T& to, T& v) { to = T(W(to) + W(v)); });
-      case Scatter::Multiply: return run(zero, [](T& to, T& v) { to = T(W(to) * W(v)); });
+    if (what == Scatter::Add) return run(zero, [](T& to, T& v) { to = T(W(to) + W(v)); });
+    if (what == Scatter::Multiply) return run(zero, [](T& to, T& v) { to = T(W(to) * W(v)); });
+    if constexpr (ComplexNumber<T>) refuse_dtype(x.dtype());
+    else switch (what) {
       case Scatter::Max: return run(zero, [](T& to, T& v) { to = T(larger(W(to), W(v))); });
       default: return run(zero, [](T& to, T& v) { to = T(smaller(W(to), W(v))); });
     }
@@ -279,7 +281,7 @@ static Tensor scatter_folded(const Tensor& x, int64_t d, const Tensor& index, co
     Tensor count = scatter_add(include_self ? ones_like(x) : zeros_like(x), d, index, ones);
     count = masked_fill(count, eq(count, Tensor(Scalar(0))), Scalar(1));
     const Tensor total = scatter_add(start, d, index, src);
-    return is_floating(x.dtype()) ? div(total, count) : floor_quotient(total, count);
+    return is_differentiable(x.dtype()) ? div(total, count) : floor_quotient(total, count);
   }
   const Scatter what = reduce == "amax" ? Scatter::Max : reduce == "amin" ? Scatter::Min : Scatter::Multiply;
   Tensor out;

@@ -146,7 +146,7 @@ static Tensor apply_basic(const Tensor& x, std::span<const Index> entries, std::
         put(bool_index(e.integer));
         break;
       case Index::Kind::Tensor:
-        TG_CHECK(!is_floating(e.tensor.dtype()), IndexError, "tensors used as indices must be integer, uint8 or bool tensors, got ", e.tensor.dtype(), Named{"index", e.tensor});
+        TG_CHECK(!is_differentiable(e.tensor.dtype()), IndexError, "tensors used as indices must be integer, uint8 or bool tensors, got ", e.tensor.dtype(), Named{"index", e.tensor});
         if (e.tensor.dim() == 0 && !is_mask(e)) {
           pick(e.tensor.item().to_int());  // a view, as with a number
         } else if (is_mask(e) && e.tensor.dim() == 0) {

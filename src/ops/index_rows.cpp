@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "src/ops/complex_number.h"
+
 namespace tapegrad {
 
 // ---- where the rows are
@@ -164,11 +166,11 @@ void put_rows(const Tensor& x, const Rows& rows, const Tensor& values, Put what,
     by_size(x.element_size(), [&](auto zero) { run(zero, [](auto& o, auto v) { o = v; }); });
     return;
   }
-  typed(x.dtype(), [&](auto zero) {
+  typed_or_complex(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     using W = Wide<T>;
     const W factor = W(number_as<T>(alpha));
-    if (alpha.to_double() == 1) run(zero, [](T& o, T v) { o = T(W(o) + W(v)); });
+    if (alpha.to_double() == 1 && !alpha.is_complex()) run(zero, [](T& o, T v) { o = T(W(o) + W(v)); });
     else run(zero, [factor](T& o, T v) { o = T(W(o) + W(factor * W(v))); });
   });
 }
@@ -177,7 +179,7 @@ void put_rows(const Tensor& x, const Rows& rows, const Tensor& values, Put what,
 
 Tensor nonzero_columns(const Tensor& mask_in) {
   NoGrad guard;
-  const Tensor mask = contiguous(mask_in);
+  const Tensor mask = contiguous(mask_in.dtype() > Dtype::Float64 ? to(mask_in, Dtype::Bool) : mask_in);
   const int64_t n = mask.numel(), dims = mask.dim();
   return typed(mask.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -215,7 +217,7 @@ std::vector<Tensor> integer_indices(const Tensor& x, TensorList indices) {
       out.emplace_back();
       continue;
     }
-    TG_CHECK(!is_floating(i.dtype()), IndexError, "tensors used as indices must be integer, uint8 or bool tensors, got ", i.dtype(), Named{"index", i});
+    TG_CHECK(!is_differentiable(i.dtype()), IndexError, "tensors used as indices must be integer, uint8 or bool tensors, got ", i.dtype(), Named{"index", i});
     if (i.dtype() != Dtype::Bool && i.dtype() != Dtype::UInt8) {
       out.push_back(to(i, Dtype::Int64));
       continue;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "src/ops/complex.h"
 #include "src/ops/gemm.h"
 #include "src/ops/op_info.h"
 
@@ -68,8 +69,29 @@ Shape leading_strides(const Tensor& x, const Shape& size) {
   return s;
 }
 
+// A complex product as one real product of twice the sizes: a row of a is the 2k numbers (re, im, …) as it lies in memory, and
+// b's row j becomes two, b[j] and i b[j], so that re b[j] + im (i b[j]) = a[j] b[j].
+Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias = {});
+Tensor float_rows(const Tensor& x) {  // row-major (…, r, c) as (…, r, 2c)
+  Tensor f = as_floats(x);
+  Shape size(x.sizes());
+  size.back() *= 2;
+  return view(f, size);
+}
+Tensor complex_multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias) {
+  NoGrad off;
+  const Tensor x = contiguous(detach(ta ? transpose(a, -2, -1) : a)), y = detach(tb ? transpose(b, -2, -1) : b);
+  const Tensor pairs = stack({y, mul(y, Tensor(Complex<double>(0, 1)))}, -2);  // (…, k, 2, n)
+  const Tensor floats = multiply(float_rows(x), false, float_rows(flatten(pairs, -3, -2)), false,
+      bias.defined() ? flatten(as_floats(contiguous(detach(bias)))) : bias);
+  Shape size(floats.sizes());
+  size.back() /= 2, size.push_back(2);
+  return detach(view_as_complex(view(floats, size)));
+}
+
 // The product's numbers. `bias` (n of them, dense, same dtype) starts each row.
-Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias = {}) {
+Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias) {
+  if (is_complex(a.dtype())) [[unlikely]] return complex_multiply(a, ta, b, tb, bias);
   if (item_size(a.dtype()) == 2 && is_floating(a.dtype())) {  // 16-bit floats: in float
     NoGrad off;
     return to(multiply(to(a, float32), ta, to(b, float32), tb, bias.defined() ? to(bias, float32) : Tensor()), a.dtype());
@@ -116,11 +138,11 @@ struct ProductBackward final : NodeOf<2> {
   const char* name() const override { return dims == 2 ? "MmBackward0" : dims == 3 && !folded ? "BmmBackward0" : "MatmulBackward0"; }
   void backward(Tensor g, Tensor* dx) override {
     if (needs(0)) {
-      const Tensor y = b.unpack(*this);
+      const Tensor y = conj(b.unpack(*this));
       dx[0] = unbroadcast(ta ? product(y, tb, g, true) : product(g, false, y, !tb), a_size);
     }
     if (needs(1)) {
-      const Tensor x = a.unpack(*this);
+      const Tensor x = conj(a.unpack(*this));
       if (folded) dx[1] = tb ? product(fold(g), true, fold(x), false) : product(fold(x), true, fold(g), false);
       else dx[1] = unbroadcast(tb ? product(g, true, x, ta) : product(x, !ta, g, false), b_size);
     }
@@ -159,8 +181,8 @@ struct DotBackward final : NodeOf<2> {
   }
   const char* name() const override { return "DotBackward0"; }
   void backward(Tensor g, Tensor* dx) override {
-    if (needs(0)) dx[0] = mul(g, b.unpack(*this));
-    if (needs(1)) dx[1] = mul(g, a.unpack(*this));
+    if (needs(0)) dx[0] = mul(g, conj(b.unpack(*this)));
+    if (needs(1)) dx[1] = mul(g, conj(a.unpack(*this)));
   }
   void free_saved() override { a.reset(), b.reset(); }
 };
@@ -179,8 +201,8 @@ struct MvBackward final : NodeOf<2> {
   }
   const char* name() const override { return "MvBackward0"; }
   void backward(Tensor g, Tensor* dx) override {
-    if (needs(0)) dx[0] = outer(g, v.unpack(*this));
-    if (needs(1)) dx[1] = mv(transpose(a.unpack(*this), 0, 1), g);
+    if (needs(0)) dx[0] = outer(g, conj(v.unpack(*this)));
+    if (needs(1)) dx[1] = mv(transpose(conj(a.unpack(*this)), 0, 1), g);
   }
   void free_saved() override { a.reset(), v.reset(); }
 };
@@ -268,10 +290,12 @@ Tensor outer(const Tensor& a, const Tensor& b) {
 
 // ---- products that are added to something: beta · input + alpha · a b
 namespace {
-bool is_one(Scalar s) { return s.to_double() == 1; }
+bool is_one(Scalar s) { return s.to_double() == 1 && !s.is_complex(); }
+Scalar conj(Scalar s) { return s.is_complex() ? Scalar(Complex<double>(s.to_double(), -s.to_complex().im)) : s; }
+using tapegrad::conj;
 // Integer tensors take integer factors: 0.5 counts as 0, as in PyTorch.
 void fit(const Tensor& input, Scalar& beta, Scalar& alpha) {
-  if (!is_floating(input.dtype())) beta = Scalar(beta.to_int()), alpha = Scalar(alpha.to_int());
+  if (!is_differentiable(input.dtype())) beta = Scalar(beta.to_int()), alpha = Scalar(alpha.to_int());
 }
 Tensor scaled(const Tensor& x, Scalar s) { return is_one(s) ? x : mul(x, Tensor(s)); }
 void check_expands(const Tensor& input, IntList size) {
@@ -281,7 +305,7 @@ void check_expands(const Tensor& input, IntList size) {
 }
 Tensor add_scaled(const Tensor& input, const Tensor& product, Scalar beta, Scalar alpha) {
   check_expands(input, product.sizes());
-  if (beta.to_double() == 0) return scaled(product, alpha);  // NaN in input does not matter then
+  if (!beta.to_bool()) return scaled(product, alpha);  // NaN in input does not matter then
   return add(scaled(input, beta), product, alpha);
 }
 
@@ -296,9 +320,9 @@ struct AddmmBackward final : NodeOf<3> {
   }
   const char* name() const override { return "AddmmBackward0"; }
   void backward(Tensor g, Tensor* dx) override {
-    if (needs(0)) dx[0] = scaled(unbroadcast(g, size), beta);
-    if (needs(1)) dx[1] = scaled(product(g, false, b.unpack(*this), true), alpha);
-    if (needs(2)) dx[2] = scaled(product(a.unpack(*this), true, g, false), alpha);
+    if (needs(0)) dx[0] = scaled(unbroadcast(g, size), conj(beta));
+    if (needs(1)) dx[1] = scaled(product(g, false, conj(b.unpack(*this)), true), conj(alpha));
+    if (needs(2)) dx[2] = scaled(product(conj(a.unpack(*this)), true, g, false), conj(alpha));
   }
   void free_saved() override { a.reset(), b.reset(); }
 };
@@ -332,7 +356,7 @@ Tensor addmv(const Tensor& input, const Tensor& a, const Tensor& v, Scalar beta,
 }
 Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
   OpScope op("addr");
-  TG_CHECK(is_floating(input.dtype()) || (!beta.is_float() && !alpha.is_float()), DtypeError,
+  TG_CHECK(is_differentiable(input.dtype()) || (!beta.is_float() && !alpha.is_float()), DtypeError,
       "beta and alpha must be integers for integer tensors, got ", beta, " and ", alpha, Named{"input", input});
   return add_scaled(input, outer(a, b), beta, alpha);
 }

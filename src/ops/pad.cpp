@@ -27,7 +27,7 @@ Tensor constant_pad(const Tensor& x, IntList amounts, double value) {
   Tensor out;
   {
     NoGrad guard;
-    out = value == 0 ? zeros(size, x.dtype(), x.device()) : full(size, is_floating(x.dtype()) ? Scalar(value) : Scalar(int64_t(value)), x.dtype(), x.device());
+    out = value == 0 ? zeros(size, x.dtype(), x.device()) : full(size, is_differentiable(x.dtype()) ? Scalar(value) : Scalar(int64_t(value)), x.dtype(), x.device());
     Tensor from = detach(x), to = out;  // narrowed to what both have
     for (size_t k = 0; k < dims; k++) {
       const int64_t d = x.dim() - 1 - int64_t(k), left = amounts[2 * k], right = amounts[2 * k + 1];

@@ -1,6 +1,8 @@
 // Random tensors. An op reserves as many Philox counters as it needs and element i takes its words from a fixed place after the
 // first, so results depend on seed and offset alone. float16, bfloat16 and float32 take one word an element, float64 two.
 // Draws from given probabilities are in random_draw.cpp.
+#include "src/ops/complex.h"
+#include "src/ops/plain.h"
 #include "src/ops/random.h"
 
 #include <algorithm>
@@ -36,8 +38,9 @@ double below(double x, Dtype d) {
 
 enum class Law { Uniform, Normal, Exponential };
 // Fills row-major memory of any floating dtype: uniform in [a, b), normal of mean a and deviation b, exponential of rate a. No rounding
-// gives b, or an exponential number of 0.
+// gives b, or an exponential number of 0. Of complex numbers both parts; a normal variance is shared by them.
 void fill_real(const Tensor& out, Law law, double a, double b, const Generator* g) {
+  if (is_complex(out.dtype())) return fill_real(as_floats(out), law, a, law == Law::Normal ? b * std::sqrt(0.5) : b, g);
   const int64_t n = out.numel();
   const Dtype dtype = out.dtype();
   const int64_t size = int64_t(item_size(dtype));
@@ -60,7 +63,7 @@ void fill_real(const Tensor& out, Law law, double a, double b, const Generator* 
     });
     return;
   }
-  const StoreFn store = kernels().casts->store[int(Compute::F32)][int(dtype)];
+  const StoreFn store = store_for(Compute::F32, dtype);
   const RandomTable& k = random_kernels();
   each_random_block(RandomStream(g, (n + 3) / 4), (n + 3) / 4, [=, &k](const uint32_t* w, int64_t block, int64_t count) {
     float v[4 * kRandomBlocks];
@@ -75,7 +78,7 @@ void fill_real(const Tensor& out, Law law, double a, double b, const Generator* 
 // Whole numbers low + floor(u * range); a range of 0 stands for 2^64.
 void fill_int(const Tensor& out, int64_t low, uint64_t range, const Generator* g) {
   const int64_t n = out.numel(), size = int64_t(item_size(out.dtype()));
-  const StoreFn store = kernels().casts->store[int(Compute::I64)][int(out.dtype())];
+  const StoreFn store = store_for(Compute::I64, out.dtype());
   char* to = out->data;
   const bool narrow = range && range <= uint64_t(1) << 32;
   const int64_t per = narrow ? 4 : 2, blocks = (n + per - 1) / per;
@@ -95,6 +98,9 @@ void fill_int(const Tensor& out, int64_t low, uint64_t range, const Generator* g
   });
 }
 
+void check_drawn(Dtype d, const char* what) {
+  TG_CHECK(is_differentiable(d), DtypeError, what, " must be of a floating or complex dtype, got ", d);
+}
 void check_floating(Dtype d, const char* what) { TG_CHECK(is_floating(d), DtypeError, what, " must be of a floating dtype, got ", d); }
 
 // Runs fill(row-major memory of self's size) and puts the result into self.
@@ -115,7 +121,7 @@ Tensor made(IntList size, std::optional<Dtype> dtype, std::optional<Device> devi
   return empty(size, dtype.value_or(other), device.value_or(Device()));
 }
 Tensor real(Law law, double a, double b, IntList size, std::optional<Dtype> dtype, std::optional<Device> device, bool requires_grad, const Generator* g) {
-  check_floating(dtype.value_or(default_dtype()), "dtype");
+  check_drawn(dtype.value_or(default_dtype()), "dtype");
   Tensor t = made(size, dtype, device, default_dtype());
   fill_real(t, law, a, b, g);
   if (requires_grad) t.set_requires_grad();
@@ -130,6 +136,9 @@ std::pair<int64_t, int64_t> whole_numbers(Dtype d) {
     case Dtype::Int16: return {-32768, 32767};
     case Dtype::Int32: return {INT32_MIN, INT32_MAX};
     case Dtype::Int64: return {INT64_MIN, INT64_MAX};
+    case Dtype::UInt16: return {0, UINT16_MAX};
+    case Dtype::UInt32: return {0, UINT32_MAX};
+    case Dtype::UInt64: return {0, INT64_MAX};
     case Dtype::Float16: return {-2048, 2048};
     case Dtype::BFloat16: return {-256, 256};
     case Dtype::Float32: return {-(1 << 24), 1 << 24};
@@ -194,7 +203,7 @@ Tensor randperm(int64_t n, std::optional<Dtype> dtype, std::optional<Device> dev
     }
   }
   for (int64_t i = 0; i < n; i++) a[i] &= 0xffffffffu;
-  kernels().casts->store[int(Compute::I64)][int(d)](reinterpret_cast<const char*>(a), out->data, int64_t(item_size(d)), n);
+  store_for(Compute::I64, d)(reinterpret_cast<const char*>(a), out->data, int64_t(item_size(d)), n);
   return out;
 }
 Tensor normal(double mean, double std, IntList size, std::optional<Dtype> dtype, std::optional<Device> device, const Generator* generator) {
@@ -239,7 +248,7 @@ const Tensor& uniform_(const Tensor& self, double low, double high, const Genera
 }
 const Tensor& normal_(const Tensor& self, double mean, double std, const Generator* generator) {
   OpScope op("normal_");
-  check_floating(self.dtype(), "input");
+  check_drawn(self.dtype(), "input");
   TG_CHECK(std >= 0, ValueError, "std must not be negative, got ", std);
   return in_place(self, [&](const Tensor& t) { fill_real(t, Law::Normal, mean, std, generator); });
 }
@@ -251,6 +260,7 @@ const Tensor& exponential_(const Tensor& self, double lambd, const Generator* ge
 }
 const Tensor& random_(const Tensor& self, std::optional<int64_t> low, std::optional<int64_t> high, const Generator* generator) {
   OpScope op("random_");
+  TG_CHECK(!is_complex(self.dtype()), DtypeError, "not implemented for ", self.dtype(), Named{"input", self});
   const int64_t from = low.value_or(0);
   if (high) check_range(self.dtype(), from, *high, "from", "to");
   const uint64_t end = high ? uint64_t(*high) : uint64_t(whole_numbers(self.dtype()).second) + 1;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "src/ops/plain.h"
 #include "src/ops/cpu/elementwise.h"
 #include "src/ops/op_info.h"
 #include "src/ops/random.h"
@@ -23,7 +24,7 @@ Tensor bernoulli(const Tensor& p, const Generator* generator) {
   bool good = true;
   for (int64_t i = 0; i < n; i++) good &= q[i] >= 0 && q[i] <= 1;
   TG_CHECK(good, ValueError, "probabilities must be between 0 and 1", Named{"input", p});
-  const StoreFn store = kernels().casts->store[int(Compute::Bool)][int(out.dtype())];
+  const StoreFn store = store_for(Compute::Bool, out.dtype());
   const RandomTable& k = random_kernels();
   char* y = out->data;
   each_random_block(RandomStream(generator, (n + 3) / 4), (n + 3) / 4, [=, &k](const uint32_t* w, int64_t block, int64_t count) {

@@ -1,6 +1,7 @@
 // Products. The gradient multiplies the other elements instead of dividing, so zeros are no special case.
 #include <algorithm>
 
+#include "src/ops/complex_number.h"
 #include "src/ops/op_info.h"
 #include "src/ops/reduce.h"
 #include "src/tensor/parallel.h"
@@ -50,16 +51,33 @@ struct ProdBackward final : NodeOf<1> {
     if (!in.numel()) return;
     const Tensor v = dim && in.dim() ? in : reshape(in, -1);
     const int64_t d = dim && in.dim() ? *dim : 0;
-    const Tensor others = grad_enabled() ? prod_of_others_formula(v, d) : prod_of_others(v, d);
+    const Tensor others = grad_enabled() || is_complex(v.dtype()) ? prod_of_others_formula(v, d) : prod_of_others(v, d);
     const Tensor up = dim && in.dim() && !keepdim ? unsqueeze(g, d) : g;
-    dx[0] = reshape(others * up, in.sizes());
+    dx[0] = reshape(conj(others) * up, in.sizes());
   }
 };
+// The reduced dims last, then line by line.
+static Tensor complex_prod(const Tensor& x, uint32_t dims, bool keepdim) {
+  NoGrad off;
+  Shape order;
+  for (int pass = 0; pass < 2; pass++)
+    for (int64_t d = 0; d < x.dim(); d++) if (int(dims >> d & 1) == pass) order.push_back(d);
+  const Tensor c = contiguous(to(permute(x, order), Dtype::Complex128));
+  const Tensor out = empty(reduced_shape(x.sizes(), dims, keepdim), Dtype::Complex128, x.device());
+  const auto* p = reinterpret_cast<const Complex<double>*>(c->data);
+  auto* y = reinterpret_cast<Complex<double>*>(out->data);
+  const int64_t n = reduced_count(x, dims);
+  for (int64_t i = 0; i < out.numel(); i++) {
+    y[i] = 1;
+    for (int64_t k = 0; k < n; k++) y[i] = y[i] * *p++;
+  }
+  return to(out, x.dtype());
+}
 static Tensor prod_over(const Tensor& x, std::optional<int64_t> dim, bool keepdim, std::optional<Dtype> dtype) {
   if (dtype && *dtype != x.dtype()) return to(prod_over(to(x, *dtype), dim, keepdim, {}), *dtype);
   const int64_t d = dim ? wrap_dim(*dim, x.dim(), x) : 0;
   const uint32_t dims = dim && x.dim() ? uint32_t(1) << d : reduced_dims(x, {});
-  Tensor out = fold(kProd, x, dims, keepdim, is_floating(x.dtype()) ? x.dtype() : Dtype::Int64);
+  Tensor out = is_complex(x.dtype()) ? complex_prod(x, dims, keepdim) : fold(kProd, x, dims, keepdim, is_floating(x.dtype()) ? x.dtype() : Dtype::Int64);
   if (recording(x)) record<ProdBackward>(out, x, dim ? std::optional(d) : std::nullopt, keepdim);
   return out;
 }

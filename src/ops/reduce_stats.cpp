@@ -44,7 +44,15 @@ struct StdBackward final : NodeOf<1> {
     dx[0] = kept(scaled, in.sizes(), dims, keepdim) * centred;
   }
 };
+// Of complex numbers: E |x - mean|^2, which is the variances of the parts added.
+static Tensor complex_var(const Tensor& x, uint32_t dims, Scalar correction, bool keepdim) {
+  Shape dim;
+  for (int64_t d = 0; d < x.dim(); d++) if (dims >> d & 1) dim.push_back(d);
+  return x.dim() ? var(real(x), dim, correction, keepdim) + var(imag(x), dim, correction, keepdim)
+                 : var(real(x), {}, correction) + var(imag(x), {}, correction);
+}
 static Tensor spread_about_mean(const Tensor& x, uint32_t dims, Scalar correction, bool keepdim, bool root) {
+  if (is_complex(x.dtype())) return root ? sqrt(complex_var(x, dims, correction, keepdim)) : complex_var(x, dims, correction, keepdim);
   TG_CHECK(is_floating(x.dtype()), DtypeError, "input must be of a floating dtype, got ", x.dtype(), Named{"input", x});
   const double n = double(reduced_count(x, dims)), freedom = std::fmax(0, n - correction.to_double());
   const Tensor mean = fold(kSum, x, dims, keepdim, Dtype::Float64, {.divide = n});
@@ -101,6 +109,7 @@ struct NormBackward final : NodeOf<1> {
 Tensor norm(const Tensor& x, Scalar p, IntList dim, bool keepdim, std::optional<Dtype> dtype) {
   OpScope op("norm");
   if (dtype && *dtype != x.dtype()) return norm(to(x, *dtype), p, dim, keepdim);
+  if (is_complex(x.dtype())) return norm(abs(x), p, dim, keepdim);
   TG_CHECK(is_floating(x.dtype()), DtypeError, "input must be of a floating dtype, got ", x.dtype(), Named{"input", x});
   const uint32_t dims = reduced_dims(x, dim);
   const double e = p.to_double();
@@ -137,6 +146,10 @@ struct LogsumexpBackward final : NodeOf<1> {
 };
 Tensor logsumexp(const Tensor& x, IntList dim, bool keepdim) {
   OpScope op("logsumexp");
+  if (is_complex(x.dtype())) {
+    const Tensor most = amax(detach(real(x)), dim, true), total = log(sum(exp(x - most), dim, keepdim));
+    return total + (keepdim ? most : reshape(most, total.sizes()));
+  }
   if (!is_floating(x.dtype())) return logsumexp(to(x, default_dtype()), dim, keepdim);
   const uint32_t dims = reduced_dims(x, dim);
   const Tensor most = fold(kMax, x, dims, keepdim, Dtype::Float64);

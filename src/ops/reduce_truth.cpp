@@ -8,15 +8,18 @@ namespace tapegrad {
 
 Tensor all(const Tensor& x, IntList dim, bool keepdim) {
   OpScope op("all");
+  if (is_complex(x.dtype())) return all(to(detach(x), Dtype::Bool), dim, keepdim);
   return fold(kAll, x, reduced_dims(x, dim), keepdim, x.dtype() == Dtype::UInt8 ? Dtype::UInt8 : Dtype::Bool);
 }
 Tensor any(const Tensor& x, IntList dim, bool keepdim) {
   OpScope op("any");
+  if (is_complex(x.dtype())) return any(to(detach(x), Dtype::Bool), dim, keepdim);
   Tensor out = fold(kCount, x, reduced_dims(x, dim), keepdim, Dtype::Bool);
   return x.dtype() == Dtype::UInt8 ? to(out, Dtype::UInt8) : out;
 }
 Tensor count_nonzero(const Tensor& x, IntList dim) {
   OpScope op("count_nonzero");
+  if (is_complex(x.dtype())) return count_nonzero(to(detach(x), Dtype::Bool), dim);
   return fold(kCount, x, reduced_dims(x, dim), false, Dtype::Int64);
 }
 
@@ -24,6 +27,7 @@ Tensor count_nonzero(const Tensor& x, IntList dim) {
 
 Tensor nansum(const Tensor& x, IntList dim, bool keepdim, std::optional<Dtype> dtype) {
   OpScope op("nansum");
+  TG_CHECK(!is_complex(x.dtype()), DtypeError, "not implemented for ", x.dtype(), Named{"input", x});
   if (!is_floating(x.dtype())) return sum(x, dim, keepdim, dtype);
   return sum(where(isnan(x), Tensor(0.0), x), dim, keepdim, dtype);
 }
@@ -47,9 +51,10 @@ Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool 
   TG_CHECK(a.dtype() == b.dtype(), DtypeError, "input and other must have one dtype", Named{"input", a}, Named{"other", b});
   NoGrad off;
   Tensor close = eq(a, b);
-  if (is_floating(a.dtype()) && equal_nan) close = logical_or(close, logical_and(isnan(a), isnan(b)));
+  if (is_differentiable(a.dtype()) && equal_nan) close = logical_or(close, logical_and(isnan(a), isnan(b)));
   if (rtol == 0 && atol == 0) return close;
-  const Tensor fa = is_floating(a.dtype()) ? a : to(a, Dtype::Float64), fb = is_floating(b.dtype()) ? b : to(b, Dtype::Float64);
+  const auto fractions = [](const Tensor& x) { return is_differentiable(x.dtype()) ? x : to(x, Dtype::Float64); };
+  const Tensor fa = fractions(a), fb = fractions(b);
   const Tensor apart = abs(fa - fb), allowed = Tensor(atol) + abs(fb) * Tensor(rtol);
   return logical_or(close, logical_and(isfinite(apart), le(apart, allowed)));
 }

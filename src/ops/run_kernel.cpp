@@ -36,7 +36,7 @@ constexpr int64_t kCheapGrain = 32768, kCostlyGrain = 8192;  // elements worth a
     }
   });
   if (whole == n) return;
-  alignas(64) char tail[kMaxArgs][64];
+  alignas(64) char tail[kMaxArgs][128];  // a packet's worth of elements, which may be wider than its own
   char* q[kMaxArgs];
   for (int k = 0; k < args; k++) {
     q[k] = size[k] ? tail[k] : p[k];
@@ -64,7 +64,7 @@ constexpr int64_t kCheapGrain = 32768, kCostlyGrain = 8192;  // elements worth a
 
 // The ragged end of dense operands through padded copies.
 [[gnu::noinline]] void run_tail(Kernel kernel, const void* params, const Operand* arg, int args, int lanes, int64_t done) {
-  alignas(64) char tail[kMaxArgs][64];
+  alignas(64) char tail[kMaxArgs][128];
   char* q[kMaxArgs];
   const int64_t n = arg[0].t->numel;
   for (int k = 0; k < args; k++) {

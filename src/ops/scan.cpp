@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "src/ops/complex_number.h"
 #include "src/ops/op_info.h"
 #include "src/ops/rows.h"
 #include "src/tensor/parallel.h"
@@ -18,6 +19,8 @@ template <class F> void each_line(const Split& s, F line) {
     for (int64_t l = begin; l < end; l++) line(l / s.inner * s.n * s.inner + l % s.inner, s.inner);
   });
 }
+// What running sums and products of this dtype are computed in.
+Dtype scan_dtype(Dtype d) { return is_complex(d) ? Dtype::Complex128 : is_floating(d) ? row_dtype(d) : Dtype::Int64; }
 template <class T> T* data(const Tensor& t) { return reinterpret_cast<T*>(t->data); }
 
 // ---- r[i] = a[i] r[i-1] + b[i], from the front or from the back; an undefined `a` is 1
@@ -26,7 +29,7 @@ template <class T, class A> void recurrence_lines(const Split& s, const T* a, co
     if (back) at += (s.n - 1) * step, step = -step;
     A acc = 0;
     if (a) for (int64_t i = 0; i < s.n; i++, at += step) r[at] = T(acc = acc * A(a[at]) + A(b[at]));
-    else for (int64_t i = 0; i < s.n; i++, at += step) r[at] = T(acc += A(b[at]));
+    else for (int64_t i = 0; i < s.n; i++, at += step) r[at] = T(acc = acc + A(b[at]));
   });
 }
 Tensor recurrence(const Tensor& a, const Tensor& b, int64_t dim, bool back);
@@ -46,21 +49,24 @@ struct RecurrenceBackward final : NodeOf<2> {
   const char* name() const override { return a.defined() ? "RecurrenceBackward0" : "CumsumBackward0"; }
   void free_saved() override { a.reset(), r.reset(); }
   void backward(Tensor g, Tensor* dx) override {
-    const Tensor factor = a.unpack(*this);
+    Tensor factor = a.unpack(*this);
+    if (factor.defined()) factor = conj(factor);
     const Tensor s = recurrence(factor.defined() ? shifted(factor, dim, !back, 0) : factor, g, dim, !back);
-    if (needs(0)) dx[0] = s * shifted(r.unpack(*this), dim, back, 0);
+    if (needs(0)) dx[0] = s * shifted(conj(r.unpack(*this)), dim, back, 0);
     if (needs(1)) dx[1] = s;
   }
 };
 Tensor recurrence(const Tensor& a_in, const Tensor& b_in, int64_t dim, bool back) {
-  const Dtype d = is_floating(b_in.dtype()) ? row_dtype(b_in.dtype()) : Dtype::Int64;
+  const Dtype d = scan_dtype(b_in.dtype());
   const Tensor a = row_major(a_in, d), b = row_major(b_in, d);
   Tensor r = empty(b.sizes(), d, b.device());
   const Split s(b, dim);
   if (d == Dtype::Float32) recurrence_lines<float, double>(s, a.defined() ? data<float>(a) : nullptr, data<float>(b), data<float>(r), back);
   else if (d == Dtype::Float64) recurrence_lines<double, double>(s, a.defined() ? data<double>(a) : nullptr, data<double>(b), data<double>(r), back);
+  else if (d == Dtype::Complex128) recurrence_lines<Complex<double>, Complex<double>>(s, a.defined() ? data<Complex<double>>(a) : nullptr,
+      data<Complex<double>>(b), data<Complex<double>>(r), back);
   else recurrence_lines<int64_t, int64_t>(s, nullptr, data<int64_t>(b), data<int64_t>(r), back);
-  r = cast_back(r, is_floating(b_in.dtype()) ? b_in.dtype() : Dtype::Int64);
+  r = cast_back(r, is_differentiable(b_in.dtype()) ? b_in.dtype() : Dtype::Int64);
   if (recording(a_in, b_in)) {
     auto* n = record<RecurrenceBackward>(r, a_in, b_in, dim, back);
     if (a_in.defined()) n->r = SavedTensor(r, SavedTensor::output);
@@ -78,15 +84,15 @@ struct CumprodBackward final : NodeOf<1> {
   void free_saved() override { x.reset(), y.reset(); }
   void backward(Tensor g, Tensor* dx) override {
     if (!needs(0)) return;
-    const Tensor in = x.unpack(*this);
+    const Tensor in = conj(x.unpack(*this));
     if (!in.dim()) { dx[0] = g; return; }
-    dx[0] = shifted(y.unpack(*this), dim, false, 1) * recurrence(shifted(in, dim, true, 0), g, dim, true);
+    dx[0] = shifted(conj(y.unpack(*this)), dim, false, 1) * recurrence(shifted(in, dim, true, 0), g, dim, true);
   }
 };
 template <class T, class A> void product_lines(const Split& s, const T* x, T* y) {
   each_line(s, [=](int64_t at, int64_t step) {
     A acc = 1;
-    for (int64_t i = 0; i < s.n; i++, at += step) y[at] = T(acc *= A(x[at]));
+    for (int64_t i = 0; i < s.n; i++, at += step) y[at] = T(acc = acc * A(x[at]));
   });
 }
 
@@ -142,8 +148,9 @@ struct CumextremeBackward final : NodeOf<1> {
   }
 };
 ValuesIndices cumextreme(const Tensor& input, int64_t dim, bool largest) {
+  TG_CHECK(!is_complex(input.dtype()), DtypeError, "not implemented for ", input.dtype(), Named{"input", input});
   const int64_t d = wrap_dim(dim, input.dim(), input);
-  const Dtype compute = is_floating(input.dtype()) ? row_dtype(input.dtype()) : Dtype::Int64;
+  const Dtype compute = scan_dtype(input.dtype());
   const Tensor x = row_major(input, compute);
   Tensor y = empty(x.sizes(), compute, x.device()), index = empty(x.sizes(), Dtype::Int64, x.device());
   const Split s(x, d);
@@ -166,14 +173,15 @@ Tensor cumprod(const Tensor& input, int64_t dim, std::optional<Dtype> dtype) {
   OpScope op("cumprod");
   if (dtype && *dtype != input.dtype()) return to(cumprod(to(input, *dtype), dim), *dtype);
   const int64_t d = wrap_dim(dim, input.dim(), input);
-  const Dtype compute = is_floating(input.dtype()) ? row_dtype(input.dtype()) : Dtype::Int64;
+  const Dtype compute = scan_dtype(input.dtype());
   const Tensor x = row_major(input, compute);
   Tensor y = empty(x.sizes(), compute, x.device());
   const Split s(x, d);
   if (compute == Dtype::Float32) product_lines<float, double>(s, data<float>(x), data<float>(y));
   else if (compute == Dtype::Float64) product_lines<double, double>(s, data<double>(x), data<double>(y));
+  else if (compute == Dtype::Complex128) product_lines<Complex<double>, Complex<double>>(s, data<Complex<double>>(x), data<Complex<double>>(y));
   else product_lines<int64_t, int64_t>(s, data<int64_t>(x), data<int64_t>(y));
-  if (is_floating(input.dtype())) y = cast_back(y, input.dtype());
+  if (is_differentiable(input.dtype())) y = cast_back(y, input.dtype());
   if (recording(input)) record<CumprodBackward>(y, input, d)->y = SavedTensor(y, SavedTensor::output);
   return y;
 }

@@ -87,6 +87,7 @@ ValuesIndices first_in_order(const Tensor& x, int64_t d, int64_t k, bool descend
 
 ValuesIndices sort(const Tensor& x, int64_t dim, bool descending, bool) {
   OpScope op("sort");
+  TG_CHECK(!is_complex(x.dtype()), DtypeError, "complex numbers have no order, got ", x.dtype(), Named{"input", x});
   const int64_t d = wrap_dim(dim, x.dim(), x);
   return first_in_order(x, d, size_of(x, d), descending, "SortBackward0");
 }

@@ -44,6 +44,12 @@ template <class F> decltype(auto) typed(Dtype d, F&& f) {
     default: refuse_dtype(d);
   }
 }
+/// The same with the complex dtypes, for sums and products (src/ops/complex_number.h has the operators).
+template <class F> decltype(auto) typed_or_complex(Dtype d, F&& f) {
+  if (d == Dtype::Complex64) return f(Complex<float>());
+  if (d == Dtype::Complex128) return f(Complex<double>());
+  return typed(d, f);
+}
 template <class F> decltype(auto) typed_real(Dtype d, F&& f) {
   switch (d) {
     case Dtype::Float16: return f(Half());
@@ -65,6 +71,7 @@ template <class F> decltype(auto) by_size(size_t bytes, F&& f) {
 template <class T> T number_as(Scalar s) {
   if constexpr (std::is_same_v<T, bool>) return s.to_bool();
   else if constexpr (is_real<T>) return T(Wide<T>(s.to_double()));
+  else if constexpr (ComplexNumber<T>) return T(typename T::value_type(s.to_double()), typename T::value_type(s.to_complex().im));
   else return T(s.to_int());
 }
 
