@@ -34,7 +34,8 @@ def test_public_names_are_documented():
     """Every public function and class of the Python package has a docstring."""
     bare = []
     for name in ("nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "autograd", "autograd.functional", "utils.data",
-                 "utils.checkpoint", "safetensors", "serialization", "testing", "datasets", "cuda", "linalg", "random", "creation", "dtypes"):
+                 "utils.checkpoint", "utils.tensorboard", "safetensors", "serialization", "testing", "datasets", "cuda", "cuda.amp", "amp", "amp.autocast_mode",
+                 "multiprocessing", "multiprocessing.spawn", "multiprocessing.reductions", "linalg", "random", "creation", "dtypes"):
         module = sys.modules.get(f"tapegrad.{name}") or __import__(f"tapegrad.{name}", fromlist=["x"])
         for key, value in vars(module).items():
             if key.startswith("_") or not (inspect.isfunction(value) or inspect.isclass(value)) or not value.__module__.startswith("tapegrad"):
@@ -68,8 +69,6 @@ def test_cuda_is_honest():
     with pytest.raises(RuntimeError, match="no CUDA device"):
         tg.cuda.synchronize()
     assert not tg.backends.mps.is_available() and tg.accelerator.current_accelerator() is None
-    with pytest.raises(NotImplementedError):
-        tg.amp.autocast("cpu")
     with pytest.warns(UserWarning, match="CUDA is not available"), tg.cuda.amp.autocast():
         pass
     with pytest.warns(UserWarning, match="Disabling"):

@@ -10,7 +10,6 @@ import time
 import warnings
 import weakref
 
-from . import transport
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, random_seed
@@ -264,6 +263,8 @@ class _FromWorkers:
     def _receive(self):
         """Waits for any answer, or for a worker's death."""
         from multiprocessing.connection import wait
+
+        from . import transport
         sentinels = {self.workers.processes[k].sentinel: k for k in set(self.owner.values())}
         pipes = {self.workers.pipes[k]: k for k in set(self.owner.values())}
         found = wait([*pipes, *sentinels], self.timeout or None)

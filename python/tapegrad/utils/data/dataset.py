@@ -1,6 +1,7 @@
 """Datasets: things with samples."""
 import bisect
 import math
+import warnings
 
 from ... import _C
 from .sampler import randperm_list
@@ -141,12 +142,16 @@ class Subset(Dataset):
 def random_split(dataset, lengths, generator=None):
     """Random disjoint Subsets of these lengths, or of these fractions when they sum to 1. ValueError when lengths do not add up."""
     n = len(dataset)
-    if all(isinstance(x, float) for x in lengths) and math.isclose(sum(lengths), 1) and sum(lengths) <= 1 + 1e-9:
-        if any(x < 0 or x > 1 for x in lengths):
-            raise ValueError("Fraction at each index must be between 0 and 1")
+    if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
+        for i, x in enumerate(lengths):
+            if not 0 <= x <= 1:
+                raise ValueError(f"Fraction at index {i} is not between 0 and 1")
         sizes = [math.floor(n * x) for x in lengths]
         for i in range(n - sum(sizes)):
             sizes[i % len(sizes)] += 1
+        for i in range(len(sizes)):
+            if sizes[i] == 0:
+                warnings.warn(f"Length of split at index {i} is 0. This might result in an empty dataset.", stacklevel=2)
         lengths = sizes
     if sum(lengths) != n:
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")

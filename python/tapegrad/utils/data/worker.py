@@ -8,14 +8,12 @@ Tensors travel as transport.py says.
 import os
 import pickle
 import queue
-import random
 import sys
 import threading
 import traceback
 
 from ... import _C
 from ...creation import manual_seed
-from . import transport
 
 __all__ = ["WorkerInfo", "get_worker_info", "Failure"]
 
@@ -96,6 +94,7 @@ def make_fetcher(dataset, iterable, auto_batch, collate, drop_last):
 
 def run_worker(conn, others, worker_id, num_workers, dataset, iterable, auto_batch, collate, drop_last, init_fn):
     """The process' main function."""
+    from . import transport  # only with workers: sockets make `import tapegrad` slower
     global _info
     for c in others:  # ends that fork copied: an open copy would hide the parent's death
         c.close()
@@ -153,6 +152,7 @@ def _listen(conn, inbox, parent):
 
 
 def _seed_everything(seed):
+    import random
     random.seed(seed)
     manual_seed(seed)
     numpy = sys.modules.get("numpy")
