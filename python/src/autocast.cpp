@@ -19,9 +19,9 @@ thread_local State state;
 
 constexpr std::string_view kLower[] = {
     "addbmm", "addmm", "baddbmm", "bmm", "chain_matmul", "conv1d", "conv2d", "conv3d", "conv_tbc",
-    "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "einsum", "gru", "gru_cell", "inner",
-    "linalg_multi_dot", "linalg_vecdot", "linear", "lstm", "lstm_cell", "matmul", "mm", "multi_dot", "prelu",
-    "rnn_relu", "rnn_relu_cell", "rnn_tanh", "rnn_tanh_cell", "scaled_dot_product_attention", "tensordot"};
+    "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "einsum", "inner", "linalg_multi_dot",
+    "linalg_vecdot", "linear", "lstm", "matmul", "mm", "multi_dot", "prelu", "rnn_relu", "rnn_tanh",
+    "scaled_dot_product_attention", "tensordot"};
 constexpr std::string_view kFloat32[] = {
     "adaptive_avg_pool3d", "adaptive_max_pool3d", "adaptive_max_pool3d_with_indices", "avg_pool3d",
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cdist", "cholesky", "cholesky_inverse",

@@ -43,6 +43,27 @@ def test_mixed_arguments():
             assert lib.nn.functional.binary_cross_entropy_with_logits(b, a).dtype == lib.float32
 
 
+MODULES = {
+    "RNN": lambda nn: nn.RNN(8, 4), "GRU": lambda nn: nn.GRU(8, 4), "LSTM": lambda nn: nn.LSTM(8, 4), "LayerNorm": lambda nn: nn.LayerNorm(8),
+    "TransformerEncoderLayer": lambda nn: nn.TransformerEncoderLayer(8, 2, 16), "Conv1d": lambda nn: nn.Conv1d(5, 3, 2), "PReLU": lambda nn: nn.PReLU(),
+    "BatchNorm1d": lambda nn: nn.BatchNorm1d(5), "GELU": lambda nn: nn.GELU(), "GroupNorm": lambda nn: nn.GroupNorm(1, 5), "Linear": lambda nn: nn.Linear(8, 2),
+    "ConvTranspose1d": lambda nn: nn.ConvTranspose1d(5, 3, 2), "Upsample": lambda nn: nn.Upsample(scale_factor=2), "MultiheadAttention": lambda nn: nn.MultiheadAttention(8, 2),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules(name):
+    if name == "LSTM" and not hasattr(tapegrad, "lstm"):
+        pytest.skip("computed step by step in float32 where there is no fused op")
+    seen = []
+    for lib in (tapegrad, torch):
+        module, x = MODULES[name](lib.nn), lib.ones(2, 5, 8)
+        with lib.autocast("cpu"):
+            out = module(*[x] * (3 if name == "MultiheadAttention" else 1))
+        seen.append([dtype_name(t) for t in tensors_of(lib, out)])
+    assert seen[0] == seen[1]
+
+
 def test_scalers_agree():
     scales = {}
     for lib in (tapegrad, torch):

@@ -141,6 +141,17 @@ def test_kept_batches_need_no_descriptors():
     assert len(os.listdir("/proc/self/fd")) <= before + 1
 
 
+def test_several_loaders_at_once():
+    one, two = (data.DataLoader(Big(6), num_workers=2) for _ in range(2))
+    assert [(int(i), int(j)) for (_, i), (_, j) in zip(one, two)] == [(k, k) for k in range(6)]
+    for _, i in one:
+        assert [int(j) for _, j in two] == list(range(6))
+        if int(i) == 1:
+            break
+    its = [iter(one) for _ in range(3)]  # the same loader, not yet used up
+    assert [int(next(it)[1]) for it in its for _ in range(2)] == [0, 1] * 3
+
+
 def test_order():
     assert [int(i) for _, i in data.DataLoader(Slow(8), num_workers=2)] == list(range(8))
     loose = [int(i) for _, i in data.DataLoader(Slow(8), num_workers=2, in_order=False)]

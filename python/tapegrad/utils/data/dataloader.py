@@ -88,6 +88,9 @@ class DataLoader:
         self.collate_fn = collate_fn if collate_fn is not None else default_collate if batch_sampler is not None else default_convert
         self._workers = None
 
+    def __class_getitem__(cls, item):
+        return cls
+
     @property
     def _order(self):
         return self.sampler if self.batch_sampler is None else self.batch_sampler
