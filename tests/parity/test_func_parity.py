@@ -23,7 +23,7 @@ def same(f, rtol=1e-9):
 
 
 def t(lib, *shape, seed=0, grad=False):
-    return lib.tensor(np.random.RandomState(seed).randn(*shape).tolist(), dtype=lib.float64, requires_grad=grad)
+    return lib.tensor(np.asarray(np.random.RandomState(seed).randn(*shape)).tolist(), dtype=lib.float64, requires_grad=grad)
 
 
 def f(x, y):

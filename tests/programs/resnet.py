@@ -74,7 +74,7 @@ def main():
     loader = DataLoader(TensorDataset(images, labels), batch_size=32, shuffle=False, drop_last=True)
     model = init(ResNet(BasicBlock, [1, 2])).to(device)
     criterion = nn.CrossEntropyLoss().to(device)
-    optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4, nesterov=True)
+    optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, nesterov=True)
     scheduler = optim.lr_scheduler.StepLR(optimizer, step_size=10, gamma=0.5)
     model.train()
     for inputs, targets in loader:
