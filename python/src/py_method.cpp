@@ -246,6 +246,41 @@ PyObject* to_bytes(PyObject*, PyObject* tensor) {
     return element_bytes(unwrap(tensor));
   });
 }
+
+// ---- functions of Python, element by element ---------------------------------------------------------------------------------------
+
+// self becomes f(its elements, those of the others) one by one; the others broadcast.
+PyObject* map_elements(const char* who, PyObject* self, PyObject* f, std::initializer_list<PyObject*> others) {
+  return guarded([&] {
+    const Tensor& x = unwrap(self);
+    if (!PyCallable_Check(f)) raise(PyExc_TypeError, "%s(): the argument must be callable, not %.200s", who, Py_TYPE(f)->tp_name);
+    if (needs_grad(x)) raise(PyExc_RuntimeError, "%s() cannot be used on a tensor that requires a gradient; it is not recorded", who);
+    const NoGrad off;
+    std::vector<Tensor> in{detach(x)};
+    for (PyObject* o : others) {
+      if (!is_tensor(o)) raise(PyExc_TypeError, "%s(): the other arguments must be tensors, not %.200s", who, Py_TYPE(o)->tp_name);
+      in.push_back(expand(unwrap(o), x.sizes()));
+    }
+    for (Tensor& t : in) t = reshape(t, {-1});
+    const Obj values = Obj::take(PyList_New(x.numel()));
+    for (int64_t i = 0; i < x.numel(); i++) {
+      const Obj args = Obj::take(PyTuple_New(Py_ssize_t(in.size())));
+      for (size_t k = 0; k < in.size(); k++) PyTuple_SET_ITEM(args.get(), Py_ssize_t(k), item_of(select(in[k], 0, i)));
+      PyList_SET_ITEM(values.get(), Py_ssize_t(i), checked(PyObject_CallObject(f, args.get())));
+    }
+    copy_(x, reshape(tensor_from(values.get(), x.dtype()), x.sizes()));
+    return Py_NewRef(self);
+  });
+}
+PyObject* apply(PyObject* self, PyObject* f) { return map_elements("apply_", self, f, {}); }
+PyObject* map(PyObject* self, PyObject* args) {
+  PyObject *other, *f;
+  return PyArg_ParseTuple(args, "OO:map_", &other, &f) ? map_elements("map_", self, f, {other}) : nullptr;
+}
+PyObject* map2(PyObject* self, PyObject* args) {
+  PyObject *x, *y, *f;
+  return PyArg_ParseTuple(args, "OOO:map2_", &x, &y, &f) ? map_elements("map2_", self, f, {x, y}) : nullptr;
+}
 PyMethodDef functions[] = {{"to_bytes", to_bytes, METH_O, "The bytes of the elements, row-major, in the machine's order."}, {}};
 
 }  // namespace
@@ -271,6 +306,9 @@ PyMethodDef tensor_methods[] = {
     {"__reduce_ex__", reduce, METH_O, nullptr},
     {"__format__", format, METH_O, nullptr},
     {"__reversed__", reversed, METH_NOARGS, nullptr},
+    {"apply_", apply, METH_O, "apply_(callable)\n\nEach element x becomes callable(x): slow, and not recorded."},
+    {"map_", map, METH_VARARGS, "map_(tensor, callable)\n\nEach element x becomes callable(x, y) with tensor's element y."},
+    {"map2_", map2, METH_VARARGS, "map2_(x, y, callable)\n\nEach element becomes callable of it and those of x and y."},
     {"storage", storage, METH_NOARGS, "What its memory is part of."},
     {"untyped_storage", storage, METH_NOARGS, "What its memory is part of."},
     {"share_memory_", share_memory_, METH_NOARGS, "Moves it into memory that other processes can map. Other tensors over its old memory stay there."},

@@ -42,6 +42,7 @@ from .amp.autocast_mode import (autocast, clear_autocast_cache, get_autocast_cpu
                                 get_autocast_gpu_dtype, is_autocast_available, is_autocast_cache_enabled, is_autocast_cpu_enabled,
                                 is_autocast_enabled, set_autocast_dtype, set_autocast_enabled)
 from .amp.grad_scaler import _amp_foreach_non_finite_check_and_unscale_  # noqa: E402,F401
+from .positional import *  # noqa: E402,F401,F403
 from .serialization import load, save  # noqa: E402,F401
 
 _ABSENT = {

@@ -196,6 +196,34 @@ static Tensor new_ones(const Tensor& x, IntList size, OptDtype dtype, OptDevice 
 static Tensor new_empty(const Tensor& x, IntList size, OptDtype dtype, OptDevice device, bool requires_grad) {
   return finish(empty(size, dtype.value_or(x->dtype), device.value_or(Device())), requires_grad);
 }
+static Tensor new_empty_strided(const Tensor& x, IntList size, IntList stride, OptDtype dtype, OptDevice device, bool requires_grad) {
+  return finish(empty_strided(size, stride, dtype.value_or(x->dtype), device.value_or(Device())), requires_grad);
+}
+static Tensor empty_permuted(IntList size, IntList layout, OptDtype dtype, OptDevice device, bool requires_grad) {
+  OpScope op("empty_permuted");
+  TG_CHECK(layout.size() == size.size(), ValueError, "physical_layout must name each of the ", size.size(), " dimensions, got ", layout);
+  Shape stride(size.size(), 0);
+  int64_t step = 1;
+  for (size_t k = layout.size(); k-- > 0;) {
+    const int64_t d = layout[k];
+    TG_CHECK(d >= 0 && d < int64_t(size.size()) && !stride[size_t(d)], ValueError, "physical_layout must name each of the ", size.size(), " dimensions once, got ", layout);
+    stride[size_t(d)] = step;
+    step *= size[size_t(d)] > 1 ? size[size_t(d)] : 1;
+  }
+  return finish(empty_strided(size, stride, dtype.value_or(default_dtype()), device.value_or(Device())), requires_grad);
+}
+static Tensor scalar_tensor(Scalar value, OptDtype dtype, OptDevice device, bool requires_grad) {
+  return filled({}, value, dtype.value_or(default_dtype()), device, requires_grad);
+}
+// As arange, but end is included and the dtype is the default float's.
+static Tensor range(Scalar start, Scalar end, Scalar step, OptDtype dtype, OptDevice device, bool requires_grad) {
+  OpScope op("range");
+  const double a = start.to_double(), b = end.to_double(), s = step.to_double();
+  TG_CHECK(s != 0 && (b - a) / s >= 0, ValueError, "step must lead from start to end, got ", start, ", ", end, " and ", step);
+  Tensor out = empty({int64_t((b - a) / s) + 1}, dtype.value_or(default_dtype()), device.value_or(Device()));
+  generate<double>(out, [a, s](int64_t i) { return a + s * double(i); });
+  return finish(static_cast<Tensor&&>(out), requires_grad);
+}
 static Tensor indices_as(Tensor t, OptDtype dtype) { return dtype && *dtype != t->dtype ? to(t, *dtype) : t; }
 static Tensor tril_indices_row(int64_t row, int64_t col, int64_t offset, OptDtype dtype, OptDevice) {
   return indices_as(tril_indices(row, col, offset), dtype);
@@ -231,6 +259,13 @@ void factories_ops(OpTable& t) {
       .no_grad().samples({"T(2, 3), 7", "I(3), 2"});
   t.add("new_empty(Tensor input, int[] size, *, " TG_OPTIONS ")", &new_empty, "empty with input's dtype.")
       .method_only().no_grad().samples({"I(3), (2, 2)"});
+  t.add("new_empty_strided(Tensor input, int[] size, int[] stride, *, " TG_OPTIONS ")", &new_empty_strided, "empty_strided with input's dtype.")
+      .method_only().no_grad().samples({"I(3), (2, 2), (1, 2)"});
+  t.add("empty_permuted(int[] size, int[] physical_layout, *, " TG_OPTIONS ")", &empty_permuted,
+        "A dense tensor of this size whose dimensions lie in memory in this order, the outermost first; values are not set.").no_grad().samples({"(2, 3, 4), (0, 2, 1)"});
+  t.add("scalar_tensor(Scalar s, *, " TG_OPTIONS ")", &scalar_tensor, "A 0-d tensor of the default float type.").no_grad().samples({"3", "2.5, dtype=float64", "True"});
+  t.add("range(Scalar start, Scalar end, Scalar step=1, *, " TG_OPTIONS ")", &range, "start, start + step, … up to end, included, as floats. Deprecated: arange leaves end out.")
+      .no_grad().samples({"0, 3", "1, 2, 0.5", "5, 1, -2", "0, 4, 2, dtype=int64"});
   t.add("new_zeros(Tensor input, int[] size, *, " TG_OPTIONS ")", &new_zeros, "zeros with input's dtype.")
       .method_only().no_grad().samples({"I(3), (2, 2)"});
   t.add("new_ones(Tensor input, int[] size, *, " TG_OPTIONS ")", &new_ones, "ones with input's dtype.")

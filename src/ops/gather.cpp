@@ -262,6 +262,23 @@ struct ScatterExtremeBackward final : NodeOf<2> {
   }
   void free_saved() override { index.reset(), self_won.reset(), won.reset(); }
 };
+// out holds products: each factor's share is the product of the others. `product` leaves zeros out, so that is product / factor,
+// or nothing where another factor is zero. Second derivatives hold where there are no zeros.
+struct ScatterProductBackward final : NodeOf<2> {
+  int64_t dim;
+  SavedTensor x, src, index;
+  ScatterProductBackward(const Tensor& a, const Tensor& b, int64_t d, const Tensor& i) : NodeOf(a, b), dim(d), x(a), src(b), index(i) {}
+  const char* name() const override { return "ScatterReduceBackward0"; }
+  void backward(Tensor g, Tensor* dx) override {
+    const Tensor a = x.unpack(*this), whole = src.unpack(*this), at = index.unpack(*this), b = trimmed(whole, at), zero(0.0), one(1.0);
+    const Tensor a_zero = to(eq(a, zero), a.dtype()), b_zero = to(eq(b, zero), a.dtype()), zeros = scatter_add(a_zero, dim, at, b_zero);
+    const Tensor a_safe = where(eq(a, zero), one, a), b_safe = where(eq(b, zero), one, b);
+    const Tensor share = g * scatter_reduce(a_safe, dim, at, b_safe, "prod");
+    if (needs(0)) dx[0] = share / a_safe * to(eq(zeros, a_zero), a.dtype());
+    if (needs(1)) dx[1] = padded_to(gather(share, dim, at) / b_safe * to(eq(gather(zeros, dim, at), b_zero), a.dtype()), whole.sizes());
+  }
+  void free_saved() override { x.reset(), src.reset(), index.reset(); }
+};
 static Tensor floor_quotient(const Tensor& a, const Tensor& b) {  // of integers
   Tensor out = contiguous(to(a, Dtype::Int64));
   const Tensor divisor = contiguous(to(b, Dtype::Int64));
@@ -292,7 +309,10 @@ static Tensor scatter_folded(const Tensor& x, int64_t d, const Tensor& index, co
     scatter_into(out, d, index, src, what);
   }
   if (!recording(x, src)) return out;
-  TG_CHECK(what != Scatter::Multiply, NotImplementedError, "reduce 'prod' has no gradient yet");
+  if (what == Scatter::Multiply) {
+    record<ScatterProductBackward>(out, start, src, d, index);
+    return out;
+  }
   Tensor won, self_won;
   {
     NoGrad guard;  // ties share equally
@@ -344,8 +364,9 @@ void gather_ops(OpTable& t) {
   t.add("scatter_add(Tensor input, int dim, Tensor index, Tensor src)", &scatter_add, "A copy of input with out[i][index[i][j]] += src[i][j] for dim = 1, in index order.")
       .method().inplace(&scatter_add_).samples({"T(3, 4), 0, I(5, 4, hi=3), T(5, 4)", "T(3, 4), -1, I(2, 3, hi=4), T(2, 3)", "T(3), 0, C(1, 1, 1), T(3)"});
   t.add("scatter_reduce(Tensor input, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True)", &scatter_reduce,
-        "src folded into input at the indices along dim: \"sum\", \"prod\" (no gradient), \"mean\", \"amax\" or \"amin\".")
-      .method().inplace(&scatter_reduce_).samples({"T(3, 4), 0, I(5, 4, hi=3), T(5, 4), 'sum'", "T(3), 0, C(1, 1, 0), T(3), 'mean'", "T(3), 0, C(1, 1, 0), T(3), 'amax'", "T(3), 0, C(1, 1, 0), T(3), 'amin', include_self=False"});
+        "src folded into input at the indices along dim: \"sum\", \"prod\", \"mean\", \"amax\" or \"amin\".")
+      .method().inplace(&scatter_reduce_).samples({"T(3, 4), 0, I(5, 4, hi=3), T(5, 4), 'sum'", "T(3), 0, C(1, 1, 0), T(3), 'mean'", "T(3), 0, C(1, 1, 0), T(3), 'amax'", "T(3), 0, C(1, 1, 0), T(3), 'amin', include_self=False",
+        "T(3, 4), 0, I(2, 3, hi=3), T(5, 4), 'prod'", "T(3), 0, C(1, 1, 0), T(3), 'prod', include_self=False", "C(2.0, 3.0, 0.0), 0, C(1, 1, 0, 2), C(0.0, 4.0, 0.0, 5.0), 'prod'"});
 }
 
 }  // namespace tapegrad

@@ -4,9 +4,11 @@
 #include <cmath>
 
 #include "src/ops/complex_number.h"
+#include "src/ops/in_place.h"
 #include "src/ops/op_info.h"
 #include "src/ops/rows.h"
 #include "src/tensor/parallel.h"
+#include "tapegrad/ops_more.h"
 
 namespace tapegrad {
 
@@ -185,6 +187,14 @@ Tensor cumprod(const Tensor& input, int64_t dim, std::optional<Dtype> dtype) {
   if (recording(input)) record<CumprodBackward>(y, input, d)->y = SavedTensor(y, SavedTensor::output);
   return y;
 }
+const Tensor& cumsum_(const Tensor& self, int64_t dim, std::optional<Dtype> dtype) {
+  OpScope op("cumsum_");
+  return replace(self, [&](const Tensor& x) { return cumsum(x, dim, dtype); });
+}
+const Tensor& cumprod_(const Tensor& self, int64_t dim, std::optional<Dtype> dtype) {
+  OpScope op("cumprod_");
+  return replace(self, [&](const Tensor& x) { return cumprod(x, dim, dtype); });
+}
 Tensor logcumsumexp(const Tensor& input, int64_t dim) {
   OpScope op("logcumsumexp");
   TG_CHECK(is_floating(input.dtype()), DtypeError, "input must be of a floating dtype, got ", input.dtype(), Named{"input", input});
@@ -209,9 +219,9 @@ ValuesIndices cummin(const Tensor& x, int64_t dim) {
 
 void scan_ops(OpTable& t) {
   t.add("cumsum(Tensor input, int dim, *, dtype? dtype=None)", &cumsum, "Running sum along dim. Integers and bools give int64.")
-      .method().with_out().on("any").samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0", "T(0, 3), 0"});
+      .method().inplace(&cumsum_).with_out().on("any").samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0", "T(0, 3), 0"});
   t.add("cumprod(Tensor input, int dim, *, dtype? dtype=None)", &cumprod, "Running product along dim. Integers and bools give int64.")
-      .method().with_out().on("any").samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0", "C([1., 0., 2., 0., 3.]), 0"});
+      .method().inplace(&cumprod_).with_out().on("any").samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0", "C([1., 0., 2., 0., 3.]), 0"});
   t.add("logcumsumexp(Tensor input, int dim)", &logcumsumexp, "log of the running sum of exp(x) along dim, without overflow.")
       .method().with_out().samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0"});
   t.add("cummax(Tensor input, int dim)", &cummax, "Running maximum along dim and where it is; of equals the last.")

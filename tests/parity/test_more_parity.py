@@ -12,6 +12,7 @@ def pair(array, grad=True):
 
 
 def same(mine, theirs):
+    assert tuple(mine.shape) == tuple(theirs.shape)
     np.testing.assert_allclose(mine.detach().numpy(), theirs.detach().numpy(), rtol=1e-9, atol=1e-11)
 
 
@@ -114,3 +115,71 @@ def test_triplet_margin_with_distance_loss(rng):
     for swap in (False, True):
         same(*[lib.nn.functional.triplet_margin_with_distance_loss(*(v[k] for v in x), swap=swap, margin=0.5)
                for k, lib in enumerate((tapegrad, torch))])
+
+
+POSITIONAL = [
+    ("hinge_embedding_loss", 2, (0.5, 2)), ("hinge_embedding_loss", 2, ()), ("kl_div", 2, ()), ("kl_div", 2, (1,)), ("margin_ranking_loss", 3, (0.1, 0)),
+    ("cosine_embedding_loss", 3, (0.2,)), ("triplet_margin_loss", 3, (0.5, 2.0, 1e-6, True, 2)), ("poisson_nll_loss", 2, (True, True, 1e-8, 1)),
+    ("binary_cross_entropy_with_logits", 2, (None, None, 0)),
+]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name, tensors, rest", POSITIONAL, ids=str)
+def test_losses_at_the_top_level(rng, name, tensors, rest):
+    x = [pair(rng.random((4, 3)) + 0.1, grad=False) for _ in range(tensors)]
+    if name == "cosine_embedding_loss":
+        x[2] = pair(np.array([1.0, -1.0, 1.0, 1.0]), grad=False)
+    same(*[getattr(lib, name)(*(v[k] for v in x), *rest) for k, lib in enumerate((tapegrad, torch))])
+
+
+def test_layers_at_the_top_level(rng):
+    w = pair(rng.standard_normal((5, 3)), grad=False)
+    x = pair(rng.standard_normal((2, 3, 8)), grad=False)
+    g = pair(rng.uniform(-1, 1, (2, 4, 4, 2)), grad=False)
+    c = pair(rng.standard_normal((3, 3, 4)), grad=False)
+    for f in (lambda lib, k: lib.embedding(w[k], lib.tensor([[1, 2]])), lambda lib, k: lib.adaptive_max_pool1d(x[k], 3)[0],
+              lambda lib, k: lib.adaptive_max_pool1d(x[k], 3)[1], lambda lib, k: lib.grid_sampler(x[k].unsqueeze(2), g[k], 0, 1, False),
+              lambda lib, k: lib.conv_tbc(x[k], lib.ones(2, 8, 3, dtype=lib.float64), lib.zeros(3, dtype=lib.float64), 1),
+              lambda lib, k: lib.instance_norm(x[k], None, None, None, None, True, 0.1, 1e-5, False),
+              lambda lib, k: lib.norm_except_dim(c[k], 2, 1), lambda lib, k: lib.ctc_loss(x[k], lib.tensor([[1], [2], [3]]), (2, 2, 2), (1, 1, 1)),
+              lambda lib, k: lib.celu_(x[k].clone()), lambda lib, k: lib.threshold_(x[k].clone(), 0.1, 2.0), lambda lib, k: lib.zero_(x[k].clone())):
+        same(f(tapegrad, 0), f(torch, 1))
+    assert tapegrad.broadcast_shapes((2, 1), 3, (1, 3)) == (2, 3)
+
+
+def test_apply_and_map():
+    x, y = tapegrad.tensor([[1.0, 2.0], [3.0, 4.0]]).t(), tapegrad.tensor([10.0, 20.0])
+    assert x.apply_(lambda v: v + 1).tolist() == [[2, 4], [3, 5]]
+    assert x.map_(y, lambda a, b: a * b).tolist() == [[20, 80], [30, 100]]
+    assert x.map2_(y, y, lambda a, b, c: a + b - c).tolist() == [[20, 80], [30, 100]]
+    assert tapegrad.tensor([1, 2]).apply_(lambda v: v * 2).tolist() == [2, 4]
+    with pytest.raises(RuntimeError, match="gradient"):
+        tapegrad.ones(2, requires_grad=True).apply_(abs)
+    with pytest.raises(TypeError, match="map_"):
+        tapegrad.ones(2).map_(3, max)
+    with pytest.raises(ZeroDivisionError):
+        tapegrad.ones(2).apply_(lambda v: 1 / 0)
+
+
+LAWS = {
+    "cauchy_": (lambda t: t.cauchy_(2.0, 0.5), lambda v: (np.median(v), np.quantile(v, 0.75)), (2.0, 2.5)),
+    "log_normal_": (lambda t: t.log_normal_(0.5, 0.25), lambda v: (np.log(v).mean(), np.log(v).std()), (0.5, 0.25)),
+    "geometric_": (lambda t: t.geometric_(0.3), lambda v: (v.mean(), (v == 1).mean()), (1 / 0.3, 0.3)),
+    "few": (lambda t: tapegrad.binomial(t.fill_(12), t.clone().fill_(0.2)), lambda v: (v.mean(), v.var()), (2.4, 1.92)),
+    "many": (lambda t: tapegrad.binomial(t.fill_(400), t.clone().fill_(0.7)), lambda v: (v.mean() / 100, v.var() / 100), (2.8, 0.84)),
+}
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_random_laws(law):
+    tapegrad.manual_seed(7)
+    draw, measure, expected = LAWS[law]
+    values = draw(tapegrad.empty(40000, dtype=tapegrad.float64)).numpy()
+    np.testing.assert_allclose(measure(values), expected, rtol=0.03)
+
+
+def test_as_strided_scatter_gradient():
+    """Of the input, by differences: PyTorch 2.13 returns it where src was written instead of elsewhere."""
+    x, src = tapegrad.rand(3, 4, dtype=tapegrad.float64, requires_grad=True), tapegrad.rand(2, 2, dtype=tapegrad.float64)
+    assert tapegrad.autograd.gradcheck(lambda v: tapegrad.as_strided_scatter(v, src, (2, 2), (1, 4), 1), [x])

@@ -19,7 +19,8 @@ LAYOUTS = ["transposed", "sliced", "broadcast"]
 RANDOM = {"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "bernoulli", "multinomial",
           "normal", "poisson", "uniform_", "normal_", "bernoulli_", "random_", "exponential_", "dropout",
           "feature_dropout", "alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "log_normal_", "geometric_",
-          "cauchy_", "rrelu", "rrelu_", "gumbel_softmax", "empty", "empty_like", "empty_strided", "new_empty"}
+          "cauchy_", "binomial", "rrelu", "rrelu_", "gumbel_softmax", "empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided",
+          "empty_permuted"}
 
 
 class Leaf:

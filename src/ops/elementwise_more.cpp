@@ -1,0 +1,161 @@
+// Elementwise ops on plain numbers of one dtype that have no packet kernel: gcd, lcm, nextafter, frexp; and a few that are
+// formulas over others.
+#include <cmath>
+
+#include "src/ops/elementwise.h"
+#include "src/ops/in_place.h"
+#include "src/ops/op_info.h"
+#include "src/ops/typed.h"
+#include "tapegrad/ops_more.h"
+
+namespace tapegrad {
+namespace {
+
+using T = const Tensor&;
+
+/// f(x, y) for numbers of the common dtype, which must be of a kind that f takes.
+template <class F> Tensor pairwise(T a, T b, F f) {
+  const Tensor* in[] = {&a, &b};
+  const Dtype d = result_type(in, 2);
+  const Shape size = broadcast_shape(in, 2);
+  NoGrad off;
+  const Tensor x = expand(to(a, d), size), y = expand(to(b, d), size);
+  const Tensor out = a.sizes() == size ? empty_like(x) : empty(size, d, a.device());
+  Walk<3> walk;
+  for (size_t k = 0; k < size.size(); k++) walk.add(size[k], out->strides[k], x->strides[k], y->strides[k]);
+  LongKernel unlocked(8 * out.numel());
+  typed(d, [&](auto zero) {
+    using E = decltype(zero);
+    if constexpr (requires { f(zero, zero); }) {
+      const E *p = reinterpret_cast<const E*>(x->data), *q = reinterpret_cast<const E*>(y->data);
+      E* o = reinterpret_cast<E*>(out->data);
+      parallel_for(out.numel(), 2048, [&](int64_t begin, int64_t end) {
+        walk(begin, end, [&](const int64_t (&at)[3]) { o[at[0]] = f(p[at[1]], q[at[2]]); });
+      });
+    } else {
+      detail::fail<DtypeError>("not for ", d, Named{"input", a}, Named{"other", b});
+    }
+  });
+  return out;
+}
+
+// Euclid's algorithm on magnitudes, as unsigned numbers, since the most negative one has no positive counterpart.
+template <class I> concept Whole = std::is_integral_v<I> && !std::is_same_v<I, bool>;
+template <Whole I> uint64_t divisor(I a, I b) {
+  uint64_t x = a < 0 ? 0 - uint64_t(a) : uint64_t(a), y = b < 0 ? 0 - uint64_t(b) : uint64_t(b);
+  while (y) {
+    const uint64_t rest = x % y;
+    x = y, y = rest;
+  }
+  return x;
+}
+constexpr auto kGcd = []<Whole I>(I a, I b) { return I(divisor(a, b)); };
+constexpr auto kLcm = []<Whole I>(I a, I b) {
+  const uint64_t g = divisor(a, b);
+  if (!g) return I(0);
+  const uint64_t x = a < 0 ? 0 - uint64_t(a) : uint64_t(a), y = b < 0 ? 0 - uint64_t(b) : uint64_t(b);
+  return I(x / g * y);
+};
+
+// The neighbour of a 16-bit float: its bits, as a signed magnitude, one up or down.
+template <class H> H next_bits(H a, H b) {
+  const float x = a, y = b;
+  if (x != x || y != y) return H(x + y);
+  if (x == y) return b;
+  H r = a;
+  if (x == 0) r.bits = uint16_t((y < 0 ? 0x8000 : 0) | 1);
+  else r.bits = uint16_t(a.bits + ((x < y) == (x > 0) ? 1 : -1));
+  return r;
+}
+constexpr auto kNext = []<class E>(E a, E b) requires is_real<E> {
+  if constexpr (std::is_floating_point_v<E>) return std::nextafter(a, b);
+  else return next_bits(a, b);
+};
+struct NextafterBackward final : NodeOf<2> {
+  NextafterBackward(T a, T b) : NodeOf(a, b) {}
+  const char* name() const override { return "NextafterBackward0"; }
+  void backward(Tensor, Tensor*) override { detail::fail<NotImplementedError>("nextafter has no derivative"); }
+};
+
+struct FrexpBackward final : NodeOf<1> {
+  SavedTensor exponent;
+  FrexpBackward(T x, T e) : NodeOf(x), exponent(e) {}
+  const char* name() const override { return "FrexpBackward0"; }
+  void backward(Tensor g, Tensor* dx) override { dx[0] = ldexp(g, -exponent.unpack(*this)); }
+  void free_saved() override { exponent.reset(); }
+};
+
+}  // namespace
+
+Tensor gcd(T a, T b) { OpScope op("gcd"); return pairwise(a, b, kGcd); }
+const Tensor& gcd_(T self, T b) { OpScope op("gcd_"); return replace(self, [&](T a) { return gcd(a, b); }); }
+Tensor lcm(T a, T b) { OpScope op("lcm"); return pairwise(a, b, kLcm); }
+const Tensor& lcm_(T self, T b) { OpScope op("lcm_"); return replace(self, [&](T a) { return lcm(a, b); }); }
+
+Tensor nextafter(T a, T b) {
+  OpScope op("nextafter");
+  const Tensor out = pairwise(a, b, kNext);
+  if (recording(a, b)) record<NextafterBackward>(out, a, b);
+  return out;
+}
+const Tensor& nextafter_(T self, T b) { OpScope op("nextafter_"); return replace(self, [&](T a) { return nextafter(a, b); }, b); }
+
+std::tuple<Tensor, Tensor> frexp(T x) {
+  OpScope op("frexp");
+  TG_CHECK(is_floating(x.dtype()), DtypeError, "input must be of a floating dtype, got ", x.dtype(), Named{"input", x});
+  Tensor mantissa = empty(x.sizes(), x.dtype(), x.device()), exponent = empty(x.sizes(), Dtype::Int32, x.device());
+  {
+    NoGrad off;
+    const Tensor from = contiguous(x);
+    typed_real(x.dtype(), [&](auto zero) {
+      using E = decltype(zero);
+      const E* p = reinterpret_cast<const E*>(from->data);
+      E* m = reinterpret_cast<E*>(mantissa->data);
+      int32_t* e = exponent.data_ptr<int32_t>();
+      for (int64_t i = 0; i < x.numel(); i++) {
+        int power = 0;
+        m[i] = E(std::frexp(Wide<E>(p[i]), &power));
+        e[i] = power;
+      }
+    });
+  }
+  if (recording(x)) record<FrexpBackward>(mantissa, x, exponent);
+  return {mantissa, exponent};
+}
+Tensor ldexp(T x, T other) {
+  OpScope op("ldexp");
+  return mul(x, pow(Scalar(2.0), is_floating(x.dtype()) && !is_floating(other.dtype()) ? to(other, x.dtype()) : other));
+}
+const Tensor& ldexp_(T self, T other) { OpScope op("ldexp_"); return replace(self, [&](T x) { return ldexp(x, other); }, other); }
+
+Tensor float_power(T x, T exponent) {
+  OpScope op("float_power");
+  return pow(to(x, Dtype::Float64), to(exponent, Dtype::Float64));
+}
+const Tensor& float_power_(T self, T exponent) {
+  OpScope op("float_power_");
+  TG_CHECK(self.dtype() == Dtype::Float64, DtypeError, "the result is float64, which the tensor written to cannot hold", Named{"input", self});
+  return pow_(self, to(exponent, Dtype::Float64));
+}
+Tensor isreal(T x) {
+  OpScope op("isreal");
+  return ones_like(x, Dtype::Bool);
+}
+
+void elementwise_more_ops(OpTable& t) {
+  t.add("gcd(Tensor input, Tensor other)", &gcd, "The greatest common divisor of integers; gcd(0, 0) is 0.").method().inplace(&gcd_).with_out().no_grad()
+      .samples({"I(2, 3, lo=-30, hi=30), I(2, 3, lo=-30, hi=30)", "C(12, 0, 18), C([4], [9])", "C(-128, 5, dtype=int8), C(-1, 0, dtype=int8)", "I(0), I(0)"});
+  t.add("lcm(Tensor input, Tensor other)", &lcm, "The least common multiple of integers, not negative; 0 when one of them is 0.").method().inplace(&lcm_).with_out().no_grad()
+      .samples({"I(2, 3, lo=-30, hi=30), I(2, 3, lo=-30, hi=30)", "C(12, 0, 18), C([4], [9])"});
+  t.add("nextafter(Tensor input, Tensor other)", &nextafter, "The next number that the dtype can hold after input, towards other. Has no derivative.").method().inplace(&nextafter_).with_out().no_grad()
+      .samples({"T(2, 3, grad=False), T(3, grad=False)", "C(0.0, 1.0, 1.0, -1.0), C(-1.0, 2.0, 1.0, 0.0)", "C(nan, inf), C(1.0, 0.0)"});
+  t.add("frexp(Tensor input)", &frexp, "input as mantissa times 2^exponent, the mantissa in [0.5, 1) but for its sign, or 0; the exponent is int32.").method().returns("mantissa exponent").with_out()
+      .samples({"T(2, 3)", "C(0.0, 8.0, -0.3)", "T()"});
+  t.add("ldexp(Tensor input, Tensor|Number other)", &ldexp, "input times 2^other.").method().inplace(&ldexp_).with_out().samples({"T(2, 3), I(3)", "T(3), T(2, 1)", "I(3), I(3)"});
+  t.add("float_power(Tensor input, Tensor|Number exponent)", &float_power, "pow in float64, whatever the dtypes are.").method().inplace(&float_power_).with_out()
+      .samples({"P(2, 3), 2", "P(2, 3), T(3)", "I(3), 3"});
+  t.add("float_power(Scalar input, Tensor exponent)", +[](Scalar x, T exponent) { return float_power(Tensor(x), exponent); }, "A number's powers in float64.").with_out().samples({"2, T(3)"});
+  t.add("isreal(Tensor input)", &isreal, "True where input has no imaginary part.").method().no_grad().samples({"T(2, 3)", "I(3)"});
+}
+
+}  // namespace tapegrad
