@@ -43,6 +43,7 @@ TEST(Safetensors, ComesBackAsItWas) {
   const Folder f;
   StateDict state;
   for (int d = 0; d < kDtypes; d++) {
+    if (Dtype(d) == Dtype::Complex128) continue;  // the format has no such type
     Tensor t = empty({2, 3}, Dtype(d));
     for (int64_t i = 0; i < t.nbytes(); i++) t->data[i] = char(i % 2);
     state.emplace_back(std::string("t.") + name(Dtype(d)), t);
