@@ -12,6 +12,7 @@ from tapegrad import dtypes as dtypes
 from tapegrad import linalg as linalg
 from tapegrad import nn as nn
 from tapegrad import optim as optim
+from tapegrad import positional as positional
 from tapegrad import random as random
 from tapegrad import safetensors as safetensors
 from tapegrad import serialization as serialization
@@ -52,6 +53,7 @@ from tapegrad._C import acosh_ as acosh_
 from tapegrad._C import adaptive_avg_pool1d as adaptive_avg_pool1d
 from tapegrad._C import adaptive_avg_pool2d as adaptive_avg_pool2d
 from tapegrad._C import adaptive_avg_pool3d as adaptive_avg_pool3d
+from tapegrad._C import adaptive_max_pool1d as adaptive_max_pool1d
 from tapegrad._C import add as add
 from tapegrad._C import add_ as add_
 from tapegrad._C import addbmm as addbmm
@@ -73,6 +75,7 @@ from tapegrad._C import alpha_dropout as alpha_dropout
 from tapegrad._C import amax as amax
 from tapegrad._C import amin as amin
 from tapegrad._C import aminmax as aminmax
+from tapegrad._C import angle as angle
 from tapegrad._C import any as any
 from tapegrad._C import arange as arange
 from tapegrad._C import arccos as arccos
@@ -109,6 +112,7 @@ from tapegrad._C import atanh_ as atanh_
 from tapegrad._C import atleast_1d as atleast_1d
 from tapegrad._C import atleast_2d as atleast_2d
 from tapegrad._C import atleast_3d as atleast_3d
+from tapegrad._C import autocast_state as autocast_state
 from tapegrad._C import avg_pool1d as avg_pool1d
 from tapegrad._C import avg_pool2d as avg_pool2d
 from tapegrad._C import avg_pool3d as avg_pool3d
@@ -119,6 +123,7 @@ from tapegrad._C import batch_norm as batch_norm
 from tapegrad._C import bernoulli as bernoulli
 from tapegrad._C import bfloat16 as bfloat16
 from tapegrad._C import bilinear as bilinear
+from tapegrad._C import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from tapegrad._C import bincount as bincount
 from tapegrad._C import bitwise_and as bitwise_and
 from tapegrad._C import bitwise_and_ as bitwise_and_
@@ -160,6 +165,7 @@ from tapegrad._C import clip as clip
 from tapegrad._C import clip_ as clip_
 from tapegrad._C import clone as clone
 from tapegrad._C import column_stack as column_stack
+from tapegrad._C import complex as complex
 from tapegrad._C import complex128 as complex128
 from tapegrad._C import complex64 as complex64
 from tapegrad._C import concat as concat
@@ -180,8 +186,11 @@ from tapegrad._C import cos as cos
 from tapegrad._C import cos_ as cos_
 from tapegrad._C import cosh as cosh
 from tapegrad._C import cosh_ as cosh_
+from tapegrad._C import cosine_embedding_loss as cosine_embedding_loss
 from tapegrad._C import cosine_similarity as cosine_similarity
 from tapegrad._C import count_nonzero as count_nonzero
+from tapegrad._C import crc32c as crc32c
+from tapegrad._C import ctc_loss as ctc_loss
 from tapegrad._C import cummax as cummax
 from tapegrad._C import cummin as cummin
 from tapegrad._C import cumprod as cumprod
@@ -210,6 +219,7 @@ from tapegrad._C import dropout as dropout
 from tapegrad._C import dstack as dstack
 from tapegrad._C import dtype as dtype
 from tapegrad._C import einsum as einsum
+from tapegrad._C import embedding as embedding
 from tapegrad._C import empty as empty
 from tapegrad._C import empty_cache as empty_cache
 from tapegrad._C import empty_like as empty_like
@@ -280,10 +290,18 @@ from tapegrad._C import half as half
 from tapegrad._C import hardshrink as hardshrink
 from tapegrad._C import heaviside as heaviside
 from tapegrad._C import heaviside_ as heaviside_
+from tapegrad._C import hinge_embedding_loss as hinge_embedding_loss
 from tapegrad._C import histc as histc
 from tapegrad._C import hstack as hstack
 from tapegrad._C import hypot as hypot
 from tapegrad._C import hypot_ as hypot_
+from tapegrad._C import i0 as i0
+from tapegrad._C import i0_ as i0_
+from tapegrad._C import igamma as igamma
+from tapegrad._C import igamma_ as igamma_
+from tapegrad._C import igammac as igammac
+from tapegrad._C import igammac_ as igammac_
+from tapegrad._C import imag as imag
 from tapegrad._C import index_add as index_add
 from tapegrad._C import index_add_ as index_add_
 from tapegrad._C import index_copy as index_copy
@@ -295,6 +313,7 @@ from tapegrad._C import index_put_ as index_put_
 from tapegrad._C import index_select as index_select
 from tapegrad._C import inference_mode as inference_mode
 from tapegrad._C import inner as inner
+from tapegrad._C import instance_norm as instance_norm
 from tapegrad._C import int as int
 from tapegrad._C import int16 as int16
 from tapegrad._C import int32 as int32
@@ -318,6 +337,8 @@ from tapegrad._C import isinf as isinf
 from tapegrad._C import isnan as isnan
 from tapegrad._C import isneginf as isneginf
 from tapegrad._C import isposinf as isposinf
+from tapegrad._C import isreal as isreal
+from tapegrad._C import kl_div as kl_div
 from tapegrad._C import kthvalue as kthvalue
 from tapegrad._C import layer_norm as layer_norm
 from tapegrad._C import layout as layout
@@ -362,6 +383,7 @@ from tapegrad._C import lstm_cell as lstm_cell
 from tapegrad._C import lt as lt
 from tapegrad._C import lt_ as lt_
 from tapegrad._C import make_subclass as make_subclass
+from tapegrad._C import margin_ranking_loss as margin_ranking_loss
 from tapegrad._C import masked_fill as masked_fill
 from tapegrad._C import masked_fill_ as masked_fill_
 from tapegrad._C import masked_scatter as masked_scatter
@@ -394,6 +416,8 @@ from tapegrad._C import multinomial as multinomial
 from tapegrad._C import multiply as multiply
 from tapegrad._C import multiply_ as multiply_
 from tapegrad._C import mv as mv
+from tapegrad._C import mvlgamma as mvlgamma
+from tapegrad._C import mvlgamma_ as mvlgamma_
 from tapegrad._C import nan_to_num as nan_to_num
 from tapegrad._C import nan_to_num_ as nan_to_num_
 from tapegrad._C import nanmean as nanmean
@@ -423,6 +447,8 @@ from tapegrad._C import permute as permute
 from tapegrad._C import pixel_shuffle as pixel_shuffle
 from tapegrad._C import pixel_unshuffle as pixel_unshuffle
 from tapegrad._C import poisson as poisson
+from tapegrad._C import poisson_nll_loss as poisson_nll_loss
+from tapegrad._C import polar as polar
 from tapegrad._C import polygamma as polygamma
 from tapegrad._C import positive as positive
 from tapegrad._C import pow as pow
@@ -440,6 +466,7 @@ from tapegrad._C import randn as randn
 from tapegrad._C import randn_like as randn_like
 from tapegrad._C import randperm as randperm
 from tapegrad._C import ravel as ravel
+from tapegrad._C import real as real
 from tapegrad._C import reciprocal as reciprocal
 from tapegrad._C import reciprocal_ as reciprocal_
 from tapegrad._C import relu as relu
@@ -476,6 +503,7 @@ from tapegrad._C import searchsorted as searchsorted
 from tapegrad._C import select as select
 from tapegrad._C import select_scatter as select_scatter
 from tapegrad._C import selu as selu
+from tapegrad._C import set_autocast as set_autocast
 from tapegrad._C import set_cache_limit as set_cache_limit
 from tapegrad._C import set_default_dtype as set_default_dtype
 from tapegrad._C import set_grad_enabled as set_grad_enabled
@@ -485,6 +513,9 @@ from tapegrad._C import set_num_threads as set_num_threads
 from tapegrad._C import set_printoptions as set_printoptions
 from tapegrad._C import sgn as sgn
 from tapegrad._C import sgn_ as sgn_
+from tapegrad._C import shared_empty as shared_empty
+from tapegrad._C import shared_fd as shared_fd
+from tapegrad._C import shared_map as shared_map
 from tapegrad._C import short as short
 from tapegrad._C import sigmoid as sigmoid
 from tapegrad._C import sigmoid_ as sigmoid_
@@ -500,10 +531,21 @@ from tapegrad._C import sinh_ as sinh_
 from tapegrad._C import slice_scatter as slice_scatter
 from tapegrad._C import softmax as softmax
 from tapegrad._C import sort as sort
+from tapegrad._C import special_airy_ai as special_airy_ai
+from tapegrad._C import special_bessel_j0 as special_bessel_j0
+from tapegrad._C import special_bessel_j1 as special_bessel_j1
+from tapegrad._C import special_bessel_y0 as special_bessel_y0
+from tapegrad._C import special_bessel_y1 as special_bessel_y1
+from tapegrad._C import special_chebyshev_polynomial_t as special_chebyshev_polynomial_t
+from tapegrad._C import special_chebyshev_polynomial_u as special_chebyshev_polynomial_u
+from tapegrad._C import special_chebyshev_polynomial_v as special_chebyshev_polynomial_v
+from tapegrad._C import special_chebyshev_polynomial_w as special_chebyshev_polynomial_w
+from tapegrad._C import special_entr as special_entr
 from tapegrad._C import special_erf as special_erf
 from tapegrad._C import special_erf_ as special_erf_
 from tapegrad._C import special_erfc as special_erfc
 from tapegrad._C import special_erfc_ as special_erfc_
+from tapegrad._C import special_erfcx as special_erfcx
 from tapegrad._C import special_erfinv as special_erfinv
 from tapegrad._C import special_erfinv_ as special_erfinv_
 from tapegrad._C import special_exp2 as special_exp2
@@ -512,12 +554,35 @@ from tapegrad._C import special_expit as special_expit
 from tapegrad._C import special_expit_ as special_expit_
 from tapegrad._C import special_gammaln as special_gammaln
 from tapegrad._C import special_gammaln_ as special_gammaln_
+from tapegrad._C import special_hermite_polynomial_h as special_hermite_polynomial_h
+from tapegrad._C import special_hermite_polynomial_he as special_hermite_polynomial_he
+from tapegrad._C import special_i0e as special_i0e
+from tapegrad._C import special_i1 as special_i1
+from tapegrad._C import special_i1e as special_i1e
+from tapegrad._C import special_laguerre_polynomial_l as special_laguerre_polynomial_l
+from tapegrad._C import special_legendre_polynomial_p as special_legendre_polynomial_p
+from tapegrad._C import special_log_ndtr as special_log_ndtr
 from tapegrad._C import special_logit as special_logit
 from tapegrad._C import special_logit_ as special_logit_
+from tapegrad._C import special_modified_bessel_i0 as special_modified_bessel_i0
+from tapegrad._C import special_modified_bessel_i1 as special_modified_bessel_i1
+from tapegrad._C import special_modified_bessel_k0 as special_modified_bessel_k0
+from tapegrad._C import special_modified_bessel_k1 as special_modified_bessel_k1
+from tapegrad._C import special_ndtr as special_ndtr
+from tapegrad._C import special_ndtri as special_ndtri
 from tapegrad._C import special_psi as special_psi
 from tapegrad._C import special_psi_ as special_psi_
+from tapegrad._C import special_scaled_modified_bessel_k0 as special_scaled_modified_bessel_k0
+from tapegrad._C import special_scaled_modified_bessel_k1 as special_scaled_modified_bessel_k1
+from tapegrad._C import special_shifted_chebyshev_polynomial_t as special_shifted_chebyshev_polynomial_t
+from tapegrad._C import special_shifted_chebyshev_polynomial_u as special_shifted_chebyshev_polynomial_u
+from tapegrad._C import special_shifted_chebyshev_polynomial_v as special_shifted_chebyshev_polynomial_v
+from tapegrad._C import special_shifted_chebyshev_polynomial_w as special_shifted_chebyshev_polynomial_w
+from tapegrad._C import special_spherical_bessel_j0 as special_spherical_bessel_j0
+from tapegrad._C import special_xlog1py as special_xlog1py
 from tapegrad._C import special_xlogy as special_xlogy
 from tapegrad._C import special_xlogy_ as special_xlogy_
+from tapegrad._C import special_zeta as special_zeta
 from tapegrad._C import split as split
 from tapegrad._C import split_with_sizes as split_with_sizes
 from tapegrad._C import sqrt as sqrt
@@ -560,6 +625,7 @@ from tapegrad._C import transpose_ as transpose_
 from tapegrad._C import tril as tril
 from tapegrad._C import tril_ as tril_
 from tapegrad._C import tril_indices as tril_indices
+from tapegrad._C import triplet_margin_loss as triplet_margin_loss
 from tapegrad._C import triu as triu
 from tapegrad._C import triu_ as triu_
 from tapegrad._C import triu_indices as triu_indices
@@ -580,12 +646,25 @@ from tapegrad._C import unsqueeze_ as unsqueeze_
 from tapegrad._C import var as var
 from tapegrad._C import var_mean as var_mean
 from tapegrad._C import vdot as vdot
+from tapegrad._C import view_as_complex as view_as_complex
+from tapegrad._C import view_as_real as view_as_real
 from tapegrad._C import vstack as vstack
 from tapegrad._C import where as where
 from tapegrad._C import xlogy as xlogy
 from tapegrad._C import xlogy_ as xlogy_
 from tapegrad._C import zeros as zeros
 from tapegrad._C import zeros_like as zeros_like
+from tapegrad.amp.autocast_mode import autocast as autocast
+from tapegrad.amp.autocast_mode import clear_autocast_cache as clear_autocast_cache
+from tapegrad.amp.autocast_mode import get_autocast_cpu_dtype as get_autocast_cpu_dtype
+from tapegrad.amp.autocast_mode import get_autocast_dtype as get_autocast_dtype
+from tapegrad.amp.autocast_mode import get_autocast_gpu_dtype as get_autocast_gpu_dtype
+from tapegrad.amp.autocast_mode import is_autocast_available as is_autocast_available
+from tapegrad.amp.autocast_mode import is_autocast_cache_enabled as is_autocast_cache_enabled
+from tapegrad.amp.autocast_mode import is_autocast_cpu_enabled as is_autocast_cpu_enabled
+from tapegrad.amp.autocast_mode import is_autocast_enabled as is_autocast_enabled
+from tapegrad.amp.autocast_mode import set_autocast_dtype as set_autocast_dtype
+from tapegrad.amp.autocast_mode import set_autocast_enabled as set_autocast_enabled
 from tapegrad.creation import get_rng_state as get_rng_state
 from tapegrad.creation import initial_seed as initial_seed
 from tapegrad.creation import is_storage as is_storage
@@ -600,6 +679,21 @@ from tapegrad.dtypes import finfo as finfo
 from tapegrad.dtypes import iinfo as iinfo
 from tapegrad.dtypes import promote_types as promote_types
 from tapegrad.dtypes import result_type as result_type
+from tapegrad.positional import affine_grid_generator as affine_grid_generator
+from tapegrad.positional import alpha_dropout_ as alpha_dropout_
+from tapegrad.positional import broadcast_shapes as broadcast_shapes
+from tapegrad.positional import conv_tbc as conv_tbc
+from tapegrad.positional import dropout_ as dropout_
+from tapegrad.positional import embedding_renorm_ as embedding_renorm_
+from tapegrad.positional import feature_alpha_dropout as feature_alpha_dropout
+from tapegrad.positional import feature_alpha_dropout_ as feature_alpha_dropout_
+from tapegrad.positional import feature_dropout_ as feature_dropout_
+from tapegrad.positional import grid_sampler as grid_sampler
+from tapegrad.positional import grid_sampler as grid_sampler_2d
+from tapegrad.positional import grid_sampler as grid_sampler_3d
+from tapegrad.positional import norm_except_dim as norm_except_dim
+from tapegrad.positional import resize_as_ as resize_as_
+from tapegrad.positional import zero_ as zero_
 from tapegrad.serialization import load as load
 from tapegrad.serialization import save as save
 
@@ -613,8 +707,13 @@ IntTensor: Any
 LongTensor: Any
 ShortTensor: Any
 __version__: str
+celu_: Any
 e: float
 inf: float
 nan: float
+native_channel_shuffle: Any
 newaxis: Any
 pi: float
+rrelu_: Any
+selu_: Any
+threshold_: Any

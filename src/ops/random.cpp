@@ -114,7 +114,7 @@ template <class F> const Tensor& in_place(const Tensor& self, F fill) {
     fill(t);
     copy_(alias(self, self.sizes(), self.strides(), 0, false), t);
   }
-  if (recording(self)) guard.record<DrawBackward>("RandomBackward0", guard.before());
+  if (recording(self)) guard.record<DrawBackward<1>>("RandomBackward0", guard.before());
   return self;
 }
 Tensor made(IntList size, std::optional<Dtype> dtype, std::optional<Device> device, Dtype other) {

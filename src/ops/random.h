@@ -28,11 +28,11 @@ template <class F> void each_random_block(const RandomStream& s, int64_t blocks,
   });
 }
 /// Draws depend on their parameters by steps only: the gradient is zero.
-struct DrawBackward final : NodeOf<1> {
+template <int N> struct DrawBackward final : NodeOf<N> {
   const char* title;
-  DrawBackward(const char* t, const Tensor& input) : NodeOf(input), title(t) {}
+  template <class... T> explicit DrawBackward(const char* t, const T&... inputs) : NodeOf<N>(inputs...), title(t) {}
   const char* name() const override { return title; }
-  void backward(Tensor g, Tensor* dx) override { dx[0] = zeros_like(g); }
+  void backward(Tensor g, Tensor* dx) override { for (int k = 0; k < N; k++) if (this->needs(k)) dx[k] = zeros_like(g); }
 };
 inline double unit53(const uint32_t* w) { return double(uint64_t(w[0] >> 5) << 26 | w[1] >> 6) * 0x1p-53; }  // [0, 1)
 

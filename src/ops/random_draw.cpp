@@ -35,7 +35,7 @@ Tensor bernoulli(const Tensor& p, const Generator* generator) {
     for (int64_t i = 0; i < m; i++) v[i] = u[i] < q[at + i];
     store(reinterpret_cast<const char*>(v), y + at * size, size, m);
   });
-  if (recording(p)) record<DrawBackward>(out, "BernoulliBackward0", p);
+  if (recording(p)) record<DrawBackward<1>>(out, "BernoulliBackward0", p);
   return out;
 }
 
@@ -97,7 +97,7 @@ Tensor poisson(const Tensor& rates, const Generator* generator) {
     });
   }
   const Tensor drawn = to(out, rates.dtype());
-  if (recording(rates)) record<DrawBackward>(drawn, "PoissonBackward0", rates);
+  if (recording(rates)) record<DrawBackward<1>>(drawn, "PoissonBackward0", rates);
   return drawn;
 }
 
@@ -157,7 +157,7 @@ Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement,
 static Tensor bernoulli_with(const Tensor& x, double p, const Generator* generator) {
   Tensor out = empty(x.sizes(), x.dtype(), x.device());
   bernoulli_(out, p, generator);
-  if (recording(x)) record<DrawBackward>(out, "BernoulliBackward0", x);
+  if (recording(x)) record<DrawBackward<1>>(out, "BernoulliBackward0", x);
   return out;
 }
 void random_draw_ops(OpTable& t) {
