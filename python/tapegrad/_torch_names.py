@@ -156,7 +156,8 @@ _BUILDERS = {
     "torch.Size": lambda sizes=(): _C.Size(int_list(sizes, "size")),
     "torch.device": lambda kind, index=None: _C.device(kind) if index is None else _C.device(kind, index),
     "torch.serialization._get_layout": lambda name: _C.strided if name == "torch.strided" else _unsupported(f"the layout {name}"),
-    "collections.Counter": _counter, "_codecs.encode": _encode, "builtins.bytearray": _bytearray, "builtins.set": _set,
+    "collections.Counter": _counter, "_codecs.encode": _encode, "builtins.bytearray": _bytearray,
+    "builtins.bytes": lambda: b"", "builtins.set": _set,
     "builtins.frozenset": lambda items=(): frozenset(_set(items)), "builtins.complex": complex,
 }
 

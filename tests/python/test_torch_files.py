@@ -10,6 +10,8 @@ import zipfile
 import pytest
 import tapegrad as tg
 from file_samples import assert_same, assert_shared, contents
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tapegrad import nn, serialization
 
 GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
@@ -241,5 +243,35 @@ def test_cut_and_flipped_files(name):
             wrong[rng.randrange(len(wrong))] = rng.randrange(256)
         try:
             tg.load(io.BytesIO(wrong))
+        except REFUSED:
+            pass
+
+
+# ---- pickles of plain values, against Python's own pickle
+
+KEYS = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.binary(max_size=5) | st.floats(allow_nan=False)
+PLAIN = st.recursive(KEYS | st.complex_numbers(allow_nan=False) | st.integers(-2 ** 200, 2 ** 200) | st.sets(st.integers(), max_size=3),
+                     lambda x: st.lists(x, max_size=4) | st.tuples(x, x) | st.dictionaries(KEYS, x, max_size=4), max_leaves=20)
+
+
+@settings(deadline=None, max_examples=150)
+@given(PLAIN, st.integers(2, 5))
+def test_plain_values(x, protocol):
+    buffer = io.BytesIO()
+    tg.save(x, buffer)
+    with zipfile.ZipFile(buffer) as z:
+        assert pickle.loads(z.read("archive/data.pkl")) == x
+    buffer.seek(0)
+    back = tg.load(buffer)
+    assert back == x and repr(back) == repr(x) or isinstance(x, set)
+    assert tg.load(archive(pickle.dumps(x, protocol))) == x
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.binary(max_size=200))
+def test_any_bytes(data):
+    for made in (archive(data), archive(b"\x80\x02" + data), io.BytesIO(data), io.BytesIO(b"\x80\x02" + data), io.BytesIO(b"PK\x03\x04" + data)):
+        try:
+            tg.load(made)
         except REFUSED:
             pass
