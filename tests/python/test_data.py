@@ -235,5 +235,7 @@ def test_bad_arguments():
                    dict(batch_size=None, drop_last=True), dict(batch_sampler=[[1]], batch_size=2), dict(persistent_workers=True)):
         with pytest.raises(ValueError):
             data.DataLoader(Squares(3), **kwargs)
+    with pytest.raises(ValueError, match="batch_size attribute should not be set"):
+        data.DataLoader(Squares(3)).batch_size = 2
     with pytest.raises(ValueError, match="IterableDataset"):
         data.DataLoader(Stream(3), shuffle=True)

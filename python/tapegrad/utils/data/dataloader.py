@@ -87,6 +87,12 @@ class DataLoader:
         self.batch_size, self.drop_last, self.sampler, self.batch_sampler = batch_size, drop_last, sampler, batch_sampler
         self.collate_fn = collate_fn if collate_fn is not None else default_collate if batch_sampler is not None else default_convert
         self._workers = None
+        self._fixed = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
+
+    def __setattr__(self, name, value):
+        if name in self.__dict__.get("_fixed", ()):
+            raise ValueError(f"{name} attribute should not be set after {type(self).__name__} is initialized: make a new one")
+        super().__setattr__(name, value)
 
     def __class_getitem__(cls, item):
         return cls
