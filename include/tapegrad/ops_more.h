@@ -32,7 +32,6 @@ TG_API Tensor lcm(const Tensor& a, const Tensor& b);
 TG_API const Tensor& lcm_(const Tensor& self, const Tensor& b);
 TG_API Tensor nextafter(const Tensor& a, const Tensor& b);           ///< the next number after a towards b
 TG_API const Tensor& nextafter_(const Tensor& self, const Tensor& b);
-TG_API Tensor isreal(const Tensor& x);
 TG_API const Tensor& cumsum_(const Tensor& self, int64_t dim, std::optional<Dtype> dtype = {});
 TG_API const Tensor& cumprod_(const Tensor& self, int64_t dim, std::optional<Dtype> dtype = {});
 

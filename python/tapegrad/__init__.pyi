@@ -97,6 +97,7 @@ from tapegrad._C import argmin as argmin
 from tapegrad._C import argsort as argsort
 from tapegrad._C import argwhere as argwhere
 from tapegrad._C import as_strided as as_strided
+from tapegrad._C import as_strided_scatter as as_strided_scatter
 from tapegrad._C import as_tensor as as_tensor
 from tapegrad._C import asarray as asarray
 from tapegrad._C import asin as asin
@@ -125,6 +126,7 @@ from tapegrad._C import bfloat16 as bfloat16
 from tapegrad._C import bilinear as bilinear
 from tapegrad._C import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from tapegrad._C import bincount as bincount
+from tapegrad._C import binomial as binomial
 from tapegrad._C import bitwise_and as bitwise_and
 from tapegrad._C import bitwise_and_ as bitwise_and_
 from tapegrad._C import bitwise_left_shift as bitwise_left_shift
@@ -165,6 +167,7 @@ from tapegrad._C import clip as clip
 from tapegrad._C import clip_ as clip_
 from tapegrad._C import clone as clone
 from tapegrad._C import column_stack as column_stack
+from tapegrad._C import combinations as combinations
 from tapegrad._C import complex as complex
 from tapegrad._C import complex128 as complex128
 from tapegrad._C import complex64 as complex64
@@ -194,7 +197,9 @@ from tapegrad._C import ctc_loss as ctc_loss
 from tapegrad._C import cummax as cummax
 from tapegrad._C import cummin as cummin
 from tapegrad._C import cumprod as cumprod
+from tapegrad._C import cumprod_ as cumprod_
 from tapegrad._C import cumsum as cumsum
+from tapegrad._C import cumsum_ as cumsum_
 from tapegrad._C import default_generator as default_generator
 from tapegrad._C import deg2rad as deg2rad
 from tapegrad._C import deg2rad_ as deg2rad_
@@ -216,6 +221,7 @@ from tapegrad._C import divide_ as divide_
 from tapegrad._C import dot as dot
 from tapegrad._C import double as double
 from tapegrad._C import dropout as dropout
+from tapegrad._C import dsplit as dsplit
 from tapegrad._C import dstack as dstack
 from tapegrad._C import dtype as dtype
 from tapegrad._C import einsum as einsum
@@ -223,6 +229,7 @@ from tapegrad._C import embedding as embedding
 from tapegrad._C import empty as empty
 from tapegrad._C import empty_cache as empty_cache
 from tapegrad._C import empty_like as empty_like
+from tapegrad._C import empty_permuted as empty_permuted
 from tapegrad._C import empty_strided as empty_strided
 from tapegrad._C import enable_grad as enable_grad
 from tapegrad._C import eq as eq
@@ -255,6 +262,8 @@ from tapegrad._C import float as float
 from tapegrad._C import float16 as float16
 from tapegrad._C import float32 as float32
 from tapegrad._C import float64 as float64
+from tapegrad._C import float_power as float_power
+from tapegrad._C import float_power_ as float_power_
 from tapegrad._C import floor as floor
 from tapegrad._C import floor_ as floor_
 from tapegrad._C import floor_divide as floor_divide
@@ -265,12 +274,15 @@ from tapegrad._C import fmod as fmod
 from tapegrad._C import fmod_ as fmod_
 from tapegrad._C import frac as frac
 from tapegrad._C import frac_ as frac_
+from tapegrad._C import frexp as frexp
 from tapegrad._C import from_dlpack as from_dlpack
 from tapegrad._C import from_numpy as from_numpy
 from tapegrad._C import frombuffer as frombuffer
 from tapegrad._C import full as full
 from tapegrad._C import full_like as full_like
 from tapegrad._C import gather as gather
+from tapegrad._C import gcd as gcd
+from tapegrad._C import gcd_ as gcd_
 from tapegrad._C import ge as ge
 from tapegrad._C import ge_ as ge_
 from tapegrad._C import ger as ger
@@ -292,6 +304,8 @@ from tapegrad._C import heaviside as heaviside
 from tapegrad._C import heaviside_ as heaviside_
 from tapegrad._C import hinge_embedding_loss as hinge_embedding_loss
 from tapegrad._C import histc as histc
+from tapegrad._C import histogram as histogram
+from tapegrad._C import hsplit as hsplit
 from tapegrad._C import hstack as hstack
 from tapegrad._C import hypot as hypot
 from tapegrad._C import hypot_ as hypot_
@@ -310,6 +324,8 @@ from tapegrad._C import index_fill as index_fill
 from tapegrad._C import index_fill_ as index_fill_
 from tapegrad._C import index_put as index_put
 from tapegrad._C import index_put_ as index_put_
+from tapegrad._C import index_reduce as index_reduce
+from tapegrad._C import index_reduce_ as index_reduce_
 from tapegrad._C import index_select as index_select
 from tapegrad._C import inference_mode as inference_mode
 from tapegrad._C import inner as inner
@@ -342,6 +358,10 @@ from tapegrad._C import kl_div as kl_div
 from tapegrad._C import kthvalue as kthvalue
 from tapegrad._C import layer_norm as layer_norm
 from tapegrad._C import layout as layout
+from tapegrad._C import lcm as lcm
+from tapegrad._C import lcm_ as lcm_
+from tapegrad._C import ldexp as ldexp
+from tapegrad._C import ldexp_ as ldexp_
 from tapegrad._C import le as le
 from tapegrad._C import le_ as le_
 from tapegrad._C import lerp as lerp
@@ -422,8 +442,10 @@ from tapegrad._C import nan_to_num as nan_to_num
 from tapegrad._C import nan_to_num_ as nan_to_num_
 from tapegrad._C import nanmean as nanmean
 from tapegrad._C import nanmedian as nanmedian
+from tapegrad._C import nanquantile as nanquantile
 from tapegrad._C import nansum as nansum
 from tapegrad._C import narrow as narrow
+from tapegrad._C import narrow_copy as narrow_copy
 from tapegrad._C import ne as ne
 from tapegrad._C import ne_ as ne_
 from tapegrad._C import neg as neg
@@ -431,8 +453,11 @@ from tapegrad._C import neg_ as neg_
 from tapegrad._C import negative as negative
 from tapegrad._C import negative_ as negative_
 from tapegrad._C import nelement as nelement
+from tapegrad._C import nextafter as nextafter
+from tapegrad._C import nextafter_ as nextafter_
 from tapegrad._C import no_grad as no_grad
 from tapegrad._C import nonzero as nonzero
+from tapegrad._C import nonzero_static as nonzero_static
 from tapegrad._C import norm as norm
 from tapegrad._C import normal as normal
 from tapegrad._C import not_equal as not_equal
@@ -456,6 +481,9 @@ from tapegrad._C import pow_ as pow_
 from tapegrad._C import prelu as prelu
 from tapegrad._C import preserve_format as preserve_format
 from tapegrad._C import prod as prod
+from tapegrad._C import put as put
+from tapegrad._C import put_ as put_
+from tapegrad._C import quantile as quantile
 from tapegrad._C import rad2deg as rad2deg
 from tapegrad._C import rad2deg_ as rad2deg_
 from tapegrad._C import rand as rand
@@ -465,6 +493,7 @@ from tapegrad._C import randint_like as randint_like
 from tapegrad._C import randn as randn
 from tapegrad._C import randn_like as randn_like
 from tapegrad._C import randperm as randperm
+from tapegrad._C import range as range
 from tapegrad._C import ravel as ravel
 from tapegrad._C import real as real
 from tapegrad._C import reciprocal as reciprocal
@@ -493,6 +522,7 @@ from tapegrad._C import rsqrt as rsqrt
 from tapegrad._C import rsqrt_ as rsqrt_
 from tapegrad._C import rsub as rsub
 from tapegrad._C import saved_tensors_hooks as saved_tensors_hooks
+from tapegrad._C import scalar_tensor as scalar_tensor
 from tapegrad._C import scatter as scatter
 from tapegrad._C import scatter_ as scatter_
 from tapegrad._C import scatter_add as scatter_add
@@ -641,6 +671,10 @@ from tapegrad._C import unbind as unbind
 from tapegrad._C import unflatten as unflatten
 from tapegrad._C import unique as unique
 from tapegrad._C import unique_consecutive as unique_consecutive
+from tapegrad._C import unravel_index as unravel_index
+from tapegrad._C import unsafe_chunk as unsafe_chunk
+from tapegrad._C import unsafe_split as unsafe_split
+from tapegrad._C import unsafe_split_with_sizes as unsafe_split_with_sizes
 from tapegrad._C import unsqueeze as unsqueeze
 from tapegrad._C import unsqueeze_ as unsqueeze_
 from tapegrad._C import var as var
@@ -648,6 +682,7 @@ from tapegrad._C import var_mean as var_mean
 from tapegrad._C import vdot as vdot
 from tapegrad._C import view_as_complex as view_as_complex
 from tapegrad._C import view_as_real as view_as_real
+from tapegrad._C import vsplit as vsplit
 from tapegrad._C import vstack as vstack
 from tapegrad._C import where as where
 from tapegrad._C import xlogy as xlogy

@@ -137,10 +137,6 @@ const Tensor& float_power_(T self, T exponent) {
   TG_CHECK(self.dtype() == Dtype::Float64, DtypeError, "the result is float64, which the tensor written to cannot hold", Named{"input", self});
   return pow_(self, to(exponent, Dtype::Float64));
 }
-Tensor isreal(T x) {
-  OpScope op("isreal");
-  return ones_like(x, Dtype::Bool);
-}
 
 void elementwise_more_ops(OpTable& t) {
   t.add("gcd(Tensor input, Tensor other)", &gcd, "The greatest common divisor of integers; gcd(0, 0) is 0.").method().inplace(&gcd_).with_out().no_grad()
@@ -155,7 +151,6 @@ void elementwise_more_ops(OpTable& t) {
   t.add("float_power(Tensor input, Tensor|Number exponent)", &float_power, "pow in float64, whatever the dtypes are.").method().inplace(&float_power_).with_out()
       .samples({"P(2, 3), 2", "P(2, 3), T(3)", "I(3), 3"});
   t.add("float_power(Scalar input, Tensor exponent)", +[](Scalar x, T exponent) { return float_power(Tensor(x), exponent); }, "A number's powers in float64.").with_out().samples({"2, T(3)"});
-  t.add("isreal(Tensor input)", &isreal, "True where input has no imaginary part.").method().no_grad().samples({"T(2, 3)", "I(3)"});
 }
 
 }  // namespace tapegrad

@@ -91,7 +91,10 @@ Tensor binomial(const Tensor& count, const Tensor& prob, const Generator* genera
     }
   });
   const Tensor drawn = to(out, count.dtype());
-  if (recording(count, prob)) record<DrawBackward<2>>(drawn, "BinomialBackward0", count, prob);
+  if (recording(count, prob)) {
+    const std::vector<Tensor> seen = broadcast_tensors({count, prob});
+    record<DrawBackward<2>>(drawn, "BinomialBackward0", seen[0], seen[1]);
+  }
   return drawn;
 }
 
