@@ -23,7 +23,10 @@ def record(sample, function, floats, ints):
     """Appends the sample's numbers and returns their description, [dtype, shape] each."""
     def put(t):
         a = to_numpy(t)
-        (floats if a.dtype.kind == "f" else ints).append(a.ravel())
+        if a.dtype.kind == "c":  # real and imaginary parts, side by side
+            floats.append(np.stack([a.real, a.imag], -1).ravel())
+        else:
+            (floats if a.dtype.kind == "f" else ints).append(a.ravel())
         return [dtype_name(t), list(a.shape)]
 
     call = Call(torch, sample.tree())

@@ -24,10 +24,12 @@ class Golden:
 
     def take(self, description, at):
         dtype, shape = description
-        k, source = ("f", self.floats) if "float" in dtype else ("i", self.ints)
-        n = int(np.prod(shape))
+        k, source = ("i", self.ints) if "int" in dtype or dtype == "bool" else ("f", self.floats)
+        pair = "complex" in dtype
+        n = int(np.prod(shape)) * (2 if pair else 1)
         at[k] += n
-        return dtype, source[at[k] - n:at[k]].reshape(shape)
+        values = source[at[k] - n:at[k]]
+        return dtype, (values.view(np.complex128) if pair else values).reshape(shape)
 
 
 SAMPLES = [s for s in all_samples(load_rows(tapegrad._C.op_table())) if s.name not in RANDOM and s.name[0] != "_"]
@@ -40,10 +42,11 @@ def golden():
 
 def compare(mine, expected, what):
     dtype, values = expected
-    tolerance = 1e-7 if dtype in ("float64", "int64") else 1e-5
+    tolerance = 1e-7 if dtype in ("float64", "complex128", "int64") else 1e-5
     assert dtype_name(mine) == dtype, f"{what}: dtype {dtype_name(mine)}, PyTorch's is {dtype}"
     assert tuple(mine.shape) == values.shape, f"{what}: shape {tuple(mine.shape)}, PyTorch's is {values.shape}"
-    np.testing.assert_allclose(to_numpy(mine).astype(np.float64), values.astype(np.float64), rtol=tolerance, atol=tolerance, err_msg=what)
+    wide = np.complex128 if "complex" in dtype else np.float64
+    np.testing.assert_allclose(to_numpy(mine).astype(wide), values.astype(wide), rtol=tolerance, atol=tolerance, err_msg=what)
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s.id)
