@@ -42,14 +42,19 @@ void Edge::drop() {
 
 Node::~Node() {
   --tls.nodes;
-  if (pending != &first_pending) delete[] pending;
+  if (pending != &first_pending) {
+    for (int k = 0; k < output_count; k++) pending[k].~Tensor();
+    pool_free(pending, output_count * sizeof(Tensor));
+  }
   delete extra;
 }
 void Node::backward(Tensor g, Tensor* dx) { backward_all(&g, dx); }
 void Node::backward_all(Tensor*, Tensor*) { TG_ASSERT(!"a node must override backward or backward_all"); }
 void Node::set_output_count(int n) {
   output_count = uint16_t(n);
-  if (n > 1) pending = new Tensor[size_t(n)];
+  if (n <= 1) return;
+  pending = static_cast<Tensor*>(pool_alloc(size_t(n) * sizeof(Tensor)));
+  for (int k = 0; k < n; k++) new (&pending[k]) Tensor;
 }
 NodeExtra& extra_of(Node& n) {
   if (!n.extra) n.extra = new NodeExtra;

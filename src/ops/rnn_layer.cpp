@@ -17,15 +17,14 @@
 namespace tapegrad {
 namespace {
 
-int64_t gates_of(Cell cell) { return cell == Cell::Lstm ? 4 : cell == Cell::Gru ? 3 : 1; }
-
 template <class T> T* data(const Tensor& t) { return t.defined() ? reinterpret_cast<T*>(t->data) : nullptr; }
 template <class T> T* at_row(const Tensor& t, int64_t r) { return t.defined() ? data<T>(t) + r * t->sizes[1] : nullptr; }
 template <class T> const RnnKernels& cells() { return sizeof(T) == 4 ? kernels().rnn->f32 : kernels().rnn->f64; }
 
 // f(first, count) for pieces of the rows of one step.
 template <class F> void pieces(int64_t rows, int64_t width, F f) {
-  parallel_for(rows, std::max<int64_t>(1, (1 << 12) / std::max<int64_t>(1, width)), [&](int64_t begin, int64_t end) { f(begin, end - begin); });
+  const int64_t grain = std::max<int64_t>(1, (1 << 12) / std::max<int64_t>(1, width));
+  parallel_for(rows, grain, [&](int64_t begin, int64_t end) { f(begin, end - begin); });
 }
 // c (m, w.rows) = [c +] a wᵀ [+ bias], and c (m, w.columns) = [c +] a w; a and c row-major, m rows.
 template <class T> void times_transposed(int64_t m, const T* a, const Tensor& w, T* c, bool add, const T* bias = nullptr) {
@@ -43,7 +42,8 @@ struct Run {
   Tensor kept;      // (rows, hidden): the same of an LSTM's cells; a GRU's sums of the new gate from the hidden side
 };
 
-template <class T> Run forward_steps(Cell cell, const Steps& s, bool reverse, const Tensor& x, const Tensor& h0, const Tensor& c0, const LayerWeights& w, bool keep) {
+template <class T> Run forward_steps(Cell cell, const Steps& s, bool reverse, const Tensor& x, const Tensor& h0,
+    const Tensor& c0, const LayerWeights& w, bool keep) {
   const int64_t out = h0->sizes[1], hidden = w.w_hh->sizes[0] / gates_of(cell);
   const Dtype d = x.dtype();
   Tensor bias = w.b_ih;  // of a GRU the hidden side's has a place of its own
@@ -84,7 +84,8 @@ struct Gradients {
   Tensor h, c;               // of the states: given those of the last, it ends as those of the first
   Tensor outputs, whole;     // with a projection: (rows, out) and (rows, hidden), gradient and input of its product
 };
-template <class T> void backward_steps(Cell cell, const Steps& s, bool reverse, const Run& r, const LayerWeights& w, const Tensor& dy, Gradients& g) {
+template <class T> void backward_steps(Cell cell, const Steps& s, bool reverse, const Run& r, const LayerWeights& w,
+    const Tensor& dy, Gradients& g) {
   const int64_t out = r.h_before->sizes[1], hidden = w.w_hh->sizes[0] / gates_of(cell);
   const Dtype d = r.gates.dtype();
   g.sums = empty(r.gates.sizes(), d);
@@ -105,7 +106,8 @@ template <class T> void backward_steps(Cell cell, const Steps& s, bool reverse, 
       const T *gates = at_row<T>(r.gates, at + i), *kept = at_row<T>(r.kept, at + i);
       T *to = at_row<T>(g.sums, at + i), *mine = whole.defined() ? at_row<T>(whole, i) : dh + i * out;
       if (cell == Cell::Lstm) k.lstm_backward(gates, kept, mine, at_row<T>(g.c, i), to, at_row<T>(g.whole, at + i), m, hidden);
-      else if (cell == Cell::Gru) k.gru_backward(gates, kept, at_row<T>(r.h_before, at + i), mine, to, at_row<T>(g.hidden_sums, at + i), m, hidden);
+      else if (cell == Cell::Gru)
+        k.gru_backward(gates, kept, at_row<T>(r.h_before, at + i), mine, to, at_row<T>(g.hidden_sums, at + i), m, hidden);
       else k.plain_backward(gates, mine, to, m * hidden, cell == Cell::Relu);
     });
     times<T>(n, at_row<T>(g.hidden_sums, at), w.w_hh, dh, cell == Cell::Gru);
@@ -152,11 +154,15 @@ struct RnnBackward final : NodeOf<8> {
   Steps steps;
   SavedTensor in[8], gates, h_before, kept;
   RnnBackward(Cell k, bool back, const Steps& s, const Tensor& x, const Tensor& h, const Tensor& c, const LayerWeights& w, const Run& r)
-      : NodeOf(x, h, c, w.w_ih, w.w_hh, w.b_ih, w.b_hh, w.w_hr), cell(k), reverse(back), steps(s), gates(r.gates), h_before(r.h_before), kept(r.kept) {
+      : NodeOf(x, h, c, w.w_ih, w.w_hh, w.b_ih, w.b_hh, w.w_hr), cell(k), reverse(back), steps(s), gates(r.gates),
+          h_before(r.h_before), kept(r.kept) {
     const Tensor* all[8] = {&x, &h, &c, &w.w_ih, &w.w_hh, &w.b_ih, &w.b_hh, &w.w_hr};
     for (int i = 0; i < 8; i++) in[i] = SavedTensor(*all[i]);
   }
-  const char* name() const override { return cell == Cell::Lstm ? "LstmBackward0" : cell == Cell::Gru ? "GruBackward0" : cell == Cell::Tanh ? "RnnTanhBackward0" : "RnnReluBackward0"; }
+  const char* name() const override {
+    static constexpr const char* names[] = {"RnnTanhBackward0", "RnnReluBackward0", "LstmBackward0", "GruBackward0"};
+    return names[int(cell)];
+  }
   void free_saved() override {
     for (SavedTensor& t : in) t.reset();
     gates.reset(), h_before.reset(), kept.reset();
@@ -183,7 +189,8 @@ struct RnnBackward final : NodeOf<8> {
     Gradients q;
     q.h = g[1].defined() ? clone(row_major(g[1], d)) : zeros(v[1].sizes(), d);
     if (v[2].defined()) q.c = g[2].defined() ? clone(row_major(g[2], d)) : zeros(v[2].sizes(), d);
-    d == Dtype::Float32 ? backward_steps<float>(cell, steps, reverse, r, w, dy, q) : backward_steps<double>(cell, steps, reverse, r, w, dy, q);
+    if (d == Dtype::Float32) backward_steps<float>(cell, steps, reverse, r, w, dy, q);
+    else backward_steps<double>(cell, steps, reverse, r, w, dy, q);
     if (needs(0)) dx[0] = product(q.sums, false, w.w_ih, false);
     if (needs(1)) dx[1] = q.h;
     if (needs(2)) dx[2] = q.c;
@@ -208,9 +215,11 @@ LayerResult rnn_layer(Cell cell, const Steps& s, bool reverse, const Tensor& x, 
   Run r;
   {
     NoGrad off;
-    const LayerWeights rows{row_major(w.w_ih, d), row_major(w.w_hh, d), row_major(w.b_ih, d), row_major(w.b_hh, d), row_major(w.w_hr, d)};
+    const LayerWeights rows{row_major(w.w_ih, d), row_major(w.w_hh, d), row_major(w.b_ih, d), row_major(w.b_hh, d),
+                            row_major(w.w_hr, d)};
     const Tensor in = row_major(x, d), h0 = row_major(h, d), c0 = row_major(c, d);
-    r = d == Dtype::Float32 ? forward_steps<float>(cell, s, reverse, in, h0, c0, rows, keep) : forward_steps<double>(cell, s, reverse, in, h0, c0, rows, keep);
+    r = d == Dtype::Float32 ? forward_steps<float>(cell, s, reverse, in, h0, c0, rows, keep)
+                            : forward_steps<double>(cell, s, reverse, in, h0, c0, rows, keep);
   }
   if (keep) record_many<RnnBackward>({r.y, r.h, r.c}, cell, reverse, s, x, h, c, w, r);
   return {r.y, r.h, r.c};

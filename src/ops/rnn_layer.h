@@ -5,6 +5,7 @@
 namespace tapegrad {
 
 enum class Cell : uint8_t { Tanh, Relu, Lstm, Gru };
+inline int64_t gates_of(Cell cell) { return cell == Cell::Lstm ? 4 : cell == Cell::Gru ? 3 : 1; }
 
 /// The rows of a packed sequence: those of step 0, then those of step 1 …. Later steps have as many rows or fewer.
 struct Steps {
@@ -30,6 +31,7 @@ struct LayerResult {
 };
 /// x (rows, in), h and c the first states. `reverse` goes through time from the end. All of one dtype, float32 or float64, and of
 /// shapes that fit. Recorded as one node.
-LayerResult rnn_layer(Cell cell, const Steps& steps, bool reverse, const Tensor& x, const Tensor& h, const Tensor& c, const LayerWeights& w);
+LayerResult rnn_layer(Cell cell, const Steps& steps, bool reverse, const Tensor& x, const Tensor& h, const Tensor& c,
+                      const LayerWeights& w);
 
 }  // namespace tapegrad

@@ -29,4 +29,17 @@ TEST(Steady, ATrainingStepCallsMallocZeroTimes) {
   for (int k = 0; k < 1000; k++) step();
   EXPECT_EQ(mallocs - before, 0);
 }
+
+TEST(Steady, SoDoesOneWithARecurrentLayer) {
+  Tensor x = ones({5, 2, 16}, float32), h = zeros({1, 2, 8}, float32);
+  std::vector<Tensor> w = {full({32, 16}, 0.1).set_requires_grad(), full({32, 8}, 0.1).set_requires_grad()};
+  auto step = [&] {
+    sum(std::get<0>(lstm(x, {h, h}, w, false, 1, 0, false, false, false))).backward();
+    for (Tensor& p : w) p.set_grad({});
+  };
+  for (int k = 0; k < 100; k++) step();
+  const int64_t before = mallocs;
+  for (int k = 0; k < 1000; k++) step();
+  EXPECT_EQ(mallocs - before, 0);
+}
 #endif
