@@ -7,7 +7,7 @@ bench:  ## times beside PyTorch's; writes benchmarks/README.md's table
 asan:   ## C++ tests under AddressSanitizer and UBSan
 tsan:   ## C++ tests under ThreadSanitizer
 lint:   ## ruff, clang-format, include rule, file sizes
-docs:   ## docs/ops.md from the op table
+docs:   ## docs/ops.md from the op table, docs/compat.md from the names of PyTorch
 demo test parity bench asan tsan lint docs:
 	@bash .ci/task $@
 clean:

@@ -11,6 +11,7 @@ from ._C import (Generator, Size, Tensor, default_generator, device, dtype, enab
 
 _C.set_internal_prefix(_os.path.dirname(_os.path.abspath(__file__)))  # errors name the user's line, not ours
 
+from ._ops import lazy  # noqa: E402
 from .version import __version__  # noqa: E402,F401
 
 
@@ -37,7 +38,8 @@ from .creation import (BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTe
                        set_default_tensor_type, set_rng_state, typename)
 from .dtypes import can_cast, finfo, iinfo, promote_types, result_type  # noqa: E402,F401
 from . import autograd, nn, optim, special, linalg, testing, utils  # noqa: E402,F401
-from . import accelerator, amp, backends, cuda, random, types  # noqa: E402,F401
+from .settings import *  # noqa: E402,F401,F403
+from . import accelerator, amp, cuda, random, types  # noqa: E402,F401
 from .amp.autocast_mode import (autocast, clear_autocast_cache, get_autocast_cpu_dtype, get_autocast_dtype,  # noqa: E402,F401
                                 get_autocast_gpu_dtype, is_autocast_available, is_autocast_cache_enabled, is_autocast_cpu_enabled,
                                 is_autocast_enabled, set_autocast_dtype, set_autocast_enabled)
@@ -45,32 +47,8 @@ from .amp.grad_scaler import _amp_foreach_non_finite_check_and_unscale_  # noqa:
 from .positional import *  # noqa: E402,F401,F403
 from .serialization import load, save  # noqa: E402,F401
 
-_ABSENT = {
-    "compile": "there is no compiler; call the function itself",
-    "jit": "there is no TorchScript; models are plain Python",
-    "fx": "there is no graph tracer yet",
-    "distributed": "there is no distributed package yet",
-    "onnx": "there is no ONNX exporter yet",
-    "fft": "complex numbers and Fourier transforms are not implemented yet",
-    "sparse": "sparse tensors are not implemented",
-    "sparse_coo_tensor": "sparse tensors are not implemented; use dense tensors with index_add",
-    "nested": "nested tensors are not implemented; use nn.utils.rnn.pad_sequence",
-    "profiler": "there is no profiler yet; use `perf` or cProfile",
-    "hub": "there is no model hub",
-}
-_LAZY = {"datasets", "distributions", "func", "multiprocessing", "safetensors"}
-
-
-def __getattr__(name):
-    if name in _LAZY:
-        import importlib
-        return importlib.import_module(f"{__name__}.{name}")
-    if name == "vmap":
-        from .func import vmap
-        return vmap
-    hint = _ABSENT.get(name)
-    raise AttributeError(f"module 'tapegrad' has no attribute {name!r}" + (f": {hint}" if hint else ""))
-
-
-def __dir__():
-    return sorted(set(globals()) | _LAZY)
+# What is imported when first asked for. (CPython does not specialise attribute loads of modules that define __getattr__; PyTorch's has
+# one too, so a look-up costs the same.)
+__getattr__, __dir__ = lazy(globals(), {
+    "backends": [], "compiler": [], "cpu": [], "datasets": [], "distributed": [], "distributions": [], "func": ["vmap"], "jit": [],
+    "multiprocessing": [], "profiler": [], "safetensors": []})

@@ -31,7 +31,8 @@ def lazy(names, submodules):
 
     def get(name):
         if name not in where:
-            raise AttributeError(f"module {names['__name__']!r} has no attribute {name!r}")
+            from ._compat import missing
+            raise missing(names["__name__"], name)
         module = importlib.import_module(f"{names['__name__']}.{where[name]}")
         names.update({n: getattr(module, n) for n in submodules[where[name]]})
         return names[name]

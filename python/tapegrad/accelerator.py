@@ -1,5 +1,9 @@
-"""The accelerator of this machine, if any."""
-from . import cuda
+"""The accelerator of this machine, if any. Without one questions are answered, and what needs one raises RuntimeError."""
+from . import _C, cuda
+
+__all__ = ["is_available", "current_accelerator", "device_count", "set_device_index", "set_device_idx", "current_device_index",
+           "current_device_idx", "current_stream", "set_stream", "synchronize", "device_index", "empty_cache", "memory_allocated",
+           "max_memory_allocated", "memory_reserved", "max_memory_reserved", "memory_stats", "reset_peak_memory_stats"]
 
 
 def is_available():
@@ -15,3 +19,63 @@ def current_accelerator(check_available=False):
 def device_count():
     """How many there are."""
     return cuda.device_count()
+
+
+def _needs_one(name):
+    def f(*args, **kwargs):
+        raise RuntimeError(f"accelerator.{name}: Cannot access accelerator device when none is available.")
+    f.__name__, f.__doc__ = name, "Needs an accelerator: raises RuntimeError here."
+    return f
+
+
+set_device_index, current_device_index, current_stream, set_stream, synchronize = map(_needs_one, (
+    "set_device_index", "current_device_index", "current_stream", "set_stream", "synchronize"))
+set_device_idx, current_device_idx = set_device_index, current_device_index
+
+
+class device_index:
+    """A context with another current device; None changes nothing, and another number needs an accelerator."""
+
+    def __init__(self, device):
+        self.index = device
+
+    def __enter__(self):
+        if self.index is not None:
+            set_device_index(self.index)
+
+    def __exit__(self, *exc):
+        return None
+
+
+def empty_cache():
+    """Gives cached memory of the accelerator back: none."""
+
+
+def memory_allocated(device_index=None, /):
+    """Bytes in use on the accelerator: 0."""
+    return 0
+
+
+max_memory_allocated = memory_reserved = max_memory_reserved = memory_allocated
+
+
+def memory_stats(device_index=None, /):
+    """Counters of the accelerator's memory: none."""
+    return {}
+
+
+def reset_peak_memory_stats(device_index=None, /):
+    """Nothing to reset."""
+
+
+reset_accumulated_memory_stats = reset_peak_memory_stats
+
+
+def get_memory_info(device_index=None, /):
+    """Needs an accelerator: raises RuntimeError here."""
+    raise RuntimeError("accelerator.get_memory_info: Cannot access accelerator device when none is available.")
+
+
+def get_device_capability(device=None, /):
+    """What dtypes it computes in; of the CPU."""
+    return {"supported_dtypes": {v for v in vars(_C).values() if isinstance(v, _C.dtype)}}

@@ -53,3 +53,8 @@ def diagonal(A, *, offset=0, dim1=-2, dim2=-1):
 def vecdot(x, y, *, dim=-1):
     """Sum of x * y along dim."""
     return (x * y).sum(dim)
+
+
+def __getattr__(name):
+    from ._compat import missing
+    raise missing(__name__, name)

@@ -8,3 +8,8 @@ _NAMES = {"erf": "erf", "erfc": "erfc", "erfinv": "erfinv", "exp2": "exp2", "exp
 globals().update({_name: _C.functions[_op] for _name, _op in _NAMES.items()})
 globals().update({_name[8:]: _f for _name, _f in _C.functions.items() if _name.startswith("special_")})
 __all__ = sorted(_name for _name in globals() if _name[0] != "_")
+
+
+def __getattr__(name):
+    from ._compat import missing
+    raise missing(__name__, name)

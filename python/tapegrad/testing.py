@@ -1,7 +1,10 @@
-"""assert_close, for tests."""
+"""assert_close and make_tensor, for tests."""
+import math
+import warnings
+
 from . import _C
 
-__all__ = ["assert_close"]
+__all__ = ["assert_close", "assert_allclose", "make_tensor"]
 
 _TOLERANCES = {"float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
 
@@ -99,3 +102,59 @@ def _worst(a, e, bad, shape, relative):
         index.append(at % n)
         at //= n
     return best, tuple(reversed(index))
+
+
+def assert_allclose(actual, expected, rtol=None, atol=None, equal_nan=True, msg=""):
+    """The old assert_close: compares across dtypes and devices, and NaN equals NaN."""
+    warnings.warn("`torch.testing.assert_allclose()` is deprecated since 1.12 and will be removed in a future release. Please use "
+                  "`torch.testing.assert_close()` instead.", FutureWarning, stacklevel=2)
+    actual, expected = (x if isinstance(x, _C.Tensor) else _C.as_tensor(x) for x in (actual, expected))
+    if rtol is None and atol is None:
+        defaults = [_TOLERANCES.get(str(t.dtype).rsplit(".", 1)[-1], (0.0, 0.0)) for t in (actual, expected)]
+        rtol, atol = (max(d[i] for d in defaults) for i in (0, 1))
+    assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_device=True, check_dtype=False, msg=msg or None)
+
+
+def make_tensor(*shape, dtype, device="cpu", low=None, high=None, requires_grad=False, noncontiguous=False, exclude_zero=False,
+                memory_format=None):
+    """A tensor of uniform numbers from [low, high).
+
+    Defaults: bool 0 or 1; uint8 0 to 9, other integers and floats -9 to 9.
+    Args:
+        noncontiguous: every second element of a longer tensor; not together with memory_format.
+        exclude_zero: 0 becomes 1, or the smallest positive number of a float dtype.
+    """
+    shape = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+    if requires_grad and not (dtype.is_floating_point or dtype.is_complex):
+        raise ValueError(f"`requires_grad=True` is not supported for boolean and integral dtypes, but got dtype={dtype}")
+    if noncontiguous and memory_format is not None:
+        raise ValueError("The parameters `noncontiguous` and `memory_format` are mutually exclusive, but got "
+                         f"noncontiguous={noncontiguous} and memory_format={memory_format}")
+    default_low, default_high = (0, 2) if dtype == _C.bool else (0, 10) if dtype == _C.uint8 else (-9, 10)
+    if dtype.is_floating_point or dtype.is_complex:
+        default_high = 9
+    low, high = default_low if low is None else low, default_high if high is None else high
+    if any(isinstance(x, float) and math.isnan(x) for x in (low, high)):
+        raise ValueError(f"`low` and `high` cannot be NaN, but got low={low} and high={high}")
+    if low > high or low == high and dtype != _C.bool and dtype not in (_C.float16, _C.bfloat16, _C.float32, _C.float64):
+        raise ValueError(f"`low` must be less than `high`, but got {low} >= {high}")
+    wide = shape[:-1] + (2 * shape[-1],) if noncontiguous and shape else shape
+    if dtype.is_complex:
+        part = _C.float32 if dtype == _C.complex64 else _C.float64
+        re, im = (make_tensor(*wide, dtype=part, low=low, high=high) for _ in range(2))
+        out = re + 1j * im
+    elif dtype.is_floating_point:
+        from .dtypes import finfo
+        limits = finfo(dtype)
+        low, high = max(low, limits.min), min(high, limits.max)
+        out = (_C.rand(wide, dtype=_C.float64) * (high - low) + low).to(dtype)
+    else:
+        out = _C.randint(math.ceil(low), math.ceil(high), wide, dtype=_C.int64).to(dtype)
+    if noncontiguous and shape:
+        out = out[..., ::2]
+    elif memory_format is not None:
+        out = out.contiguous(memory_format=memory_format)
+    if exclude_zero:
+        from .dtypes import finfo
+        out[out == 0] = finfo(dtype).tiny if dtype.is_floating_point else 1
+    return out.requires_grad_(requires_grad) if requires_grad else out

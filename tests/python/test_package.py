@@ -56,12 +56,15 @@ def test_version_is_the_projects():
 
 
 def test_what_is_missing_says_what_to_use():
-    for name, hint in (("compile", "call the function itself"), ("jit", "TorchScript"), ("sparse_coo_tensor", "dense")):
+    for lookup, hint in ((lambda: tg.fx, "graph tracer"), (lambda: tg.sparse_coo_tensor, "dense"), (lambda: tg.onnx, "state_dict"),
+                         (lambda: tg.optim.SparseAdam, "use Adam"), (lambda: tg.choose_qparams_optimized, "PyTorch has torch.choose_qparams_optimized")):
         with pytest.raises(AttributeError, match=hint):
-            getattr(tg, name)
+            lookup()
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'$"):
         _ = tg.nonsense
-    assert "datasets" in dir(tg)
+    assert not hasattr(tg.nn, "Nonsense") and "datasets" in dir(tg)
+    with pytest.raises(NotImplementedError, match="jit.trace"):
+        tg.jit.trace(None, ())
 
 
 def test_cuda_is_honest():

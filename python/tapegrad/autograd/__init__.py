@@ -21,3 +21,11 @@ class set_detect_anomaly:
 
     def __exit__(self, *exc):
         _C._set_detect_anomaly(self.before)
+
+
+def __getattr__(name):
+    if name == "profiler":  # loaded when it is used
+        import importlib
+        return importlib.import_module(f"{__name__}.profiler")
+    from .._compat import missing
+    raise missing(__name__, name)

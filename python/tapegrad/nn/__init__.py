@@ -6,3 +6,8 @@ from .module import Module  # noqa: F401
 from .parallel import DataParallel  # noqa: F401
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter  # noqa: F401
 from . import common_types, modules, parallel  # noqa: F401  (nn.modules.Linear and the like)
+
+
+def __getattr__(name):
+    from .._compat import missing
+    raise missing(__name__, name)

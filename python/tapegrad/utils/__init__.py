@@ -1,9 +1,5 @@
-"""Utilities: data loading, checkpointing, TensorBoard."""
+"""Utilities: data loading, checkpointing, TensorBoard, DLPack, trees."""
 from . import checkpoint, data  # noqa: F401
+from .._ops import lazy
 
-
-def __getattr__(name):
-    if name == "tensorboard":
-        import importlib
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module 'tapegrad.utils' has no attribute {name!r}")
+__getattr__, __dir__ = lazy(globals(), {"_pytree": [], "dlpack": [], "tensorboard": []})

@@ -1,0 +1,113 @@
+"""PyTorch's names that are not here, and what to use instead: for error messages and docs/compat.md.
+
+share/tapegrad/pytorch_names.txt lists PyTorch 2.13's public names (docs/list_pytorch_names.py writes it).
+"""
+import functools
+import importlib
+import os
+
+# The longest key counts that the name begins with, up to a dot or an underscore.
+INSTEAD = {
+    "torch.fx": "there is no graph tracer; read or wrap the modules in Python",
+    "torch.onnx": "there is no ONNX exporter; save the state_dict and rebuild the model in a framework that exports",
+    "torch.export": "there is no exporter; a model is its Python code and its state_dict",
+    "torch._dynamo": "there is no compiler; its switches mean nothing here",
+    "torch.sparse": "sparse tensors are not implemented; use dense tensors with index_add, scatter or masks",
+    "torch.nested": "nested tensors are not implemented; use nn.utils.rnn.pad_sequence and masks",
+    "torch.jagged": "nested tensors are not implemented; use nn.utils.rnn.pad_sequence and masks",
+    "torch.masked": "masked tensors are not implemented; use where, masked_fill and masks",
+    "torch.hub": "there is no model hub; build the model and load its weights with tapegrad.load",
+    "torch.mps": "Apple's GPUs are not supported",
+    "torch.xpu": "Intel's GPUs are not supported",
+    "torch.Event": "there are no streams; work is done when a call returns",
+    "torch.Stream": "there are no streams; work is done when a call returns",
+    "torch.quantize_per_tensor": "quantisation is not implemented",
+    "torch.quantize_per_channel": "quantisation is not implemented",
+    "torch.ao": "quantisation is not implemented",
+    "torch.library": "custom operators are not registered; write an autograd.Function",
+    "torch.ops": "there is no operator registry in Python; call the function by its name",
+    "torch.classes": "there are no custom classes in C++; use Python's",
+    "torch.overrides": "__torch_function__ is not called; wrap tensors instead of overriding functions",
+    "torch.package": "there are no packages; ship Python code and a state_dict",
+    "torch.futures": "use concurrent.futures",
+    "torch.autograd.forward_ad": "there is no forward mode; use func.jvp or autograd.functional.jvp",
+    "torch.func.functionalize": "there is no graph to functionalise",
+    "torch.func.linearize": "use func.jvp",
+    "torch.optim.SparseAdam": "sparse tensors are not implemented; use Adam",
+    "torch.nn.utils.prune": "pruning is not implemented; multiply weights by masks with nn.utils.parametrize",
+    "torch.utils.data.datapipes": "use Dataset and DataLoader",
+    "torch.cuda": "there is no CUDA in this build",
+    "torch.distributed": "there is one process; see tapegrad.distributed for what a world of one has",
+    "torch.ScriptModule": "there is no TorchScript; models are plain Python",
+    "torch.jit": "there is no TorchScript; models are plain Python",
+    "torch.UntypedStorage": "storages are not objects; use as_strided, or set_ on tensors",
+    "torch.TypedStorage": "storages are not objects; use as_strided, or set_ on tensors",
+    "torch.Tensor.to_sparse": "sparse tensors are not implemented; keep the tensor dense",
+    "torch.Tensor.record_stream": "there are no streams; memory is reused only when no one holds it",
+    "torch.Tensor.indices": "sparse tensors are not implemented; use nonzero()",
+    "torch.Tensor.values": "sparse tensors are not implemented; the tensor holds its values",
+    "torch.Tensor.resize": "deprecated in PyTorch; use reshape, or resize_",
+}
+
+# What is here under its name and yet differs.
+DIFFERENCES = {
+    "torch.compile": "returns the function as it is",
+    "torch.vmap": "a loop over samples", "torch.func.vmap": "a loop over samples", "torch.func.jacfwd": "by reverse mode",
+    "torch.jit.script": "returns its argument", "torch.jit.trace": "raises NotImplementedError",
+    "torch.jit.save": "raises NotImplementedError", "torch.jit.load": "raises NotImplementedError",
+    "torch.jit.trace_module": "raises NotImplementedError",
+    "torch.distributed": "one process", "torch.distributed.init_process_group": "one process; more raise NotImplementedError",
+    "torch.profiler.profile": "keeps record_function ranges, no single ops", "torch.autograd.profiler.profile": "as profiler.profile",
+    "torch.set_float32_matmul_precision": "kept, without effect", "torch.use_deterministic_algorithms": "kept; results always are",
+    "torch.set_flush_denormal": "returns False", "torch.set_default_device": "cpu only",
+    "torch.backends.cudnn": "switches without effect", "torch.backends.cuda": "switches without effect",
+    "torch.nn.parallel.DistributedDataParallel": "one process", "torch.nn.DataParallel": "calls the module",
+    "torch.randn": "other numbers than PyTorch's for the same seed", "torch.rand": "other numbers than PyTorch's for the same seed",
+    "torch.distributions": "other numbers than PyTorch's for the same seed",
+}
+
+_FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "share", "tapegrad", "pytorch_names.txt")
+
+
+@functools.cache
+def pytorch_names():
+    """{module: {name: uses in the survey, or None}}."""
+    out = {}
+    with open(_FILE) as f:
+        for line in f:
+            module, *names = line.split()
+            out[module] = {n: int(uses) if uses else None for n, _, uses in (entry.partition("=") for entry in names)}
+    return out
+
+
+def instead(full_name):
+    """What to use instead of one of PyTorch's names ("torch.fx.Graph"), or ""."""
+    keys = [k for k in INSTEAD if full_name == k or full_name.startswith((k + ".", k + "_"))]
+    return INSTEAD[max(keys, key=len)] if keys else ""
+
+
+def have(full_name):
+    """Is the name here?"""
+    obj, path = importlib.import_module(__package__), __package__
+    for part in full_name.split(".")[1:]:
+        path = f"{path}.{part}"
+        try:
+            obj = getattr(obj, part)
+        except AttributeError:
+            try:
+                obj = importlib.import_module(path)
+            except ImportError:
+                return False
+    return True
+
+
+def missing(module, name):
+    """The AttributeError for a name that the module ("tapegrad.nn") lacks."""
+    theirs = "torch" + module[len(__package__):]
+    text = f"module {module!r} has no attribute {name!r}"
+    hint = instead(f"{theirs}.{name}")
+    if hint:
+        text += f": {hint}"
+    elif name in pytorch_names().get(theirs, ()):
+        text += f": PyTorch has {theirs}.{name}, tapegrad does not; docs/compat.md lists what it has"
+    return AttributeError(text, name=name)
