@@ -73,8 +73,9 @@ PyObject* type_method(PyObject* self, PyObject* args, PyObject* kwargs) {
       for (const TypeName& n : kTypeNames) if (n.dtype == t.dtype()) return PyUnicode_FromFormat("tapegrad.%s", n.name);
     }
     if (read_dtype(dtype, d)) return wrap(to(t, d));
-    if (PyUnicode_Check(dtype)) {
-      const std::string_view wanted = PyUnicode_AsUTF8(dtype);
+    if (PyUnicode_Check(dtype) || PyType_Check(dtype)) {  // "torch.LongTensor" or the old constructor of that name
+      const std::string_view wanted = PyType_Check(dtype) ? reinterpret_cast<PyTypeObject*>(dtype)->tp_name : PyUnicode_AsUTF8(dtype);
+      if (wanted.find("cuda.") != wanted.npos) raise(PyExc_RuntimeError, "type(): %R needs CUDA, which this build lacks", dtype);
       for (const TypeName& n : kTypeNames) if (wanted.ends_with(n.name)) return wrap(to(t, n.dtype));
     }
     raise(PyExc_TypeError, "type(): %R is no dtype", dtype);

@@ -30,6 +30,9 @@ def _needs_one(name):
 
 set_device_index, current_device_index, current_stream, set_stream, synchronize = map(_needs_one, (
     "set_device_index", "current_device_index", "current_stream", "set_stream", "synchronize"))
+memory_allocated, max_memory_allocated, memory_reserved, max_memory_reserved, memory_stats, get_memory_info = map(_needs_one, (
+    "memory_allocated", "max_memory_allocated", "memory_reserved", "max_memory_reserved", "memory_stats", "get_memory_info"))
+reset_peak_memory_stats, reset_accumulated_memory_stats = map(_needs_one, ("reset_peak_memory_stats", "reset_accumulated_memory_stats"))
 set_device_idx, current_device_idx = set_device_index, current_device_index
 
 
@@ -49,31 +52,6 @@ class device_index:
 
 def empty_cache():
     """Gives cached memory of the accelerator back: none."""
-
-
-def memory_allocated(device_index=None, /):
-    """Bytes in use on the accelerator: 0."""
-    return 0
-
-
-max_memory_allocated = memory_reserved = max_memory_reserved = memory_allocated
-
-
-def memory_stats(device_index=None, /):
-    """Counters of the accelerator's memory: none."""
-    return {}
-
-
-def reset_peak_memory_stats(device_index=None, /):
-    """Nothing to reset."""
-
-
-reset_accumulated_memory_stats = reset_peak_memory_stats
-
-
-def get_memory_info(device_index=None, /):
-    """Needs an accelerator: raises RuntimeError here."""
-    raise RuntimeError("accelerator.get_memory_info: Cannot access accelerator device when none is available.")
 
 
 def get_device_capability(device=None, /):

@@ -58,6 +58,11 @@ def is_storage(obj):
     return False
 
 
+def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False):
+    """A tensor of no dimensions with that number, of the default dtype unless told."""
+    return _C.full((), s, dtype=_C.get_default_dtype() if dtype is None else dtype, device=device, requires_grad=requires_grad)
+
+
 def is_nonzero(input):
     """The truth of a tensor with one element."""
     return bool(input)
@@ -70,21 +75,25 @@ def typename(obj):
     return f"{type(obj).__module__}.{type(obj).__qualname__}"
 
 
-def _legacy(name, dtype):
-    class Meta(type):
-        def __instancecheck__(cls, obj):
-            return isinstance(obj, _C.Tensor) and obj.dtype == dtype
+class _Legacy(type):
+    """The class of the old constructors: instances are tensors of the dtype."""
 
-    def __new__(cls, *args):
-        if len(args) == 1 and not isinstance(args[0], int):
-            return _C.tensor(args[0], dtype=dtype)
-        return _C.empty(args or (0,), dtype=dtype)
-    return Meta(name, (), {"__new__": __new__, "__module__": "tapegrad", "dtype": dtype,
-                           "__doc__": f"Old constructor: {name}([1, 2]) from data, {name}(2, 3) uninitialised."})
+    def __instancecheck__(cls, obj):
+        return isinstance(obj, _C.Tensor) and obj.dtype == cls.dtype
+
+
+def _legacy(name, dtype):
+    def __new__(cls, *args, device=None):
+        if len(args) == 1 and not isinstance(args[0], (int, _C.Size)):
+            return _C.tensor(args[0], dtype=dtype, device=device)
+        shape = args[0] if args and isinstance(args[0], _C.Size) else args or (0,)
+        return _C.empty(shape, dtype=dtype, device=device)
+    return _Legacy(name, (), {"__new__": __new__, "__module__": "tapegrad", "dtype": dtype,
+                              "__doc__": f"Old constructor: {name}([1, 2]) from data, {name}(2, 3) uninitialised."})
 
 
 FloatTensor, DoubleTensor = _legacy("FloatTensor", _C.float32), _legacy("DoubleTensor", _C.float64)
-HalfTensor = _legacy("HalfTensor", _C.float16)
+HalfTensor, BFloat16Tensor = _legacy("HalfTensor", _C.float16), _legacy("BFloat16Tensor", _C.bfloat16)
 LongTensor, IntTensor, ShortTensor = _legacy("LongTensor", _C.int64), _legacy("IntTensor", _C.int32), _legacy("ShortTensor", _C.int16)
 ByteTensor, CharTensor, BoolTensor = _legacy("ByteTensor", _C.uint8), _legacy("CharTensor", _C.int8), _legacy("BoolTensor", _C.bool)
 

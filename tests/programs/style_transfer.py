@@ -6,6 +6,9 @@ from shared import digits, init
 from torch.optim import LBFGS
 
 
+TOLERANCE = 5e-4  # a step of LBFGS divides by differences of gradients
+
+
 class ContentLoss(nn.Module):
     def __init__(self, target):
         super().__init__()

@@ -29,7 +29,7 @@ def test_switches_remember():
     assert tg.get_default_device() == tg.device("cpu")
     with pytest.raises(NotImplementedError):
         tg.set_default_device("cuda")
-    assert not tg.accelerator.is_available() and tg.accelerator.current_accelerator() is None and tg.accelerator.memory_allocated() == 0
+    assert not tg.accelerator.is_available() and tg.accelerator.current_accelerator() is None
     with pytest.raises(RuntimeError, match="accelerator"):
         tg.accelerator.set_device_index(0)
     tg.cpu.synchronize()

@@ -6,7 +6,17 @@ from . import functional, graph  # noqa: F401
 from .function import Function, FunctionCtx, once_differentiable  # noqa: F401
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck  # noqa: F401
 
-Variable = _C.Tensor
+
+class _VariableType(type):
+    def __instancecheck__(cls, obj):
+        return isinstance(obj, _C.Tensor)
+
+
+class Variable(metaclass=_VariableType):
+    """The old wrapper: Variable(tensor, requires_grad) is the tensor on a tape of its own; every tensor is one."""
+
+    def __new__(cls, data, requires_grad=False, volatile=None):
+        return data.detach().requires_grad_(requires_grad)
 
 
 class set_detect_anomaly:
