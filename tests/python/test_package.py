@@ -142,3 +142,13 @@ def test_clip_and_vectors():
     padded = nn.utils.rnn.pad_sequence([tg.ones(2), tg.ones(3)], batch_first=True, padding_value=-1.0)
     assert padded.tolist() == [[1, 1, -1], [1, 1, 1]] and nn.utils.rnn.pad_sequence([tg.ones(1, 2), tg.ones(3, 2)]).shape == (3, 2, 2)
     assert [x.tolist() for x in nn.utils.rnn.unpad_sequence(padded, [2, 3], batch_first=True)] == [[1, 1], [1, 1, 1]]
+
+
+def test_substitutes_are_for_what_is_missing():
+    """A hint of _compat.INSTEAD is of no use for a name that is here, unless it is a module that lacks some names."""
+    from tapegrad import _compat
+    parts = {"torch.cuda", "torch.jit", "torch.distributed", "torch.nn.utils.prune", "torch.autograd.forward_ad"}
+    assert [k for k in _compat.INSTEAD if k not in parts and _compat.have(k)] == []
+    assert [k for k in _compat.DIFFERENCES if not _compat.have(k)] == []
+    names = _compat.pytorch_names()
+    assert sum(1 for found in names.values() for uses in found.values() if uses) == 498 and names["torch"]["randn"] == 197

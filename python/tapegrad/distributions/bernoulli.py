@@ -2,7 +2,7 @@
 from .. import _C
 from ..nn import functional as F
 from . import constraints
-from .distribution import Continuous, ExponentialFamily
+from .distribution import ExponentialFamily, Univariate
 from .utils import lazy_property, logits_to_probs, probs_to_logits
 
 
@@ -13,7 +13,7 @@ def one_of(probs, logits):
     return ("probs", probs) if logits is None else ("logits", logits)
 
 
-class BinaryFamily(Continuous, ExponentialFamily):
+class BinaryFamily(Univariate, ExponentialFamily):
     """What distributions share that a probability of success or its logit describes."""
 
     @lazy_property

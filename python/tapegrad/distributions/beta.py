@@ -2,11 +2,11 @@
 from .. import _C
 from . import constraints
 from .dirichlet import Dirichlet
-from .distribution import Continuous, ExponentialFamily
+from .distribution import ExponentialFamily, Univariate
 from .gamma_sampler import lbeta
 
 
-class Beta(Continuous, ExponentialFamily):
+class Beta(Univariate, ExponentialFamily):
     """x^(a - 1) (1 - x)^(b - 1) / B(a, b), a = concentration1, b = concentration0."""
     arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
     support = constraints.unit_interval

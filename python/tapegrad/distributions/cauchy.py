@@ -3,10 +3,10 @@ import math
 
 from .. import _C
 from . import constraints
-from .distribution import Continuous
+from .distribution import Univariate
 
 
-class Cauchy(Continuous):
+class Cauchy(Univariate):
     """1 / (pi scale (1 + ((x - loc) / scale)^2))."""
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real

@@ -173,7 +173,7 @@ class ExponentialFamily(Distribution):
     """A distribution with density h(x) exp(<T(x), eta> - A(eta)); a mark only, entropies are written out."""
 
 
-class Continuous(Distribution):
+class Univariate(Distribution):
     """A univariate distribution whose parameters broadcast to the batch: subclasses call `_take(loc=loc, scale=scale, …)`."""
 
     def _take(self, validate_args, **parameters):

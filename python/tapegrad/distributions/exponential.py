@@ -1,10 +1,10 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous, ExponentialFamily
+from .distribution import ExponentialFamily, Univariate
 
 
-class Exponential(Continuous, ExponentialFamily):
+class Exponential(Univariate, ExponentialFamily):
     """rate exp(-rate x)."""
     arg_constraints = {"rate": constraints.positive}
     support = constraints.nonnegative

@@ -1,11 +1,11 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous
+from .distribution import Univariate
 from .gamma_sampler import StandardGamma, lbeta
 
 
-class FisherSnedecor(Continuous):
+class FisherSnedecor(Univariate):
     """The ratio of Chi2(df1) / df1 and Chi2(df2) / df2."""
     arg_constraints = {"df1": constraints.positive, "df2": constraints.positive}
     support = constraints.positive

@@ -1,11 +1,11 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous, ExponentialFamily
+from .distribution import ExponentialFamily, Univariate
 from .gamma_sampler import StandardGamma
 
 
-class Gamma(Continuous, ExponentialFamily):
+class Gamma(Univariate, ExponentialFamily):
     """rate^a x^(a - 1) exp(-rate x) / Γ(a), a = concentration."""
     arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
     support = constraints.nonnegative

@@ -4,7 +4,6 @@ Sampling: G. Marsaglia and W. W. Tsang, "A simple method for generating gamma va
 Gamma(a) = Gamma(a + 1) U^(1/a). The gradient keeps the quantile fixed: dz/da = -(dP/da)(a, z) / p(a, z), P the distribution function
 (M. Figurnov, S. Mohamed, A. Mnih, "Implicit reparameterization gradients", 2018).
 """
-import math
 
 from .. import _C
 from ..autograd import Function
@@ -67,6 +66,3 @@ class StandardGamma(Function):
 def lbeta(a, b):
     """log of the beta function."""
     return _C.lgamma(a) + _C.lgamma(b) - _C.lgamma(a + b)
-
-
-LOG_2PI = math.log(2 * math.pi)

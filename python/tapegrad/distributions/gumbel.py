@@ -3,11 +3,11 @@ import math
 
 from .. import _C
 from . import constraints
-from .distribution import Continuous
+from .distribution import Univariate
 from .utils import clamp_probs, euler_constant
 
 
-class Gumbel(Continuous):
+class Gumbel(Univariate):
     """exp(-z - exp(-z)) / scale, z = (x - loc) / scale."""
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real

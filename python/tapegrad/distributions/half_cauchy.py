@@ -4,10 +4,10 @@ import math
 from .. import _C
 from . import constraints
 from .cauchy import Cauchy
-from .distribution import Continuous
+from .distribution import Univariate
 
 
-class HalfCauchy(Continuous):
+class HalfCauchy(Univariate):
     """|x| for x ~ Cauchy(0, scale)."""
     arg_constraints = {"scale": constraints.positive}
     support = constraints.nonnegative

@@ -3,11 +3,11 @@ import math
 
 from .. import _C
 from . import constraints
-from .distribution import Continuous
+from .distribution import Univariate
 from .normal import Normal
 
 
-class HalfNormal(Continuous):
+class HalfNormal(Univariate):
     """|x| for x ~ Normal(0, scale)."""
     arg_constraints = {"scale": constraints.positive}
     support = constraints.nonnegative

@@ -1,11 +1,11 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous
+from .distribution import Univariate
 from .gamma import Gamma
 
 
-class InverseGamma(Continuous):
+class InverseGamma(Univariate):
     """1 / x for x ~ Gamma(concentration, rate)."""
     arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
     support = constraints.positive

@@ -1,11 +1,11 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous
+from .distribution import Univariate
 from .utils import clamp_probs, euler_constant
 
 
-class Kumaraswamy(Continuous):
+class Kumaraswamy(Univariate):
     """a b x^(a - 1) (1 - x^a)^(b - 1) from 0 to 1, a = concentration1, b = concentration0."""
     arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
     support = constraints.unit_interval

@@ -1,11 +1,11 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous
+from .distribution import Univariate
 from .utils import eps_of
 
 
-class Laplace(Continuous):
+class Laplace(Univariate):
     """exp(-|x - loc| / scale) / (2 scale)."""
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real

@@ -3,10 +3,10 @@ import math
 
 from .. import _C
 from . import constraints
-from .distribution import Continuous, ExponentialFamily
+from .distribution import ExponentialFamily, Univariate
 
 
-class Normal(Continuous, ExponentialFamily):
+class Normal(Univariate, ExponentialFamily):
     """exp(-((x - loc) / scale)^2 / 2) / (scale sqrt(2 pi))."""
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real

@@ -3,10 +3,10 @@ import math
 
 from .. import _C
 from . import constraints
-from .distribution import Continuous
+from .distribution import Univariate
 
 
-class Pareto(Continuous):
+class Pareto(Univariate):
     """alpha scale^alpha / x^(alpha + 1) from scale on."""
     arg_constraints = {"alpha": constraints.positive, "scale": constraints.positive}
     support = constraints.dependent_property(lambda self: constraints.greater_than_eq(self.scale))

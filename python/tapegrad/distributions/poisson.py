@@ -1,10 +1,10 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous, ExponentialFamily
+from .distribution import ExponentialFamily, Univariate
 
 
-class Poisson(Continuous, ExponentialFamily):
+class Poisson(Univariate, ExponentialFamily):
     """rate^k exp(-rate) / k!."""
     arg_constraints = {"rate": constraints.nonnegative}
     support = constraints.nonnegative_integer

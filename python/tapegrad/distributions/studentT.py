@@ -3,11 +3,11 @@ import math
 
 from .. import _C
 from . import constraints
-from .distribution import Continuous
+from .distribution import Univariate
 from .gamma_sampler import StandardGamma, lbeta
 
 
-class StudentT(Continuous):
+class StudentT(Univariate):
     """(1 + z^2 / df)^(-(df + 1) / 2) / (scale sqrt(df) B(1/2, df/2)), z = (x - loc) / scale."""
     arg_constraints = {"df": constraints.positive, "loc": constraints.real, "scale": constraints.positive}
     support = constraints.real

@@ -1,10 +1,10 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous
+from .distribution import Univariate
 
 
-class Uniform(Continuous):
+class Uniform(Univariate):
     """1 / (high - low) from low to high."""
     has_rsample = True
 

@@ -3,10 +3,10 @@ import math
 
 from .. import _C
 from . import constraints
-from .distribution import Continuous
+from .distribution import Univariate
 
 
-class VonMises(Continuous):
+class VonMises(Univariate):
     """exp(concentration cos(x - loc)) / (2 pi I0(concentration)) on the circle.
 
     Sampling by rejection: D. J. Best and N. I. Fisher, "Efficient simulation of the von Mises distribution", 1979.

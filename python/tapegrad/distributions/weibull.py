@@ -1,11 +1,11 @@
 """The distribution of this module's name."""
 from .. import _C
 from . import constraints
-from .distribution import Continuous
+from .distribution import Univariate
 from .utils import euler_constant
 
 
-class Weibull(Continuous):
+class Weibull(Univariate):
     """(k / scale) z^(k - 1) exp(-z^k), z = x / scale, k the concentration."""
     arg_constraints = {"scale": constraints.positive, "concentration": constraints.positive}
     support = constraints.positive
