@@ -51,6 +51,9 @@ TG_API std::tuple<Tensor, Tensor> histogram(const Tensor& x, const Tensor& bins,
 /// The same in equal intervals of range {from, to}, or of the elements' range.
 TG_API std::tuple<Tensor, Tensor> histogram(const Tensor& x, int64_t bins, std::span<const double> range = {}, const Tensor& weight = {}, bool density = false);
 
+/// Pieces of x along axis folded: "sum", "prod", "mean", "max", "min". lengths (…, pieces) has x's sizes before axis, or is a vector.
+TG_API Tensor segment_reduce(const Tensor& x, std::string_view reduce, const Tensor& lengths, int64_t axis = 0, std::optional<Scalar> initial = {});
+
 // ## selection
 TG_API Tensor put(const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate = false);
 TG_API const Tensor& put_(const Tensor& self, const Tensor& index, const Tensor& source, bool accumulate = false);

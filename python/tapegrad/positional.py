@@ -62,11 +62,6 @@ def adaptive_max_pool1d(input, output_size):
     return F.adaptive_max_pool1d(input, output_size, return_indices=True)
 
 
-def conv_tbc(input, weight, bias, pad=0):
-    """Convolution of (time, batch, channels) with weight (width, channels, out)."""
-    return F.conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad).permute(2, 0, 1)
-
-
 def affine_grid_generator(theta, size, align_corners):
     """nn.functional.affine_grid."""
     return F.affine_grid(theta, size, align_corners)
@@ -78,7 +73,7 @@ def grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners):
 
 
 grid_sampler_2d = grid_sampler_3d = grid_sampler
-native_channel_shuffle = F.channel_shuffle
+conv_tbc, native_channel_shuffle = F.conv_tbc, F.native_channel_shuffle
 
 
 def norm_except_dim(v, pow=2, dim=0):

@@ -120,6 +120,7 @@ Tensor ctc_loss(const Tensor& input, const Tensor& targets, const Tensor& input_
     return how == Reduction::None ? squeeze(each, 0) : each;
   }
   TG_CHECK(is_integral(targets.dtype()) && (targets.dim() == 1 || targets.dim() == 2), ShapeError, "targets must be integers, (N, S) or all in a row", Named{"targets", targets});
+  TG_CHECK(targets.dim() == 1 || targets->sizes[0] == input->sizes[1], ShapeError, "targets must have a row for each of the ", input->sizes[1], " sequences", Named{"log_probs", input}, Named{"targets", targets});
   const int64_t steps = input->sizes[0], batch = input->sizes[1], classes = input->sizes[2];
   TG_CHECK(batch > 0, ShapeError, "the batch must not be empty", Named{"log_probs", input});
   TG_CHECK(blank >= 0 && blank < classes, ValueError, "blank must be a class from 0 to ", classes - 1, ", got ", blank);

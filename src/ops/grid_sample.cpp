@@ -58,7 +58,7 @@ Line line(const Tensor& at, Mode mode, Outside outside, int64_t n, bool align) {
     return {4, pixels(bases, n), stack({cubic_far(t + 1.0), cubic_near(t), cubic_near(s), cubic_far(s + 1.0)}, -1)};
   }
   const Tensor v = padded(at, outside, n, align);
-  if (mode == Mode::Nearest) return {1, pixels({round(detach(v))}, n), ones_like(unsqueeze(detach(v), -1))};
+  if (mode == Mode::Nearest) return {1, pixels({round(detach(v))}, n), unsqueeze(v * 0.0 + 1.0, -1)};  // a gradient of zeros
   const Tensor base = floor(detach(v)), t = v - base;
   return {2, pixels({base, base + 1.0}, n), stack({1.0 - t, t}, -1)};
 }

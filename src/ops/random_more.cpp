@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "src/ops/cpu/special.h"
 #include "src/ops/op_info.h"
 #include "src/ops/random.h"
 #include "tapegrad/ops_more.h"
@@ -35,12 +36,12 @@ template <class U> double binomial_draw(double n, double p, U uniform) {
   }
   const double deviation = std::sqrt(n * p * (1 - p)), b = 1.15 + 2.53 * deviation, a = -0.0873 + 0.0248 * b + 0.01 * p, c = n * p + 0.5;
   const double bound = 0.92 - 4.2 / b, alpha = (2.83 + 5.1 / b) * deviation, odds = std::log(p / (1 - p)), mode = std::floor((n + 1) * p);
-  const double peak = std::lgamma(mode + 1) + std::lgamma(n - mode + 1);
+  const double peak = lgamma(mode + 1) + lgamma(n - mode + 1);
   for (;;) {
     const double u = uniform() - 0.5, s = 0.5 - std::fabs(u), k = std::floor((2 * a / s + b) * u + c), v = 1 - uniform();
     if (s >= 0.07 && v <= bound) return k;
     if (k < 0 || k > n) continue;
-    if (std::log(v * alpha / (a / (s * s) + b)) <= peak - std::lgamma(k + 1) - std::lgamma(n - k + 1) + (k - mode) * odds) return k;
+    if (std::log(v * alpha / (a / (s * s) + b)) <= peak - lgamma(k + 1) - lgamma(n - k + 1) + (k - mode) * odds) return k;
   }
 }
 

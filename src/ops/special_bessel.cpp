@@ -1,5 +1,6 @@
 // Bessel functions of orders 0 and 1 and Airy's function, without tables of coefficients: power series, backward recurrence,
 // a rapidly converging integral, and asymptotic series, each where it is exact to rounding.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -61,9 +62,10 @@ JandY miller(int order, double x) {
 }  // namespace
 
 double bessel_j(int order, double x) {
+  if (std::isnan(x)) return x;
   const double a = std::fabs(x), sign = order && x < 0 ? -1 : 1;
   if (a == 0 || std::isinf(a)) return order || a ? 0 * sign : 1;
-  if (!(a > kLarge)) return sign * miller(order, a).j;
+  if (a <= kLarge) return sign * miller(order, a).j;
   const Pair h = hankel(order, a), p = phase(order, a);
   return sign * std::sqrt(2 / (M_PI * a)) * (p.cosine * h.cosine - p.sine * h.sine);
 }
@@ -104,7 +106,7 @@ double bessel_k_scaled(double order, double x) {
   if (!(x > 0)) return x == 0 ? INFINITY : NAN;
   if (std::isinf(x)) return 0;
   if (x < 1e-8) return (1 + x) * (order == 0 ? -std::log(x / 2) - kEuler : std::tgamma(order) / 2 * std::pow(2 / x, order));
-  const double scale = x > 1 ? 1 / std::sqrt(x) : 1, step = scale / 10;  // large x: the integrand is as narrow as a bell
+  const double step = std::min(0.2, 0.5 / std::sqrt(x));  // large x: a narrow bell
   double sum = 0.5;
   for (int k = 1;; k++) {
     const double t = k * step, s = std::sinh(t / 2), fall = std::exp(-2 * x * s * s) * std::cosh(order * t);
@@ -117,7 +119,7 @@ double bessel_k(double order, double x) { return std::isinf(x) && x > 0 ? 0 : be
 
 // Up to -9 the asymptotic series DLMF 9.7.9; to 1 Taylor steps of y'' = x y from 0; above, K of order 1/3 (DLMF 9.6.2).
 double airy_ai(double x) {
-  if (std::isinf(x)) return 0;
+  if (!std::isfinite(x)) return std::isnan(x) ? x : 0;
   if (x < -9) {
     const double z = -x, zeta = 2. / 3 * z * std::sqrt(z), s = std::sin(zeta), c = std::cos(zeta);
     double term = 1, even = 1, odd = 0;

@@ -96,6 +96,7 @@ double zeta(double s, double q) {
     if (std::floor(q) == q) return INFINITY;
     if (std::floor(s) != s) return NAN;
   }
+  if (std::isinf(q)) return q > 0 ? 0 : NAN;
   return hurwitz_zeta(s, q);
 }
 

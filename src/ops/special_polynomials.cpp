@@ -20,16 +20,26 @@ template <class F> double recurrence(int64_t n, double first, F next) {
 double chebyshev(double x, int64_t n, double first) {
   return recurrence(n, first, [x](double, double p, double before) { return 2 * x * p - before; });
 }
+// Of high degree the closed forms in t = acos(x).
+bool by_angle(double x, int64_t n) { return n > 64 && std::fabs(x) < 1; }
 
 }  // namespace
 
 double chebyshev_t(double x, int64_t n) {
-  if (n > 64 && std::fabs(x) <= 1) return std::cos(double(n) * std::acos(x));
-  return chebyshev(x, n, x);
+  return by_angle(x, n) ? std::cos(double(n) * std::acos(x)) : chebyshev(x, n, x);
 }
-double chebyshev_u(double x, int64_t n) { return chebyshev(x, n, 2 * x); }
-double chebyshev_v(double x, int64_t n) { return chebyshev(x, n, 2 * x - 1); }
-double chebyshev_w(double x, int64_t n) { return chebyshev(x, n, 2 * x + 1); }
+double chebyshev_u(double x, int64_t n) {
+  const double t = std::acos(x);
+  return by_angle(x, n) ? std::sin(double(n + 1) * t) / std::sin(t) : chebyshev(x, n, 2 * x);
+}
+double chebyshev_v(double x, int64_t n) {
+  const double t = std::acos(x);
+  return by_angle(x, n) ? std::cos((double(n) + 0.5) * t) / std::cos(t / 2) : chebyshev(x, n, 2 * x - 1);
+}
+double chebyshev_w(double x, int64_t n) {
+  const double t = std::acos(x);
+  return by_angle(x, n) ? std::sin((double(n) + 0.5) * t) / std::sin(t / 2) : chebyshev(x, n, 2 * x + 1);
+}
 double hermite_h(double x, int64_t n) {
   return recurrence(n, 2 * x, [x](double k, double p, double before) { return 2 * (x * p - k * before); });
 }

@@ -99,6 +99,51 @@ std::tuple<Tensor, Tensor> histogram(const Tensor& x, int64_t bins, std::span<co
   return {counts_between(x, edges, weight, density), edges};
 }
 
+// ---- segment_reduce: each element knows its piece, and scatter_reduce does the rest
+
+Tensor segment_reduce(const Tensor& x, std::string_view reduce, const Tensor& lengths_in, int64_t axis, std::optional<Scalar> initial) {
+  OpScope op("segment_reduce");
+  TG_CHECK(reduce == "sum" || reduce == "prod" || reduce == "mean" || reduce == "max" || reduce == "min", ValueError, "reduce must be 'sum', 'prod', 'mean', 'max' or 'min', got '", reduce, "'");
+  TG_CHECK(is_floating(x.dtype()) && x.dim() > 0, DtypeError, "data must be of a floating dtype with a dimension", Named{"data", x});
+  TG_CHECK(is_integral(lengths_in.dtype()) && lengths_in.dim() > 0, DtypeError, "lengths must be integers", Named{"lengths", lengths_in});
+  const int64_t d = wrap_dim(axis, x.dim(), x), pieces = lengths_in.size(-1), n = x->sizes[d];
+  Shape wanted(x.sizes());
+  wanted.resize(size_t(d), 0);
+  wanted.push_back(pieces);
+  TG_CHECK(lengths_in.dim() == 1 ? d == 0 : lengths_in.sizes() == wanted, ShapeError, "lengths must have data's sizes before axis, then the pieces: ", wanted, ", got ", lengths_in.sizes(), Named{"data", x});
+  const Tensor lengths = row_major(lengths_in, Dtype::Int64);
+  const int64_t outer = product({x->sizes, size_t(d)}), inner = product({x->sizes + d + 1, size_t(x.dim() - d - 1)});
+  Tensor piece = empty({outer, n, 1}, Dtype::Int64);
+  for (int64_t o = 0; o < outer; o++) {
+    int64_t* to = piece.data_ptr<int64_t>() + o * n;
+    int64_t at = 0;
+    for (int64_t s = 0; s < pieces; s++) {
+      const int64_t length = lengths.data_ptr<int64_t>()[o * pieces + s];
+      TG_CHECK(length >= 0 && at + length <= n, ValueError, "lengths must not be negative and add up to the size of axis, ", n, Named{"lengths", lengths_in});
+      std::fill_n(to + at, length, s);
+      at += length;
+    }
+    TG_CHECK(at == n, ValueError, "lengths must add up to the size of axis, ", n, ", got ", at, Named{"lengths", lengths_in});
+  }
+  const double neutral = reduce == "max" ? -INFINITY : reduce == "min" ? INFINITY : reduce == "prod" ? 1 : 0;
+  const Tensor start = full({outer, pieces, inner}, initial.value_or(neutral).to_double(), x.dtype());
+  const std::string_view fold = reduce == "max" ? "amax" : reduce == "min" ? "amin" : reduce == "mean" ? "sum" : reduce;
+  Tensor out = scatter_reduce(start, 1, expand(piece, {outer, n, inner}), reshape(x, {outer, n, inner}), fold);
+  if (reduce == "mean") {  // an empty piece: NaN, or initial where that is given
+    const Tensor count = to(reshape(lengths, {-1, pieces, 1}), x.dtype());
+    out = out / (initial ? clamp_min(count, Scalar(1)) : count);
+  }
+  Shape size(wanted);
+  for (int64_t k = d + 1; k < x.dim(); k++) size.push_back(x->sizes[k]);
+  return reshape(out, size);
+}
+static Tensor segment_reduce_row(const Tensor& x, std::string_view reduce, const Tensor& lengths, const Tensor& indices, const Tensor& offsets, int64_t axis, bool, std::optional<Scalar> initial) {
+  OpScope op("segment_reduce");
+  TG_CHECK(!indices.defined(), NotImplementedError, "indices are not supported; give lengths or offsets");
+  TG_CHECK(lengths.defined() != offsets.defined(), ValueError, "exactly one of lengths and offsets must be given");
+  return segment_reduce(x, reduce, lengths.defined() ? lengths : narrow(offsets, -1, 1, offsets.size(-1) - 1) - narrow(offsets, -1, 0, offsets.size(-1) - 1), axis, initial);
+}
+
 void statistics_ops(OpTable& t) {
   t.add("quantile(Tensor input, Tensor|Number q, int? dim=None, bool keepdim=False, *, str interpolation='linear')", &quantile,
         "The q-quantile of all elements, or along dim: the value at rank q (n - 1) of the sorted n; between ranks by interpolation: 'linear', 'lower', 'higher', 'midpoint', 'nearest'. "
@@ -107,6 +152,9 @@ void statistics_ops(OpTable& t) {
         "T(2, 6), 0.33, -1, interpolation='midpoint'", "T(2, 6), 0.33, -1, interpolation='nearest'", "T(2, 6), 0.33, -1, interpolation='higher'", "T(), 0.5", "C(1.0, nan, 2.0), 0.5"});
   t.add("nanquantile(Tensor input, Tensor|Number q, int? dim=None, bool keepdim=False, *, str interpolation='linear')", &nanquantile, "quantile without the NaN; NaN where there is nothing else.")
       .method().with_out().samples({"T(3, 5), 0.3", "C([1.0, nan, 2.0, 7.0], [nan, nan, nan, nan]), 0.4, dim=1", "T(3, 5), C(0.1, 0.5, 1.0), dim=1, keepdim=True"});
+  t.add("segment_reduce(Tensor data, str reduce, *, Tensor? lengths=None, Tensor? indices=None, Tensor? offsets=None, int axis=0, bool unsafe=False, Scalar? initial=None)", &segment_reduce_row,
+        "Pieces of data along axis folded: 'sum', 'prod', 'mean', 'max' or 'min', beginning with initial. The pieces have these lengths, or lie between neighbouring offsets.")
+      .samples({"T(6, 2), 'sum', lengths=C(2, 0, 4)", "T(6), 'mean', lengths=C(2, 4)", "T(6), 'max', offsets=C(0, 2, 6)", "T(6, 2), 'min', lengths=C(2, 4), initial=1", "T(6), 'prod', lengths=C(1, 5)"});
   t.add("histogram(Tensor input, int bins, *, float[]? range=None, Tensor? weight=None, bool density=False)",
         static_cast<std::tuple<Tensor, Tensor> (*)(const Tensor&, int64_t, std::span<const double>, const Tensor&, bool)>(&histogram),
         "Counts (or sums of weight) of the elements in `bins` equal intervals of range, by default from the least to the largest, and the bins + 1 edges. density: divided by their sum and the widths.")

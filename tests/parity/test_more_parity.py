@@ -183,3 +183,31 @@ def test_as_strided_scatter_gradient():
     """Of the input, by differences: PyTorch 2.13 returns it where src was written instead of elsewhere."""
     x, src = tapegrad.rand(3, 4, dtype=tapegrad.float64, requires_grad=True), tapegrad.rand(2, 2, dtype=tapegrad.float64)
     assert tapegrad.autograd.gradcheck(lambda v: tapegrad.as_strided_scatter(v, src, (2, 2), (1, 4), 1), [x])
+
+
+def test_linear_cross_entropy(rng):
+    x, w, b = (pair(rng.standard_normal(s)) for s in ((6, 4), (5, 4), (5,)))
+    wide = pair(rng.standard_normal((5, 3, 4)))
+    f = [lib.nn.functional.linear_cross_entropy for lib in (tapegrad, torch)]
+    labels, grid = rng.integers(0, 5, 6), rng.integers(0, 5, (6, 3))
+    same(*[f[k](x[k], w[k], lib.from_numpy(labels), linear_bias=b[k], ignore_index=2, label_smoothing=0.1) for k, lib in enumerate((tapegrad, torch))])
+    same(*[f[k](x[k], wide[k], lib.from_numpy(grid), reduction="none") for k, lib in enumerate((tapegrad, torch))])
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_embedding_bag_module(rng, mode):
+    ours, theirs = (lib.nn.EmbeddingBag(7, 3, mode=mode, padding_idx=2, dtype=lib.float64) for lib in (tapegrad, torch))
+    with tapegrad.no_grad():
+        ours.weight.copy_(tapegrad.from_numpy(theirs.weight.detach().numpy()))
+    index, starts = rng.integers(0, 7, 9), np.array([0, 0, 4])
+    for module, lib in ((ours, tapegrad), (theirs, torch)):
+        module(lib.from_numpy(index), lib.from_numpy(starts)).square().sum().backward()
+    same(ours.weight.grad, theirs.weight.grad)
+    assert str(ours) == str(theirs)
+
+
+def test_the_nearest_pixel_gives_the_grid_a_gradient_of_zeros(rng):
+    image, grid = pair(rng.standard_normal((1, 2, 3, 3)), grad=False), pair(rng.uniform(-2, 2, (1, 2, 2, 2)))
+    for k, lib in enumerate((tapegrad, torch)):
+        lib.nn.functional.grid_sample(image[k], grid[k], mode="nearest", align_corners=False).sum().backward()
+    same(grid[0].grad, grid[1].grad)

@@ -101,6 +101,27 @@ def test_every_name_of_torch_special_is_there():
     assert not set(wanted) - set(special.__all__)
 
 
+@pytest.mark.parametrize("name", [n for n in special.__all__ if n not in ("softmax", "log_softmax", "logsumexp", "multigammaln")])
+def test_nan_goes_through(name):
+    nan, three = tapegrad.tensor(math.nan), tapegrad.tensor(3.0)
+    f = getattr(special, name)
+    if name == "polygamma":
+        assert f(1, nan).isnan()
+        return
+    try:
+        results = [f(nan)]
+    except TypeError:
+        results = [f(nan, three), f(three, nan)]
+    assert all(r.isnan() for r in results)
+
+
+@pytest.mark.parametrize("kind", "tuvw")
+def test_chebyshev_of_high_degree(kind):
+    f = getattr(special, f"chebyshev_polynomial_{kind}")
+    x = tapegrad.linspace(-0.95, 0.95, 9, dtype=tapegrad.float64)
+    assert tapegrad.allclose(f(x, 66), 2 * x * f(x, 65) - f(x, 64), rtol=0, atol=1e-12)
+
+
 def test_refused_derivatives_say_so():
     s = tapegrad.tensor(2.5, requires_grad=True)
     with pytest.raises(NotImplementedError, match="first argument"):

@@ -150,34 +150,14 @@ class EmbeddingBag(Module):
             raise ValueError(f"mode must be 'sum', 'mean' or 'max', got {mode!r}")
         self.num_embeddings, self.embedding_dim, self.mode = num_embeddings, embedding_dim, mode
         self.max_norm, self.norm_type, self.padding_idx = max_norm, norm_type, padding_idx
-        self.include_last_offset = include_last_offset
+        self.include_last_offset, self.scale_grad_by_freq, self.sparse = include_last_offset, scale_grad_by_freq, sparse
         self.weight = Parameter(_C.empty((num_embeddings, embedding_dim), device=device, dtype=dtype) if _weight is None else _weight)
         if _weight is None:
             init.normal_(self.weight)
 
     def forward(self, input, offsets=None, per_sample_weights=None):
-        if input.ndim == 1:
-            if offsets is None:
-                raise ValueError("offsets has to be a 1D Tensor when input is 1D")
-            starts = offsets.tolist()
-            ends = starts[1:] + [input.shape[0]]
-            bags = list(zip(starts, ends))[:-1] if self.include_last_offset else list(zip(starts, ends))
-            rows = [self._one(input[a:b], None if per_sample_weights is None else per_sample_weights[a:b]) for a, b in bags]
-        else:
-            rows = [self._one(x, None if per_sample_weights is None else per_sample_weights[i]) for i, x in enumerate(input)]
-        return _C.stack(rows) if rows else self.weight.new_zeros((0, self.embedding_dim))
-
-    def _one(self, index, weights):
-        if self.padding_idx is not None:
-            keep = index != self.padding_idx
-            index = index[keep]
-            weights = None if weights is None else weights[keep]
-        if index.numel() == 0:
-            return self.weight.new_zeros(self.embedding_dim)
-        x = F.embedding(index, self.weight, None, self.max_norm, self.norm_type)
-        if weights is not None:
-            x = x * weights.unsqueeze(-1)
-        return x.sum(0) if self.mode == "sum" else x.mean(0) if self.mode == "mean" else x.amax(0)
+        return F.embedding_bag(input, self.weight, offsets, self.max_norm, self.norm_type, self.scale_grad_by_freq, self.mode, self.sparse,
+                               per_sample_weights, self.include_last_offset, self.padding_idx)
 
     def extra_repr(self):
         text = f"{self.num_embeddings}, {self.embedding_dim}"
