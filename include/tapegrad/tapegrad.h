@@ -3,6 +3,7 @@
 #pragma once
 #include "tapegrad/autograd.h"
 #include "tapegrad/error.h"
+#include "tapegrad/fft.h"
 #include "tapegrad/ops.h"
 #include "tapegrad/ops_rnn.h"
 #include "tapegrad/ops_more.h"

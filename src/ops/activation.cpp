@@ -145,7 +145,7 @@ void activation_ops(OpTable& t) {
         +[](const Tensor& x, bool in) { OpScope op("hardswish"); return in ? Tensor(unary_<Hardswish>(x))
             : hardswish(x); }, Hardswish::doc)
       .functional_only().samples({"T(2, 3, lo=-4, hi=4)"});
-  t.add("tanhshrink(Tensor input)", &tanhshrink, Tanhshrink::doc).functional_only().samples({"T(2, 3)"});
+  t.add("tanhshrink(Tensor input)", &tanhshrink, Tanhshrink::doc).functional_only().complex().samples({"T(2, 3)"});
   t.add("softshrink(Tensor input, float lambd=0.5)", &softshrink, Softshrink::doc)
       .functional_only().samples({"T(2, 3)", "T(2, 3), 1.0"});
   t.add("hardshrink(Tensor input, float lambd=0.5)", &hardshrink, Hardshrink::doc)

@@ -40,9 +40,9 @@ static OpInfo& row(OpTable& t, const char* signature, Pair f, PairInPlace in_pla
 
 void comparison_ops(OpTable& t) {
   row(t, "eq(Tensor input, Tensor|Number other)", &eq, &eq_, Eq::doc)
-      .samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
+      .complex().samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
   row(t, "ne(Tensor input, Tensor|Number other)", &ne, &ne_, Ne::doc)
-      .alias("not_equal").samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
+      .alias("not_equal").complex().samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
   row(t, "lt(Tensor input, Tensor|Number other)", &lt, &lt_, Lt::doc)
       .alias("less").samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
   row(t, "le(Tensor input, Tensor|Number other)", &le, &le_, Le::doc)
@@ -52,11 +52,11 @@ void comparison_ops(OpTable& t) {
   row(t, "ge(Tensor input, Tensor|Number other)", &ge, &ge_, Ge::doc)
       .alias("greater_equal").samples({"I(2, 3), I(2, 3)", "T(2, 3), T(3)", "I(2, 3), 2", "T(0, 3), 1.5", "B(3), B(3)"});
   row(t, "logical_and(Tensor input, Tensor other)", &logical_and, &logical_and_, LogicalAnd::doc)
-      .samples({"B(2, 3), B(3)", "I(2, 3), I(2, 3)", "C(0, 1.5), C(1, 0)"});
+      .complex().samples({"B(2, 3), B(3)", "I(2, 3), I(2, 3)", "C(0, 1.5), C(1, 0)"});
   row(t, "logical_or(Tensor input, Tensor other)", &logical_or, &logical_or_, LogicalOr::doc)
-      .samples({"B(2, 3), B(3)", "I(2, 3), I(2, 3)", "C(0, 1.5), C(1, 0)"});
+      .complex().samples({"B(2, 3), B(3)", "I(2, 3), I(2, 3)", "C(0, 1.5), C(1, 0)"});
   row(t, "logical_xor(Tensor input, Tensor other)", &logical_xor, &logical_xor_, LogicalXor::doc)
-      .samples({"B(2, 3), B(3)", "I(2, 3), I(2, 3)", "C(0, 1.5), C(1, 0)"});
+      .complex().samples({"B(2, 3), B(3)", "I(2, 3), I(2, 3)", "C(0, 1.5), C(1, 0)"});
 }
 
 }  // namespace tapegrad

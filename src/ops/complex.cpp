@@ -212,20 +212,20 @@ void complex_ops(OpTable& t) {
   t.add("polar(Tensor abs, Tensor angle)", &polar, "abs (cos angle + i sin angle), broadcast.")
       .with_out().samples({"P(2, 3), T(2, 3)", "P(), T()"});
   t.add("view_as_real(Tensor input)", &view_as_real, "A complex tensor's memory as floats, with a last dimension of 2: a view.")
-      .samples({"Z(2, 3)", "Z()", "Z(0, 3)"});
+      .complex().samples({"Z(2, 3)", "Z()", "Z(0, 3)"});
   t.add("view_as_complex(Tensor input)", &view_as_complex,
       "Floats whose last dimension has size 2 as complex numbers: a view. Its stride must be 1, the others even.")
       .samples({"T(2, 3, 2)", "T(2)"});
-  t.add("real(Tensor input)", static_cast<Unary>(&real), "The real part, as a view; a real tensor itself.").samples({"Z(2, 3)", "T(2, 3)", "Z()"});
-  t.add("imag(Tensor input)", &imag, "The imaginary part of a complex tensor, as a view.").samples({"Z(2, 3)", "Z()", "Z(0, 3)"});
+  t.add("real(Tensor input)", static_cast<Unary>(&real), "The real part, as a view; a real tensor itself.").complex().samples({"Z(2, 3)", "T(2, 3)", "Z()"});
+  t.add("imag(Tensor input)", &imag, "The imaginary part of a complex tensor, as a view.").complex().samples({"Z(2, 3)", "Z()", "Z(0, 3)"});
   t.add("conj(Tensor input)", static_cast<Unary>(&conj),
       "input with its imaginary part negated, in memory of its own; a real tensor itself.")
-      .method().samples({"Z(2, 3)", "T(2, 3)", "Z()"});
+      .method().complex().samples({"Z(2, 3)", "T(2, 3)", "Z()"});
   t.add("angle(Tensor input)", &angle, "atan2(imag, real) in (-pi, pi]; of a real number 0 or pi. NaN stays.")
-      .method().with_out().samples({"Z(2, 3)", "T(2, 3)", "Z()", "I(3, lo=-3)", "Z(0, 3)"});
-  t.add("isreal(Tensor input)", &isreal, "True where the imaginary part is 0.").method().no_grad().samples({"Z(2, 3)", "T(2, 3)"});
+      .method().with_out().complex().samples({"Z(2, 3)", "T(2, 3)", "Z()", "I(3, lo=-3)", "Z(0, 3)"});
+  t.add("isreal(Tensor input)", &isreal, "True where the imaginary part is 0.").method().no_grad().complex().samples({"Z(2, 3)", "T(2, 3)"});
   t.add("adjoint(Tensor input)", &adjoint, "The last two dimensions transposed, and conjugated.")
-      .method().samples({"Z(2, 3)", "T(2, 3)", "Z(2, 3, 4)"});
+      .method().complex().samples({"Z(2, 3)", "T(2, 3)", "Z(2, 3, 4)"});
 }
 
 }  // namespace tapegrad

@@ -289,43 +289,43 @@ static Tensor fill_tensor(const Tensor& x, const Tensor& v) { return Tensor(fill
 void copy_ops(OpTable& t) {
   t.add("to(Tensor input, Tensor other, bool non_blocking=False, bool copy=False)", &to_other,
       "input with other's dtype and device; input itself when nothing changes.")
-      .method_only().samples({"T(2, 3), C(1, 2)"});
+      .method_only().complex().samples({"T(2, 3), C(1, 2)"});
   t.add("to(Tensor input, dtype dtype, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None)", &to_dtype,
-        "input in another dtype; input itself when nothing changes, unless copy.").method_only().samples({"T(2, 3), float64", "T(), float16"});
+        "input in another dtype; input itself when nothing changes, unless copy.").method_only().complex().samples({"T(2, 3), float64", "T(), float16"});
   t.add("to(Tensor input, device? device=None, dtype? dtype=None, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None)", &to_device,
         "input on another device and in another dtype; input itself when nothing changes, unless copy.")
-      .method_only().samples({"T(2, 3), 'cpu'", "T(2, 3), 'cpu', float64", "T(0, 3), dtype=float64"});
-  t.add("type_as(Tensor input, Tensor other)", &type_as, "input in other's dtype.").method_only().samples({"T(2, 3), C(1, 2)"});
-  t.add("float(Tensor input)", &cast_to<Dtype::Float32>, "input as float32.").method_only().samples({"T(2, 3)", "I(3)"});
-  t.add("double(Tensor input)", &cast_to<Dtype::Float64>, "input as float64.").method_only().samples({"T(2, 3)", "I(3)"});
-  t.add("half(Tensor input)", &cast_to<Dtype::Float16>, "input as float16.").method_only().samples({"C(1.5, 2)"});
-  t.add("bfloat16(Tensor input)", &cast_to<Dtype::BFloat16>, "input as bfloat16.").method_only().samples({"C(1.5, 2)"});
+      .method_only().complex().samples({"T(2, 3), 'cpu'", "T(2, 3), 'cpu', float64", "T(0, 3), dtype=float64"});
+  t.add("type_as(Tensor input, Tensor other)", &type_as, "input in other's dtype.").method_only().complex().samples({"T(2, 3), C(1, 2)"});
+  t.add("float(Tensor input)", &cast_to<Dtype::Float32>, "input as float32.").method_only().complex().samples({"T(2, 3)", "I(3)"});
+  t.add("double(Tensor input)", &cast_to<Dtype::Float64>, "input as float64.").method_only().complex().samples({"T(2, 3)", "I(3)"});
+  t.add("half(Tensor input)", &cast_to<Dtype::Float16>, "input as float16.").method_only().complex().samples({"C(1.5, 2)"});
+  t.add("bfloat16(Tensor input)", &cast_to<Dtype::BFloat16>, "input as bfloat16.").method_only().complex().samples({"C(1.5, 2)"});
   t.add("long(Tensor input)", &cast_to<Dtype::Int64>, "input as int64, truncated.")
-      .method_only().no_grad().samples({"T(2, 3)", "B(3)"});
+      .method_only().no_grad().complex().samples({"T(2, 3)", "B(3)"});
   t.add("int(Tensor input)", &cast_to<Dtype::Int32>, "input as int32, truncated.")
-      .method_only().no_grad().samples({"T(2, 3)", "B(3)"});
+      .method_only().no_grad().complex().samples({"T(2, 3)", "B(3)"});
   t.add("short(Tensor input)", &cast_to<Dtype::Int16>, "input as int16, truncated.")
-      .method_only().no_grad().samples({"T(2, 3)"});
-  t.add("char(Tensor input)", &cast_to<Dtype::Int8>, "input as int8, truncated.").method_only().no_grad().samples({"T(2, 3)"});
+      .method_only().no_grad().complex().samples({"T(2, 3)"});
+  t.add("char(Tensor input)", &cast_to<Dtype::Int8>, "input as int8, truncated.").method_only().no_grad().complex().samples({"T(2, 3)"});
   t.add("byte(Tensor input)", &cast_to<Dtype::UInt8>, "input as uint8, truncated.")
-      .method_only().no_grad().samples({"P(2, 3)"});
+      .method_only().no_grad().complex().samples({"P(2, 3)"});
   t.add("bool(Tensor input)", &cast_to<Dtype::Bool>, "input as bool: whether each element is not zero.")
-      .method_only().no_grad().samples({"T(2, 3)", "I(3)"});
-  t.add("cpu(Tensor input)", &to_cpu, "input in the host's memory.").method_only().samples({"T(2, 3)"});
+      .method_only().no_grad().complex().samples({"T(2, 3)", "I(3)"});
+  t.add("cpu(Tensor input)", &to_cpu, "input in the host's memory.").method_only().complex().samples({"T(2, 3)"});
   t.add("clone(Tensor input, *, memory_format? memory_format=None)", &clone_row,
         "A copy of input with memory of its own. Keeps the order of dense strides unless memory_format says otherwise.")
-      .method().samples({"T(2, 3)", "T()", "T(0, 3)"});
+      .method().complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
   t.add("contiguous(Tensor input, memory_format? memory_format=None)", &contiguous_row,
       "input itself when it is row-major already, else a row-major copy.")
-      .method_only().samples({"T(2, 3)", "T(0, 3)"});
+      .method_only().complex().samples({"T(2, 3)", "T(0, 3)"});
   t.add("copy_(Tensor self, Tensor src, bool non_blocking=False)",
         &copy_, "Writes src, broadcast and cast, into self and returns self.")
-      .method_only().samples({"C(1., 2., 3.), C(4., 5., 6.)", "C(1., 2.), C(3)"});
+      .method_only().complex().samples({"C(1., 2., 3.), C(4., 5., 6.)", "C(1., 2.), C(3)"});
   t.add("fill(Tensor input, Scalar value)", &fill_scalar, "A tensor like input that holds value everywhere.")
-      .method().inplace(static_cast<const Tensor& (*)(const Tensor&, Scalar)>(&fill_)).samples({"T(2, 3), 2.5"});
+      .method().inplace(static_cast<const Tensor& (*)(const Tensor&, Scalar)>(&fill_)).complex().samples({"T(2, 3), 2.5"});
   t.add("fill(Tensor input, Tensor value)", &fill_tensor, "A tensor like input that holds the 0-d value everywhere.")
-      .method().inplace(static_cast<const Tensor& (*)(const Tensor&, const Tensor&)>(&fill_)).samples({"T(2, 3), T()"});
-  t.add("zero_(Tensor self)", &zero_, "Writes zeros into self and returns self.").method_only().samples({"C(1., 2.)"});
+      .method().inplace(static_cast<const Tensor& (*)(const Tensor&, const Tensor&)>(&fill_)).complex().samples({"T(2, 3), T()"});
+  t.add("zero_(Tensor self)", &zero_, "Writes zeros into self and returns self.").method_only().complex().samples({"C(1., 2.)"});
 }
 
 }  // namespace tapegrad

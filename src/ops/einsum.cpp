@@ -215,7 +215,7 @@ void einsum_ops(OpTable& t) {
         "over; a letter "
         "twice in one term takes the diagonal; \"...\" stands for broadcast leading dimensions; without \"->\" the output has "
         "the letters that stand once, sorted.")
-      .samples({"'ij,jk->ik', [T(2, 3), T(3, 4)]", "'bij,bjk', [T(2, 3, 4), T(2, 4, 2)]", "'ii->i', [T(3, 3)]",
+      .complex().samples({"'ij,jk->ik', [T(2, 3), T(3, 4)]", "'bij,bjk', [T(2, 3, 4), T(2, 4, 2)]", "'ii->i', [T(3, 3)]",
       "'ij->', [T(2, 3)]", "'...ij,...jk->...ik', [T(2, 1, 2, 3), T(3, 3, 2)]",
                 "'i,j,k->kji', [T(2), T(3), T(2)]", "'ij,kj,jl->il', [T(2, 3), T(4, 3), T(3, 2)]",
                 "'bn,anm,bm->ba', [T(2, 5), T(3, 5, 4), T(2, 4)]"});

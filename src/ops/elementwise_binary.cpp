@@ -207,19 +207,19 @@ void elementwise_binary_ops(OpTable& t) {
   using Pair = Tensor (*)(const Tensor&, const Tensor&);
   using PairInPlace = const Tensor& (*)(const Tensor&, const Tensor&);
   row(t, "add(Tensor input, Tensor|Number other, *, Scalar alpha=1)", &add, &add_, Add::doc)
-      .samples({"T(2, 3), T(2, 3)", "T(2, 3), T(3)", "T(2, 1), T(3)", "T(2, 3), 2.5", "T(2, 3), T(2, 3), alpha=3",
+      .complex().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(3)", "T(2, 1), T(3)", "T(2, 3), 2.5", "T(2, 3), T(2, 3), alpha=3",
                "T(0, 3), T(3)"});
   row(t, "sub(Tensor input, Tensor|Number other, *, Scalar alpha=1)", &sub, &sub_, Sub::doc)
       .alias("subtract")
-      .samples({"T(2, 3), T(2, 3)", "T(2, 3), T(3)", "T(2, 1), T(3)", "T(2, 3), 2.5", "T(2, 3), T(2, 3), alpha=3"});
+      .complex().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(3)", "T(2, 1), T(3)", "T(2, 3), 2.5", "T(2, 3), T(2, 3), alpha=3"});
   t.add("rsub(Tensor input, Tensor|Number other, Scalar alpha=1)", &rsub, Rsub::doc)
-      .method().samples({"T(2, 3), T(3)", "T(2, 3), 2.5", "T(2, 3), T(3), alpha=2"});
+      .method().complex().samples({"T(2, 3), T(3)", "T(2, 3), 2.5", "T(2, 3), T(3), alpha=2"});
   row(t, "mul(Tensor input, Tensor|Number other)", static_cast<Pair>(&mul), &mul_, Mul::doc)
       .alias("multiply")
-      .samples({"T(2, 3), T(2, 3)", "T(2, 3), T(3)", "T(2, 1), T(3)", "T(2, 3), 2.5", "T(), T(3)", "T(0, 3), T(3)"});
+      .complex().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(3)", "T(2, 1), T(3)", "T(2, 3), 2.5", "T(), T(3)", "T(0, 3), T(3)"});
   row(t, "div(Tensor input, Tensor|Number other)", &div_row, &div_row_, Div::doc)
       .alias("divide").alias("true_divide")
-      .samples({"T(2, 3), P(2, 3)", "T(2, 3), P(3)", "T(2, 1), P(3)", "T(2, 3), 2.5", "I(3), I(3, lo=1)"});
+      .complex().samples({"T(2, 3), P(2, 3)", "T(2, 3), P(3)", "T(2, 1), P(3)", "T(2, 3), 2.5", "I(3), I(3, lo=1)"});
   row(t, "div(Tensor input, Tensor|Number other, *, str? rounding_mode)", &div, &div_, Div::doc).alias("divide")
       .samples({"T(2, 3), P(2, 3), rounding_mode='floor'", "T(2, 3), P(3), rounding_mode='trunc'",
                "I(4, lo=-7), I(4, lo=1), rounding_mode='floor'", "T(2, 3), P(3), rounding_mode=None"});
@@ -234,10 +234,10 @@ void elementwise_binary_ops(OpTable& t) {
   row(t, "fmod(Tensor input, Tensor|Number other)", static_cast<Pair>(&fmod), &fmod_, Fmod::doc)
       .samples({"T(2, 3), P(2, 3)", "T(2, 3), P(3)", "T(2, 3), -0.7", "I(4, lo=-7), I(4, lo=1)"});
   row(t, "pow(Tensor input, Tensor|Number exponent)", static_cast<Pair>(&pow), static_cast<PairInPlace>(&pow_), Pow::doc)
-      .samples({"T(2, 3), 2", "P(2, 3), 0.5", "P(2, 3), -1.5", "T(2, 3), 3", "P(3), 0", "I(3), 2", "P(3), -1",
+      .complex().samples({"T(2, 3), 2", "P(2, 3), 0.5", "P(2, 3), -1.5", "T(2, 3), 3", "P(3), 0", "I(3), 2", "P(3), -1",
                "P(2, 3), T(2, 3)", "P(2, 3), T(3)", "P(2, 1), T()", "I(3), I(3)"});
   t.add("pow(Scalar self, Tensor exponent)", static_cast<Tensor (*)(Scalar, const Tensor&)>(&pow), Pow::doc)
-      .with_out(true).samples({"2, T(2, 3)", "1.5, T(3)"});
+      .with_out(true).complex().samples({"2, T(2, 3)", "1.5, T(3)"});
   row(t, "atan2(Tensor input, Tensor other)", static_cast<Pair>(&atan2), &atan2_, Atan2::doc)
       .alias("arctan2").samples(kPositive);
   row(t, "hypot(Tensor input, Tensor other)", static_cast<Pair>(&hypot), &hypot_, Hypot::doc).samples(kPositive);

@@ -135,20 +135,20 @@ using S = std::optional<Scalar>;
 void elementwise_ternary_ops(OpTable& t) {
   t.add("where(Tensor condition, Tensor|Number input, Tensor|Number other)", static_cast<Fn<T, T, T>>(&where), Where::doc)
       .with_out(true)
-      .samples({"B(2, 3), T(2, 3), T(2, 3)", "B(3), T(2, 1), T()", "B(2, 3), T(2, 3), 0.5", "B(2, 3), 1, 0",
+      .complex().samples({"B(2, 3), T(2, 3), T(2, 3)", "B(3), T(2, 1), T()", "B(2, 3), T(2, 3), 0.5", "B(2, 3), 1, 0",
                "B(0, 3), T(3), T(3)"});
   t.add("where(Tensor input, Tensor condition, Tensor|Number other)", +[](T x, T m, T y) { return where(m, x, y); }, Where::doc)
       .method_only()
-      .samples({"T(2, 3), B(3), T(2, 3)", "T(2, 3), B(2, 3), 0.5"});
+      .complex().samples({"T(2, 3), B(3), T(2, 3)", "T(2, 3), B(2, 3), 0.5"});
   t.add("lerp(Tensor input, Tensor end, Tensor|Number weight)", static_cast<Fn<T, T, T>>(&lerp), LerpNumber::doc)
       .method().inplace(static_cast<InPlaceFn<T, T, T>>(&lerp_))
-      .with_out(true).samples({"T(2, 3), T(2, 3), 0.3", "T(2, 3), T(3), T(2, 1)", "T(2, 3), T(2, 3), 0.8"});
+      .with_out(true).complex().samples({"T(2, 3), T(2, 3), 0.3", "T(2, 3), T(3), T(2, 1)", "T(2, 3), T(2, 3), 0.8"});
   t.add("addcmul(Tensor input, Tensor tensor1, Tensor tensor2, *, Scalar value=1)", &addcmul, Addcmul::doc)
       .method().inplace(&addcmul_).with_out(true)
-      .samples({"T(2, 3), T(2, 3), T(2, 3)", "T(2, 3), T(3), T(2, 1), value=0.5", "I(3), I(3), I(3), value=2"});
+      .complex().samples({"T(2, 3), T(2, 3), T(2, 3)", "T(2, 3), T(3), T(2, 1), value=0.5", "I(3), I(3), I(3), value=2"});
   t.add("addcdiv(Tensor input, Tensor tensor1, Tensor tensor2, *, Scalar value=1)", &addcdiv, Addcdiv::doc)
       .method().inplace(&addcdiv_).with_out(true)
-      .samples({"T(2, 3), T(2, 3), P(2, 3)", "T(2, 3), T(3), P(2, 1), value=0.5"});
+      .complex().samples({"T(2, 3), T(2, 3), P(2, 3)", "T(2, 3), T(3), P(2, 1), value=0.5"});
   t.add("clamp(Tensor input, Scalar? min=None, Scalar? max=None)", static_cast<Fn<T, S, S>>(&clamp), Clamp::doc).method()
       .inplace(static_cast<InPlaceFn<T, S, S>>(&clamp_)).with_out(true).alias("clip")
       .samples({"T(2, 3), -0.5, 0.5", "T(2, 3), 0", "T(2, 3), max=0.5", "I(3), 1, 3", "I(3), 0.5", "T(0, 3), 0, 1"});

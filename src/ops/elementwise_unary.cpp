@@ -66,7 +66,10 @@ Tensor positive(const Tensor& x) {
 
 const Tensor& abs_(const Tensor& self) { OpScope op("abs_"); return unary_<Abs>(self); }
 const Tensor& sign_(const Tensor& self) { OpScope op("sign_"); return unary_<Sign>(self); }
-const Tensor& sgn_(const Tensor& self) { OpScope op("sgn_"); return unary_<Sign>(self); }
+const Tensor& sgn_(const Tensor& self) {
+  OpScope op("sgn_");
+  return is_complex(self->dtype) ? copy_(self, complex_sgn(self)) : unary_<Sign>(self);
+}
 const Tensor& floor_(const Tensor& self) { OpScope op("floor_"); return unary_<Floor>(self); }
 const Tensor& ceil_(const Tensor& self) { OpScope op("ceil_"); return unary_<Ceil>(self); }
 const Tensor& trunc_(const Tensor& self) { OpScope op("trunc_"); return unary_<Trunc>(self); }
@@ -180,46 +183,46 @@ static Tensor round_row(const Tensor& x) { return round(x); }
 static const Tensor& round_row_(const Tensor& x) { return round_(x); }
 
 void elementwise_unary_ops(OpTable& t) {
-  row(t, "neg(Tensor input)", &neg, &neg_, Neg::doc).alias("negative").samples({"T(2, 3)", "T()", "T(0, 3)"});
-  row(t, "abs(Tensor input)", &abs, &abs_, Abs::doc).alias("absolute").samples({"T(2, 3)", "T()", "T(0, 3)"});
+  row(t, "neg(Tensor input)", &neg, &neg_, Neg::doc).alias("negative").complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
+  row(t, "abs(Tensor input)", &abs, &abs_, Abs::doc).alias("absolute").complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "sign(Tensor input)", &sign, &sign_, Sign::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
-  row(t, "sgn(Tensor input)", &sgn, &sgn_, Sign::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
+  row(t, "sgn(Tensor input)", &sgn, &sgn_, Sign::doc).complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "floor(Tensor input)", &floor, &floor_, Floor::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "ceil(Tensor input)", &ceil, &ceil_, Ceil::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "trunc(Tensor input)", &trunc, &trunc_, Trunc::doc).alias("fix").samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "frac(Tensor input)", &frac, &frac_, Frac::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
-  row(t, "square(Tensor input)", &square, &square_, Square::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
-  row(t, "sqrt(Tensor input)", &sqrt, &sqrt_, Sqrt::doc).samples({"P(2, 3)", "P()", "P(0, 3)"});
-  row(t, "rsqrt(Tensor input)", &rsqrt, &rsqrt_, Rsqrt::doc).samples({"P(2, 3)", "P()", "P(0, 3)"});
-  row(t, "reciprocal(Tensor input)", &reciprocal, &reciprocal_, Reciprocal::doc).samples({"P(2, 3)", "P()", "P(0, 3)"});
-  row(t, "exp(Tensor input)", &exp, &exp_, Exp::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
-  row(t, "exp2(Tensor input)", &exp2, &exp2_, Exp2::doc).alias("special_exp2").samples({"T(2, 3)", "T()", "T(0, 3)"});
-  row(t, "expm1(Tensor input)", &expm1, &expm1_, Expm1::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
-  row(t, "log(Tensor input)", &log, &log_, Log::doc).samples({"P(2, 3)", "P()", "P(0, 3)"});
-  row(t, "log2(Tensor input)", &log2, &log2_, Log2::doc).samples({"P(2, 3)", "P()", "P(0, 3)"});
-  row(t, "log10(Tensor input)", &log10, &log10_, Log10::doc).samples({"P(2, 3)", "P()", "P(0, 3)"});
-  row(t, "log1p(Tensor input)", &log1p, &log1p_, Log1p::doc).samples({"P(2, 3)", "P()", "P(0, 3)"});
-  row(t, "sin(Tensor input)", &sin, &sin_, Sin::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
-  row(t, "cos(Tensor input)", &cos, &cos_, Cos::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
-  row(t, "tan(Tensor input)", &tan, &tan_, Tan::doc).samples({"T(2, 3, lo=-1.2, hi=1.2)", "T(lo=-1.2, hi=1.2)", "T(0, 3)"});
+  row(t, "square(Tensor input)", &square, &square_, Square::doc).complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
+  row(t, "sqrt(Tensor input)", &sqrt, &sqrt_, Sqrt::doc).complex().samples({"P(2, 3)", "P()", "P(0, 3)"});
+  row(t, "rsqrt(Tensor input)", &rsqrt, &rsqrt_, Rsqrt::doc).complex().samples({"P(2, 3)", "P()", "P(0, 3)"});
+  row(t, "reciprocal(Tensor input)", &reciprocal, &reciprocal_, Reciprocal::doc).complex().samples({"P(2, 3)", "P()", "P(0, 3)"});
+  row(t, "exp(Tensor input)", &exp, &exp_, Exp::doc).complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
+  row(t, "exp2(Tensor input)", &exp2, &exp2_, Exp2::doc).alias("special_exp2").complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
+  row(t, "expm1(Tensor input)", &expm1, &expm1_, Expm1::doc).complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
+  row(t, "log(Tensor input)", &log, &log_, Log::doc).complex().samples({"P(2, 3)", "P()", "P(0, 3)"});
+  row(t, "log2(Tensor input)", &log2, &log2_, Log2::doc).complex().samples({"P(2, 3)", "P()", "P(0, 3)"});
+  row(t, "log10(Tensor input)", &log10, &log10_, Log10::doc).complex().samples({"P(2, 3)", "P()", "P(0, 3)"});
+  row(t, "log1p(Tensor input)", &log1p, &log1p_, Log1p::doc).complex().samples({"P(2, 3)", "P()", "P(0, 3)"});
+  row(t, "sin(Tensor input)", &sin, &sin_, Sin::doc).complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
+  row(t, "cos(Tensor input)", &cos, &cos_, Cos::doc).complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
+  row(t, "tan(Tensor input)", &tan, &tan_, Tan::doc).complex().samples({"T(2, 3, lo=-1.2, hi=1.2)", "T(lo=-1.2, hi=1.2)", "T(0, 3)"});
   row(t, "asin(Tensor input)", &asin, &asin_, Asin::doc)
-      .alias("arcsin").samples({"T(2, 3, lo=-0.9, hi=0.9)", "T(lo=-0.9, hi=0.9)", "T(0, 3)"});
+      .alias("arcsin").complex().samples({"T(2, 3, lo=-0.9, hi=0.9)", "T(lo=-0.9, hi=0.9)", "T(0, 3)"});
   row(t, "acos(Tensor input)", &acos, &acos_, Acos::doc)
-      .alias("arccos").samples({"T(2, 3, lo=-0.9, hi=0.9)", "T(lo=-0.9, hi=0.9)", "T(0, 3)"});
-  row(t, "atan(Tensor input)", &atan, &atan_, Atan::doc).alias("arctan").samples({"T(2, 3)", "T()", "T(0, 3)"});
-  row(t, "sinh(Tensor input)", &sinh, &sinh_, Sinh::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
-  row(t, "cosh(Tensor input)", &cosh, &cosh_, Cosh::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
-  row(t, "tanh(Tensor input)", &tanh, &tanh_, Tanh::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
-  row(t, "asinh(Tensor input)", &asinh, &asinh_, Asinh::doc).alias("arcsinh").samples({"T(2, 3)", "T()", "T(0, 3)"});
+      .alias("arccos").complex().samples({"T(2, 3, lo=-0.9, hi=0.9)", "T(lo=-0.9, hi=0.9)", "T(0, 3)"});
+  row(t, "atan(Tensor input)", &atan, &atan_, Atan::doc).alias("arctan").complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
+  row(t, "sinh(Tensor input)", &sinh, &sinh_, Sinh::doc).complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
+  row(t, "cosh(Tensor input)", &cosh, &cosh_, Cosh::doc).complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
+  row(t, "tanh(Tensor input)", &tanh, &tanh_, Tanh::doc).complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
+  row(t, "asinh(Tensor input)", &asinh, &asinh_, Asinh::doc).alias("arcsinh").complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "acosh(Tensor input)", &acosh, &acosh_, Acosh::doc)
-      .alias("arccosh").samples({"T(2, 3, lo=1.2, hi=4)", "T(lo=1.2, hi=4)", "T(0, 3)"});
+      .alias("arccosh").complex().samples({"T(2, 3, lo=1.2, hi=4)", "T(lo=1.2, hi=4)", "T(0, 3)"});
   row(t, "atanh(Tensor input)", &atanh, &atanh_, Atanh::doc)
-      .alias("arctanh").samples({"T(2, 3, lo=-0.9, hi=0.9)", "T(lo=-0.9, hi=0.9)", "T(0, 3)"});
-  row(t, "sinc(Tensor input)", &sinc, &sinc_, Sinc::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
+      .alias("arctanh").complex().samples({"T(2, 3, lo=-0.9, hi=0.9)", "T(lo=-0.9, hi=0.9)", "T(0, 3)"});
+  row(t, "sinc(Tensor input)", &sinc, &sinc_, Sinc::doc).complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "deg2rad(Tensor input)", &deg2rad, &deg2rad_, Deg2Rad::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "rad2deg(Tensor input)", &rad2deg, &rad2deg_, Rad2Deg::doc).samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "sigmoid(Tensor input)", &sigmoid, &sigmoid_, Sigmoid::doc)
-      .alias("special_expit").samples({"T(2, 3)", "T()", "T(0, 3)"});
+      .alias("special_expit").complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "erf(Tensor input)", &erf, &erf_, Erf::doc).alias("special_erf").samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "erfc(Tensor input)", &erfc, &erfc_, Erfc::doc).alias("special_erfc").samples({"T(2, 3)", "T()", "T(0, 3)"});
   row(t, "erfinv(Tensor input)", &erfinv, &erfinv_, Erfinv::doc)
@@ -240,17 +243,17 @@ void elementwise_unary_ops(OpTable& t) {
   t.add("nan_to_num(Tensor input, float? nan=None, float? posinf=None, float? neginf=None)", &nan_to_num, NanToNum::doc)
       .method().inplace(&nan_to_num_).with_out(true)
       .samples({"T(2, 3)", "C(float('nan'), float('inf'), -float('inf'), 1)", "C(float('nan'), float('inf')), 1.0, 2.0, 3.0"});
-  t.add("positive(Tensor input)", &positive, "input itself. Not for bool.").method().samples({"T(2, 3)"});
-  predicate(t, "isnan(Tensor input)", &isnan, IsNan::doc).samples({"C(1, float('nan'))", "I(3)"});
-  predicate(t, "isinf(Tensor input)", &isinf, IsInf::doc).samples({"C(1, float('inf'), -float('inf'))", "I(3)"});
+  t.add("positive(Tensor input)", &positive, "input itself. Not for bool.").method().complex().samples({"T(2, 3)"});
+  predicate(t, "isnan(Tensor input)", &isnan, IsNan::doc).complex().samples({"C(1, float('nan'))", "I(3)"});
+  predicate(t, "isinf(Tensor input)", &isinf, IsInf::doc).complex().samples({"C(1, float('inf'), -float('inf'))", "I(3)"});
   predicate(t, "isposinf(Tensor input)", &isposinf, IsPosInf::doc)
       .with_out(true).samples({"C(1, float('inf'), -float('inf'))", "I(3)"});
   predicate(t, "isneginf(Tensor input)", &isneginf, IsNegInf::doc)
       .with_out(true).samples({"C(1, float('inf'), -float('inf'))", "I(3)"});
-  predicate(t, "isfinite(Tensor input)", &isfinite, IsFinite::doc).samples({"C(1, float('inf'), float('nan'))", "I(3)"});
+  predicate(t, "isfinite(Tensor input)", &isfinite, IsFinite::doc).complex().samples({"C(1, float('inf'), float('nan'))", "I(3)"});
   predicate(t, "signbit(Tensor input)", &signbit, SignBit::doc).with_out(true).samples({"C(1, -0.0, -2)", "I(3, lo=-3)"});
   predicate(t, "logical_not(Tensor input)", &logical_not, LogicalNot::doc)
-      .inplace(&logical_not_).with_out(true).samples({"B(2, 3)", "C(0, 1.5)", "I(3)"});
+      .inplace(&logical_not_).with_out(true).complex().samples({"B(2, 3)", "C(0, 1.5)", "I(3)"});
   predicate(t, "bitwise_not(Tensor input)", &bitwise_not, BitwiseNot::doc)
       .inplace(&bitwise_not_).with_out(true).samples({"B(2, 3)", "I(3)"});
 }

@@ -219,9 +219,9 @@ void interpolate_ops(OpTable& t) {
         "The spatial dimensions of (N, C, …) resampled to size, or by scale_factor. mode: \"nearest\", \"nearest-exact\", \"linear\" (1-d), \"bilinear\", \"bicubic\" (2-d), \"trilinear\" (3-d), \"area\".")
       .functional_only().samples({"T(1, 2, 5), size=7", "T(2, 1, 4, 5), scale_factor=2.0, mode='bilinear'", "T(1, 2, 4, 5), [3, 8], mode='bilinear', align_corners=True", "T(1, 1, 4, 5), (6, 3), mode='bicubic'",
                                   "T(1, 1, 3, 2, 4), 5, mode='trilinear'", "T(1, 2, 5, 7), (2, 3), mode='area'", "T(1, 2, 5), scale_factor=1.5, mode='nearest-exact'", "T(1, 1, 9, 8), (4, 3), mode='bilinear', antialias=True"});
-  t.add("pixel_shuffle(Tensor input, int upscale_factor)", &pixel_shuffle, "(…, C r², H, W) to (…, C, H r, W r): channels become pixels.").functional().samples({"T(1, 8, 2, 3), 2", "T(4, 2, 2), 2"});
-  t.add("pixel_unshuffle(Tensor input, int downscale_factor)", &pixel_unshuffle, "(…, C, H r, W r) to (…, C r², H, W): pixels become channels.").functional().samples({"T(1, 2, 4, 6), 2"});
-  t.add("channel_shuffle(Tensor input, int groups)", &channel_shuffle, "(N, C, …) with channels (groups, C / groups) transposed.").functional().samples({"T(1, 6, 2), 3"});
+  t.add("pixel_shuffle(Tensor input, int upscale_factor)", &pixel_shuffle, "(…, C r², H, W) to (…, C, H r, W r): channels become pixels.").functional().complex().samples({"T(1, 8, 2, 3), 2", "T(4, 2, 2), 2"});
+  t.add("pixel_unshuffle(Tensor input, int downscale_factor)", &pixel_unshuffle, "(…, C, H r, W r) to (…, C r², H, W): pixels become channels.").functional().complex().samples({"T(1, 2, 4, 6), 2"});
+  t.add("channel_shuffle(Tensor input, int groups)", &channel_shuffle, "(N, C, …) with channels (groups, C / groups) transposed.").functional().complex().samples({"T(1, 6, 2), 3"});
 }
 
 }  // namespace tapegrad

@@ -200,6 +200,7 @@ Tensor pairwise_distance(const Tensor& x1, const Tensor& x2, double p, double ep
 }
 Tensor cosine_similarity(const Tensor& x1, const Tensor& x2, int64_t dim, double eps) {
   OpScope op("cosine_similarity");
+  TG_CHECK(!is_complex(x1.dtype()) && !is_complex(x2.dtype()), DtypeError, "not implemented for complex numbers", Named{"x1", x1}, Named{"x2", x2});
   const std::vector<Tensor> both = broadcast_tensors({x1, x2});
   auto unit = [&](const Tensor& x) {
     const Tensor n = norm(x, 2, dim, true);
@@ -230,7 +231,7 @@ void loss_elementwise_ops(OpTable& t) {
   t.add("mse_loss(Tensor input, Tensor target, str reduction='mean')", &mse_loss, "(input - target)^2.")
       .functional_only().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(2, 3), reduction='sum'", "T(2, 3), T(2, 3), reduction='none'", "T(), T()"});
   t.add("l1_loss(Tensor input, Tensor target, str reduction='mean')", &l1_loss, "|input - target|.")
-      .functional_only().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(2, 3), reduction='sum'", "T(2, 3), T(2, 3), reduction='none'"});
+      .functional_only().complex().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(2, 3), reduction='sum'", "T(2, 3), T(2, 3), reduction='none'"});
   t.add("smooth_l1_loss(Tensor input, Tensor target, str reduction='mean', float beta=1.0)", &smooth_l1_loss, "d^2 / (2 beta) where d = |input - target| is below beta, else d - beta / 2.")
       .functional_only().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(2, 3), reduction='sum', beta=0.5", "T(2, 3), T(2, 3), reduction='none'", "T(2, 3), T(2, 3), beta=0.0"});
   t.add("huber_loss(Tensor input, Tensor target, str reduction='mean', float delta=1.0)", &huber_loss, "d^2 / 2 where d = |input - target| is below delta, else delta (d - delta / 2).")
@@ -249,7 +250,7 @@ void loss_elementwise_ops(OpTable& t) {
   t.add("multilabel_soft_margin_loss(Tensor input, Tensor target, Tensor? weight=None, str reduction='mean')", &multilabel_soft_margin_loss,
         "binary_cross_entropy_with_logits averaged over the classes.").functional_only().samples({"T(2, 3), C([[1., 0., 1.], [0., 0., 1.]])"});
   t.add("poisson_nll_loss(Tensor input, Tensor target, bool log_input=True, bool full=False, float eps=1e-08, str reduction='mean')", &poisson_nll_loss,
-        "exp(input) - target input; full adds Stirling's terms.").functional_only().samples({"T(2, 3), P(2, 3)", "P(2, 3), P(2, 3), False"});
+        "exp(input) - target input; full adds Stirling's terms.").functional_only().complex().samples({"T(2, 3), P(2, 3)", "P(2, 3), P(2, 3), False"});
   t.add("gaussian_nll_loss(Tensor input, Tensor target, Tensor var, bool full=False, float eps=1e-06, str reduction='mean')", &gaussian_nll_loss,
         "(log var + (input - target)^2 / var) / 2, var cut at eps.").functional_only().samples({"T(2, 3), T(2, 3), P(2, 3)", "T(2, 3), T(2, 3), P(2, 1), True"});
   t.add("hinge_embedding_loss(Tensor input, Tensor target, float margin=1.0, str reduction='mean')", &hinge_embedding_loss,
@@ -257,13 +258,13 @@ void loss_elementwise_ops(OpTable& t) {
   t.add("margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0.0, str reduction='mean')", &margin_ranking_loss,
         "max(0, margin - target (input1 - input2)).").functional_only().samples({"T(3), T(3), C([1., -1., 1.]), 0.5"});
   t.add("pairwise_distance(Tensor x1, Tensor x2, float p=2.0, float eps=1e-06, bool keepdim=False)", &pairwise_distance,
-        "norm(x1 - x2 + eps, p) along the last dimension.").functional().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(2, 3), 1.0, keepdim=True"});
+        "norm(x1 - x2 + eps, p) along the last dimension.").functional().complex().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(2, 3), 1.0, keepdim=True"});
   t.add("cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08)", &cosine_similarity,
         "x1 · x2 / (max(|x1|, eps) max(|x2|, eps)) along dim.").functional().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(3), dim=-1"});
   t.add("cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0.0, str reduction='mean')", &cosine_embedding_loss,
         "1 - cosine where target is 1, max(0, cosine - margin) where it is -1.").functional_only().samples({"T(3, 4), T(3, 4), C([1., -1., 1.])"});
   t.add("triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1.0, float p=2.0, float eps=1e-06, bool swap=False, str reduction='mean')", &triplet_margin_loss,
-        "max(0, |anchor - positive| - |anchor - negative| + margin).").functional_only().samples({"T(3, 4), T(3, 4), T(3, 4)", "T(3, 4), T(3, 4), T(3, 4), swap=True"});
+        "max(0, |anchor - positive| - |anchor - negative| + margin).").functional_only().complex().samples({"T(3, 4), T(3, 4), T(3, 4)", "T(3, 4), T(3, 4), T(3, 4), swap=True"});
 }
 
 }  // namespace tapegrad

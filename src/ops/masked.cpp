@@ -149,13 +149,13 @@ void masked_ops(OpTable& t) {
       .method().no_grad().samples({"C(0, 1, 2, 0)", "B(3, 4)", "C(3)[0]", "B(3, 4), as_tuple=True"});
   t.add("argwhere(Tensor input)", &nonzero, "The positions of all nonzero elements, one row each: (how many, dim).").method().no_grad().samples({"B(3, 4)"});
   t.add("masked_select(Tensor input, Tensor mask)", &masked_select, "The elements where mask is set, as a vector; input and mask broadcast.")
-      .method().samples({"T(3, 4), B(3, 4)", "T(3, 4), B(4)", "T(3, 1), B(4)", "T(), B()"});
+      .method().complex().samples({"T(3, 4), B(3, 4)", "T(3, 4), B(4)", "T(3, 1), B(4)", "T(), B()"});
   t.add("masked_fill(Tensor input, Tensor mask, Tensor|Number value)", static_cast<Tensor (*)(const Tensor&, const Tensor&, const Tensor&)>(&masked_fill),
         "value where mask is set, input elsewhere; value is a number or a 0-d tensor.")
       .method().inplace(static_cast<const Tensor& (*)(const Tensor&, const Tensor&, const Tensor&)>(&masked_fill_))
-      .samples({"T(3, 4), B(3, 4), 1.5", "T(3, 4), B(4), T()", "T(3, 4), B(3, 1), -2", "T(), B(), 0", "T(0, 3), B(3), 1.0"});
+      .complex().samples({"T(3, 4), B(3, 4), 1.5", "T(3, 4), B(4), T()", "T(3, 4), B(3, 1), -2", "T(), B(), 0", "T(0, 3), B(3), 1.0"});
   t.add("masked_scatter(Tensor input, Tensor mask, Tensor source)", &masked_scatter, "The elements of source, in order, where mask is set; input elsewhere.")
-      .method().inplace(&masked_scatter_).samples({"T(3, 4), B(3, 4), T(12)", "T(3, 4), B(4), T(3, 4)"});
+      .method().inplace(&masked_scatter_).complex().samples({"T(3, 4), B(3, 4), T(12)", "T(3, 4), B(4), T(3, 4)"});
 }
 
 }  // namespace tapegrad

@@ -413,15 +413,15 @@ struct LinearBackward final : NodeOf<3> {
   }
   const char* name() const override { return dims == 2 ? "AddmmBackward0" : "LinearBackward0"; }
   void backward(Tensor g, Tensor* dx) override {
-    if (needs(0)) dx[0] = dims == 1 ? squeeze(product(unsqueeze(g, 0), false, weight.unpack(*this), false), 0) : product(g,
-        false, weight.unpack(*this), false);
+    if (needs(0)) dx[0] = dims == 1 ? squeeze(product(unsqueeze(g, 0), false, conj(weight.unpack(*this)), false), 0) : product(g,
+        false, conj(weight.unpack(*this)), false);
     if (dims == 1) {
-      if (needs(1)) dx[1] = outer(g, x.unpack(*this));
+      if (needs(1)) dx[1] = outer(g, conj(x.unpack(*this)));
       if (needs(2)) dx[2] = g;
       return;
     }
     const Tensor rows = needs(1) || needs(2) ? fold(g) : g;
-    if (needs(1)) dx[1] = product(rows, true, fold(x.unpack(*this)), false);
+    if (needs(1)) dx[1] = product(rows, true, fold(conj(x.unpack(*this))), false);
     if (needs(2)) dx[2] = sum(rows, 0);
   }
   void free_saved() override { x.reset(), weight.reset(); }
@@ -464,41 +464,41 @@ void matmul_ops(OpTable& t) {
         "Matrix product over the last two dimensions; leading ones broadcast. A 1-D input is a row, a 1-D other a column, and the "
         "dimension made for them is dropped: (m, k) x (k, n) -> (m, n), (k) x (k) -> ().")
       .method().with_out()
-      .samples({"T(2, 3), T(3, 4)", "T(3), T(3)", "T(2, 3), T(3)", "T(3), T(3, 4)", "T(2, 2, 3), T(3, 4)",
+      .complex().samples({"T(2, 3), T(3, 4)", "T(3), T(3)", "T(2, 3), T(3)", "T(3), T(3, 4)", "T(2, 2, 3), T(3, 4)",
       "T(2, 1, 2, 3), T(3, 3, 2)", "T(3), T(2, 3, 4)",
                 "T(2, 2, 3), T(3)", "T(0, 3), T(3, 2)", "T(2, 0), T(0, 3)"});
   t.add("mm(Tensor input, Tensor mat2)", &mm, "Product of two matrices: (m, k) x (k, n) -> (m, n). No broadcasting.")
-      .method().with_out().samples({"T(2, 3), T(3, 4)", "T(1, 3), T(3, 1)", "T(0, 3), T(3, 2)", "T(9, 17), T(17, 10)"});
+      .method().with_out().complex().samples({"T(2, 3), T(3, 4)", "T(1, 3), T(3, 1)", "T(0, 3), T(3, 2)", "T(9, 17), T(17, 10)"});
   t.add("bmm(Tensor input, Tensor mat2)", &bmm, "Products of two batches of matrices: (b, m, k) x (b, k, n) -> (b, m, n).")
-      .method().with_out().samples({"T(2, 3, 4), T(2, 4, 2)", "T(0, 2, 3), T(0, 3, 4)", "T(3, 1, 9), T(3, 9, 10)"});
+      .method().with_out().complex().samples({"T(2, 3, 4), T(2, 4, 2)", "T(0, 2, 3), T(0, 3, 4)", "T(3, 1, 9), T(3, 9, 10)"});
   t.add("mv(Tensor input, Tensor vec)", &mv,
-      "Matrix times vector: (m, k) x (k) -> (m).").method().with_out().samples({"T(2, 3), T(3)", "T(9, 10), T(10)", "T(0, 3), T(3)"});
+      "Matrix times vector: (m, k) x (k) -> (m).").method().with_out().complex().samples({"T(2, 3), T(3)", "T(9, 10), T(10)", "T(0, 3), T(3)"});
   t.add("dot(Tensor input, Tensor tensor)", &dot,
-      "Sum of the products of two vectors of equal size.").method().with_out().samples({"T(3), T(3)", "T(0), T(0)", "T(100), T(100)"});
-  t.add("vdot(Tensor input, Tensor other)", &vdot, "dot(conj(input), other).").method().with_out().samples({"T(3), T(3)"});
+      "Sum of the products of two vectors of equal size.").method().with_out().complex().samples({"T(3), T(3)", "T(0), T(0)", "T(100), T(100)"});
+  t.add("vdot(Tensor input, Tensor other)", &vdot, "dot(conj(input), other).").method().with_out().complex().samples({"T(3), T(3)"});
   t.add("outer(Tensor input, Tensor vec2)", &outer,
-      "All products of two vectors: (m), (n) -> (m, n).").method().alias("ger").with_out().samples({"T(3), T(4)", "T(0), T(2)"});
+      "All products of two vectors: (m), (n) -> (m, n).").method().alias("ger").with_out().complex().samples({"T(3), T(4)", "T(0), T(2)"});
   t.add("addmm(Tensor input, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1)", &addmm,
         "beta · input + alpha · mat1 mat2; input broadcasts to the product. With beta 0 input is not read.")
       .method().inplace(&addmm_).with_out()
-      .samples({"T(2, 4), T(2, 3), T(3, 4)", "T(4), T(2, 3), T(3, 4)", "T(2, 1), T(2, 3), T(3, 4), beta=2., alpha=.5",
+      .complex().samples({"T(2, 4), T(2, 3), T(3, 4)", "T(4), T(2, 3), T(3, 4)", "T(2, 1), T(2, 3), T(3, 4), beta=2., alpha=.5",
       "T(2, 4), T(2, 3), T(3, 4), beta=0, alpha=2"});
   t.add("addmv(Tensor input, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1)", &addmv, "beta · input + alpha · mat vec.")
-      .method().inplace(&addmv_).with_out().samples({"T(2), T(2, 3), T(3)", "T(1), T(2, 3), T(3), beta=2., alpha=3."});
+      .method().inplace(&addmv_).with_out().complex().samples({"T(2), T(2, 3), T(3)", "T(1), T(2, 3), T(3), beta=2., alpha=3."});
   t.add("addr(Tensor input, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1)", &addr,
       "beta · input + alpha · outer(vec1, vec2).")
-      .method().inplace(&addr_).with_out().samples({"T(2, 3), T(2), T(3)", "T(3), T(2), T(3), beta=.5, alpha=2."});
+      .method().inplace(&addr_).with_out().complex().samples({"T(2, 3), T(2), T(3)", "T(3), T(2), T(3), beta=.5, alpha=2."});
   t.add("baddbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)", &baddbmm,
       "beta · input + alpha · bmm(batch1, batch2).")
-      .method().inplace(&baddbmm_).with_out().samples({"T(2, 3, 2), T(2, 3, 4), T(2, 4, 2)",
+      .method().inplace(&baddbmm_).with_out().complex().samples({"T(2, 3, 2), T(2, 3, 4), T(2, 4, 2)",
       "T(2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
   t.add("addbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)", &addbmm,
       "beta · input + alpha · the sum of bmm(batch1, batch2) over the batch.")
-      .method().inplace(&addbmm_).with_out().samples({"T(3, 2), T(2, 3, 4), T(2, 4, 2)",
+      .method().inplace(&addbmm_).with_out().complex().samples({"T(3, 2), T(2, 3, 4), T(2, 4, 2)",
       "T(3, 2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
   t.add("linear(Tensor input, Tensor weight, Tensor? bias=None)", &linear, "input weightᵀ + bias: (…, in), (out, in), (out) -> (…, out).")
       .functional_only()
-      .samples({"T(2, 3), T(4, 3), T(4)", "T(2, 3), T(4, 3)", "T(3), T(4, 3), T(4)", "T(2, 2, 3), T(4, 3), T(4)",
+      .complex().samples({"T(2, 3), T(4, 3), T(4)", "T(2, 3), T(4, 3)", "T(3), T(4, 3), T(4)", "T(2, 2, 3), T(4, 3), T(4)",
       "T(2, 3), T(3)", "T(0, 3), T(2, 3), T(2)"});
 }
 

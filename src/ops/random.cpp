@@ -1,17 +1,16 @@
 // Random tensors. An op reserves as many Philox counters as it needs and element i takes its words from a fixed place after the
 // first, so results depend on seed and offset alone. float16, bfloat16 and float32 take one word an element, float64 two.
 // Draws from given probabilities are in random_draw.cpp.
-#include "src/ops/complex.h"
-#include "src/ops/plain.h"
 #include "src/ops/random.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
-#include "src/ops/cpu/elementwise.h"
+#include "src/ops/complex.h"
 #include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
+#include "src/ops/plain.h"
 
 namespace tapegrad {
 

@@ -2,9 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "src/ops/plain.h"
-#include "src/ops/cpu/elementwise.h"
 #include "src/ops/op_info.h"
+#include "src/ops/plain.h"
 #include "src/ops/random.h"
 
 namespace tapegrad {

@@ -107,13 +107,13 @@ Tensor sum_to_size(const Tensor& x, IntList size) {
 void reduce_ops(OpTable& t) {
   t.add("sum(Tensor input, int[]? dim=None, bool keepdim=False, *, dtype? dtype=None)", &sum,
         "Sum of the elements, over all dimensions or those in dim. Integers and bools sum to int64.")
-      .method().with_out().on("any").samples({"T(2, 3)", "T(2, 3, 4), [0, -1]", "T(2, 3), 1, True", "T()", "T(0, 3)", "T(0, 3), 0", "T(3, 40), 0"});
+      .method().with_out().on("any").complex().samples({"T(2, 3)", "T(2, 3, 4), [0, -1]", "T(2, 3), 1, True", "T()", "T(0, 3)", "T(0, 3), 0", "T(3, 40), 0"});
   t.add("sum_to_size(Tensor input, int[] size)", &sum_to_size,
         "Sums over dimensions until the size is size, which must be broadcastable to the input's: the gradient of broadcasting.")
-      .method_only().samples({"T(2, 3), [1, 3]", "T(2, 3), [3]", "T(4, 2, 3), [2, 1]", "T(2, 3), []"});
+      .method_only().complex().samples({"T(2, 3), [1, 3]", "T(2, 3), [3]", "T(4, 2, 3), [2, 1]", "T(2, 3), []"});
   t.add("mean(Tensor input, int[]? dim=None, bool keepdim=False, *, dtype? dtype=None)", &mean,
         "Mean of the elements, over all dimensions or those in dim. NaN when there are none.")
-      .method().with_out().samples({"T(2, 3)", "T(2, 3, 4), [0, -1]", "T(2, 3), 1, True", "T()", "T(3, 40), 0"});
+      .method().with_out().complex().samples({"T(2, 3)", "T(2, 3, 4), [0, -1]", "T(2, 3), 1, True", "T()", "T(3, 40), 0"});
 }
 
 }  // namespace tapegrad

@@ -94,10 +94,10 @@ static Tensor prod_all(const Tensor& x, std::optional<Dtype> dtype) { return pro
 
 void reduce_prod_ops(OpTable& t) {
   t.add("prod(Tensor input, *, dtype? dtype=None)", &prod_all, "Product of all elements. Integers and bools give int64; 1 when there are none.")
-      .method().on("any").samples({"T(2, 3)", "T()", "C(1., 0., 3.)", "T(0, 3)"});
+      .method().on("any").complex().samples({"T(2, 3)", "T()", "C(1., 0., 3.)", "T(0, 3)"});
   t.add("prod(Tensor input, int dim, bool keepdim=False, *, dtype? dtype=None)", static_cast<Tensor (*)(const Tensor&, int64_t, bool, std::optional<Dtype>)>(&prod),
         "Products along dim.")
-      .method().with_out().on("any").samples({"T(2, 3), 1", "T(2, 3, 4), -2, True", "T(), 0", "T(0, 3), 0"});
+      .method().with_out().on("any").complex().samples({"T(2, 3), 1", "T(2, 3, 4), -2, True", "T(), 0", "T(0, 3), 0"});
 }
 
 }  // namespace tapegrad

@@ -19,6 +19,7 @@ void elementwise_more_ops(OpTable&);
 void elementwise_ternary_ops(OpTable&);
 void elementwise_unary_ops(OpTable&);
 void factories_ops(OpTable&);
+void fft_ops(OpTable&);
 void gather_ops(OpTable&);
 void grid_sample_ops(OpTable&);
 void index_ops(OpTable&);
@@ -75,6 +76,7 @@ std::span<const OpInfo> all_ops() {
     elementwise_ternary_ops(t);
     elementwise_unary_ops(t);
     factories_ops(t);
+    fft_ops(t);
     gather_ops(t);
     grid_sample_ops(t);
     index_ops(t);

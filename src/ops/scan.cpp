@@ -219,9 +219,9 @@ ValuesIndices cummin(const Tensor& x, int64_t dim) {
 
 void scan_ops(OpTable& t) {
   t.add("cumsum(Tensor input, int dim, *, dtype? dtype=None)", &cumsum, "Running sum along dim. Integers and bools give int64.")
-      .method().inplace(&cumsum_).with_out().on("any").samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0", "T(0, 3), 0"});
+      .method().inplace(&cumsum_).with_out().on("any").complex().samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0", "T(0, 3), 0"});
   t.add("cumprod(Tensor input, int dim, *, dtype? dtype=None)", &cumprod, "Running product along dim. Integers and bools give int64.")
-      .method().inplace(&cumprod_).with_out().on("any").samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0", "C([1., 0., 2., 0., 3.]), 0"});
+      .method().inplace(&cumprod_).with_out().on("any").complex().samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0", "C([1., 0., 2., 0., 3.]), 0"});
   t.add("logcumsumexp(Tensor input, int dim)", &logcumsumexp, "log of the running sum of exp(x) along dim, without overflow.")
       .method().with_out().samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0"});
   t.add("cummax(Tensor input, int dim)", &cummax, "Running maximum along dim and where it is; of equals the last.")

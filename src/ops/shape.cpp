@@ -315,31 +315,31 @@ Tensor rot90(const Tensor& x, int64_t k, IntList dims) {
 
 void shape_ops(OpTable& t) {
   t.add("cat(Tensor[] tensors, int dim=0)", &cat, "The tensors side by side along dim; their other sizes must agree. dtypes promote.")
-      .with_out().alias("concat").alias("concatenate").samples({"[T(2, 3), T(1, 3)]", "[T(2, 3), T(2, 1), T(2, 0)], -1", "[T(0), T(2, 3)], 1", "[T(3, 2).t(), T(2, 4)], 1"});
-  t.add("stack(Tensor[] tensors, int dim=0)", &stack, "Tensors of one shape along a new dimension.").with_out().samples({"[T(2, 3), T(2, 3)]", "[T(2), T(2)], -1", "[T(), T(), T()]", "[T(0, 2)], 1"});
-  t.add("hstack(Tensor[] tensors)", &hstack, "cat along dimension 1, or 0 for vectors.").samples({"[T(2), T(3)]", "[T(2, 1), T(2, 3)]", "[T(), T()]"});
-  t.add("vstack(Tensor[] tensors)", &vstack, "cat along dimension 0; vectors become rows.").alias("row_stack").samples({"[T(3), T(3)]", "[T(2, 3), T(1, 3)]"});
-  t.add("dstack(Tensor[] tensors)", &dstack, "cat along dimension 2.").samples({"[T(3), T(3)]", "[T(2, 3), T(2, 3)]"});
-  t.add("column_stack(Tensor[] tensors)", &column_stack, "cat along dimension 1; vectors become columns.").samples({"[T(3), T(3, 2)]"});
-  t.add("atleast_1d(Tensor input)", &atleast_1d, "input with at least one dimension.").samples({"T()", "T(2, 3)"});
-  t.add("atleast_2d(Tensor input)", &atleast_2d, "input with at least two dimensions.").samples({"T()", "T(3)", "T(2, 3)"});
-  t.add("atleast_3d(Tensor input)", &atleast_3d, "input with at least three dimensions.").samples({"T()", "T(3)", "T(2, 3)"});
+      .with_out().alias("concat").alias("concatenate").complex().samples({"[T(2, 3), T(1, 3)]", "[T(2, 3), T(2, 1), T(2, 0)], -1", "[T(0), T(2, 3)], 1", "[T(3, 2).t(), T(2, 4)], 1"});
+  t.add("stack(Tensor[] tensors, int dim=0)", &stack, "Tensors of one shape along a new dimension.").with_out().complex().samples({"[T(2, 3), T(2, 3)]", "[T(2), T(2)], -1", "[T(), T(), T()]", "[T(0, 2)], 1"});
+  t.add("hstack(Tensor[] tensors)", &hstack, "cat along dimension 1, or 0 for vectors.").complex().samples({"[T(2), T(3)]", "[T(2, 1), T(2, 3)]", "[T(), T()]"});
+  t.add("vstack(Tensor[] tensors)", &vstack, "cat along dimension 0; vectors become rows.").alias("row_stack").complex().samples({"[T(3), T(3)]", "[T(2, 3), T(1, 3)]"});
+  t.add("dstack(Tensor[] tensors)", &dstack, "cat along dimension 2.").complex().samples({"[T(3), T(3)]", "[T(2, 3), T(2, 3)]"});
+  t.add("column_stack(Tensor[] tensors)", &column_stack, "cat along dimension 1; vectors become columns.").complex().samples({"[T(3), T(3, 2)]"});
+  t.add("atleast_1d(Tensor input)", &atleast_1d, "input with at least one dimension.").complex().samples({"T()", "T(2, 3)"});
+  t.add("atleast_2d(Tensor input)", &atleast_2d, "input with at least two dimensions.").complex().samples({"T()", "T(3)", "T(2, 3)"});
+  t.add("atleast_3d(Tensor input)", &atleast_3d, "input with at least three dimensions.").complex().samples({"T()", "T(3)", "T(2, 3)"});
   t.add("repeat(Tensor input, int[] repeats)", &repeat, "A copy with each dimension repeated that many times; extra repeats add leading dimensions.")
-      .method_only().samples({"T(2, 3), [2, 1]", "T(3), [2, 2, 2]", "T(), [3]", "T(2, 3), [0, 2]"});
-  t.add("tile(Tensor input, int[] dims)", &tile, "repeat; missing leading repeats are 1.").method().samples({"T(2, 3), [2]", "T(3), [2, 2]"});
+      .method_only().complex().samples({"T(2, 3), [2, 1]", "T(3), [2, 2, 2]", "T(), [3]", "T(2, 3), [0, 2]"});
+  t.add("tile(Tensor input, int[] dims)", &tile, "repeat; missing leading repeats are 1.").method().complex().samples({"T(2, 3), [2]", "T(3), [2, 2]"});
   t.add("repeat_interleave(Tensor input, int repeats, int? dim=None)", static_cast<Tensor (*)(const Tensor&, int64_t, std::optional<int64_t>)>(&repeat_interleave),
-        "Each element, or each index along dim, repeated in place.").method().samples({"T(2, 3), 2", "T(2, 3), 2, 0", "T(2, 3), 0, -1", "T(), 3"});
+        "Each element, or each index along dim, repeated in place.").method().complex().samples({"T(2, 3), 2", "T(2, 3), 2, 0", "T(2, 3), 0, -1", "T(), 3"});
   t.add("repeat_interleave(Tensor input, Tensor repeats, int? dim=None)", static_cast<Tensor (*)(const Tensor&, const Tensor&, std::optional<int64_t>)>(&repeat_interleave),
-        "Index k along dim repeated repeats[k] times.").method().samples({"T(2, 3), C(1, 2), 0", "T(2, 3), C(0, 2, 1), 1", "T(3), C(2)"});
+        "Index k along dim repeated repeats[k] times.").method().complex().samples({"T(2, 3), C(1, 2), 0", "T(2, 3), C(0, 2, 1), 1", "T(3), C(2)"});
   t.add("repeat_interleave(Tensor repeats, *, int? output_size=None)", static_cast<Tensor (*)(const Tensor&, std::optional<int64_t>)>(&repeat_interleave),
         "k repeated repeats[k] times, for all k.").no_grad().samples({"C(1, 0, 3)"});
-  t.add("flip(Tensor input, int[] dims)", &flip, "A copy with the order along dims reversed.").method().samples({"T(2, 3), [0]", "T(2, 3, 4), [0, -1]", "T(), []", "T(0, 3), [1]", "T(2, 3).t(), [0]"});
-  t.add("fliplr(Tensor input)", &fliplr, "flip along dimension 1.").method().samples({"T(2, 3)"});
-  t.add("flipud(Tensor input)", &flipud, "flip along dimension 0.").method().samples({"T(2, 3)", "T(3)"});
+  t.add("flip(Tensor input, int[] dims)", &flip, "A copy with the order along dims reversed.").method().complex().samples({"T(2, 3), [0]", "T(2, 3, 4), [0, -1]", "T(), []", "T(0, 3), [1]", "T(2, 3).t(), [0]"});
+  t.add("fliplr(Tensor input)", &fliplr, "flip along dimension 1.").method().complex().samples({"T(2, 3)"});
+  t.add("flipud(Tensor input)", &flipud, "flip along dimension 0.").method().complex().samples({"T(2, 3)", "T(3)"});
   t.add("roll(Tensor input, int[] shifts, int[] dims=[])", &roll, "Elements moved on by shifts along dims, round the end; without dims over the flattened input.")
-      .method().samples({"T(2, 3), 1", "T(2, 3), -1, 1", "T(3, 4), [1, 2], [0, -1]", "T(0, 3), 1, 0"});
+      .method().complex().samples({"T(2, 3), 1", "T(2, 3), -1, 1", "T(3, 4), [1, 2], [0, -1]", "T(0, 3), 1, 0"});
   t.add("rot90(Tensor input, int k=1, int[] dims=[0, 1])", &rot90, "Turned by k quarters from the first towards the second of dims.")
-      .method().samples({"T(2, 3)", "T(2, 3), 2", "T(2, 3, 4), -1, [1, 2]", "T(2, 3), 0"});
+      .method().complex().samples({"T(2, 3)", "T(2, 3), 2", "T(2, 3, 4), -1, [1, 2]", "T(2, 3), 0"});
 }
 
 }  // namespace tapegrad

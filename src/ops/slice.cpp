@@ -212,30 +212,30 @@ Tensor as_strided(const Tensor& x, IntList size, IntList stride, std::optional<i
 
 void slice_ops(OpTable& t) {
   t.add("select(Tensor input, int dim, int index)", &select, "A view of one index along dim, without that dimension.")
-      .method().samples({"T(3, 4), 0, 1", "T(3, 4), -1, -2", "T(3), 0, 2", "T(2, 0, 3), 0, 1"});
+      .method().complex().samples({"T(3, 4), 0, 1", "T(3, 4), -1, -2", "T(3), 0, 2", "T(2, 0, 3), 0, 1"});
   t.add("narrow(Tensor input, int dim, int start, int length)", &narrow, "A view of the indices start to start + length along dim.")
-      .method().samples({"T(3, 4), 1, 1, 2", "T(3, 4), -2, -2, 2", "T(5), 0, 2, 0"});
+      .method().complex().samples({"T(3, 4), 1, 1, 2", "T(3, 4), -2, -2, 2", "T(5), 0, 2, 0"});
   for (const char* signature : {"split(Tensor tensor, int split_size_or_sections, int dim=0)", "split(Tensor input, int split_size, int dim=0)"})
     t.add(signature, static_cast<std::vector<Tensor> (*)(const Tensor&, int64_t, int64_t)>(&split), "Views of split_size indices each along dim; the last may be smaller.")
-        .method().samples({"T(5, 2), 2", "T(2, 6), 3, -1", "T(0, 2), 2"});
+        .method().complex().samples({"T(5, 2), 2", "T(2, 6), 3, -1", "T(0, 2), 2"});
   for (const char* signature : {"split(Tensor tensor, int[] split_size_or_sections, int dim=0)", "split(Tensor input, int[] split_size, int dim=0)"})
     t.add(signature, static_cast<std::vector<Tensor> (*)(const Tensor&, IntList, int64_t)>(&split), "Views of the given numbers of indices along dim.")
-        .method().samples({"T(5, 2), [2, 3]", "T(2, 6), [1, 0, 5], 1"});
+        .method().complex().samples({"T(5, 2), [2, 3]", "T(2, 6), [1, 0, 5], 1"});
   t.add("split_with_sizes(Tensor input, int[] split_sizes, int dim=0)", static_cast<std::vector<Tensor> (*)(const Tensor&, IntList, int64_t)>(&split),
-        "Views of the given numbers of indices along dim.").method().samples({"T(5, 2), [1, 4]"});
+        "Views of the given numbers of indices along dim.").method().complex().samples({"T(5, 2), [1, 4]"});
   t.add("chunk(Tensor input, int chunks, int dim=0)", &chunk, "At most `chunks` views along dim, equal but for the last.")
-      .method().samples({"T(5, 2), 2", "T(2, 6), 4, -1", "T(3), 5"});
+      .method().complex().samples({"T(5, 2), 2", "T(2, 6), 4, -1", "T(3), 5"});
   t.add("tensor_split(Tensor input, int sections, int dim=0)", static_cast<std::vector<Tensor> (*)(const Tensor&, int64_t, int64_t)>(&tensor_split),
-        "Exactly `sections` views along dim whose sizes differ by one at most.").method().samples({"T(5, 2), 3", "T(2, 2), 3, 1"});
+        "Exactly `sections` views along dim whose sizes differ by one at most.").method().complex().samples({"T(5, 2), 3", "T(2, 2), 3, 1"});
   t.add("tensor_split(Tensor input, int[] indices, int dim=0)", static_cast<std::vector<Tensor> (*)(const Tensor&, IntList, int64_t)>(&tensor_split),
-        "Views along dim cut before each of the indices.").method().samples({"T(5, 2), [1, 3]", "T(2, 4), [3, 1], -1"});
-  t.add("unbind(Tensor input, int dim=0)", &unbind, "A view for each index along dim, without that dimension.").method().samples({"T(3, 2)", "T(2, 3), -1", "T(0, 2)"});
+        "Views along dim cut before each of the indices.").method().complex().samples({"T(5, 2), [1, 3]", "T(2, 4), [3, 1], -1"});
+  t.add("unbind(Tensor input, int dim=0)", &unbind, "A view for each index along dim, without that dimension.").method().complex().samples({"T(3, 2)", "T(2, 3), -1", "T(0, 2)"});
   t.add("diagonal(Tensor input, int offset=0, int dim1=0, int dim2=1)", &diagonal, "A view of the elements (i, i + offset) of dim1 and dim2, as a new last dimension.")
-      .method().samples({"T(3, 4)", "T(3, 4), 1", "T(3, 4), -1", "T(2, 3, 4), 0, -1, 0", "T(3, 4), 5"});
+      .method().complex().samples({"T(3, 4)", "T(3, 4), 1", "T(3, 4), -1", "T(2, 3, 4), 0, -1, 0", "T(3, 4), 5"});
   t.add("unfold(Tensor input, int dimension, int size, int step)", &unfold, "A view of all windows of `size` indices, `step` apart, along a dimension; the window is a new last dimension.")
-      .method_only().samples({"T(7), 0, 3, 2", "T(2, 6), 1, 2, 1", "T(2, 6), -1, 6, 1"});
+      .method_only().complex().samples({"T(7), 0, 3, 2", "T(2, 6), 1, 2, 1", "T(2, 6), -1, 6, 1"});
   t.add("as_strided(Tensor input, int[] size, int[] stride, int? storage_offset=None)", &as_strided, "A view of input's storage with any sizes, strides and offset.")
-      .method().samples({"T(3, 4), [2, 2], [4, 1], 1", "T(6), [4, 3], [1, 1]"});
+      .method().complex().samples({"T(3, 4), [2, 2], [4, 1], 1", "T(6), [4, 3], [1, 1]"});
 }
 
 }  // namespace tapegrad

@@ -99,19 +99,19 @@ Tensor multi_dot(TensorList matrices) {
 // ---- rows
 void tensordot_ops(OpTable& t) {
   t.add("inner(Tensor input, Tensor other)", &inner, "Sums of products over the last dimension of both; with a 0-d tensor, the product.")
-      .method().with_out().samples({"T(3), T(3)", "T(2, 3), T(4, 3)", "T(2, 3), T(3)", "T(), T(2)"});
+      .method().with_out().complex().samples({"T(3), T(3)", "T(2, 3), T(4, 3)", "T(2, 3), T(3)", "T(), T(2)"});
   t.add("bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None)", &bilinear,
         "input1ᵀ weight[o] input2 + bias[o] for each output o: (…, i), (…, j), (out, i, j), (out) -> (…, out).")
       .functional().samples({"T(2, 3), T(2, 4), T(5, 3, 4), T(5)", "T(2, 2, 3), T(2, 2, 4), T(5, 3, 4)"});
   t.add("tensordot(Tensor a, Tensor b, int dims=2)", static_cast<Tensor (*)(const Tensor&, const Tensor&, int64_t)>(&tensordot),
         "Sums of products over the last `dims` dimensions of a and the first of b.")
-      .samples({"T(2, 3, 4), T(3, 4, 2)", "T(2, 3), T(3, 2), 1", "T(2), T(3), 0"});
+      .complex().samples({"T(2, 3, 4), T(3, 4, 2)", "T(2, 3), T(3, 2), 1", "T(2), T(3), 0"});
   t.add("tensordot(Tensor a, Tensor b, int[] dims_self, int[] dims_other)", static_cast<Tensor (*)(const Tensor&,
       const Tensor&, IntList, IntList)>(&tensordot),
         "Sums of products over dims_self of a, paired with dims_other of b.")
-      .samples({"T(2, 3, 4), T(4, 3, 2), [1, 2], [1, 0]"});
+      .complex().samples({"T(2, 3, 4), T(4, 3, 2), [1, 2], [1, 0]"});
   t.add("chain_matmul(Tensor[] matrices)", &multi_dot,
-      "Product of a chain of matrices in the cheapest order.").samples({"[T(2, 3), T(3, 4), T(4, 2)]"});
+      "Product of a chain of matrices in the cheapest order.").complex().samples({"[T(2, 3), T(3, 4), T(4, 2)]"});
 }
 
 }  // namespace tapegrad

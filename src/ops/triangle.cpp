@@ -185,21 +185,21 @@ Tensor block_diag(TensorList tensors) {
 
 void triangle_ops(OpTable& t) {
   t.add("tril(Tensor input, int diagonal=0)", &tril, "Each matrix with zeros above a diagonal; diagonal > 0 keeps more.")
-      .method().inplace(&tril_).samples({"T(3, 4)", "T(3, 3), 1", "T(2, 3, 3), -1", "T(0, 3)", "T(3, 4).t(), 9"});
+      .method().inplace(&tril_).complex().samples({"T(3, 4)", "T(3, 3), 1", "T(2, 3, 3), -1", "T(0, 3)", "T(3, 4).t(), 9"});
   t.add("triu(Tensor input, int diagonal=0)", &triu, "Each matrix with zeros below a diagonal; diagonal > 0 keeps less.")
-      .method().inplace(&triu_).samples({"T(3, 4)", "T(3, 3), 1", "T(2, 3, 3), -1", "T(0, 3)"});
+      .method().inplace(&triu_).complex().samples({"T(3, 4)", "T(3, 3), 1", "T(2, 3, 3), -1", "T(0, 3)"});
   t.add("diag(Tensor input, int diagonal=0)", &diag, "A vector as the diagonal of a matrix of zeros, or the diagonal of a matrix as a vector.")
-      .method().samples({"T(3)", "T(3), -1", "T(3, 4), 1", "T(0)"});
+      .method().complex().samples({"T(3)", "T(3), -1", "T(3, 4), 1", "T(0)"});
   t.add("diag_embed(Tensor input, int offset=0, int dim1=-2, int dim2=-1)", &diag_embed, "The last dimension as the diagonal of matrices of zeros.")
-      .method().samples({"T(2, 3)", "T(3), 1", "T(2, 3), 0, 0, 2", "T(2, 0)"});
-  t.add("diagflat(Tensor input, int offset=0)", &diagflat, "All elements as the diagonal of a matrix of zeros.").method().samples({"T(2, 2)", "T(3), 1", "T()"});
+      .method().complex().samples({"T(2, 3)", "T(3), 1", "T(2, 3), 0, 0, 2", "T(2, 0)"});
+  t.add("diagflat(Tensor input, int offset=0)", &diagflat, "All elements as the diagonal of a matrix of zeros.").method().complex().samples({"T(2, 2)", "T(3), 1", "T()"});
   t.add("select_scatter(Tensor input, Tensor src, int dim, int index)", &select_scatter, "A copy of input with src at one index along dim.").method().samples({"T(2, 3), T(3), 0, 1"});
   t.add("slice_scatter(Tensor input, Tensor src, int dim=0, int? start=None, int? end=None, int step=1)", &slice_scatter, "A copy of input with src in a slice along dim.").method().samples({"T(4, 3), T(2, 3), 0, 1, 3"});
-  t.add("diagonal_scatter(Tensor input, Tensor src, int offset=0, int dim1=0, int dim2=1)", &diagonal_scatter, "A copy of input with src on a diagonal.").method().samples({"T(3, 3), T(3)", "T(3, 3), T(2), 1"});
+  t.add("diagonal_scatter(Tensor input, Tensor src, int offset=0, int dim1=0, int dim2=1)", &diagonal_scatter, "A copy of input with src on a diagonal.").method().complex().samples({"T(3, 3), T(3)", "T(3, 3), T(2), 1"});
   t.add("meshgrid(Tensor[] tensors, *, str indexing=\"ij\")", &meshgrid, "Views of the vectors, each spread over the grid of all; \"xy\" swaps the first two dimensions.")
       .samples({"T(2), T(3), indexing='ij'", "[T(2), T(3)], indexing='xy'", "[T(2), T(), T(3)], indexing='ij'"});
-  t.add("cartesian_prod(Tensor[] tensors)", &cartesian_prod, "All combinations of one element from each vector, one row each.").samples({"T(2), T(3)", "T(2)"});
-  t.add("block_diag(Tensor[] tensors)", &block_diag, "Matrices along the diagonal of a matrix of zeros.").samples({"T(2, 2), T(1, 3)", "T(), T(3)"});
+  t.add("cartesian_prod(Tensor[] tensors)", &cartesian_prod, "All combinations of one element from each vector, one row each.").complex().samples({"T(2), T(3)", "T(2)"});
+  t.add("block_diag(Tensor[] tensors)", &block_diag, "Matrices along the diagonal of a matrix of zeros.").complex().samples({"T(2, 2), T(1, 3)", "T(), T(3)"});
 }
 
 }  // namespace tapegrad

@@ -380,42 +380,42 @@ const Tensor& unsqueeze_(const Tensor& self, int64_t dim) {
 void view_ops(OpTable& t) {
   t.add("view(Tensor input, int[] size)", static_cast<Tensor (*)(const Tensor&, IntList)>(&view),
         "The same elements in row-major order under another shape, without a copy; one size may be -1. Raises ShapeError when no strides can show it: reshape copies then.")
-      .method_only().samples({"T(2, 6), [3, 4]", "T(2, 3, 4), [-1, 4]", "T(), [1, 1]", "T(0, 3), [3, 0]", "T(1), []"});
+      .method_only().complex().samples({"T(2, 6), [3, 4]", "T(2, 3, 4), [-1, 4]", "T(), [1, 1]", "T(0, 3), [3, 0]", "T(1), []"});
   t.add("view(Tensor input, dtype dtype)", static_cast<Tensor (*)(const Tensor&, Dtype)>(&view),
         "The same bits read as another dtype; the last dimension grows or shrinks with the item size. Has no gradient.")
       .method_only().no_grad().samples({"T(2, 3, dtype=float32, grad=False), int32", "I(2, 3), int16"});
-  t.add("view_as(Tensor input, Tensor other)", &view_as, "view(input, other.shape).").method_only().samples({"T(2, 6), T(3, 4)"});
+  t.add("view_as(Tensor input, Tensor other)", &view_as, "view(input, other.shape).").method_only().complex().samples({"T(2, 6), T(3, 4)"});
   t.add("reshape(Tensor input, int[] shape)", &reshape,
         "The same elements in row-major order under another shape: a view where strides allow, else a copy. One size may be -1.")
-      .method().samples({"T(2, 6), [3, 4]", "T(2, 3, 4).transpose(0, 1), [-1]", "T(), [1, 1]", "T(0, 3), [-1, 3]"});
-  t.add("reshape_as(Tensor input, Tensor other)", &reshape_as, "reshape(input, other.shape).").method_only().samples({"T(2, 6), T(3, 4)"});
-  t.add("ravel(Tensor input)", &ravel, "All elements as one dimension; a view where possible.").method().samples({"T(2, 3)", "T()", "T(0, 3)"});
+      .method().complex().samples({"T(2, 6), [3, 4]", "T(2, 3, 4).transpose(0, 1), [-1]", "T(), [1, 1]", "T(0, 3), [-1, 3]"});
+  t.add("reshape_as(Tensor input, Tensor other)", &reshape_as, "reshape(input, other.shape).").method_only().complex().samples({"T(2, 6), T(3, 4)"});
+  t.add("ravel(Tensor input)", &ravel, "All elements as one dimension; a view where possible.").method().complex().samples({"T(2, 3)", "T()", "T(0, 3)"});
   t.add("flatten(Tensor input, int start_dim=0, int end_dim=-1)", &flatten, "Dimensions start_dim to end_dim (included) joined to one; a view where possible.")
-      .method().samples({"T(2, 3, 4)", "T(2, 3, 4), 1", "T(2, 3, 4), 0, -2", "T()", "T(0, 3)"});
+      .method().complex().samples({"T(2, 3, 4)", "T(2, 3, 4), 1", "T(2, 3, 4), 0, -2", "T()", "T(0, 3)"});
   t.add("unflatten(Tensor input, int dim, int[] sizes)", &unflatten, "Dimension dim split into several; one of sizes may be -1.")
-      .method().samples({"T(2, 12), 1, [3, -1]", "T(6), -1, [2, 3]", "T(0, 4), 1, [2, 2]"});
+      .method().complex().samples({"T(2, 12), 1, [3, -1]", "T(6), -1, [2, 3]", "T(0, 4), 1, [2, 2]"});
 
   t.add("transpose(Tensor input, int dim0, int dim1)", &transpose, "A view with two dimensions swapped.")
-      .method().inplace(&transpose_).samples({"T(2, 3), 0, 1", "T(2, 3, 4), -1, 0", "T(), 0, -1", "T(0, 3), 0, 1"});
-  t.add("swapaxes(Tensor input, int axis0, int axis1)", &transpose, "transpose, in NumPy's words.").method().inplace(&transpose_).samples({"T(2, 3, 4), 0, 2"});
-  t.add("swapdims(Tensor input, int dim0, int dim1)", &transpose, "Another name of transpose: dim0 and dim1 change places.").method().inplace(&transpose_).samples({"T(2, 3, 4), 1, 2"});
-  t.add("t(Tensor input)", &tapegrad::t, "The transpose of a matrix; vectors and 0-d tensors stay as they are.").method().inplace(&t_).samples({"T(2, 3)", "T(3)", "T()"});
+      .method().inplace(&transpose_).complex().samples({"T(2, 3), 0, 1", "T(2, 3, 4), -1, 0", "T(), 0, -1", "T(0, 3), 0, 1"});
+  t.add("swapaxes(Tensor input, int axis0, int axis1)", &transpose, "transpose, in NumPy's words.").method().inplace(&transpose_).complex().samples({"T(2, 3, 4), 0, 2"});
+  t.add("swapdims(Tensor input, int dim0, int dim1)", &transpose, "Another name of transpose: dim0 and dim1 change places.").method().inplace(&transpose_).complex().samples({"T(2, 3, 4), 1, 2"});
+  t.add("t(Tensor input)", &tapegrad::t, "The transpose of a matrix; vectors and 0-d tensors stay as they are.").method().inplace(&t_).complex().samples({"T(2, 3)", "T(3)", "T()"});
   t.add("permute(Tensor input, int[] dims)", &permute, "A view whose dimension k is input's dimension dims[k].")
-      .method().samples({"T(2, 3, 4), [2, 0, 1]", "T(2, 3), [-1, 0]", "T(), []", "T(0, 3), [1, 0]"});
+      .method().complex().samples({"T(2, 3, 4), [2, 0, 1]", "T(2, 3), [-1, 0]", "T(), []", "T(0, 3), [1, 0]"});
   t.add("movedim(Tensor input, int[] source, int[] destination)", &movedim, "A view with the dimensions source moved to the positions destination; the others keep their order.")
-      .method().samples({"T(2, 3, 4), 0, -1", "T(2, 3, 4), [0, 1], [2, 0]"});
-  t.add("moveaxis(Tensor input, int[] source, int[] destination)", &movedim, "Dimensions moved to other positions, the rest in order.").method().samples({"T(2, 3, 4), 0, -1"});
+      .method().complex().samples({"T(2, 3, 4), 0, -1", "T(2, 3, 4), [0, 1], [2, 0]"});
+  t.add("moveaxis(Tensor input, int[] source, int[] destination)", &movedim, "Dimensions moved to other positions, the rest in order.").method().complex().samples({"T(2, 3, 4), 0, -1"});
   t.add("squeeze(Tensor input)", static_cast<Tensor (*)(const Tensor&)>(&squeeze), "A view without the dimensions of size 1.")
-      .method().inplace(static_cast<const Tensor& (*)(const Tensor&)>(&squeeze_)).samples({"T(1, 2, 1, 3)", "T(1)", "T()", "T(0, 1)"});
+      .method().inplace(static_cast<const Tensor& (*)(const Tensor&)>(&squeeze_)).complex().samples({"T(1, 2, 1, 3)", "T(1)", "T()", "T(0, 1)"});
   t.add("squeeze(Tensor input, int[] dim)", static_cast<Tensor (*)(const Tensor&, IntList)>(&squeeze), "A view without those dimensions in dim that have size 1.")
-      .method().inplace(static_cast<const Tensor& (*)(const Tensor&, IntList)>(&squeeze_)).samples({"T(1, 2, 1), 0", "T(1, 2, 1), [0, -1]", "T(2, 3), 1"});
+      .method().inplace(static_cast<const Tensor& (*)(const Tensor&, IntList)>(&squeeze_)).complex().samples({"T(1, 2, 1), 0", "T(1, 2, 1), [0, -1]", "T(2, 3), 1"});
   t.add("unsqueeze(Tensor input, int dim)", &unsqueeze, "A view with a new dimension of size 1 at dim.")
-      .method().inplace(&unsqueeze_).samples({"T(2, 3), 0", "T(2, 3), -1", "T(), 0", "T(0, 3), 1"});
+      .method().inplace(&unsqueeze_).complex().samples({"T(2, 3), 0", "T(2, 3), -1", "T(), 0", "T(0, 3), 1"});
   t.add("expand(Tensor input, int[] size)", &expand, "A view with dimensions of size 1 repeated (stride 0) and new leading ones; -1 keeps a size.")
-      .method_only().samples({"T(1, 3), [2, 3]", "T(3), [2, -1]", "T(), [2, 2]", "T(1, 3), [0, 3]"});
-  t.add("expand_as(Tensor input, Tensor other)", &expand_as, "expand(input, other.shape).").method_only().samples({"T(1, 3), T(2, 3)"});
-  t.add("broadcast_to(Tensor input, int[] size)", &broadcast_to, "expand, as a function.").method().samples({"T(3), [2, 3]"});
-  t.add("broadcast_tensors(Tensor[] tensors)", &broadcast_tensors, "All expanded to the shape they broadcast to.").samples({"T(2, 1), T(3)"});
+      .method_only().complex().samples({"T(1, 3), [2, 3]", "T(3), [2, -1]", "T(), [2, 2]", "T(1, 3), [0, 3]"});
+  t.add("expand_as(Tensor input, Tensor other)", &expand_as, "expand(input, other.shape).").method_only().complex().samples({"T(1, 3), T(2, 3)"});
+  t.add("broadcast_to(Tensor input, int[] size)", &broadcast_to, "expand, as a function.").method().complex().samples({"T(3), [2, 3]"});
+  t.add("broadcast_tensors(Tensor[] tensors)", &broadcast_tensors, "All expanded to the shape they broadcast to.").complex().samples({"T(2, 1), T(3)"});
 }
 
 }  // namespace tapegrad

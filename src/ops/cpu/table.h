@@ -17,6 +17,7 @@ struct WinogradTable;
 struct RowTable;
 struct RandomTable;
 struct RnnTable;
+struct FftTable;
 struct KernelTable {
   const char* name;
   int vector_bytes;                // of a packet; 1 in the debug set, whose loops take one number at a time
@@ -30,6 +31,7 @@ struct KernelTable {
   const RowTable* rows;
   const RandomTable* random;
   const RnnTable* rnn;
+  const FftTable* fft;
 };
 /// The best set this processor has, chosen at load; TAPEGRAD_ISA=sse42|avx2|avx512 may lower the choice.
 extern const KernelTable* kernel_table;
