@@ -1,4 +1,4 @@
-"""Writes the type stubs tapegrad/_C.pyi and tapegrad/__init__.pyi from the op table and the built package.
+"""Writes the type stubs tapegrad/_C.pyi, __init__.pyi and linalg.pyi from the op table and the built package.
 
     python python/stubs.py            # writes python/tapegrad/*.pyi
     python python/stubs.py --check    # fails when they are not what it would write
@@ -21,7 +21,7 @@ TYPES = {
     "Tensor": "Tensor", "Tensor?": "Tensor | None", "Tensor|Number": "Tensor | Number", "Tensor[]": "Sequence[Tensor]",
     "Scalar": "Number", "Scalar?": "Number | None", "float": "float", "float?": "float | None", "int": "int",
     "int?": "int | None", "bool": "bool", "bool?": "bool | None", "int[]": "Sequence[int] | int",
-    "int[]?": "Sequence[int] | int | None", "float[]?": "Sequence[float] | float | None", "str": "str", "str?": "str | None",
+    "int[]?": "Sequence[int] | int | None", "float[]": "Sequence[float]", "float[]?": "Sequence[float] | float | None", "str": "str", "str?": "str | None",
     "dtype": "dtype", "dtype?": "dtype | None", "device": "device | str", "device?": "device | str | int | None",
     "Generator?": "Generator | None", "memory_format?": "memory_format | None", "memory_format": "memory_format",
 }
@@ -188,7 +188,7 @@ def returned(lib, samples, row):
 
 
 def named(row):
-    return f"{row['name']}_result"
+    return f"{row['name'].replace('.', '_')}_result"
 
 
 def overloaded(groups, indent):
@@ -213,6 +213,8 @@ def stub_c(lib):
         returns = returned(lib, None, row)
         out = None if not row["out"] else "Tensor" if returns == "Tensor" else "Sequence[Tensor]"
         for name in [row["name"], *row["aliases"]]:
+            if "." in name:  # its module has a stub of its own
+                continue
             if row["function"] or row["functional"]:
                 functions.setdefault(name, []).extend(forms(row, returns, name, out=out))
             if row["method"]:
@@ -252,7 +254,7 @@ def stub_c(lib):
     listed = set(functions) | set(re.findall(r"^class (\w+)", "\n".join(text), re.M))
     for name in sorted(set(getattr(lib._C, "functions", {})) | set(dir(lib._C))):
         value = getattr(lib._C, "functions", {}).get(name, getattr(lib._C, name, None))
-        if name in listed or name.startswith("__") or keyword.iskeyword(name):
+        if name in listed or name.startswith("__") or "." in name or keyword.iskeyword(name):
             continue
         if isinstance(value, lib.dtype):
             text.append(f"{name}: dtype")
@@ -264,6 +266,22 @@ def stub_c(lib):
             text.append(f"{name}: Any")
     body = "\n".join(text) + "\n"
     return clean(body)
+
+
+def stub_linalg(lib):
+    """The rows "linalg.…" as the functions of the module linalg."""
+    from op_samples import load_rows
+    functions = {}
+    for row in load_rows(lib._C.op_table()):
+        if not row["name"].startswith("linalg."):
+            continue
+        returns = returned(lib, None, row)
+        out = None if not row["out"] else "Tensor" if returns == "Tensor" else "Sequence[Tensor]"
+        name = row["name"].partition(".")[2]
+        functions.setdefault(name, []).extend(forms(row, returns, name, out=out))
+    head = HEAD.replace("from types import TracebackType\n", "") + (
+        "from tapegrad._C import LinAlgError as LinAlgError, Tensor, dtype\n_dtype = dtype\n")
+    return clean(head + overloaded(functions, "") + "\n")
 
 
 def known_result(name):
@@ -345,7 +363,7 @@ def main():
     c = stub_c(tapegrad)
     names = set(re.findall(r"^(?:def|class) (\w+)", c, re.M)) | set(re.findall(r"^(\w+):", c, re.M))
     stale = []
-    for name, text in {"_C.pyi": c, "__init__.pyi": stub_init(tapegrad, names)}.items():
+    for name, text in {"_C.pyi": c, "__init__.pyi": stub_init(tapegrad, names), "linalg.pyi": stub_linalg(tapegrad)}.items():
         path = here / "tapegrad" / name
         if not path.exists() or path.read_text() != text:
             stale.append(name)

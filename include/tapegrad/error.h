@@ -41,6 +41,7 @@ class TG_API DeviceError : public Error { using Error::Error; public: ~DeviceErr
 class TG_API GradError : public Error { using Error::Error; public: ~GradError() override; };
 class TG_API OutOfMemoryError : public Error { using Error::Error; public: ~OutOfMemoryError() override; };
 class TG_API NotImplementedError : public Error { using Error::Error; public: ~NotImplementedError() override; };
+class TG_API LinAlgError : public Error { using Error::Error; public: ~LinAlgError() override; };       ///< a matrix is singular, not positive definite, …
 class TG_API IoError : public Error { using Error::Error; public: ~IoError() override; };          ///< Python: also OSError
 
 /// Prints as a line of its own: `  weight: float32[64, 10] cpu`.

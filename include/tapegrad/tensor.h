@@ -484,6 +484,35 @@ class TG_API Tensor {
   const Tensor& addr_(const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1) const;
   const Tensor& addbmm_(const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1) const;
   const Tensor& baddbmm_(const Tensor& a, const Tensor& b, Scalar beta = 1, Scalar alpha = 1) const;
+  // linalg
+  Tensor cholesky(bool upper = false) const;
+  Tensor cholesky_inverse(bool upper = false) const;
+  Tensor cholesky_solve(const Tensor& L, bool upper = false) const;
+  Tensor det() const;
+  Tensor logdet() const;
+  std::tuple<Tensor, Tensor> slogdet() const;
+  Tensor inverse() const;
+  Tensor pinverse(double rcond = 1e-15) const;
+  std::tuple<Tensor, Tensor> qr(bool some = true) const;
+  std::tuple<Tensor, Tensor, Tensor> svd(bool some = true, bool compute_uv = true) const;
+  std::tuple<Tensor, Tensor> triangular_solve(const Tensor& A, bool upper = true, bool transpose = false, bool unitriangular = false) const;
+  Tensor lu_solve(const Tensor& LU, const Tensor& pivots) const;
+  Tensor matrix_exp() const;
+  Tensor matrix_power(int64_t n) const;
+  Tensor orgqr(const Tensor& tau) const;
+  std::tuple<Tensor, Tensor> geqrf() const;
+  Tensor ormqr(const Tensor& tau, const Tensor& other, bool left = true, bool transpose = false) const;
+  // numeric
+  Tensor trace() const;
+  Tensor cross(const Tensor& other, std::optional<int64_t> dim = {}) const;
+  Tensor kron(const Tensor& other) const;
+  Tensor cov(int64_t correction = 1, const Tensor& fweights = {}, const Tensor& aweights = {}) const;
+  Tensor corrcoef() const;
+  Tensor diff(int64_t n = 1, int64_t dim = -1, const Tensor& prepend = {}, const Tensor& append = {}) const;
+  // distance
+  Tensor dist(const Tensor& other, Scalar p = 2) const;
+  Tensor renorm(Scalar p, int64_t dim, Scalar maxnorm) const;
+  const Tensor& renorm_(Scalar p, int64_t dim, Scalar maxnorm) const;
   // Indexing: x[2], x.index({Slice(0, 2), None, Ellipsis}), x.index_put_({mask}, value)
   Tensor operator[](int64_t i) const;
   Tensor operator[](const Tensor& mask_or_indices) const;

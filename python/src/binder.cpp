@@ -1,6 +1,7 @@
 // The matcher and the callable objects of ops. See binder.h.
 #include "binder.h"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -386,11 +387,18 @@ PyObject* op_repr(PyObject* self) {
   const bool method = Py_IS_TYPE(self, MethodType);
   return PyUnicode_FromFormat(method ? "<method '%s' of 'tapegrad.Tensor' objects>" : "<built-in function %s>", op_of(self)->op->name.c_str());
 }
-PyObject* op_name(PyObject* self, void*) { return PyUnicode_FromString(op_of(self)->op->name.c_str()); }
+// "linalg.inv" lives in the module tapegrad.linalg under the name inv.
+std::string_view own_name(const Op& op) { return std::string_view(op.name).substr(op.name.find('.') + 1); }
+PyObject* op_name(PyObject* self, void*) { return PyUnicode_FromString(own_name(*op_of(self)->op).data()); }
 PyObject* op_qualname(PyObject* self, void*) {
-  return PyUnicode_FromFormat("%s%s", Py_IS_TYPE(self, MethodType) ? "Tensor." : "", op_of(self)->op->name.c_str());
+  return PyUnicode_FromFormat("%s%s", Py_IS_TYPE(self, MethodType) ? "Tensor." : "", own_name(*op_of(self)->op).data());
 }
-PyObject* op_module(PyObject* self, void*) { return PyUnicode_FromString(op_of(self)->module); }
+PyObject* op_module(PyObject* self, void*) {
+  const std::string& name = op_of(self)->op->name;
+  const size_t dot = name.find('.');
+  const std::string inner = dot == name.npos ? "" : "." + name.substr(0, dot);
+  return PyUnicode_FromFormat("%s%s", op_of(self)->module, inner.c_str());
+}
 PyObject* op_doc(PyObject* self, void*) { return PyUnicode_FromString(op_of(self)->op->doc.c_str()); }
 PyObject* op_text_signature(PyObject* self, void*) {
   const Op& op = *op_of(self)->op;
@@ -398,7 +406,7 @@ PyObject* op_text_signature(PyObject* self, void*) {
   return PyUnicode_FromString(inspect_text(op.overloads[0], Py_IS_TYPE(self, MethodType)).c_str());
 }
 PyObject* op_reduce(PyObject* self, PyObject*) {  // pickled by name
-  const char* name = op_of(self)->op->name.c_str();
+  const char* name = own_name(*op_of(self)->op).data();
   if (!Py_IS_TYPE(self, MethodType)) return PyUnicode_FromString(name);
   PyObject* getattr = PyDict_GetItemString(PyEval_GetBuiltins(), "getattr");
   return Py_BuildValue("O(Os)", getattr, TensorType, name);
@@ -432,7 +440,9 @@ Obj make_op(PyTypeObject* type, const Op& op, const char* module) {
 
 PyTypeObject* make_fields(std::string_view name, const char* fields) {
   static std::map<std::string, PyTypeObject*, std::less<>> made;
-  const std::string full = "tapegrad.return_types." + std::string(name);
+  std::string full(name);
+  std::replace(full.begin(), full.end(), '.', '_');
+  full.insert(0, "tapegrad.return_types.");
   if (auto known = made.find(full); known != made.end()) return known->second;
   auto* list = new std::vector<PyStructSequence_Field>;
   for (std::string_view rest = fields; !rest.empty();) {
@@ -538,7 +548,7 @@ void init_ops(PyObject* module) {
   const Obj functions = Obj::take(PyDict_New()), functional = Obj::take(PyDict_New());
   for (auto& [name, op] : table.functions) {
     const Obj f = make_op(FunctionType, *op, "tapegrad");
-    checked(PyModule_AddObjectRef(module, name.c_str(), f.get()));
+    if (name.find('.') == name.npos) checked(PyModule_AddObjectRef(module, name.c_str(), f.get()));
     checked(PyDict_SetItemString(functions.get(), name.c_str(), f.get()));
   }
   for (auto& [name, op] : table.functional)

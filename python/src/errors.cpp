@@ -35,6 +35,7 @@ void init_errors(PyObject* module) {
   add_class(module, typeid(DeviceError), "DeviceError", "A device is missing or does not fit.", nullptr);
   add_class(module, typeid(OutOfMemoryError), "OutOfMemoryError", "Not enough memory; also a MemoryError.", PyExc_MemoryError);
   add_class(module, typeid(NotImplementedError), "UnsupportedError", "Not implemented; also a NotImplementedError.", PyExc_NotImplementedError);
+  add_class(module, typeid(LinAlgError), "LinAlgError", "A matrix is singular, not positive definite, or holds NaN or infinity.", nullptr);
   add_class(module, typeid(IoError), "IoError", "A file cannot be read or written; also an OSError.", PyExc_OSError);
 }
 

@@ -19,7 +19,7 @@ def _export():
     """All of _C that is public: functions of the op table, dtypes, memory formats, errors, factories."""
     names = globals()
     for name, f in _C.functions.items():
-        if not name.startswith("_"):
+        if not name.startswith("_") and "." not in name:
             names.setdefault(name, f)
     for name in dir(_C):
         if not name.startswith("_") and name not in ("functions", "functional"):
@@ -45,6 +45,7 @@ from .amp.autocast_mode import (autocast, clear_autocast_cache, get_autocast_cpu
                                 is_autocast_enabled, set_autocast_dtype, set_autocast_enabled)
 from .amp.grad_scaler import _amp_foreach_non_finite_check_and_unscale_  # noqa: E402,F401
 from .positional import *  # noqa: E402,F401,F403
+from .functional import tensordot  # noqa: E402,F401
 from .serialization import load, save  # noqa: E402,F401
 
 # What is imported when first asked for. (CPython does not specialise attribute loads of modules that define __getattr__; PyTorch's has

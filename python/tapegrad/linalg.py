@@ -1,8 +1,7 @@
-"""Linear algebra: what is there so far, products and norms."""
-import math
-
+"""Linear algebra under PyTorch's names: the rows of the op table that are called "linalg.…"."""
 from . import _C
 
+<<<<<<< HEAD
 __all__ = ["norm", "vector_norm", "matrix_norm", "matmul", "multi_dot", "diagonal", "vecdot"]
 
 matmul = _C.matmul
@@ -58,3 +57,9 @@ def vecdot(x, y, *, dim=-1):
 def __getattr__(name):
     from ._compat import missing
     raise missing(__name__, name)
+=======
+LinAlgError = _C.LinAlgError
+_functions = {name.partition(".")[2]: f for name, f in _C.functions.items() if name.startswith("linalg.")}
+globals().update(_functions)
+__all__ = ["LinAlgError", *sorted(_functions)]
+>>>>>>> e503e7e (wip: linalg (real))

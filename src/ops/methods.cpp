@@ -1,6 +1,6 @@
 // The ops as methods of Tensor, one line each; tests/python/test_cpp_methods.py counts them. Out of the headers, where they
 // would cost 0.05 s of every user's compile; each opens a scope, so that errors name the user's line and not this file's.
-#include "tapegrad/ops.h"
+#include "tapegrad/linalg.h"
 
 namespace tapegrad {
 
@@ -399,6 +399,38 @@ const Tensor& Tensor::addmv_(const Tensor& a, const Tensor& v, Scalar beta, Scal
 const Tensor& Tensor::addr_(const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) const { OpScope op("addr_"); return tapegrad::addr_(*this, a, b, beta, alpha); }
 const Tensor& Tensor::addbmm_(const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) const { OpScope op("addbmm_"); return tapegrad::addbmm_(*this, a, b, beta, alpha); }
 const Tensor& Tensor::baddbmm_(const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) const { OpScope op("baddbmm_"); return tapegrad::baddbmm_(*this, a, b, beta, alpha); }
+
+// linalg
+Tensor Tensor::cholesky(bool upper) const { OpScope op("cholesky"); return tapegrad::cholesky(*this, upper); }
+Tensor Tensor::cholesky_inverse(bool upper) const { OpScope op("cholesky_inverse"); return tapegrad::cholesky_inverse(*this, upper); }
+Tensor Tensor::cholesky_solve(const Tensor& L, bool upper) const { OpScope op("cholesky_solve"); return tapegrad::cholesky_solve(*this, L, upper); }
+Tensor Tensor::det() const { OpScope op("det"); return tapegrad::det(*this); }
+Tensor Tensor::logdet() const { OpScope op("logdet"); return tapegrad::logdet(*this); }
+std::tuple<Tensor, Tensor> Tensor::slogdet() const { OpScope op("slogdet"); return tapegrad::slogdet(*this); }
+Tensor Tensor::inverse() const { OpScope op("inverse"); return tapegrad::inverse(*this); }
+Tensor Tensor::pinverse(double rcond) const { OpScope op("pinverse"); return tapegrad::pinverse(*this, rcond); }
+std::tuple<Tensor, Tensor> Tensor::qr(bool some) const { OpScope op("qr"); return tapegrad::qr(*this, some); }
+std::tuple<Tensor, Tensor, Tensor> Tensor::svd(bool some, bool compute_uv) const { OpScope op("svd"); return tapegrad::svd(*this, some, compute_uv); }
+std::tuple<Tensor, Tensor> Tensor::triangular_solve(const Tensor& A, bool upper, bool transpose, bool unitriangular) const { OpScope op("triangular_solve"); return tapegrad::triangular_solve(*this, A, upper, transpose, unitriangular); }
+Tensor Tensor::lu_solve(const Tensor& LU, const Tensor& pivots) const { OpScope op("lu_solve"); return tapegrad::lu_solve(*this, LU, pivots); }
+Tensor Tensor::matrix_exp() const { OpScope op("matrix_exp"); return tapegrad::matrix_exp(*this); }
+Tensor Tensor::matrix_power(int64_t n) const { OpScope op("matrix_power"); return tapegrad::matrix_power(*this, n); }
+Tensor Tensor::orgqr(const Tensor& tau) const { OpScope op("orgqr"); return tapegrad::orgqr(*this, tau); }
+std::tuple<Tensor, Tensor> Tensor::geqrf() const { OpScope op("geqrf"); return tapegrad::geqrf(*this); }
+Tensor Tensor::ormqr(const Tensor& tau, const Tensor& other, bool left, bool transpose) const { OpScope op("ormqr"); return tapegrad::ormqr(*this, tau, other, left, transpose); }
+
+// numeric
+Tensor Tensor::trace() const { OpScope op("trace"); return tapegrad::trace(*this); }
+Tensor Tensor::cross(const Tensor& other, std::optional<int64_t> dim) const { OpScope op("cross"); return tapegrad::cross(*this, other, dim); }
+Tensor Tensor::kron(const Tensor& other) const { OpScope op("kron"); return tapegrad::kron(*this, other); }
+Tensor Tensor::cov(int64_t correction, const Tensor& fweights, const Tensor& aweights) const { OpScope op("cov"); return tapegrad::cov(*this, correction, fweights, aweights); }
+Tensor Tensor::corrcoef() const { OpScope op("corrcoef"); return tapegrad::corrcoef(*this); }
+Tensor Tensor::diff(int64_t n, int64_t dim, const Tensor& prepend, const Tensor& append) const { OpScope op("diff"); return tapegrad::diff(*this, n, dim, prepend, append); }
+
+// distance
+Tensor Tensor::dist(const Tensor& other, Scalar p) const { OpScope op("dist"); return tapegrad::dist(*this, other, p); }
+Tensor Tensor::renorm(Scalar p, int64_t dim, Scalar maxnorm) const { OpScope op("renorm"); return tapegrad::renorm(*this, p, dim, maxnorm); }
+const Tensor& Tensor::renorm_(Scalar p, int64_t dim, Scalar maxnorm) const { OpScope op("renorm_"); return tapegrad::renorm_(*this, p, dim, maxnorm); }
 
 // indexing
 Tensor Tensor::operator[](int64_t i) const { OpScope op("select"); return tapegrad::select(*this, 0, i); }

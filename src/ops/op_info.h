@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tapegrad/ops.h"
+#include "tapegrad/linalg.h"
 
 namespace tapegrad {
 

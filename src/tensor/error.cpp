@@ -36,6 +36,7 @@ DeviceError::~DeviceError() = default;
 GradError::~GradError() = default;
 OutOfMemoryError::~OutOfMemoryError() = default;
 NotImplementedError::~NotImplementedError() = default;
+LinAlgError::~LinAlgError() = default;
 IoError::~IoError() = default;
 
 namespace detail {

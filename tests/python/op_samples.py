@@ -5,6 +5,7 @@ with a kind), not tensors, so the same inputs go to tapegrad and to PyTorch, in 
 Values depend only on (op name, sample text, position), never on the order of the table. Floats are distinct and keep 0.02
 away from multiples of 0.5, so that relu, max, sort, round ... are smooth where they are differentiated.
 """
+import functools
 import hashlib
 import math
 
@@ -42,7 +43,7 @@ class Leaf:
 
 
 class Derived:
-    """A view or function of a leaf inside a sample: T(2, 3).transpose(0, 1), T(4)[::2]."""
+    """A view or function of a leaf inside a sample: T(2, 3).transpose(0, 1), T(4)[::2]. `name` is a method's, or a function."""
 
     def __init__(self, of, name, args, kwargs):
         self.of, self.name, self.args, self.kwargs = of, name, args, kwargs
@@ -164,6 +165,21 @@ def makers(key):
         return Leaf(array.astype({"bool": bool, "int": np.int64, "float": np.float64, "complex": np.complex128}[kind]), kind,
                     name if name else {"bool": "bool", "int": "int64", "float": None, "complex": None}[kind])
 
+    def symmetric(*shape):
+        """(…, n, n) for (…, n), of a leaf without symmetry: what reads one triangle has the same gradient as what reads both."""
+        return Derived(tensor(*shape, shape[-1]), lambda x: x + x.transpose(-1, -2), (), {})
+
+    def regular(function):
+        """A maker of function(leaf) for a leaf far from singular."""
+        def made(*shape):
+            leaf = tensor(*shape, shape[-1])
+            leaf.array = leaf.array / 4 + np.diag(np.arange(1.0, shape[-1] + 1))
+            return Derived(leaf, function, (), {})
+        return made
+
+    positive_definite = regular(lambda x: x @ x.transpose(-1, -2))
+    lower, upper = regular(lambda x: x.tril()), regular(lambda x: x.triu())
+
     def permutation(n):
         return Leaf(rng().permutation(n), "int", "int64")
 
@@ -171,7 +187,8 @@ def makers(key):
     names["bool_"] = Word("bool")
     names.pop("bool")
     words = Words()
-    return {**names, "T": tensor, "P": positive, "Z": complex_numbers, "I": integers, "B": booleans, "C": constant, "Perm": permutation,
+    return {**names, "T": tensor, "P": positive, "Z": complex_numbers, "I": integers, "B": booleans, "C": constant, "Sym": symmetric, "Spd": positive_definite,
+            "Lower": lower, "Upper": upper, "Perm": permutation,
             "G": Seeded, "inf": math.inf, "nan": math.nan, "pi": math.pi, "torch": words, "tapegrad": words, "tg": words,
             "slice": slice, "float": float, "int": int, "bool": bool}
 
@@ -201,7 +218,7 @@ def map_tree(f, x):
         of = map_tree(f, x.of)
         if of is None or isinstance(of, (Leaf, Derived)):
             return of and Derived(of, x.name, x.args, x.kwargs)
-        return getattr(of, x.name)(*x.args, **x.kwargs)
+        return Derived(of, x.name, x.args, x.kwargs) if callable(x.name) else getattr(of, x.name)(*x.args, **x.kwargs)
     return f(x)
 
 
@@ -273,7 +290,24 @@ class Call:
                 self.inputs.append(t)
             return t
 
-        self.args, self.kwargs = map_tree(make, tree)
+        self.made = map_tree(make, tree)
+
+    @property
+    def args(self):
+        return computed(self.made[0])
+
+    @property
+    def kwargs(self):
+        return computed(self.made[1])
+
+
+def computed(x):
+    """The tree with the functions of its tensors (Sym, Spd) computed from what the tensors hold now."""
+    if isinstance(x, dict):
+        return {k: computed(v) for k, v in x.items()}
+    if isinstance(x, list):
+        return [computed(v) for v in x]
+    return x.name(x.of) if isinstance(x, Derived) else x
 
 
 def as_writeable(a):
@@ -323,21 +357,55 @@ def all_samples(rows):
     return [Sample(row, i) for row in rows for i in range(len(row["samples"]))]
 
 
+def named(lib, name):
+    """lib.linalg.inv for "linalg.inv"."""
+    return functools.reduce(getattr, name.split("."), lib)
+
+
 def function_of(lib, row):
     """Where users of tapegrad find the op: the function, the functional or the method."""
     if row["functional"] and not row["function"]:
         return getattr(lib.nn.functional, row["name"])
     if row["function"]:
-        return getattr(lib, row["name"])
+        return named(lib, row["name"])
     return getattr(lib.Tensor, row["name"])
 
 
-def run(f, sample, call):
+def run_raw(f, sample, call):
     """f on the call's arguments. In-place rows work on a copy, since their first argument is a leaf."""
     args = list(call.args)
     if sample.name.endswith("_") and args and hasattr(args[0], "clone"):
         args[0] = args[0].clone()
     return f(*args, **call.kwargs)
+
+
+def signs(v):
+    """The signs (…, 1, k) that make the largest component of each column positive."""
+    return v.detach().gather(-2, v.detach().abs().argmax(-2, keepdim=True)).sign() if v.numel() else v[..., :1, :]
+
+
+def by_eigenvalue(values, vectors):
+    order = values.detach().argsort(-1)
+    return values.gather(-1, order), vectors.gather(-1, order.unsqueeze(-2).expand_as(vectors))
+
+
+# Factors that are unique only up to sign (or order), in a form that is unique.
+UNIQUE = {
+    "linalg.eigh": lambda values, v: (values, v * signs(v)),
+    "linalg.eig": lambda values, v: by_eigenvalue(values, v * signs(v)),
+    "linalg.eigvals": lambda values: values.sort(-1)[0],
+    "linalg.svd": lambda u, s, vh: (u * signs(u), s, vh * signs(u).transpose(-1, -2) if u.shape[-1] == vh.shape[-2] else vh),
+    "svd": lambda u, s, v: (u * signs(u), s, v * signs(u)),
+}
+
+
+def comparable(sample, result):
+    return UNIQUE[sample.name](*flat(result)) if sample.name in UNIQUE else result
+
+
+def run(f, sample, call):
+    """The op's result, comparable with another library's and other memory layouts'."""
+    return comparable(sample, run_raw(f, sample, call))
 
 
 def tensors_of(lib, result):

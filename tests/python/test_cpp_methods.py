@@ -12,7 +12,7 @@ def test_every_method_row_has_a_cpp_method():
     body = text[text.index("class TG_API Tensor {"):]
     body = body[:body.index("\n};")]
     methods = set(re.findall(r"^  .*?(\w+)\(.*\) const;", body, re.M))
-    headers = "".join((INCLUDE / name).read_text() for name in ("ops_elementwise.h", "ops.h"))
+    headers = "".join((INCLUDE / name).read_text() for name in ("ops_elementwise.h", "ops.h", "linalg.h"))
     functions = set(re.findall(r"^TG_API .*?(\w+)\(const Tensor& ", headers, re.M))
     table = _C.op_table()
     wanted = {r["name"] for r in table if r["method"]} | {r["name"] + "_" for r in table if r["method"] and r["inplace"]}

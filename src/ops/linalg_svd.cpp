@@ -1,0 +1,264 @@
+// Singular values and what is made of them: pseudo-inverses, ranks, least squares.
+#include <Eigen/SVD>
+
+#include "src/ops/linalg.h"
+
+namespace tapegrad {
+
+namespace {
+
+// The values alone when U is undefined.
+void decompose(const Tensor& A, const Tensor& U, const Tensor& S, const Tensor& Vh) {
+  const Tensor x = row_major(A, A.dtype());
+  const int64_t m = rows(A), n = columns(A), k = std::min(m, n);
+  const bool full = U.defined() && (columns(U) > k || rows(Vh) > k);
+  with_scalar(A, [&](auto t) {
+    using T = decltype(t);
+    each_matrix(batch(A), 20 * double(m) * double(n) * double(k), [&](int64_t i) {
+      if (!k) {
+        if (U.defined()) matrix<T>(U, i).setIdentity(), matrix<T>(Vh, i).setIdentity();
+        return;
+      }
+      const Matrix<T> a = matrix<T>(x, i);
+      const unsigned want = !U.defined() ? 0 : full ? Eigen::ComputeFullU | Eigen::ComputeFullV : Eigen::ComputeThinU | Eigen::ComputeThinV;
+      const Eigen::BDCSVD<Matrix<T>> svd(a, want);
+      vector<T>(S, i) = svd.singularValues();
+      if (U.defined()) matrix<T>(U, i) = svd.matrixU(), matrix<T>(Vh, i) = svd.matrixV().transpose();
+    });
+  });
+}
+
+// With k singular values s, E_ij = s_j² - s_i² and skew(X) = X - Xᵀ:
+//   dA = U (skew(Uᵀ gU)/E diag(s) + diag(s) skew(Vᵀ gV)/E + diag(gS)) Vᵀ + (I - U Uᵀ) gU diag(1/s) Vᵀ + U diag(1/s) gVᵀ (I - V Vᵀ).
+// Townsend, "Differentiating the singular value decomposition" (2016). Columns of U and V beyond the k do not count.
+struct SvdBackward final : NodeOf<1> {
+  SavedTensor U, S, Vh;
+  explicit SvdBackward(const Tensor& A) : NodeOf(A) {}
+  const char* name() const override { return "LinalgSvdBackward0"; }
+  void free_saved() override { U.reset(), S.reset(), Vh.reset(); }
+  void backward_all(Tensor* g, Tensor* dx) override {
+    if (!needs(0)) return;
+    const Tensor s = S.unpack(*this);
+    const int64_t k = s.size(-1);
+    const Tensor u = first_columns(U.unpack(*this), k), vh = first_rows(Vh.unpack(*this), k);
+    const bool vectors = g[0].defined() || g[2].defined();
+    Tensor inner = g[1].defined() ? diag_embed(g[1]) : Tensor(), rest;
+    if (vectors) {
+      const Tensor diagonal = identity(k, s), squares = s * s, row = as_row(s);
+      const Tensor E = as_row(squares) - as_column(squares) + diagonal;
+      const auto skew = [](const Tensor& x) { return x - mT(x); };
+      const auto add_to = [](Tensor& sum, const Tensor& x) { sum = sum.defined() ? sum + x : x; };
+      if (g[0].defined()) {
+        const Tensor gu = first_columns(g[0], k), along = t_times(u, gu);
+        add_to(inner, skew(along) / E * row);
+        if (rows(u) > k) add_to(rest, times((gu - times(u, along)) / row, vh));
+      }
+      if (g[2].defined()) {
+        const Tensor gvh = first_rows(g[2], k), along = times_t(vh, gvh);
+        add_to(inner, as_column(s) * (skew(along) / E));
+        if (columns(vh) > k) add_to(rest, times(u, (gvh - times(mT(along), vh)) / as_column(s)));
+      }
+    }
+    if (inner.defined()) dx[0] = times(times(u, inner), vh);
+    if (rest.defined()) dx[0] = dx[0] + rest;
+  }
+};
+
+// ---- the pseudo-inverse P of A, at constant rank:
+//   dA = -Pᵀ g Pᵀ + (I - A P) gᵀ P Pᵀ + Pᵀ P gᵀ (I - P A). Golub and Pereyra, "The differentiation of pseudo-inverses" (1973).
+struct PinvBackward final : NodeOf<1> {
+  SavedTensor A, P;
+  explicit PinvBackward(const Tensor& a) : NodeOf(a), A(a) {}
+  const char* name() const override { return "LinalgPinvBackward0"; }
+  void free_saved() override { A.reset(), P.reset(); }
+  void backward(Tensor g, Tensor* dx) override {
+    if (!needs(0)) return;
+    const Tensor a = A.unpack(*this), p = P.unpack(*this);
+    const Tensor left = times(t_times(g, p), mT(p)), right = times(mT(p), times_t(p, g));  // gᵀ P Pᵀ, Pᵀ P gᵀ
+    dx[0] = left - times(a, times(p, left)) + right - times(times(right, p), a) - t_times(p, times_t(g, p));
+  }
+};
+
+// Singular values above this, (…, 1), count. atol and rtol are 0-d or have the batch's shape; undefined: not given.
+Tensor cutoff(const Tensor& A, const Tensor& s, const Tensor& atol, const Tensor& rtol) {
+  Tensor relative = rtol;
+  const bool unless_atol = !rtol.defined();
+  if (unless_atol) relative = full({}, epsilon(A) * double(std::max(rows(A), columns(A))), A.dtype());
+  const Tensor largest = columns(A) && rows(A) ? amax(s, -1, true) : zeros(shape_of(batch(A), 1), A.dtype());
+  const Tensor absolute = atol.defined() ? to(atol, A.dtype()) : zeros({}, A.dtype());
+  if (unless_atol && atol.defined()) relative = where(absolute > Tensor(0.0), zeros({}, A.dtype()), relative);
+  return maximum(as_column(absolute), as_column(to(relative, A.dtype())) * largest);
+}
+Tensor number(std::optional<double> x, const Tensor& A) { return x ? full({}, *x, A.dtype()) : Tensor(); }
+
+struct Decomposition { Tensor U, S, Vh; };  // S >= 0; without history
+Decomposition decompose(const Tensor& A, bool hermitian) {
+  NoGrad off;
+  if (!hermitian) {
+    auto [U, S, Vh] = linalg::svd(A, false);
+    return {U, S, Vh};
+  }
+  auto [L, Q] = linalg::eigh(A);
+  return {Q * as_row(sgn(L)), abs(L), mT(Q)};
+}
+
+Tensor pinv_of(const Tensor& A, const Tensor& atol, const Tensor& rtol, bool hermitian) {
+  hermitian ? check_square(A, "input") : check_matrix(A, "input");
+  Tensor P;
+  {
+    NoGrad off;
+    const Decomposition d = decompose(A, hermitian);
+    const Tensor inverse = where(d.S > cutoff(A, d.S, atol, rtol), reciprocal(d.S), zeros({}, A.dtype()));
+    P = times(mT(d.Vh) * as_row(inverse), mT(d.U));
+  }
+  if (recording(A)) record<PinvBackward>(P, A)->P = SavedTensor(P, SavedTensor::output);
+  return P;
+}
+Tensor rank_of(const Tensor& A, const Tensor& atol, const Tensor& rtol, bool hermitian) {
+  hermitian ? check_square(A, "input") : check_matrix(A, "input");
+  NoGrad off;
+  const Tensor s = hermitian ? abs(linalg::eigvalsh(A)) : linalg::svdvals(A);
+  return sum(s > cutoff(A, s, atol, rtol), -1);
+}
+
+}  // namespace
+
+namespace linalg {
+
+std::tuple<Tensor, Tensor, Tensor> svd(const Tensor& A, bool full_matrices) {
+  OpScope op("linalg.svd");
+  check_matrix(A), check_finite(A);
+  const int64_t m = rows(A), n = columns(A), k = std::min(m, n);
+  Tensor U = empty(shape_of(batch(A), {m, full_matrices ? m : k}), A.dtype()), S = empty(shape_of(batch(A), k), A.dtype());
+  Tensor Vh = empty(shape_of(batch(A), {full_matrices ? n : k, n}), A.dtype());
+  decompose(A, U, S, Vh);
+  if (recording(A)) {
+    auto* node = record_many<SvdBackward>({U, S, Vh}, A);
+    node->U = SavedTensor(U, SavedTensor::output), node->S = SavedTensor(S, SavedTensor::output), node->Vh = SavedTensor(Vh, SavedTensor::output);
+  }
+  return {U, S, Vh};
+}
+Tensor svdvals(const Tensor& A) {
+  OpScope op("linalg.svdvals");
+  if (recording(A)) return std::get<1>(linalg::svd(A, false));
+  check_matrix(A), check_finite(A);
+  Tensor S = empty(shape_of(batch(A), std::min(rows(A), columns(A))), A.dtype());
+  decompose(A, {}, S, {});
+  return S;
+}
+
+Tensor pinv(const Tensor& A, std::optional<double> atol, std::optional<double> rtol, bool hermitian) {
+  OpScope op("linalg.pinv");
+  return pinv_of(A, number(atol, A), number(rtol, A), hermitian);
+}
+Tensor pinv(const Tensor& A, const Tensor& atol, const Tensor& rtol, bool hermitian) {
+  OpScope op("linalg.pinv");
+  return pinv_of(A, atol, rtol, hermitian);
+}
+Tensor matrix_rank(const Tensor& A, std::optional<double> atol, std::optional<double> rtol, bool hermitian) {
+  OpScope op("linalg.matrix_rank");
+  return rank_of(A, number(atol, A), number(rtol, A), hermitian);
+}
+Tensor matrix_rank(const Tensor& A, const Tensor& atol, const Tensor& rtol, bool hermitian) {
+  OpScope op("linalg.matrix_rank");
+  return rank_of(A, atol, rtol, hermitian);
+}
+
+// The gradient is that of pinv(A) B, at constant rank.
+std::tuple<Tensor, Tensor, Tensor, Tensor> lstsq(const Tensor& A, const Tensor& B, std::optional<double> rcond, std::optional<std::string_view> driver) {
+  OpScope op("linalg.lstsq");
+  check_matrix(A, "input"), check_same_dtype(A, "input", B, "b");
+  const std::string_view how = driver.value_or("gelsy");
+  TG_CHECK(how == "gels" || how == "gelsy" || how == "gelsd" || how == "gelss", ValueError,
+      "driver must be 'gels', 'gelsy', 'gelsd' or 'gelss', got '", how, "'");
+  TG_CHECK(B.dim() > 0, ShapeError, "b must have at least 1 dimension, got 0", Named{"input", A}, Named{"b", B});
+  const bool one = is_vector(A, B);
+  const Tensor b = one ? as_column(B) : B;
+  check_matrix(b, "b");
+  TG_CHECK(rows(A) == rows(b), ShapeError, "b must have ", rows(A), " rows as input, got ", rows(b), Named{"input", A}, Named{"b", B});
+  const int64_t m = rows(A), n = columns(A);
+  const double relative = how == "gels" ? 0 : rcond.value_or(epsilon(A) * double(std::max(m, n)));
+  const Decomposition d = decompose(A, false);
+  Tensor rank, singular = empty({0}, A.dtype()), P;
+  {
+    NoGrad off;
+    const Tensor keep = d.S > cutoff(A, d.S, {}, number(relative, A));
+    rank = sum(keep, -1);
+    P = times(mT(d.Vh) * as_row(where(keep, reciprocal(d.S), zeros({}, A.dtype()))), mT(d.U));
+  }
+  if (recording(A)) record<PinvBackward>(P, A)->P = SavedTensor(P, SavedTensor::output);
+  Tensor X = times(P, b);
+  Tensor residuals = slice(reshape(X, {-1}), 0, 0, 0);
+  if (m > n && how != "gelsy" && all(rank == Tensor(int(n))).item<bool>()) residuals = sum(square(times(A, X) - b), -2);
+  if (how == "gelsd" || how == "gelss") singular = d.S;
+  if (how == "gels") rank = empty({0}, Dtype::Int64);
+  return {one ? squeeze(X, -1) : X, residuals, rank, singular};
+}
+
+}  // namespace linalg
+
+// ---- the older names
+Tensor pinverse(const Tensor& A, double rcond) {
+  OpScope op("pinverse");
+  return linalg::pinv(A, {}, rcond);
+}
+std::tuple<Tensor, Tensor, Tensor> svd(const Tensor& A, bool some, bool compute_uv) {
+  OpScope op("svd");
+  check_matrix(A, "input");
+  if (compute_uv) {
+    auto [U, S, Vh] = linalg::svd(A, !some);
+    return {U, S, mT(Vh)};
+  }
+  const int64_t m = rows(A), n = columns(A);
+  return {zeros(shape_of(batch(A), {m, m}), A.dtype()), linalg::svdvals(A), zeros(shape_of(batch(A), {n, n}), A.dtype())};
+}
+
+using Tolerances = Tensor (*)(const Tensor&, std::optional<double>, std::optional<double>, bool);
+using TensorTolerances = Tensor (*)(const Tensor&, const Tensor&, const Tensor&, bool);
+static std::tuple<Tensor, Tensor, Tensor> svd_row(const Tensor& A, bool full_matrices, std::optional<std::string_view> driver) {
+  OpScope op("linalg.svd");
+  TG_CHECK(!driver, ValueError, "driver is for CUDA tensors, got '", *driver, "'", Named{"A", A});
+  return linalg::svd(A, full_matrices);
+}
+static Tensor svdvals_row(const Tensor& A, std::optional<std::string_view> driver) {
+  OpScope op("linalg.svdvals");
+  TG_CHECK(!driver, ValueError, "driver is for CUDA tensors, got '", *driver, "'", Named{"A", A});
+  return linalg::svdvals(A);
+}
+static Tensor pinv_rcond(const Tensor& A, double rcond, bool hermitian) { return linalg::pinv(A, 0.0, rcond, hermitian); }
+static Tensor pinv_rcond_tensor(const Tensor& A, const Tensor& rcond, bool hermitian) { return linalg::pinv(A, {}, rcond, hermitian); }
+static Tensor rank_tol(const Tensor& A, double tol, bool hermitian) { return linalg::matrix_rank(A, tol, 0.0, hermitian); }
+static Tensor rank_tol_tensor(const Tensor& A, const Tensor& tol, bool hermitian) { return linalg::matrix_rank(A, tol, zeros({}), hermitian); }
+
+void linalg_svd_ops(OpTable& t) {
+  t.add("linalg.svd(Tensor A, bool full_matrices=True, *, str? driver=None)", &svd_row,
+        "U, S and Vh with A = U diag(S) Vh, S descending, U and V orthonormal, unique up to sign: (…, m, n) -> (…, m, m or k), (…, k), (…, n or k, n), k = min(m, n).")
+      .with_out().returns("U S Vh").samples({"T(3, 3)", "T(2, 4, 3), False", "T(2, 3, 4), False", "T(0, 3, 3)", "T(3, 0), False"});
+  t.add("linalg.svdvals(Tensor A, *, str? driver=None)", &svdvals_row, "Singular values, descending.")
+      .with_out().samples({"T(3, 3)", "T(2, 4, 3)", "T(2, 0)"});
+  t.add("linalg.pinv(Tensor input, *, float? atol=None, float? rtol=None, bool hermitian=False)", static_cast<Tolerances>(&linalg::pinv),
+        "The pseudo-inverse; singular values not above max(atol, rtol · the largest) count as 0, rtol being max(m, n) · epsilon when neither is given.")
+      .with_out().samples({"T(3, 3)", "T(2, 4, 3)", "T(2, 3, 4), atol=0.1", "Sym(3), hermitian=True", "T(0, 3)"});
+  t.add("linalg.pinv(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False)", static_cast<TensorTolerances>(&linalg::pinv),
+        "The tolerances for each matrix of the batch.")
+      .with_out().samples({"T(2, 4, 3), rtol=C([0.01, 0.1])"});
+  t.add("linalg.pinv(Tensor input, float rcond, bool hermitian=False)", &pinv_rcond, "rcond is rtol.").with_out().samples({"T(3, 4), 0.001"});
+  t.add("linalg.pinv(Tensor input, Tensor rcond, bool hermitian=False)", &pinv_rcond_tensor, "rcond is rtol.").with_out().samples({"T(2, 3, 4), C([0.001, 0.1])"});
+  t.add("linalg.matrix_rank(Tensor input, *, float? atol=None, float? rtol=None, bool hermitian=False)", static_cast<Tolerances>(&linalg::matrix_rank),
+        "How many singular values are above max(atol, rtol · the largest), as int64.")
+      .with_out().no_grad().samples({"T(3, 3)", "C([[1., 2.], [2., 4.]])", "T(2, 3, 4), atol=1.5", "Sym(3), hermitian=True", "T(2, 0, 3)"});
+  t.add("linalg.matrix_rank(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False)", static_cast<TensorTolerances>(&linalg::matrix_rank),
+        "The tolerances for each matrix of the batch.").with_out().no_grad().samples({"T(2, 3, 4), atol=C([0.1, 2.])"});
+  t.add("linalg.matrix_rank(Tensor input, float tol, bool hermitian=False)", &rank_tol, "tol is atol.").with_out().no_grad().samples({"T(3, 4), 0.5"});
+  t.add("linalg.matrix_rank(Tensor input, Tensor tol, bool hermitian=False)", &rank_tol_tensor, "tol is atol.").with_out().no_grad().samples({"T(2, 3, 4), C([0.1, 2.])"});
+  t.add("linalg.lstsq(Tensor input, Tensor b, float? rcond=None, *, str? driver=None)", &linalg::lstsq,
+        "X that minimizes ‖A X - b‖ (and ‖X‖ among those), the squared residuals, A's rank and singular values; what LAPACK's driver does not give is empty.")
+      .with_out().returns("solution residuals rank singular_values")
+      .samples({"T(5, 2), T(5, 2)", "T(2, 5, 3), T(2, 5, 2)", "T(2, 2, 4), T(2, 2, 1)", "T(5, 2), T(5, 3), driver='gelsd'", "T(5, 2), T(5, 1), driver='gels'", "T(5, 2), T(5)"});
+  t.add("pinverse(Tensor input, float rcond=1e-15)", &pinverse, "linalg.pinv with rtol = rcond.").method().samples({"T(3, 4)", "T(2, 4, 3), 0.001"});
+  t.add("svd(Tensor input, bool some=True, bool compute_uv=True)", &svd,
+        "U, S and V with A = U diag(S) Vᵀ: linalg.svd with V in place of Vh and full_matrices = not some; U and V are zeros when not compute_uv.")
+      .method().with_out().returns("U S V").samples({"T(4, 3)", "T(2, 3, 4)", "T(3, 3), False"});
+}
+
+}  // namespace tapegrad
