@@ -3,11 +3,8 @@
 #pragma once
 #include "tapegrad/autograd.h"
 #include "tapegrad/error.h"
-<<<<<<< HEAD
 #include "tapegrad/fft.h"
-=======
 #include "tapegrad/linalg.h"
->>>>>>> e503e7e (wip: linalg (real))
 #include "tapegrad/ops.h"
 #include "tapegrad/ops_rnn.h"
 #include "tapegrad/ops_more.h"
