@@ -38,21 +38,6 @@ def is_tensor(obj):
     return isinstance(obj, _C.Tensor)
 
 
-def broadcast_shapes(*shapes):
-    """The shape that tensors of these shapes broadcast to."""
-    shapes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
-    out = [1] * max(map(len, shapes), default=0)
-    for shape in shapes:
-        for i in range(-len(shape), 0):
-            if shape[i] < 0:
-                raise RuntimeError(f"Trying to create tensor with negative dimension ({shape[i]}): ({shape[i]})")
-            if shape[i] not in (1, out[i]) and out[i] != 1:
-                raise RuntimeError("Shape mismatch: objects cannot be broadcast to a single shape")
-            if shape[i] != 1:
-                out[i] = shape[i]
-    return _C.Size(out)
-
-
 def is_storage(obj):
     """Storages are not objects here: always False."""
     return False

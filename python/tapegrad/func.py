@@ -7,6 +7,7 @@ not its speed. `jacfwd` gives what `jacrev` gives, by the same reverse passes.
 import functools
 
 from . import _C
+from .nn.utils.stateless import functional_call
 from .utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 __all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "stack_module_state", "vjp", "vmap"]
@@ -263,50 +264,6 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
 
 
 # ---- modules as functions
-
-def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights=True, strict=False):
-    """module(*args, **kwargs) with parameters and buffers replaced by tensors of these names, for this call alone.
-
-    Args:
-        parameter_and_buffer_dicts: a dict from names to tensors, or a sequence of such dicts.
-        tie_weights: other names of a replaced tensor see the replacement too.
-        strict: RuntimeError unless exactly all names are given.
-    """
-    dicts = [parameter_and_buffer_dicts] if isinstance(parameter_and_buffer_dicts, dict) else list(parameter_and_buffer_dicts)
-    given = {}
-    for d in dicts:
-        for name, tensor in d.items():
-            if name in given:
-                raise ValueError(f"{[name]} appeared in multiple dictionaries; behavior of functional call is ambiguous")
-            given[name] = tensor
-    places = {}  # name -> (the dict that holds it, its key)
-    for prefix, m in module.named_modules(remove_duplicate=False):
-        for held in (m._parameters, m._buffers):
-            for key in held:
-                places[f"{prefix}.{key}" if prefix else key] = held, key
-    if strict and (missing := places.keys() - given.keys()):
-        raise RuntimeError(f"Missing key(s): {', '.join(map(repr, sorted(missing)))}.")
-    if unexpected := given.keys() - places.keys():
-        if strict:
-            raise RuntimeError(f"Unexpected key(s): {', '.join(map(repr, sorted(unexpected)))}.")
-        given = {k: v for k, v in given.items() if k in places}
-    if tie_weights:
-        by_identity = {id(places[n][0][places[n][1]]): t for n, t in given.items() if places[n][0][places[n][1]] is not None}
-        for name, (held, key) in places.items():
-            if name not in given and id(held[key]) in by_identity:
-                given[name] = by_identity[id(held[key])]
-    before = {name: places[name][0][places[name][1]] for name in given}
-    args = () if args is None else args if isinstance(args, tuple) else (args,)
-    try:
-        for name, tensor in given.items():
-            held, key = places[name]
-            held[key] = tensor
-        return module(*args, **(kwargs or {}))
-    finally:
-        for name, tensor in before.items():
-            held, key = places[name]
-            held[key] = tensor
-
 
 def stack_module_state(models):
     """(parameters, buffers): dicts of the models' tensors of one name stacked along a new first dimension, for vmap over an ensemble."""

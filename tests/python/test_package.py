@@ -58,7 +58,7 @@ def test_version_is_the_projects():
 
 def test_what_is_missing_says_what_to_use():
     for lookup, hint in ((lambda: tg.fx, "graph tracer"), (lambda: tg.sparse_coo_tensor, "dense"), (lambda: tg.onnx, "state_dict"),
-                         (lambda: tg.optim.SparseAdam, "use Adam"), (lambda: tg.choose_qparams_optimized, "PyTorch has torch.choose_qparams_optimized")):
+                         (lambda: tg.nn.utils.prune, "parametrize"), (lambda: tg.choose_qparams_optimized, "PyTorch has torch.choose_qparams_optimized")):
         with pytest.raises(AttributeError, match=hint):
             lookup()
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'$"):

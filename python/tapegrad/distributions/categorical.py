@@ -1,6 +1,6 @@
 """The distribution of this module's name."""
 from .. import _C
-from ..creation import broadcast_shapes
+from ..positional import broadcast_shapes
 from . import constraints
 from .bernoulli import one_of
 from .distribution import Distribution, Size

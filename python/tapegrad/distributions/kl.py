@@ -2,7 +2,7 @@
 import math
 
 from .. import _C
-from ..creation import broadcast_shapes
+from ..positional import broadcast_shapes
 from .bernoulli import Bernoulli
 from .beta import Beta
 from .binomial import Binomial

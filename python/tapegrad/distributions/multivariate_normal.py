@@ -2,7 +2,7 @@
 import math
 
 from .. import _C, linalg
-from ..creation import broadcast_shapes
+from ..positional import broadcast_shapes
 from . import constraints
 from .distribution import Distribution
 from .utils import lazy_property

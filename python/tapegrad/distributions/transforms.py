@@ -2,8 +2,8 @@
 import math
 
 from .. import _C
-from ..creation import broadcast_shapes
 from ..nn import functional as F
+from ..positional import broadcast_shapes
 from . import constraints
 from .utils import eps_of, sum_rightmost, tril_matrix_to_vec, vec_to_tril_matrix
 

@@ -503,8 +503,7 @@ class Module(StateMixin, _C.ModuleBase):
         return self._apply(lambda t: t.share_memory_())
 
     def compile(self, *args, **kwargs):
-        """There is no compiler: NotImplementedError."""
-        raise NotImplementedError("Module.compile: there is no compiler; call the module itself")
+        """Leaves the module as it is, as tapegrad.compile: there is no compiler."""
 
     def cpu(self):
         """Everything to the CPU."""
