@@ -34,8 +34,8 @@ float, double, half, short, int, long, bool = (_C.float32, _C.float64, _C.float1
 pi, inf, nan, e, newaxis = _math.pi, _math.inf, _math.nan, _math.e, None
 
 from .creation import (BFloat16Tensor, BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor,  # noqa: E402,F401
-                       IntTensor, LongTensor, ShortTensor, get_rng_state, initial_seed, is_nonzero, is_storage,
-                       is_tensor, manual_seed, scalar_tensor, seed, set_default_tensor_type, set_rng_state, typename)
+                       IntTensor, LongTensor, ShortTensor, dsmm, get_rng_state, initial_seed, is_nonzero, is_storage,
+                       is_tensor, manual_seed, scalar_tensor, seed, set_default_tensor_type, set_rng_state, spmm, typename)
 from .dtypes import can_cast, finfo, iinfo, promote_types, result_type  # noqa: E402,F401
 from . import autograd, nn, optim, special, linalg, testing, utils  # noqa: E402,F401
 from .settings import *  # noqa: E402,F401,F403

@@ -90,3 +90,5 @@ def set_default_tensor_type(t):
     if not hasattr(t, "dtype"):
         raise TypeError("invalid type object: only floating-point types are supported as the default type")
     _C.set_default_dtype(t.dtype)
+
+spmm = dsmm = _C.mm  # products with sparse matrices; all are dense here
