@@ -43,7 +43,7 @@ from . import accelerator, amp, cuda, random, types  # noqa: E402,F401
 from .amp.autocast_mode import (autocast, clear_autocast_cache, get_autocast_cpu_dtype, get_autocast_dtype,  # noqa: E402,F401
                                 get_autocast_gpu_dtype, is_autocast_available, is_autocast_cache_enabled, is_autocast_cpu_enabled,
                                 is_autocast_enabled, set_autocast_dtype, set_autocast_enabled)
-from .amp.grad_scaler import _amp_foreach_non_finite_check_and_unscale_  # noqa: E402,F401
+from .amp.grad_scaler import GradScaler, _amp_foreach_non_finite_check_and_unscale_  # noqa: E402,F401
 from .positional import *  # noqa: E402,F401,F403
 from .functional import tensordot  # noqa: E402,F401
 from .serialization import load, save  # noqa: E402,F401
@@ -51,5 +51,6 @@ from .serialization import load, save  # noqa: E402,F401
 # What is imported when first asked for. (CPython does not specialise attribute loads of modules that define __getattr__; PyTorch's has
 # one too, so a look-up costs the same.)
 __getattr__, __dir__ = lazy(globals(), {
+    "__config__": [],
     "backends": [], "compiler": [], "cpu": [], "datasets": [], "distributed": [], "distributions": [], "func": ["vmap"], "jit": [],
     "multiprocessing": [], "profiler": [], "safetensors": []})

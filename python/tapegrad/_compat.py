@@ -47,6 +47,15 @@ INSTEAD = {
     "torch.Tensor.resize": "deprecated in PyTorch; use reshape, or resize_",
 }
 
+_NO_STORAGES = "storages have no dtype; use the tensor, or untyped_storage()"
+_NO_SMALL_DTYPES = "dtypes of less than 8 bits and 8-bit floats are not implemented; use bfloat16 or int8"
+_NO_SYMBOLS = "there are no symbolic shapes; sizes are ints"
+INSTEAD |= {f"torch.{kind}Storage": _NO_STORAGES for kind in (
+    "", "BFloat16", "Bool", "Byte", "Char", "ComplexDouble", "ComplexFloat", "Double", "Float", "Half", "Int", "Long", "Short")}
+INSTEAD |= {f"torch.{kind}{bits}": _NO_SMALL_DTYPES for kind in ("int", "uint") for bits in range(1, 8)}
+INSTEAD |= {"torch.float8": _NO_SMALL_DTYPES, "torch.float4": _NO_SMALL_DTYPES}
+INSTEAD |= {f"torch.{kind}": _NO_SYMBOLS for kind in ("SymInt", "SymBool", "SymFloat")}
+
 # What is here under its name and yet differs.
 DIFFERENCES = {
     "torch.compile": "returns the function as it is",

@@ -2,6 +2,7 @@
 from .. import _C
 from .._C import (backward, detect_anomaly, enable_grad, grad, inference_mode, is_anomaly_enabled, no_grad,  # noqa: F401
                   set_grad_enabled)
+from .._ops import lazy
 from . import functional, graph  # noqa: F401
 from .function import Function, FunctionCtx, once_differentiable  # noqa: F401
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck  # noqa: F401
@@ -33,9 +34,4 @@ class set_detect_anomaly:
         _C._set_detect_anomaly(self.before)
 
 
-def __getattr__(name):
-    if name == "profiler":  # loaded when it is used
-        import importlib
-        return importlib.import_module(f"{__name__}.profiler")
-    from .._compat import missing
-    raise missing(__name__, name)
+__getattr__, __dir__ = lazy(globals(), {"grad_mode": ["set_multithreading_enabled"], "profiler": [], "variable": []})

@@ -1,0 +1,4 @@
+"""The old module of Variable."""
+from . import Variable
+
+__all__ = ["Variable"]
