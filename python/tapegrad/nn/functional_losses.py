@@ -171,3 +171,23 @@ def triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_fu
     if swap:
         far = _C.minimum(far, distance(positive, negative))
     return _reduce((margin + near - far).clamp(min=0), reduction)
+
+
+def linear_cross_entropy(input, linear_weight, target, *, linear_bias=None, weight=None, reduction="mean", ignore_index=None,
+                         label_smoothing=0.0, options=None):
+    """cross_entropy(linear(input, linear_weight, linear_bias), target): input (N, in) or (in), linear_weight (C, ..., in)."""
+    if options is not None:
+        raise NotImplementedError("linear_cross_entropy: options for working in chunks are not supported; leave options out")
+    if input.ndim not in (1, 2) or linear_weight.ndim < 2 or input.shape[-1] != linear_weight.shape[-1]:
+        raise RuntimeError("linear_cross_entropy: input must be (N, in) or (in) and linear_weight (C, ..., in), got "
+                           f"{tuple(input.shape)} and {tuple(linear_weight.shape)}")
+    classes = tuple(linear_weight.shape[:-1])
+    if linear_bias is not None and tuple(linear_bias.shape) != classes:
+        raise RuntimeError(f"linear_cross_entropy: linear_bias must have shape {classes}, got {tuple(linear_bias.shape)}")
+    if len(classes) > 1 and input.ndim == 1:
+        raise RuntimeError(f"linear_cross_entropy: a linear_weight of shape {tuple(linear_weight.shape)} needs a batched input")
+    logits = op("linear")(input, linear_weight.flatten(0, -2), None if linear_bias is None else linear_bias.flatten())
+    logits = logits.reshape(input.shape[:-1] + classes)
+    if ignore_index is not None and target.shape == logits.shape:
+        raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
+    return _cross_entropy(logits, target, weight, -100 if ignore_index is None else ignore_index, reduction, label_smoothing)

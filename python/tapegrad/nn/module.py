@@ -498,10 +498,6 @@ class Module(StateMixin, _C.ModuleBase):
         """Moves parameters and buffers to a device without their values. Returns self."""
         return self._apply(lambda t: _C.empty_like(t, device=device), recurse)
 
-    def share_memory(self):
-        """Moves parameters and buffers to memory that other processes can share. Returns self."""
-        return self._apply(lambda t: t.share_memory_())
-
     def compile(self, *args, **kwargs):
         """Leaves the module as it is, as tapegrad.compile: there is no compiler."""
 
