@@ -5,10 +5,11 @@ from tapegrad import _C as _C
 from tapegrad import accelerator as accelerator
 from tapegrad import amp as amp
 from tapegrad import autograd as autograd
-from tapegrad import backends as backends
 from tapegrad import creation as creation
 from tapegrad import cuda as cuda
 from tapegrad import dtypes as dtypes
+from tapegrad import fft as fft
+from tapegrad import functional as functional
 from tapegrad import linalg as linalg
 from tapegrad import nn as nn
 from tapegrad import optim as optim
@@ -16,6 +17,7 @@ from tapegrad import positional as positional
 from tapegrad import random as random
 from tapegrad import safetensors as safetensors
 from tapegrad import serialization as serialization
+from tapegrad import settings as settings
 from tapegrad import special as special
 from tapegrad import testing as testing
 from tapegrad import types as types
@@ -33,6 +35,7 @@ from tapegrad._C import GradModeFunction as GradModeFunction
 from tapegrad._C import GradModeGenerator as GradModeGenerator
 from tapegrad._C import IndexOutOfRange as IndexOutOfRange
 from tapegrad._C import IoError as IoError
+from tapegrad._C import LinAlgError as LinAlgError
 from tapegrad._C import ModuleBase as ModuleBase
 from tapegrad._C import Node as Node
 from tapegrad._C import OutOfMemoryError as OutOfMemoryError
@@ -147,6 +150,7 @@ from tapegrad._C import broadcast_to as broadcast_to
 from tapegrad._C import bucketize as bucketize
 from tapegrad._C import cartesian_prod as cartesian_prod
 from tapegrad._C import cat as cat
+from tapegrad._C import cdist as cdist
 from tapegrad._C import cdouble as cdouble
 from tapegrad._C import ceil as ceil
 from tapegrad._C import ceil_ as ceil_
@@ -156,6 +160,9 @@ from tapegrad._C import chain_matmul as chain_matmul
 from tapegrad._C import channel_shuffle as channel_shuffle
 from tapegrad._C import channels_last as channels_last
 from tapegrad._C import channels_last_3d as channels_last_3d
+from tapegrad._C import cholesky as cholesky
+from tapegrad._C import cholesky_inverse as cholesky_inverse
+from tapegrad._C import cholesky_solve as cholesky_solve
 from tapegrad._C import chunk as chunk
 from tapegrad._C import clamp as clamp
 from tapegrad._C import clamp_ as clamp_
@@ -185,6 +192,7 @@ from tapegrad._C import conv_transpose2d as conv_transpose2d
 from tapegrad._C import conv_transpose3d as conv_transpose3d
 from tapegrad._C import copysign as copysign
 from tapegrad._C import copysign_ as copysign_
+from tapegrad._C import corrcoef as corrcoef
 from tapegrad._C import cos as cos
 from tapegrad._C import cos_ as cos_
 from tapegrad._C import cosh as cosh
@@ -192,7 +200,9 @@ from tapegrad._C import cosh_ as cosh_
 from tapegrad._C import cosine_embedding_loss as cosine_embedding_loss
 from tapegrad._C import cosine_similarity as cosine_similarity
 from tapegrad._C import count_nonzero as count_nonzero
+from tapegrad._C import cov as cov
 from tapegrad._C import crc32c as crc32c
+from tapegrad._C import cross as cross
 from tapegrad._C import ctc_loss as ctc_loss
 from tapegrad._C import cummax as cummax
 from tapegrad._C import cummin as cummin
@@ -200,9 +210,11 @@ from tapegrad._C import cumprod as cumprod
 from tapegrad._C import cumprod_ as cumprod_
 from tapegrad._C import cumsum as cumsum
 from tapegrad._C import cumsum_ as cumsum_
+from tapegrad._C import cumulative_trapezoid as cumulative_trapezoid
 from tapegrad._C import default_generator as default_generator
 from tapegrad._C import deg2rad as deg2rad
 from tapegrad._C import deg2rad_ as deg2rad_
+from tapegrad._C import det as det
 from tapegrad._C import detach as detach
 from tapegrad._C import detach_ as detach_
 from tapegrad._C import detect_anomaly as detect_anomaly
@@ -212,8 +224,10 @@ from tapegrad._C import diag_embed as diag_embed
 from tapegrad._C import diagflat as diagflat
 from tapegrad._C import diagonal as diagonal
 from tapegrad._C import diagonal_scatter as diagonal_scatter
+from tapegrad._C import diff as diff
 from tapegrad._C import digamma as digamma
 from tapegrad._C import digamma_ as digamma_
+from tapegrad._C import dist as dist
 from tapegrad._C import div as div
 from tapegrad._C import div_ as div_
 from tapegrad._C import divide as divide
@@ -285,10 +299,12 @@ from tapegrad._C import gcd as gcd
 from tapegrad._C import gcd_ as gcd_
 from tapegrad._C import ge as ge
 from tapegrad._C import ge_ as ge_
+from tapegrad._C import geqrf as geqrf
 from tapegrad._C import ger as ger
 from tapegrad._C import get_default_dtype as get_default_dtype
 from tapegrad._C import get_num_threads as get_num_threads
 from tapegrad._C import grad as grad
+from tapegrad._C import gradient as gradient
 from tapegrad._C import greater as greater
 from tapegrad._C import greater_ as greater_
 from tapegrad._C import greater_equal as greater_equal
@@ -335,6 +351,7 @@ from tapegrad._C import int16 as int16
 from tapegrad._C import int32 as int32
 from tapegrad._C import int64 as int64
 from tapegrad._C import int8 as int8
+from tapegrad._C import inverse as inverse
 from tapegrad._C import is_anomaly_enabled as is_anomaly_enabled
 from tapegrad._C import is_complex as is_complex
 from tapegrad._C import is_conj as is_conj
@@ -355,6 +372,7 @@ from tapegrad._C import isneginf as isneginf
 from tapegrad._C import isposinf as isposinf
 from tapegrad._C import isreal as isreal
 from tapegrad._C import kl_div as kl_div
+from tapegrad._C import kron as kron
 from tapegrad._C import kthvalue as kthvalue
 from tapegrad._C import layer_norm as layer_norm
 from tapegrad._C import layout as layout
@@ -385,6 +403,7 @@ from tapegrad._C import log_softmax as log_softmax
 from tapegrad._C import logaddexp as logaddexp
 from tapegrad._C import logaddexp2 as logaddexp2
 from tapegrad._C import logcumsumexp as logcumsumexp
+from tapegrad._C import logdet as logdet
 from tapegrad._C import logical_and as logical_and
 from tapegrad._C import logical_and_ as logical_and_
 from tapegrad._C import logical_not as logical_not
@@ -402,6 +421,8 @@ from tapegrad._C import lstm as lstm
 from tapegrad._C import lstm_cell as lstm_cell
 from tapegrad._C import lt as lt
 from tapegrad._C import lt_ as lt_
+from tapegrad._C import lu_solve as lu_solve
+from tapegrad._C import lu_unpack as lu_unpack
 from tapegrad._C import make_subclass as make_subclass
 from tapegrad._C import margin_ranking_loss as margin_ranking_loss
 from tapegrad._C import masked_fill as masked_fill
@@ -410,6 +431,8 @@ from tapegrad._C import masked_scatter as masked_scatter
 from tapegrad._C import masked_scatter_ as masked_scatter_
 from tapegrad._C import masked_select as masked_select
 from tapegrad._C import matmul as matmul
+from tapegrad._C import matrix_exp as matrix_exp
+from tapegrad._C import matrix_power as matrix_power
 from tapegrad._C import max as max
 from tapegrad._C import max_pool1d as max_pool1d
 from tapegrad._C import max_pool1d_with_indices as max_pool1d_with_indices
@@ -466,9 +489,13 @@ from tapegrad._C import numel as numel
 from tapegrad._C import ones as ones
 from tapegrad._C import ones_like as ones_like
 from tapegrad._C import op_table as op_table
+from tapegrad._C import orgqr as orgqr
+from tapegrad._C import ormqr as ormqr
 from tapegrad._C import outer as outer
 from tapegrad._C import pairwise_distance as pairwise_distance
+from tapegrad._C import pdist as pdist
 from tapegrad._C import permute as permute
+from tapegrad._C import pinverse as pinverse
 from tapegrad._C import pixel_shuffle as pixel_shuffle
 from tapegrad._C import pixel_unshuffle as pixel_unshuffle
 from tapegrad._C import poisson as poisson
@@ -483,6 +510,7 @@ from tapegrad._C import preserve_format as preserve_format
 from tapegrad._C import prod as prod
 from tapegrad._C import put as put
 from tapegrad._C import put_ as put_
+from tapegrad._C import qr as qr
 from tapegrad._C import quantile as quantile
 from tapegrad._C import rad2deg as rad2deg
 from tapegrad._C import rad2deg_ as rad2deg_
@@ -502,6 +530,8 @@ from tapegrad._C import relu as relu
 from tapegrad._C import relu_ as relu_
 from tapegrad._C import remainder as remainder
 from tapegrad._C import remainder_ as remainder_
+from tapegrad._C import renorm as renorm
+from tapegrad._C import renorm_ as renorm_
 from tapegrad._C import repeat_interleave as repeat_interleave
 from tapegrad._C import reset_peak_memory as reset_peak_memory
 from tapegrad._C import reshape as reshape
@@ -530,6 +560,7 @@ from tapegrad._C import scatter_add_ as scatter_add_
 from tapegrad._C import scatter_reduce as scatter_reduce
 from tapegrad._C import scatter_reduce_ as scatter_reduce_
 from tapegrad._C import searchsorted as searchsorted
+from tapegrad._C import segment_reduce as segment_reduce
 from tapegrad._C import select as select
 from tapegrad._C import select_scatter as select_scatter
 from tapegrad._C import selu as selu
@@ -559,6 +590,7 @@ from tapegrad._C import sinc_ as sinc_
 from tapegrad._C import sinh as sinh
 from tapegrad._C import sinh_ as sinh_
 from tapegrad._C import slice_scatter as slice_scatter
+from tapegrad._C import slogdet as slogdet
 from tapegrad._C import softmax as softmax
 from tapegrad._C import sort as sort
 from tapegrad._C import special_airy_ai as special_airy_ai
@@ -630,6 +662,7 @@ from tapegrad._C import sub_ as sub_
 from tapegrad._C import subtract as subtract
 from tapegrad._C import subtract_ as subtract_
 from tapegrad._C import sum as sum
+from tapegrad._C import svd as svd
 from tapegrad._C import swapaxes as swapaxes
 from tapegrad._C import swapaxes_ as swapaxes_
 from tapegrad._C import swapdims as swapdims
@@ -650,8 +683,12 @@ from tapegrad._C import tile as tile
 from tapegrad._C import to_bytes as to_bytes
 from tapegrad._C import to_dlpack as to_dlpack
 from tapegrad._C import topk as topk
+from tapegrad._C import trace as trace
 from tapegrad._C import transpose as transpose
 from tapegrad._C import transpose_ as transpose_
+from tapegrad._C import trapezoid as trapezoid
+from tapegrad._C import trapz as trapz
+from tapegrad._C import triangular_solve as triangular_solve
 from tapegrad._C import tril as tril
 from tapegrad._C import tril_ as tril_
 from tapegrad._C import tril_indices as tril_indices
@@ -677,6 +714,7 @@ from tapegrad._C import unsafe_split as unsafe_split
 from tapegrad._C import unsafe_split_with_sizes as unsafe_split_with_sizes
 from tapegrad._C import unsqueeze as unsqueeze
 from tapegrad._C import unsqueeze_ as unsqueeze_
+from tapegrad._C import vander as vander
 from tapegrad._C import var as var
 from tapegrad._C import var_mean as var_mean
 from tapegrad._C import vdot as vdot
@@ -689,6 +727,7 @@ from tapegrad._C import xlogy as xlogy
 from tapegrad._C import xlogy_ as xlogy_
 from tapegrad._C import zeros as zeros
 from tapegrad._C import zeros_like as zeros_like
+from tapegrad._ops import lazy as lazy
 from tapegrad.amp.autocast_mode import autocast as autocast
 from tapegrad.amp.autocast_mode import clear_autocast_cache as clear_autocast_cache
 from tapegrad.amp.autocast_mode import get_autocast_cpu_dtype as get_autocast_cpu_dtype
@@ -700,6 +739,7 @@ from tapegrad.amp.autocast_mode import is_autocast_cpu_enabled as is_autocast_cp
 from tapegrad.amp.autocast_mode import is_autocast_enabled as is_autocast_enabled
 from tapegrad.amp.autocast_mode import set_autocast_dtype as set_autocast_dtype
 from tapegrad.amp.autocast_mode import set_autocast_enabled as set_autocast_enabled
+from tapegrad.amp.grad_scaler import GradScaler as GradScaler
 from tapegrad.creation import get_rng_state as get_rng_state
 from tapegrad.creation import initial_seed as initial_seed
 from tapegrad.creation import is_storage as is_storage
@@ -714,10 +754,10 @@ from tapegrad.dtypes import finfo as finfo
 from tapegrad.dtypes import iinfo as iinfo
 from tapegrad.dtypes import promote_types as promote_types
 from tapegrad.dtypes import result_type as result_type
+from tapegrad.nn.functional_more import conv_tbc as conv_tbc
 from tapegrad.positional import affine_grid_generator as affine_grid_generator
 from tapegrad.positional import alpha_dropout_ as alpha_dropout_
 from tapegrad.positional import broadcast_shapes as broadcast_shapes
-from tapegrad.positional import conv_tbc as conv_tbc
 from tapegrad.positional import dropout_ as dropout_
 from tapegrad.positional import embedding_renorm_ as embedding_renorm_
 from tapegrad.positional import feature_alpha_dropout as feature_alpha_dropout
@@ -731,7 +771,25 @@ from tapegrad.positional import resize_as_ as resize_as_
 from tapegrad.positional import zero_ as zero_
 from tapegrad.serialization import load as load
 from tapegrad.serialization import save as save
+from tapegrad.settings import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
+from tapegrad.settings import compile as compile
+from tapegrad.settings import compiled_with_cxx11_abi as compiled_with_cxx11_abi
+from tapegrad.settings import get_default_device as get_default_device
+from tapegrad.settings import get_deterministic_debug_mode as get_deterministic_debug_mode
+from tapegrad.settings import get_device_module as get_device_module
+from tapegrad.settings import get_float32_matmul_precision as get_float32_matmul_precision
+from tapegrad.settings import get_num_interop_threads as get_num_interop_threads
+from tapegrad.settings import is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled
+from tapegrad.settings import is_warn_always_enabled as is_warn_always_enabled
+from tapegrad.settings import set_default_device as set_default_device
+from tapegrad.settings import set_deterministic_debug_mode as set_deterministic_debug_mode
+from tapegrad.settings import set_float32_matmul_precision as set_float32_matmul_precision
+from tapegrad.settings import set_flush_denormal as set_flush_denormal
+from tapegrad.settings import set_num_interop_threads as set_num_interop_threads
+from tapegrad.settings import set_warn_always as set_warn_always
+from tapegrad.settings import use_deterministic_algorithms as use_deterministic_algorithms
 
+BFloat16Tensor: Any
 BoolTensor: Any
 ByteTensor: Any
 CharTensor: Any
@@ -743,6 +801,7 @@ LongTensor: Any
 ShortTensor: Any
 __version__: str
 celu_: Any
+dsmm: Any
 e: float
 inf: float
 nan: float
@@ -751,4 +810,5 @@ newaxis: Any
 pi: float
 rrelu_: Any
 selu_: Any
+spmm: Any
 threshold_: Any
