@@ -62,7 +62,7 @@ def test_row_is_complete(row):
 # Python's words for what C++ says otherwise: to(x, float32), full(…, x.dtype()), transpose, …
 ONLY_PYTHON = set("""bool byte char short int long half bfloat16 float double cpu type_as new_empty new_full new_ones new_zeros
     empty empty_like empty_strided empty_permuted new_empty_strided scalar_tensor range fill argwhere moveaxis swapaxes swapdims split_with_sizes vdot chain_matmul constant_pad_nd
-    fold""".split())
+    fold fft2 ifft2 rfft2 irfft2 hfft2 ihfft2""".split())
 
 
 def test_rows_are_declared_in_ops_h():

@@ -435,6 +435,6 @@ def test_every_op_takes_a_generator(sample):
     results, state = [], tg.get_rng_state().tolist()
     for _ in range(2):
         call = Call(tg, sample.tree(), requires_grad=False)
-        call.kwargs["generator"] = tg.Generator().manual_seed(21)
+        call.made[1]["generator"] = tg.Generator().manual_seed(21)
         results.append(run(function_of(tg, sample.row), sample, call).tolist())
     assert results[0] == results[1] and tg.get_rng_state().tolist() == state
