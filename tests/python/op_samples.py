@@ -246,7 +246,7 @@ def cast_values(leaf, dtype):
 
 def lay_out(a, layout):
     """A NumPy view with the same values (broadcast: the first slice repeated) in another memory layout."""
-    if layout == "contiguous" or a.ndim == 0:
+    if layout == "contiguous" or (a.ndim == 0 and layout != "shifted"):
         return np.array(a, order="C", copy=True)
     if layout == "transposed":
         return np.ascontiguousarray(a.T).T
@@ -255,6 +255,10 @@ def lay_out(a, layout):
         view = big[tuple(slice(None, None, 2) for _ in a.shape)]
         view[...] = a
         return view
+    if layout == "shifted":  # dense, but not where an allocator would put it, and with nothing behind it
+        memory = np.empty(a.size + 3, a.dtype)
+        memory[3:].reshape(a.shape)[...] = a
+        return memory[3:].reshape(a.shape)
     if layout == "broadcast":
         return np.broadcast_to(np.ascontiguousarray(a[:1]), a.shape) if a.shape[0] else a
     raise ValueError(layout)

@@ -18,7 +18,7 @@ def same(a, b):
     for x, y in zip(a, b):
         if isinstance(x, tapegrad.Tensor):
             assert x.dtype == y.dtype and tuple(x.shape) == tuple(y.shape)
-            np.testing.assert_allclose(to_numpy(x), to_numpy(y), rtol=1e-14, atol=1e-14)
+            np.testing.assert_array_equal(to_numpy(x), to_numpy(y))
         else:
             assert x == y or x is y
 

@@ -40,9 +40,16 @@ def bits(*tensors):
     return [t.detach().numpy().tobytes() for t in tensors]
 
 
+PLACE = {"shift": 0}  # elements between the start of its storage and an input
+
+
 def with_gradient(f, *shapes):
     tg.manual_seed(0)
-    inputs = [tg.randn(*s, requires_grad=True) for s in shapes]
+    inputs = [tg.randn(*s) for s in shapes]
+    if n := PLACE["shift"]:
+        inputs = [tg.cat([tg.zeros(n), x.flatten()])[n:].view(x.shape).detach() for x in inputs]
+    for x in inputs:
+        x.requires_grad_()
     y = f(*inputs)
     y.backward(tg.randn_like(y)) if y.dim() else y.backward()
     return bits(y, *(x.grad for x in inputs))
@@ -83,6 +90,15 @@ def test_results_have_the_same_bits_for_any_thread_count(name):
         tg.set_num_threads(n)
         results.append(CASES[name]())
     assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_results_have_the_same_bits_wherever_their_inputs_lie(name, monkeypatch):
+    results = []
+    for n in (0, 1, 3, 7):
+        monkeypatch.setitem(PLACE, "shift", n)
+        results.append(CASES[name]())
+    assert all(r == results[0] for r in results)
 
 
 def test_set_num_threads_is_remembered_and_checked():
