@@ -27,12 +27,12 @@ TYPES = {
 }
 
 HEAD = '''# Written by python/stubs.py from the op table; `python python/stubs.py --check` tells when it is stale.
+from builtins import bool as _bool, float as _float, int as _int
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, overload
 
-Number = bool | int | float
-_bool, _int, _float = bool, int, float
+Number = _bool | _int | _float
 '''
 
 # The Tensor type's own attributes: name -> stub lines. Everything else on it comes from the table or is found by looking.
@@ -102,6 +102,29 @@ TENSOR = '''
     def __hash__(self) -> int: ...
     def __format__(self, spec: str) -> str: ...
 '''
+# What nn.Module and autograd.Function are made of.
+CALLABLE = '''class ModuleBase:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+class FunctionCtx:
+    needs_input_grad: tuple[bool, ...]
+    saved_tensors: tuple[Tensor, ...]
+    def save_for_backward(self, *tensors: Tensor | None) -> None: ...
+    def mark_dirty(self, *tensors: Tensor) -> None: ...
+    def mark_non_differentiable(self, *tensors: Tensor) -> None: ...
+    def set_materialize_grads(self, value: bool) -> None: ...
+    def name(self) -> str: ...
+    def __getattr__(self, name: str) -> Any: ...
+    def __setattr__(self, name: str, value: Any) -> None: ...
+class FunctionBase:
+    @classmethod
+    def apply(cls, *args: Any) -> Any: ...
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any: ...
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any: ...
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None: ...
+'''
 OPERATORS = ("add sub mul truediv floordiv mod pow and or xor lshift rshift".split(), "neg pos abs invert".split())
 
 
@@ -145,7 +168,8 @@ def parameter(p, varargs):
     kind, name, default, _ = p
     if varargs:
         return f"*{name}: int"
-    return f"{name}: {annotation(kind)}" + ("" if default is None else f" = {default if plain(default) else '...'}")
+    text = annotation(kind) + ("" if default is None else f" = {default if plain(default) else '...'}")
+    return f"{name}_: {text}, /" if keyword.iskeyword(name) else f"{name}: {text}"
 
 
 def plain(default):
@@ -181,7 +205,8 @@ def returned(lib, samples, row):
     sample = Sample(row, 0)
     result = run(function_of(lib, row), sample, Call(lib, sample.tree()))
     if isinstance(result, tuple) and row["fields"]:
-        return "tuple[" + ", ".join(["Tensor"] * len(result)) + "]" if not hasattr(result, "_fields") else named(row)
+        has_fields = all(hasattr(result, f) for f in row["fields"].split())
+        return named(row) if has_fields else "tuple[" + ", ".join(["Tensor"] * len(result)) + "]"
     if isinstance(result, (tuple, list)):
         return f"{type(result).__name__}[Tensor, ...]" if isinstance(result, tuple) else "list[Tensor]"
     return "Tensor" if isinstance(result, lib.Tensor) else type(result).__name__
@@ -227,7 +252,7 @@ def stub_c(lib):
             tuples[returns] = row["fields"].split()
     text = [HEAD]
     for name, fields in sorted(tuples.items()):
-        text.append(f"class {name}(tuple[Tensor, ...]):")
+        text.append(f"class {name}(tuple[{', '.join(['Tensor'] * len(fields))}]):")
         text += [f"    @property\n    def {f}(self) -> Tensor: ..." for f in fields] + [""]
     text += classes(lib)
     own = set(re.findall(r"^    (?:def )?(\w+)", TENSOR, re.M))
@@ -285,6 +310,8 @@ def stub_linalg(lib):
 
 
 def known_result(name):
+    if name == "grad":
+        return "tuple[Tensor, ...]"
     return "Tensor" if name in {"tensor", "as_tensor", "asarray", "from_numpy", "from_dlpack", "frombuffer", "empty", "empty_like",
                                 "empty_strided"} else "Any"
 
@@ -295,6 +322,7 @@ def clean(body):
     for line in body.splitlines():
         if re.match(r"\s*(def|[a-zA-Z_]\w*: )", line):
             line = re.sub(r"(?<![\w\"'.])(bool|int|float)(?![\w(\"'])(?!: )", r"_\1", line)
+            line = re.sub(r"-> (bool|int|float):", r"-> _\1:", line)
             line = re.sub(r"(?<=[:|>] )(dtype|device|memory_format)(?=[ ,)]|:|$)", r"_\1", line)
             line = re.sub(r"^(\s*def )_(bool|int|float)\b", r"\1\2", line)
         lines.append(line)
@@ -308,10 +336,11 @@ def classes(lib):
             "class device:\n    type: str\n    index: int | None\n    def __init__(self, type: Any = ..., index: int | None = None) -> None: ...\n"
             "_device = device\n",
             "class memory_format: ...\n_memory_format = memory_format\n",
-            "class Size(tuple[int, ...]):\n    def numel(self) -> int: ...\n",
+            "class Size(tuple[_int, ...]):\n    def numel(self) -> int: ...\n",
             "class Generator:\n    def __init__(self, device: Any = ...) -> None: ...\n    def manual_seed(self, seed: int) -> Generator: ...\n"
             "    def initial_seed(self) -> int: ...\n    def seed(self) -> int: ...\n    def get_state(self) -> Tensor: ...\n"
             "    def set_state(self, new_state: Tensor) -> Generator: ...\n"]
+    text += [CALLABLE]
     errors = [v for n, v in sorted(vars(lib._C).items()) if isinstance(v, type) and issubclass(v, BaseException)]
     for e in sorted(errors, key=lambda e: len(e.__mro__)):
         bases = ", ".join(b.__name__ for b in e.__bases__)

@@ -2,6 +2,7 @@
 import bisect
 import math
 import warnings
+from typing import Generic, TypeVar
 
 from ... import _C
 from .sampler import randperm_list
@@ -9,11 +10,11 @@ from .sampler import randperm_list
 __all__ = ["Dataset", "IterableDataset", "TensorDataset", "StackDataset", "ConcatDataset", "ChainDataset", "Subset", "random_split"]
 
 
-class Dataset:
-    """Samples by index: define `__getitem__(index)`, and `__len__()` for samplers. `a + b` is their concatenation."""
+_Sample = TypeVar("_Sample", covariant=True)
 
-    def __class_getitem__(cls, item):
-        return cls
+
+class Dataset(Generic[_Sample]):
+    """Samples by index: define `__getitem__(index)`, and `__len__()` for samplers. `a + b` is their concatenation."""
 
     def __getitem__(self, index):
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
@@ -22,7 +23,7 @@ class Dataset:
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset):
+class IterableDataset(Dataset[_Sample]):
     """Samples as a stream: define `__iter__()`. With several workers each has a copy; share out by get_worker_info()."""
 
     def __iter__(self):
