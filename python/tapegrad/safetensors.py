@@ -5,6 +5,7 @@ overlaps. Writing goes to a temporary file that replaces the old one only when i
 """
 import contextlib
 import json
+import math
 import mmap
 import os
 import struct
@@ -35,9 +36,14 @@ def _header(data, total):
         raise SafetensorError(f"header of {length} bytes is longer than the allowed {_MAX_HEADER}")
     if 8 + length > total:
         raise SafetensorError(f"header of {length} bytes does not fit into a file of {total}")
+    text = bytes(data[8:8 + length])
+    if text[:1] != b"{":
+        raise SafetensorError("header does not begin with {")
     try:
-        header = json.loads(bytes(data[8:8 + length]).decode("utf-8"), object_pairs_hook=_no_duplicates)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as e:
+        header = json.loads(text.decode("utf-8"), object_pairs_hook=_no_duplicates)
+    except SafetensorError:
+        raise
+    except (ValueError, RecursionError) as e:  # also numbers of thousands of digits
         raise SafetensorError(f"header is not JSON: {e}") from None
     if not isinstance(header, dict):
         raise SafetensorError("header is not a JSON object")
@@ -70,8 +76,8 @@ def _entry(name, entry):
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         fail("entry must have dtype, shape and data_offsets")
     code, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if code not in _NAMES:
-        fail(f"dtype {code!r} is {'not supported' if code in _KNOWN_ELSEWHERE else 'unknown'}")
+    if not isinstance(code, str) or code not in _NAMES:
+        fail(f"dtype {code!r} is {'not supported' if isinstance(code, str) and code in _KNOWN_ELSEWHERE else 'unknown'}")
     if not isinstance(shape, list) or not all(type(n) is int and 0 <= n < 2 ** 63 for n in shape):
         fail(f"shape {shape!r} must be a list of sizes")
     if len(shape) > 16:
@@ -82,6 +88,8 @@ def _entry(name, entry):
     size = _NAMES[code].itemsize
     for n in shape:
         size *= n
+    if 0 in shape and math.prod(max(n, 1) for n in shape) >= 2 ** 63:
+        fail(f"shape {shape} has strides beyond 2^63")
     if end - begin != size:
         fail(f"{code} of shape {shape} takes {size} bytes, data_offsets give {end - begin}")
     return _NAMES[code], shape, begin, end
@@ -95,6 +103,8 @@ def _tensor(buffer, start, entry):
     data = _C.frombuffer(buffer, dtype=_C.uint8, offset=start + begin, count=end - begin)
     if data.data_ptr() % dtype.itemsize:
         data = data.clone()
+    if dtype == _C.bool and bool((data > 1).any()):
+        raise SafetensorError("a bool is neither 0 nor 1")
     return data.view(dtype).reshape(shape)
 
 

@@ -76,13 +76,16 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=No
         if not hasattr(f, "seek"):
             raise AttributeError(f"load: the file ({type(f).__name__}) cannot seek; read it into an io.BytesIO first")
         return _load_file(f, restore, False)
-    with open(f, "rb") as file:
-        return _load_file(file, restore, bool(mmap), os.fspath(f))
+    path = os.fspath(f)
+    with open(path, "rb") as file:
+        return _load_file(file, restore, bool(mmap), path)
 
 
 def _load_file(file, restore, use_mmap, path=None):
     start = file.tell()
-    head = file.read(8)
+    head = file.read(9)
+    if not isinstance(head, bytes):
+        raise TypeError(f"load: the file gives {type(head).__name__}, not bytes; open it in binary mode")
     file.seek(start)
     if head[:4] == b"PK\x03\x04":
         from . import _torch_file
@@ -90,7 +93,7 @@ def _load_file(file, restore, use_mmap, path=None):
             import io
             file = io.BytesIO(file.read())
         return _torch_file.read_zip(file, restore, _safe, use_mmap)
-    if head[:1] == b"\x80":
+    if head[:1] == b"\x80" and head[4:] != b"\0\0\0\0{":  # a safetensors header of 128, 384 ... bytes begins so too
         from . import _torch_file
         if use_mmap:
             raise RuntimeError("load: mmap=True needs the zip format of PyTorch 1.6 and later; this file is older")
@@ -168,13 +171,13 @@ def _structured(tensors, metadata):
     if _STRUCTURE in metadata:
         try:
             return _unpack(json.loads(metadata[_STRUCTURE]), tensors)
-        except (KeyError, IndexError, TypeError, ValueError, RecursionError) as e:
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError, RecursionError) as e:
             raise safetensors.SafetensorError(f"the structure in the metadata is not valid: {type(e).__name__}: {e}") from None
     try:
         order = json.loads(metadata.get("tapegrad.order", "null"))
-    except ValueError:
+    except (ValueError, RecursionError):
         order = None
-    if isinstance(order, list) and set(map(str, order)) == set(tensors):
+    if isinstance(order, list) and all(isinstance(k, str) for k in order) and set(order) == set(tensors):
         tensors = OrderedDict((k, tensors[k]) for k in order)
     return tensors
 
