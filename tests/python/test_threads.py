@@ -1,5 +1,7 @@
 """Threads: the same bits for any pool size, disjoint and shared graphs differentiated at once, forks in the middle."""
 import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -99,6 +101,19 @@ def test_results_have_the_same_bits_wherever_their_inputs_lie(name, monkeypatch)
         monkeypatch.setitem(PLACE, "shift", n)
         results.append(CASES[name]())
     assert all(r == results[0] for r in results)
+
+
+# Sums, moves and random numbers; not exp and its kin (sse42 has no fused multiply-add), nor products (blocks of other sizes).
+SAME_FOR_ALL_SETS = ["sum", "sum rows", "sum columns", "mean var", "max_pool2d", "embedding", "index_add", "scatter_add", "gather", "cumsum", "dropout", "randn"]
+
+
+def test_sums_and_draws_have_the_same_bits_for_any_instruction_set():
+    """TAPEGRAD_ISA limits the choice. A library built for one set only passes by having no choice."""
+    code = (f"import sys, hashlib; sys.path.insert(0, {os.path.dirname(__file__)!r}); import test_threads as t, test_random as r, tapegrad as tg; "
+            "results = [t.CASES[n]() for n in t.SAME_FOR_ALL_SETS] + [t.bits(f(tg.Generator()).double()) for f in r.DRAWS.values()]; "
+            "print(*(hashlib.md5(b''.join(x)).hexdigest() for x in results))")
+    runs = [subprocess.run([sys.executable, "-c", code], env={**os.environ, "TAPEGRAD_ISA": isa}, capture_output=True, text=True) for isa in ("sse42", "avx2", "avx512")]
+    assert runs[0].stdout == runs[1].stdout == runs[2].stdout != "", runs[0].stderr
 
 
 def test_set_num_threads_is_remembered_and_checked():
