@@ -181,6 +181,8 @@ Tensor interpolate(const Tensor& x, IntList size, std::span<const double> scale_
     out = resample(out, d, area ? area_taps(in, n) : antialias ? antialias_taps(in, n, step, is_cubic) : is_cubic ? cubic_taps(in, n, step, align) : linear_taps(in, n, step, align),
                    area ? "AdaptiveAvgPoolBackward0" : is_cubic ? "UpsampleBicubic2DBackward0" : titles[spatial - 1]);
   }
+  const MemoryFormat last = x.dim() == 5 ? MemoryFormat::ChannelsLast3d : MemoryFormat::ChannelsLast;
+  if (spatial >= 2 && !x->contiguous && x.is_contiguous(last)) out = contiguous(out, last);
   return out.is_same(x) ? clone(x) : out;
 }
 

@@ -57,6 +57,20 @@ static Dtype common_dtype(TensorList tensors) {
   for (const Tensor& t : tensors) d = promote(d, t.dtype());
   return d;
 }
+// Sizes or strides of (N, C, H, W) as those of (N, H, W, C), and back.
+static Shape channels_behind(IntList v) {
+  Shape r(v);
+  std::rotate(r.begin() + 1, r.begin() + 2, r.end());
+  return r;
+}
+static Shape channels_in_front(IntList v) {
+  Shape r(v);
+  std::rotate(r.begin() + 1, r.end() - 1, r.end());
+  return r;
+}
+static bool channels_last(const Tensor& x) {
+  return !x->contiguous && (x.dim() == 4 || x.dim() == 5) && x.is_contiguous(x.dim() == 4 ? MemoryFormat::ChannelsLast : MemoryFormat::ChannelsLast3d);
+}
 Tensor cat(TensorList tensors, int64_t dim) {
   OpScope op("cat");
   TG_CHECK(!tensors.empty(), ValueError, "expected a non-empty list of tensors");
@@ -79,8 +93,17 @@ Tensor cat(TensorList tensors, int64_t dim) {
     TG_CHECK(fits, ShapeError, "sizes must match except in dimension ", d, ", got ", first->sizes(), " and ", t.sizes(), Named{"tensors", *first}, Named{"tensors", t});
     size[size_t(d)] += t->sizes[d];
   }
-  Tensor out = empty(size, common_dtype(tensors), first->device());
-  join(out, kept, {size, d, 0, 1, 0, false});
+  Tensor out;
+  if (!kept.empty() && std::all_of(kept.begin(), kept.end(), channels_last)) {  // joined as they lie: channels last
+    for (Tensor& t : kept) t = alias(t, channels_behind(t.sizes()), channels_behind(t.strides()), 0, false);
+    const Shape behind = channels_behind(size);
+    const Tensor whole = empty(behind, common_dtype(tensors), first->device());
+    join(whole, kept, {behind, d == 0 ? 0 : d == 1 ? first->dim() - 1 : d - 1, 0, 1, 0, false});
+    out = alias(whole, size, channels_in_front(whole.strides()), 0, false);
+  } else {
+    out = empty(size, common_dtype(tensors), first->device());
+    join(out, kept, {size, d, 0, 1, 0, false});
+  }
   if (recording(tensors)) record<JoinBackward>(out, tensors, d, false);
   return out;
 }

@@ -67,3 +67,26 @@ def test_op_leaves_its_inputs_alone(sample):
     for t, b, v in zip(tensors, before, versions):
         np.testing.assert_array_equal(to_numpy(t), b)
         assert t._version == v
+
+
+@pytest.mark.parametrize("dims", [4, 5])
+def test_channels_last_stays_through_cat_and_interpolate(dims):
+    last = tapegrad.channels_last if dims == 4 else tapegrad.channels_last_3d
+    shape = (2, 3, 4, 5, 6)[:dims]
+    a, b = (tapegrad.rand(shape, dtype=d).contiguous(memory_format=last) for d in (tapegrad.float64, tapegrad.float32))
+    for dim in range(-dims, dims):
+        x, y = a.detach().requires_grad_(), a.detach().contiguous().requires_grad_()
+        out, plain = tapegrad.cat([x, b, x], dim), tapegrad.cat([y, b.contiguous(), y], dim)
+        assert out.is_contiguous(memory_format=last) and plain.is_contiguous() and out.tolist() == plain.tolist()
+        seed = tapegrad.rand(out.shape, dtype=out.dtype)
+        out.backward(seed)
+        plain.backward(seed)
+        assert x.grad.tolist() == y.grad.tolist()
+    assert tapegrad.cat([a, b.contiguous()], 1).is_contiguous()
+    for mode in ("nearest", "nearest-exact", "area", *(("bilinear", "bicubic") if dims == 4 else ("trilinear",))):
+        x, y = a.detach().requires_grad_(), a.detach().contiguous().requires_grad_()
+        out, plain = (tapegrad.nn.functional.interpolate(v, size=(7, 3, 8)[:dims - 2], mode=mode) for v in (x, y))
+        assert out.is_contiguous(memory_format=last) and plain.is_contiguous() and out.tolist() == plain.tolist()
+        out.square().sum().backward()
+        plain.square().sum().backward()
+        np.testing.assert_allclose(to_numpy(x.grad), to_numpy(y.grad), rtol=1e-12)
