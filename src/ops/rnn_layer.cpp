@@ -26,13 +26,34 @@ template <class F> void pieces(int64_t rows, int64_t width, F f) {
   const int64_t grain = std::max<int64_t>(1, (1 << 12) / std::max<int64_t>(1, width));
   parallel_for(rows, grain, [&](int64_t begin, int64_t end) { f(begin, end - begin); });
 }
-// c (m, w.rows) = [c +] a wᵀ [+ bias], and c (m, w.columns) = [c +] a w; a and c row-major, m rows.
-template <class T> void times_transposed(int64_t m, const T* a, const Tensor& w, T* c, bool add, const T* bias = nullptr) {
-  gemm(Gemm<T>{m, w->sizes[0], w->sizes[1], a, w->sizes[1], 1, data<T>(w), 1, w->sizes[1], c, w->sizes[0], bias, add});
+// c (m, w.rows) = a wᵀ [+ bias]; a and c row-major, m rows.
+template <class T> void times_transposed(int64_t m, const T* a, const Tensor& w, T* c, const T* bias) {
+  gemm(Gemm<T>{m, w->sizes[0], w->sizes[1], a, w->sizes[1], 1, data<T>(w), 1, w->sizes[1], c, w->sizes[0], bias, false});
 }
-template <class T> void times(int64_t m, const T* a, const Tensor& w, T* c, bool add) {
-  gemm(Gemm<T>{m, w->sizes[1], w->sizes[0], a, w->sizes[0], 1, data<T>(w), w->sizes[1], 1, c, w->sizes[1], nullptr, add});
-}
+// The factor w, or wᵀ, of every step's product. For several steps it is packed once.
+template <class T> class Factor {
+  const Tensor& w_;
+  int64_t k_, n_, row_, col_;
+  Tensor panels_;
+ public:
+  Factor(const Tensor& w, bool transposed, int64_t steps) : w_(w) {
+    if (!w.defined()) return;
+    k_ = w->sizes[transposed], n_ = w->sizes[!transposed], row_ = transposed ? 1 : n_, col_ = transposed ? k_ : 1;
+    if (steps == 1) return;
+    const RnnKernels& kernels = cells<T>();
+    panels_ = empty({k_, (n_ + kernels.panel_width - 1) / kernels.panel_width * kernels.panel_width}, w.dtype());
+    kernels.pack(w->data, row_, col_, k_, n_, panels_->data);
+  }
+  // c (m, n) = [c +] a w
+  void times(int64_t m, const T* a, T* c, bool add) const {
+    if (!panels_.defined()) return gemm(Gemm<T>{m, n_, k_, a, k_, 1, data<T>(w_), row_, col_, c, n_, nullptr, add});
+    const RnnKernels& kernels = cells<T>();
+    const int64_t panel = std::max<int64_t>(1, m * k_ * kernels.panel_width);
+    parallel_for(panels_->sizes[1] / kernels.panel_width, std::max<int64_t>(1, 400'000 / panel), [&](int64_t begin, int64_t end) {
+      kernels.times_panels(a, panels_->data, c, m, k_, n_, begin, end, add);
+    });
+  }
+};
 
 // What a forward makes, all row-major. The last two only when it is recorded.
 struct Run {
@@ -57,23 +78,29 @@ template <class T> Run forward_steps(Cell cell, const Steps& s, bool reverse, co
   if (keep && gates_of(cell) > 1) r.kept = empty({s.rows, hidden}, d);
   const Tensor from_hidden = cell == Cell::Gru ? empty({s.batch, 3 * hidden}, d) : Tensor();
   const Tensor whole = w.w_hr.defined() ? empty({s.batch, hidden}, d) : Tensor();  // h before its projection
+  const Factor<T> recurrent(w.w_hh, true, s.count), project(w.w_hr, true, s.count);
   const RnnKernels& k = cells<T>();
 
   LongKernel unlocked(s.rows * (x->sizes[1] + out) * gates_of(cell) * hidden / 4);
-  times_transposed<T>(s.rows, data<T>(x), w.w_ih, data<T>(r.gates), false, data<T>(bias));
+  times_transposed<T>(s.rows, data<T>(x), w.w_ih, data<T>(r.gates), data<T>(bias));
   s.each(reverse, [&](int64_t at, int64_t n) {
     T *y = at_row<T>(r.y, at), *h = data<T>(r.h);
     const size_t bytes = size_t(n * out) * sizeof(T);
     if (keep) std::memcpy(at_row<T>(r.h_before, at), h, bytes);
-    if (cell == Cell::Gru) times_transposed<T>(n, h, w.w_hh, data<T>(from_hidden), false, data<T>(w.b_hh));
-    else times_transposed<T>(n, h, w.w_hh, at_row<T>(r.gates, at), true);
+    if (cell == Cell::Gru) {
+      const size_t row = size_t(3 * hidden) * sizeof(T);
+      for (int64_t i = 0; w.b_hh.defined() && i < n; i++) std::memcpy(at_row<T>(from_hidden, i), data<T>(w.b_hh), row);
+      recurrent.times(n, h, data<T>(from_hidden), w.b_hh.defined());
+    } else {
+      recurrent.times(n, h, at_row<T>(r.gates, at), true);
+    }
     pieces(n, hidden, [&](int64_t i, int64_t m) {
       T *gates = at_row<T>(r.gates, at + i), *kept = at_row<T>(r.kept, at + i);
       if (cell == Cell::Lstm) k.lstm(gates, at_row<T>(r.c, i), kept, whole.defined() ? at_row<T>(whole, i) : y + i * out, m, hidden);
       else if (cell == Cell::Gru) k.gru(gates, at_row<T>(from_hidden, i), kept, h + i * out, y + i * out, m, hidden);
       else k.plain(gates, y + i * out, m * hidden, cell == Cell::Relu);
     });
-    if (whole.defined()) times_transposed<T>(n, data<T>(whole), w.w_hr, y, false);
+    if (whole.defined()) project.times(n, data<T>(whole), y, false);
     if (cell != Cell::Gru) std::memcpy(h, y, bytes);
   });
   return r;
@@ -92,6 +119,7 @@ template <class T> void backward_steps(Cell cell, const Steps& s, bool reverse, 
   g.hidden_sums = cell == Cell::Gru ? empty(r.gates.sizes(), d) : g.sums;
   Tensor whole;  // the gradient of h before its projection
   if (w.w_hr.defined()) g.outputs = empty({s.rows, out}, d), g.whole = empty({s.rows, hidden}, d), whole = empty({s.batch, hidden}, d);
+  const Factor<T> recurrent(w.w_hh, false, s.count), project(w.w_hr, false, s.count);
   const RnnKernels& k = cells<T>();
 
   LongKernel unlocked(s.rows * out * gates_of(cell) * hidden / 4);
@@ -100,7 +128,7 @@ template <class T> void backward_steps(Cell cell, const Steps& s, bool reverse, 
     if (const T* from = at_row<T>(dy, at)) for (int64_t i = 0; i < n * out; i++) dh[i] += from[i];
     if (whole.defined()) {
       std::memcpy(at_row<T>(g.outputs, at), dh, size_t(n * out) * sizeof(T));
-      times<T>(n, dh, w.w_hr, data<T>(whole), false);
+      project.times(n, dh, data<T>(whole), false);
     }
     pieces(n, hidden, [&](int64_t i, int64_t m) {
       const T *gates = at_row<T>(r.gates, at + i), *kept = at_row<T>(r.kept, at + i);
@@ -110,7 +138,7 @@ template <class T> void backward_steps(Cell cell, const Steps& s, bool reverse, 
         k.gru_backward(gates, kept, at_row<T>(r.h_before, at + i), mine, to, at_row<T>(g.hidden_sums, at + i), m, hidden);
       else k.plain_backward(gates, mine, to, m * hidden, cell == Cell::Relu);
     });
-    times<T>(n, at_row<T>(g.hidden_sums, at), w.w_hh, dh, cell == Cell::Gru);
+    recurrent.times(n, at_row<T>(g.hidden_sums, at), dh, cell == Cell::Gru);
   });
 }
 

@@ -171,6 +171,21 @@ def test_outputs_may_be_changed_in_place():
         compare(ours, theirs, lambda m, lib, x: m(x)[0].mul_(2), [numbers(5, 2, 4)])
 
 
+def test_threads_do_not_change_bits():
+    net, x = tg.nn.LSTM(33, 130, bidirectional=True), tg.from_numpy(numbers(7, 50, 33, dtype="float32"))
+    results, before = [], tg.get_num_threads()
+    for threads in (1, 2, 3):
+        tg.set_num_threads(threads)
+        net.zero_grad()
+        y, _ = net(x)
+        y.square().sum().backward()
+        results.append([y.detach().numpy().copy()] + [p.grad.numpy().copy() for p in net.parameters()])
+    tg.set_num_threads(before)
+    for other in results[1:]:
+        for a, b in zip(results[0], other):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_one_tensor_for_both_states():
     ours, theirs = both(lambda nn: nn.LSTM(4, 5))
     compare(ours, theirs, lambda m, lib, x, h: m(x, (h, h)), [numbers(3, 2, 4), numbers(1, 2, 5)])

@@ -14,6 +14,70 @@ template <class C, class V> TG_IN V tanh_of(V x) {
   else return tanh(Vec<C, int(sizeof(V) / sizeof(C))>(x)).v;
 }
 
+// M rows of c = [c +] a b for one panel: M x 2 packets of sums stay in registers.
+template <class C, int M> void tile(const C* a, int64_t a_row, const C* b, int64_t k, C* c, int64_t c_row, int64_t width, bool add) {
+  constexpr int L = TG_VECTOR_BYTES / sizeof(C);
+  using V = typename Packet<C, L>::type;
+  V sum[M][2] = {};
+  for (int64_t p = 0; p < k; p++, b += 2 * L) {
+    const V b0 = get<V>(b), b1 = get<V>(b + L);
+    for (int i = 0; i < M; i++) {
+      const C x = a[i * a_row + p];
+      sum[i][0] += x * b0, sum[i][1] += x * b1;
+    }
+  }
+  for (int i = 0; i < M; i++, c += c_row) {
+    if (width == 2 * L) {
+      for (int h = 0; h < 2; h++) put<V>(c + h * L, add ? V(get<V>(c + h * L) + sum[i][h]) : sum[i][h]);
+    } else {
+      C row[2 * L];
+      put<V>(row, sum[i][0]), put<V>(row + L, sum[i][1]);
+      for (int64_t j = 0; j < width; j++) c[j] = add ? c[j] + row[j] : row[j];
+    }
+  }
+}
+template <class C> struct Panels {
+  static constexpr int64_t kWidth = 2 * TG_VECTOR_BYTES / sizeof(C), kDepth = 512 / sizeof(C);  // so that a's part stays in the L1 cache
+  static void pack(const void* pb, int64_t b_row, int64_t b_col, int64_t k, int64_t n, void* to) {
+    const C* b = static_cast<const C*>(pb);
+    C* out = static_cast<C*>(to);
+    for (int64_t j = 0; j < n; j += kWidth) {
+      const int64_t width = n - j < kWidth ? n - j : kWidth;
+      for (int64_t p = 0; p < k; p++, out += kWidth) {
+        const C* row = b + p * b_row + j * b_col;
+        for (int64_t i = 0; i < width; i++) out[i] = row[i * b_col];
+        for (int64_t i = width; i < kWidth; i++) out[i] = 0;
+      }
+    }
+  }
+  static void rows(int64_t m, const C* a, int64_t a_row, const C* b, int64_t k, C* c, int64_t c_row, int64_t width, bool add) {
+    switch (m) {
+      case 1: return tile<C, 1>(a, a_row, b, k, c, c_row, width, add);
+      case 2: return tile<C, 2>(a, a_row, b, k, c, c_row, width, add);
+      case 3: return tile<C, 3>(a, a_row, b, k, c, c_row, width, add);
+      case 4: return tile<C, 4>(a, a_row, b, k, c, c_row, width, add);
+      case 5: return tile<C, 5>(a, a_row, b, k, c, c_row, width, add);
+      default: return tile<C, 6>(a, a_row, b, k, c, c_row, width, add);
+    }
+  }
+  static void times(const void* pa, const void* panels, void* pc, int64_t m, int64_t k, int64_t n, int64_t begin, int64_t end, bool add) {
+    const C* a = static_cast<const C*>(pa);
+    const int64_t tiles = (m + 5) / 6;  // of nearly equal height, at most 6
+    for (int64_t p = 0; p < k; p += kDepth) {
+      const int64_t depth = k - p < kDepth ? k - p : kDepth;
+      for (int64_t panel = begin; panel < end; panel++) {
+        const int64_t column = panel * kWidth, width = n - column < kWidth ? n - column : kWidth;
+        const C* b = static_cast<const C*>(panels) + (panel * k + p) * kWidth;
+        C* c = static_cast<C*>(pc) + column;
+        for (int64_t t = 0; t < tiles; t++) {
+          const int64_t i = t * m / tiles, height = (t + 1) * m / tiles - i;
+          rows(height, a + i * k + p, k, b, depth, c + i * n, n, width, add || p);
+        }
+      }
+    }
+  }
+};
+
 template <class C> struct Cells {
   static const C* in(const void* p) { return static_cast<const C*>(p); }
   static C* out(void* p) { return static_cast<C*>(p); }
@@ -103,7 +167,8 @@ template <class C> struct Cells {
       put<V>(d + k, V(relu ? V(x > V{} ? g : V{}) : V(g * (C(1) - x * x))));
     });
   }
-  static constexpr RnnKernels table = {lstm, lstm_backward, gru, gru_backward, plain, plain_backward};
+  static constexpr RnnKernels table = {lstm, lstm_backward, gru, gru_backward, plain, plain_backward,
+                                       Panels<C>::kWidth, Panels<C>::pack, Panels<C>::times};
 };
 
 }}  // namespace

@@ -20,6 +20,14 @@ struct RnnKernels {
   // x = h = tanh(x), or relu; and d = dh (1 - h²), or dh where h > 0.
   void (*plain)(void* x, void* h, int64_t n, bool relu);
   void (*plain_backward)(const void* h, const void* dh, void* d, int64_t n, bool relu);
+
+  // Products with a matrix that many steps share, so that it is brought into the kernel's order once: panels of `panel_width`
+  // columns, row by row, the last one filled up with zeros. b (k, n) has any strides; panels is for k times n rounded up.
+  int64_t panel_width;
+  void (*pack)(const void* b, int64_t b_row, int64_t b_col, int64_t k, int64_t n, void* panels);
+  // The columns of c (rows, n) = [c +] a b in the panels from begin to end; a (rows, k).
+  void (*times_panels)(const void* a, const void* panels, void* c, int64_t rows, int64_t k, int64_t n, int64_t begin, int64_t end,
+                       bool add);
 };
 struct RnnTable {
   RnnKernels f32, f64;
