@@ -171,6 +171,22 @@ def test_outputs_may_be_changed_in_place():
         compare(ours, theirs, lambda m, lib, x: m(x)[0].mul_(2), [numbers(5, 2, 4)])
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_autocast(mode):
+    ours, theirs = both(lambda nn: getattr(nn, mode)(4, 5), "float32")
+    for dtype in ("float32", "bfloat16"):
+        found = []
+        for lib, net in ((tg, ours), (torch, theirs)):
+            with lib.autocast("cpu", dtype=lib.bfloat16):
+                y, _ = net(lib.from_numpy(numbers(6, 3, 4, dtype="float32")).to(getattr(lib, dtype)))
+                getattr(lib.nn, mode + "Cell")(4, 5)(lib.ones(2, 4))
+                if lib is tg:  # PyTorch's cells refuse it
+                    assert getattr(lib.nn, mode + "Cell")(4, 5)(lib.ones(2, 4).to(getattr(lib, dtype)))[0].shape[-1] == 5
+            found.append(y)
+        assert str(found[0].dtype).split(".")[-1] == str(found[1].dtype).split(".")[-1]
+        np.testing.assert_allclose(found[0].detach().float().numpy(), found[1].detach().float().numpy(), atol=0.03)
+
+
 def test_threads_do_not_change_bits():
     net, x = tg.nn.LSTM(33, 130, bidirectional=True), tg.from_numpy(numbers(7, 50, 33, dtype="float32"))
     results, before = [], tg.get_num_threads()

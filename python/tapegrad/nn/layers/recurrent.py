@@ -97,7 +97,7 @@ class RNNBase(Module):
         return hx
 
     def _check_input(self, input, dims):
-        if input.dtype != self.weight_ih_l0.dtype:
+        if input.dtype != self.weight_ih_l0.dtype and not _C.autocast_state()[0]:
             raise ValueError(f"RNN input dtype ({input.dtype}) does not match weight dtype ({self.weight_ih_l0.dtype}). Convert input: "
                              f"input.to({self.weight_ih_l0.dtype}), or convert model: model.to({input.dtype})")
         if input.dim() not in dims:
@@ -109,7 +109,10 @@ class RNNBase(Module):
     def _call(self, sequence, states, *last):
         """The C++ function on (input,) or (data, batch_sizes); the outputs and the list of last states."""
         hx = states if self.mode == "LSTM" else states[0]
-        out, *states = _MODES[self.mode][1](*sequence, hx, self._flat_weights, self.bias, self.num_layers, self.dropout, self.training,
+        weights = self._flat_weights
+        if self.mode == "GRU" and sequence[0].dtype != weights[0].dtype:  # within autocast, which leaves gru alone
+            weights = [w.to(sequence[0].dtype) for w in weights]
+        out, *states = _MODES[self.mode][1](*sequence, hx, weights, self.bias, self.num_layers, self.dropout, self.training,
                                             self.bidirectional, *last)
         return out, states
 
@@ -220,6 +223,8 @@ class RNNCellBase(Module):
         batched = input.dim() == 2
         if not batched:
             input, states = input.unsqueeze(0), [h.unsqueeze(0) for h in states]
+        if input.dtype != self.weight_ih.dtype and _C.autocast_state()[0]:
+            input, states = input.to(self.weight_ih.dtype), [h.to(self.weight_ih.dtype) for h in states]
         out = cell(input, states if count == 2 else states[0], self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         out = out if count == 2 else (out,)
         return tuple(out) if batched else tuple(h.squeeze(0) for h in out)
