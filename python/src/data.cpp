@@ -42,7 +42,7 @@ std::optional<Dtype> numpy_scalar_dtype(PyObject* o) {
 }
 
 void look_at_leaf(PyObject* o, Layout& l) {
-  if (PyFloat_Check(o)) { l.any_float = true; return; }
+  if (PyFloat_CheckExact(o)) { l.any_float = true; return; }
   if (PyBool_Check(o)) { l.any_bool = true; return; }
   if (PyLong_Check(o)) { l.any_int = true; return; }
   if (PyComplex_CheckExact(o)) { l.any_complex = true; return; }
@@ -52,6 +52,7 @@ void look_at_leaf(PyObject* o, Layout& l) {
       return;
     }
   }
+  if (PyFloat_Check(o)) { l.any_float = true; return; }  // after NumPy's, as its float64 is a float too
   if (PyIndex_Check(o)) { l.any_int = true; return; }
   if (PyUnicode_Check(o) || PyBytes_Check(o)) raise(PyExc_TypeError, "tensor(): cannot make a number of a %.200s", Py_TYPE(o)->tp_name);
   if (Py_TYPE(o)->tp_as_number && Py_TYPE(o)->tp_as_number->nb_float) { l.any_float = true; return; }

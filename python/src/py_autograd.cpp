@@ -228,9 +228,10 @@ PyObject* backward_function(PyObject*, PyObject* args, PyObject* kwargs) {
 }
 PyObject* grad_function(PyObject*, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
-    PyObject *outputs, *inputs, *gradients = nullptr, *retain = nullptr, *create = nullptr, *unused = nullptr, *batched = nullptr, *materialize = nullptr;
-    static const char* names[] = {"outputs", "inputs", "grad_outputs", "retain_graph", "create_graph", "allow_unused", "is_grads_batched", "materialize_grads", nullptr};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|OOOOOO:grad", const_cast<char**>(names), &outputs, &inputs, &gradients, &retain, &create, &unused, &batched, &materialize))
+    PyObject *outputs, *inputs, *gradients = nullptr, *retain = nullptr, *create = nullptr, *only = nullptr, *unused = nullptr, *batched = nullptr, *materialize = nullptr;
+    static const char* names[] = {"outputs", "inputs", "grad_outputs", "retain_graph", "create_graph", "only_inputs", "allow_unused", "is_grads_batched", "materialize_grads", nullptr};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|OOOOOOO:grad", const_cast<char**>(names), &outputs, &inputs, &gradients, &retain, &create, &only, &unused, &batched,
+                                     &materialize))
       return nullptr;
     BackwardOptions o;
     o.create_graph = read_optional(create, "create_graph", false);
@@ -238,6 +239,8 @@ PyObject* grad_function(PyObject*, PyObject* args, PyObject* kwargs) {
     o.materialize_grads = read_optional(materialize, "materialize_grads", false);
     o.allow_unused = read_optional(unused, "allow_unused", o.materialize_grads);
     if (o.materialize_grads && !o.allow_unused) raise(PyExc_ValueError, "Expected allow_unused to be True or not passed when materialize_grads=True");
+    if (!read_optional(only, "only_inputs", true) && PyErr_WarnEx(PyExc_FutureWarning, "only_inputs argument is deprecated and is ignored now (defaults to True). "
+        "To accumulate gradient for other parts of the graph, please use torch.autograd.backward.", 2) < 0) return nullptr;
     if (read_optional(batched, "is_grads_batched", false)) raise(PyExc_NotImplementedError, "grad(): is_grads_batched is not implemented");
     auto r = grad(tensor_list(outputs, "outputs", false), tensor_list(inputs, "inputs", false), tensor_list(gradients, "grad_outputs", true), o);
     return tuple_of(r.data(), int(r.size())).release();
@@ -309,7 +312,7 @@ PyMethodDef functions[] = {
      "backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None)\n\n"
      "Adds the gradients of the sum of tensors * grad_tensors to the leaves' .grad."},
     {"grad", function_pointer(grad_function), METH_VARARGS | METH_KEYWORDS,
-     "grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, allow_unused=None, is_grads_batched=False, materialize_grads=False)\n\n"
+     "grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, only_inputs=True, allow_unused=None, is_grads_batched=False, materialize_grads=False)\n\n"
      "The gradients of the sum of outputs * grad_outputs with respect to inputs, as a tuple."},
     {}};
 

@@ -52,6 +52,11 @@ L.result_type(1, 2.0)
 L.can_cast(L.float32, L.int32)
 L.can_cast(L.int32, L.float32)
 L.is_tensor(3)
+L.tensor(np.float64(1.5)).dtype
+L.tensor([1.0, np.float64(1.5)]).dtype
+L.tensor([np.float32(1), np.float32(2)]).dtype
+(L.ones(2) * np.float64(2)).dtype
+L.full((2,), np.float64(2)).dtype
 L.is_storage(3)
 L.typename(L.ones(2))
 L.scalar_tensor(3)
