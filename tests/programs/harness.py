@@ -51,7 +51,8 @@ def torch_is(library):
         yield importlib.import_module("torch")
     finally:
         sys.path.remove(str(HERE))
-        sys.modules.pop("shared", None)
+        for name in ("shared", *programs()):  # what a program imported from another has this library in it
+            sys.modules.pop(name, None)
         if library != "torch":
             drop()
             sys.modules.update(before)
