@@ -298,13 +298,60 @@ def _transformed(p, q):
     return sum_rightmost(out, len(p.event_shape) - len(p.base_dist.event_shape))
 
 
-for _p, _q in ((Beta, Exponential), (Beta, Gamma)):
+def _mean_log(p):
+    """E log x of a positive distribution."""
+    if isinstance(p, Uniform):
+        return (_C.xlogy(p.high, p.high) - _C.xlogy(p.low, p.low)) / (p.high - p.low) - 1
+    if isinstance(p, Pareto):
+        return p.scale.log() + p.alpha.reciprocal()
+    return p.concentration1.digamma() - (p.concentration1 + p.concentration0).digamma()  # Beta
+
+
+def _mean_exp(p, t):
+    """E exp(-t x)."""
+    if isinstance(p, Uniform):
+        return ((-t * p.low).exp() - (-t * p.high).exp()) / (t * (p.high - p.low))
+    return (1 + t / p.rate) ** -getattr(p, "concentration", _C.ones_like(p.rate))  # Exponential, Gamma
+
+
+def _outside(p, low, high):
+    """Has p mass below low or above high?"""
+    return (p.low < low) | (p.high > high) if isinstance(p, Uniform) else _C.zeros_like(p.mean, dtype=_C.bool)
+
+
+for _p, _q in ((Beta, Exponential), (Beta, Gamma), (Uniform, Gamma), (Pareto, Gamma)):
     @register_kl(_p, _q)
-    def _beta_gamma(p, q):
-        rate = q.rate
-        a = getattr(q, "concentration", _C.ones_like(rate))
-        e_log = p.concentration1.digamma() - (p.concentration1 + p.concentration0).digamma()
-        return -p.entropy() - a * rate.log() + a.lgamma() - (a - 1) * e_log + rate * p.mean
+    def _to_gamma(p, q):
+        a = getattr(q, "concentration", _C.ones_like(q.rate))
+        out = -p.entropy() - a * q.rate.log() + a.lgamma() - (a - 1) * _mean_log(p) + q.rate * p.mean
+        return _C.where(_outside(p, 0, math.inf), math.inf, out)
+
+for _p in (Uniform, Exponential, Gamma):
+    @register_kl(_p, Gumbel)
+    def _to_gumbel(p, q):
+        t = q.scale.reciprocal()
+        return -p.entropy() + q.scale.log() + (p.mean - q.loc) * t + (q.loc * t).exp() * _mean_exp(p, t)
+
+for _p in (Uniform, Beta):
+    @register_kl(_p, ContinuousBernoulli)
+    def _to_continuous_bernoulli(p, q):
+        out = -p.entropy() - p.mean * q.logits - _C.log1p(-q.probs) - q._log_norm()
+        return _C.where(_outside(p, 0, 1), math.inf, out)
+
+
+@register_kl(Uniform, Beta)
+def _uniform_beta(p, q):
+    flipped = Uniform(1 - p.high, 1 - p.low, validate_args=False)
+    a, b = q.concentration1, q.concentration0
+    out = -p.entropy() - (a - 1) * _mean_log(p) - (b - 1) * _mean_log(flipped) + lbeta(a, b)
+    return _C.where(_outside(p, 0, 1), math.inf, out)
+
+
+@register_kl(Uniform, Pareto)
+def _uniform_pareto(p, q):
+    out = -p.entropy() - q.alpha.log() - q.alpha * q.scale.log() + (q.alpha + 1) * _mean_log(p)
+    return _C.where(_outside(p, q.scale, math.inf), math.inf, out)
+
 
 for _p, _qs in ((Poisson, (Bernoulli, Binomial)),
                 (Normal, (Beta, ContinuousBernoulli, Exponential, Gamma, Pareto, Uniform)),
