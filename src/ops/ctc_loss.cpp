@@ -57,7 +57,8 @@ struct CtcLossBackward final : NodeOf<1> {
   Problem problem;        // without its tensor, which `x` keeps
   Tensor loss, forward;   // N; N, T, S: the forward variables
   bool zero_infinity;
-  CtcLossBackward(const Tensor& in, const Problem& p, const Tensor& l, const Tensor& f, bool zero) : NodeOf(in), x(in), problem(p), loss(l), forward(f), zero_infinity(zero) {
+  CtcLossBackward(const Tensor& in, const Problem& p, const Tensor& l, const Tensor& f, bool zero) : NodeOf(in), x(in), problem(p),
+      loss(l), forward(f), zero_infinity(zero) {
     problem.log_probs = {};
   }
   const char* name() const override { return "CtcLossBackward0"; }
@@ -103,24 +104,30 @@ struct CtcLossBackward final : NodeOf<1> {
 
 std::vector<int64_t> lengths_of(const Tensor& t, int64_t batch, const char* what) {
   TG_CHECK(is_integral(t.dtype()), DtypeError, what, " must be integers, got ", t.dtype());
-  TG_CHECK(t.numel() == batch && t.dim() <= 1, ShapeError, what, " must have one number for each of the ", batch, " sequences, got ", t.sizes());
+  TG_CHECK(t.numel() == batch && t.dim() <= 1, ShapeError, what, " must have one number for each of the ", batch, " sequences, got ",
+      t.sizes());
   const Tensor l = row_major(t, Dtype::Int64);
   return {l.data_ptr<int64_t>(), l.data_ptr<int64_t>() + batch};
 }
 
 }  // namespace
 
-Tensor ctc_loss(const Tensor& input, const Tensor& targets, const Tensor& input_lengths, const Tensor& target_lengths, int64_t blank, std::string_view reduction, bool zero_infinity) {
+Tensor ctc_loss(const Tensor& input, const Tensor& targets, const Tensor& input_lengths, const Tensor& target_lengths, int64_t blank,
+    std::string_view reduction, bool zero_infinity) {
   OpScope op("ctc_loss");
   const Reduction how = reduction_of(reduction);
-  TG_CHECK(input.dim() == 2 || input.dim() == 3, ShapeError, "log_probs must be (T, N, C) or (T, C), got ", input.sizes(), Named{"log_probs", input});
+  TG_CHECK(input.dim() == 2 || input.dim() == 3, ShapeError, "log_probs must be (T, N, C) or (T, C), got ", input.sizes(),
+      Named{"log_probs", input});
   TG_CHECK(is_floating(input.dtype()), DtypeError, "log_probs must be of a floating dtype, got ", input.dtype(), Named{"log_probs", input});
   if (input.dim() == 2) {
-    const Tensor each = ctc_loss(unsqueeze(input, 1), targets.dim() == 1 ? unsqueeze(targets, 0) : targets, reshape(input_lengths, {-1}), reshape(target_lengths, {-1}), blank, reduction, zero_infinity);
+    const Tensor each = ctc_loss(unsqueeze(input, 1), targets.dim() == 1 ? unsqueeze(targets, 0) : targets, reshape(input_lengths, {-1}),
+        reshape(target_lengths, {-1}), blank, reduction, zero_infinity);
     return how == Reduction::None ? squeeze(each, 0) : each;
   }
-  TG_CHECK(is_integral(targets.dtype()) && (targets.dim() == 1 || targets.dim() == 2), ShapeError, "targets must be integers, (N, S) or all in a row", Named{"targets", targets});
-  TG_CHECK(targets.dim() == 1 || targets->sizes[0] == input->sizes[1], ShapeError, "targets must have a row for each of the ", input->sizes[1], " sequences", Named{"log_probs", input}, Named{"targets", targets});
+  TG_CHECK(is_integral(targets.dtype()) && (targets.dim() == 1 || targets.dim() == 2), ShapeError,
+      "targets must be integers, (N, S) or all in a row", Named{"targets", targets});
+  TG_CHECK(targets.dim() == 1 || targets->sizes[0] == input->sizes[1], ShapeError, "targets must have a row for each of the ",
+      input->sizes[1], " sequences", Named{"log_probs", input}, Named{"targets", targets});
   const int64_t steps = input->sizes[0], batch = input->sizes[1], classes = input->sizes[2];
   TG_CHECK(batch > 0, ShapeError, "the batch must not be empty", Named{"log_probs", input});
   TG_CHECK(blank >= 0 && blank < classes, ValueError, "blank must be a class from 0 to ", classes - 1, ", got ", blank);
@@ -132,7 +139,8 @@ Tensor ctc_loss(const Tensor& input, const Tensor& targets, const Tensor& input_
     const int64_t length = p.lengths[size_t(n)], count = counts[size_t(n)];
     TG_CHECK(length >= 0 && length <= steps, ValueError, "input_lengths must be from 0 to ", steps, ", got ", length);
     if (targets.dim() == 2) at = n * targets->sizes[1];
-    TG_CHECK(count >= 0 && at + count <= (targets.dim() == 2 ? (n + 1) * targets->sizes[1] : flat.numel()), ValueError, "target_lengths must not exceed the targets, got ", count, Named{"targets", targets});
+    TG_CHECK(count >= 0 && at + count <= (targets.dim() == 2 ? (n + 1) * targets->sizes[1] : flat.numel()), ValueError,
+        "target_lengths must not exceed the targets, got ", count, Named{"targets", targets});
     std::vector<int64_t> labels(static_cast<size_t>(2 * count + 1), blank);
     for (int64_t s = 0; s < count; s++) {
       const int64_t c = flat.data_ptr<int64_t>()[at++];
@@ -142,7 +150,8 @@ Tensor ctc_loss(const Tensor& input, const Tensor& targets, const Tensor& input_
     width = std::max(width, 2 * count + 1);
     p.labels.push_back(std::move(labels));
   }
-  TG_CHECK(targets.dim() == 2 || at == flat.numel(), ShapeError, "target_lengths must add up to the ", flat.numel(), " targets, got ", at, Named{"targets", targets});
+  TG_CHECK(targets.dim() == 2 || at == flat.numel(), ShapeError, "target_lengths must add up to the ", flat.numel(), " targets, got ",
+      at, Named{"targets", targets});
   const bool recorded = recording(input);
   const Tensor forward = empty({batch, recorded ? steps : 0, width}, Dtype::Float64), loss = empty({batch}, Dtype::Float64);
   {
@@ -167,11 +176,16 @@ Tensor ctc_loss(const Tensor& input, const Tensor& targets, const Tensor& input_
 }
 
 void ctc_loss_ops(OpTable& t) {
-  t.add("ctc_loss(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, str reduction='mean', bool zero_infinity=False)", &ctc_loss,
-        "Connectionist temporal classification (Graves et al. 2006): -log of the probability that a path through log_probs (T, N, C), or (T, C), spells the targets, (N, S) or all in a row, when repeats "
-        "and then blanks are dropped. 'mean' divides each by its target length first; zero_infinity makes impossible targets count 0. The gradient is that for logits under log_softmax.")
-      .functional_only().samples({"T(6, 2, 4, lo=-2, hi=-0.5, grad=False), C([1, 2, 2], [3, 1, 0]), C(6, 5), C(3, 2)", "T(6, 2, 4, lo=-2, hi=-0.5, grad=False), C(1, 2, 2, 3, 1), C(6, 6), C(3, 2), reduction='none'",
-        "T(5, 4, lo=-2, hi=-0.5, grad=False), C(1, 2), C(5), C(2), blank=3, reduction='sum'", "T(3, 2, 4, lo=-2, hi=-0.5, grad=False), C([1, 1, 1], [3, 1, 0]), C(3, 3), C(3, 2), zero_infinity=True",
+  t.add("ctc_loss(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, str reduction='mean', bool "
+      "zero_infinity=False)", &ctc_loss,
+        "Connectionist temporal classification (Graves et al. 2006): -log of the probability that a path through log_probs (T, N, C), or "
+            "(T, C), spells the targets, (N, S) or all in a row, when repeats "
+        "and then blanks are dropped. 'mean' divides each by its target length first; zero_infinity makes impossible targets count 0. The "
+            "gradient is that for logits under log_softmax.")
+      .functional_only().samples({"T(6, 2, 4, lo=-2, hi=-0.5, grad=False), C([1, 2, 2], [3, 1, 0]), C(6, 5), C(3, 2)",
+          "T(6, 2, 4, lo=-2, hi=-0.5, grad=False), C(1, 2, 2, 3, 1), C(6, 6), C(3, 2), reduction='none'",
+        "T(5, 4, lo=-2, hi=-0.5, grad=False), C(1, 2), C(5), C(2), blank=3, reduction='sum'",
+            "T(3, 2, 4, lo=-2, hi=-0.5, grad=False), C([1, 1, 1], [3, 1, 0]), C(3, 3), C(3, 2), zero_infinity=True",
         "T(3, 1, 4, lo=-2, hi=-0.5, grad=False), I(0), C(3), C(0)"});
 }
 

@@ -128,29 +128,41 @@ Tensor ldexp(T x, T other) {
 }
 const Tensor& ldexp_(T self, T other) { OpScope op("ldexp_"); return replace(self, [&](T x) { return ldexp(x, other); }, other); }
 
+static Dtype widest(T x, T exponent) { return is_complex(x.dtype()) || is_complex(exponent.dtype()) ? Dtype::Complex128 : Dtype::Float64; }
 Tensor float_power(T x, T exponent) {
   OpScope op("float_power");
-  return pow(to(x, Dtype::Float64), to(exponent, Dtype::Float64));
+  const Dtype d = widest(x, exponent);
+  return pow(to(x, d), to(exponent, d));
 }
 const Tensor& float_power_(T self, T exponent) {
   OpScope op("float_power_");
-  TG_CHECK(self.dtype() == Dtype::Float64, DtypeError, "the result is float64, which the tensor written to cannot hold", Named{"input", self});
-  return pow_(self, to(exponent, Dtype::Float64));
+  const Dtype d = widest(self, exponent);
+  TG_CHECK(self.dtype() == d, DtypeError, "the result is ", d, ", which the tensor written to cannot hold", Named{"input", self});
+  return pow_(self, to(exponent, d));
 }
 
 void elementwise_more_ops(OpTable& t) {
-  t.add("gcd(Tensor input, Tensor other)", &gcd, "The greatest common divisor of integers; gcd(0, 0) is 0.").method().inplace(&gcd_).with_out().no_grad()
-      .samples({"I(2, 3, lo=-30, hi=30), I(2, 3, lo=-30, hi=30)", "C(12, 0, 18), C([4], [9])", "C(-128, 5, dtype=int8), C(-1, 0, dtype=int8)", "I(0), I(0)"});
-  t.add("lcm(Tensor input, Tensor other)", &lcm, "The least common multiple of integers, not negative; 0 when one of them is 0.").method().inplace(&lcm_).with_out().no_grad()
+  t.add("gcd(Tensor input, Tensor other)", &gcd, "The greatest common divisor of integers; gcd(0, 0) is 0.").method().inplace(&gcd_)
+      .with_out().no_grad()
+      .samples({"I(2, 3, lo=-30, hi=30), I(2, 3, lo=-30, hi=30)", "C(12, 0, 18), C([4], [9])",
+          "C(-128, 5, dtype=int8), C(-1, 0, dtype=int8)", "I(0), I(0)"});
+  t.add("lcm(Tensor input, Tensor other)", &lcm, "The least common multiple of integers, not negative; 0 when one of them is 0.").method()
+      .inplace(&lcm_).with_out().no_grad()
       .samples({"I(2, 3, lo=-30, hi=30), I(2, 3, lo=-30, hi=30)", "C(12, 0, 18), C([4], [9])"});
-  t.add("nextafter(Tensor input, Tensor other)", &nextafter, "The next number that the dtype can hold after input, towards other. Has no derivative.").method().inplace(&nextafter_).with_out().no_grad()
+  t.add("nextafter(Tensor input, Tensor other)", &nextafter,
+      "The next number that the dtype can hold after input, towards other. Has no derivative.").method().inplace(&nextafter_).with_out()
+      .no_grad()
       .samples({"T(2, 3, grad=False), T(3, grad=False)", "C(0.0, 1.0, 1.0, -1.0), C(-1.0, 2.0, 1.0, 0.0)", "C(nan, inf), C(1.0, 0.0)"});
-  t.add("frexp(Tensor input)", &frexp, "input as mantissa times 2^exponent, the mantissa in [0.5, 1) but for its sign, or 0; the exponent is int32.").method().returns("mantissa exponent").with_out()
+  t.add("frexp(Tensor input)", &frexp, "input as mantissa times 2^exponent, the mantissa in [0.5, 1) but for its sign, or 0; the exponent "
+      "is int32.").method().returns("mantissa exponent").with_out()
       .samples({"T(2, 3)", "C(0.0, 8.0, -0.3)", "T()"});
-  t.add("ldexp(Tensor input, Tensor|Number other)", &ldexp, "input times 2^other.").method().inplace(&ldexp_).with_out().samples({"T(2, 3), I(3)", "T(3), T(2, 1)", "I(3), I(3)"});
-  t.add("float_power(Tensor input, Tensor|Number exponent)", &float_power, "pow in float64, whatever the dtypes are.").method().inplace(&float_power_).with_out()
+  t.add("ldexp(Tensor input, Tensor|Number other)", &ldexp, "input times 2^other.").method().inplace(&ldexp_).with_out()
+      .samples({"T(2, 3), I(3)", "T(3), T(2, 1)", "I(3), I(3)"});
+  t.add("float_power(Tensor input, Tensor|Number exponent)", &float_power,
+      "pow in float64 (complex128 for complex tensors), whatever the dtypes are.").method().inplace(&float_power_).with_out()
       .samples({"P(2, 3), 2", "P(2, 3), T(3)", "I(3), 3"});
-  t.add("float_power(Scalar input, Tensor exponent)", +[](Scalar x, T exponent) { return float_power(Tensor(x), exponent); }, "A number's powers in float64.").with_out().samples({"2, T(3)"});
+  t.add("float_power(Scalar input, Tensor exponent)", +[](Scalar x, T exponent) { return float_power(Tensor(x), exponent); },
+      "A number's powers in float64.").with_out().samples({"2, T(3)"});
 }
 
 }  // namespace tapegrad

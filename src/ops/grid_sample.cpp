@@ -81,14 +81,21 @@ Line crossed(const Line& outer, const Line& inner, int64_t n) {
 
 Tensor grid_sample(const Tensor& x, const Tensor& grid, std::string_view mode, std::string_view padding_mode, bool align_corners) {
   OpScope op("grid_sample");
-  TG_CHECK(mode == "bilinear" || mode == "nearest" || mode == "bicubic", ValueError, "mode must be 'bilinear', 'nearest' or 'bicubic', got '", mode, "'");
-  TG_CHECK(padding_mode == "zeros" || padding_mode == "border" || padding_mode == "reflection", ValueError, "padding_mode must be 'zeros', 'border' or 'reflection', got '", padding_mode, "'");
+  TG_CHECK(mode == "bilinear" || mode == "nearest" || mode == "bicubic", ValueError,
+      "mode must be 'bilinear', 'nearest' or 'bicubic', got '", mode, "'");
+  TG_CHECK(padding_mode == "zeros" || padding_mode == "border" || padding_mode == "reflection", ValueError,
+      "padding_mode must be 'zeros', 'border' or 'reflection', got '", padding_mode, "'");
   const int64_t dims = x.dim() - 2;
-  TG_CHECK((dims == 2 || dims == 3) && grid.dim() == x.dim(), ShapeError, "input must be (N, C, H, W) or (N, C, D, H, W) and grid have as many dimensions", Named{"input", x}, Named{"grid", grid});
-  TG_CHECK(grid.size(-1) == dims && grid.size(0) == x.size(0), ShapeError, "grid must have input's batch size and ", dims, " coordinates in its last dimension", Named{"input", x}, Named{"grid", grid});
-  TG_CHECK(is_floating(x.dtype()) && x.dtype() == grid.dtype(), DtypeError, "input and grid must be of one floating dtype", Named{"input", x}, Named{"grid", grid});
-  if (x.element_size() < 4) return to(grid_sample(to(x, Dtype::Float32), to(grid, Dtype::Float32), mode, padding_mode, align_corners), x.dtype());
-  for (int64_t d = 2; d < x.dim(); d++) TG_CHECK(x->sizes[d] > 0, ShapeError, "input must not be empty but in the batch and channels", Named{"input", x});
+  TG_CHECK((dims == 2 || dims == 3) && grid.dim() == x.dim(), ShapeError,
+      "input must be (N, C, H, W) or (N, C, D, H, W) and grid have as many dimensions", Named{"input", x}, Named{"grid", grid});
+  TG_CHECK(grid.size(-1) == dims && grid.size(0) == x.size(0), ShapeError, "grid must have input's batch size and ", dims,
+      " coordinates in its last dimension", Named{"input", x}, Named{"grid", grid});
+  TG_CHECK(is_floating(x.dtype()) && x.dtype() == grid.dtype(), DtypeError, "input and grid must be of one floating dtype",
+      Named{"input", x}, Named{"grid", grid});
+  if (x.element_size() < 4) return to(grid_sample(to(x, Dtype::Float32), to(grid, Dtype::Float32), mode, padding_mode, align_corners),
+      x.dtype());
+  for (int64_t d = 2; d < x.dim(); d++) TG_CHECK(x->sizes[d] > 0, ShapeError, "input must not be empty but in the batch and channels",
+      Named{"input", x});
   TG_CHECK(mode != "bicubic" || dims == 2, NotImplementedError, "mode 'bicubic' is for inputs (N, C, H, W) only", Named{"input", x});
   const Mode how = mode == "bilinear" ? Mode::Linear : mode == "nearest" ? Mode::Nearest : Mode::Cubic;
   const Outside outside = padding_mode == "zeros" ? Outside::Zeros : padding_mode == "border" ? Outside::Border : Outside::Reflection;
@@ -111,7 +118,8 @@ Tensor affine_grid(const Tensor& theta, IntList size, bool align_corners) {
   const int64_t dims = int64_t(size.size()) - 2;
   TG_CHECK(dims == 2 || dims == 3, NotImplementedError, "size must be (N, C, H, W) or (N, C, D, H, W), got ", size);
   TG_CHECK(is_floating(theta.dtype()), DtypeError, "theta must be of a floating dtype, got ", theta.dtype(), Named{"theta", theta});
-  TG_CHECK(theta.sizes() == IntList({size[0], dims, dims + 1}), ShapeError, "theta must be (", size[0], ", ", dims, ", ", dims + 1, ")", Named{"theta", theta});
+  TG_CHECK(theta.sizes() == IntList({size[0], dims, dims + 1}), ShapeError, "theta must be (", size[0], ", ", dims, ", ", dims + 1, ")",
+      Named{"theta", theta});
   for (int64_t n : size) TG_CHECK(n > 0, ValueError, "size must be positive, got ", size);
   std::vector<Tensor> lines;
   for (int64_t d = 0; d < dims; d++) {
@@ -129,23 +137,34 @@ Tensor affine_grid(const Tensor& theta, IntList size, bool align_corners) {
   return reshape(matmul(points, transpose(theta, 1, 2)), out);
 }
 
-static Tensor grid_sample_row(const Tensor& x, const Tensor& grid, std::string_view mode, std::string_view padding_mode, std::optional<bool> align) {
+static Tensor grid_sample_row(const Tensor& x, const Tensor& grid, std::string_view mode, std::string_view padding_mode,
+    std::optional<bool> align) {
   return grid_sample(x, grid, mode, padding_mode, align.value_or(false));
 }
-static Tensor affine_grid_row(const Tensor& theta, IntList size, std::optional<bool> align) { return affine_grid(theta, size, align.value_or(false)); }
+static Tensor affine_grid_row(const Tensor& theta, IntList size, std::optional<bool> align) {
+  return affine_grid(theta, size, align.value_or(false));
+}
 
 void grid_sample_ops(OpTable& t) {
   t.add("grid_sample(Tensor input, Tensor grid, str mode='bilinear', str padding_mode='zeros', bool? align_corners=None)", &grid_sample_row,
-        "input (N, C, H, W) read at the points of grid (N, H', W', 2), or (N, C, D, H, W) at (N, D', H', W', 3). Points are x, y(, z) from -1 to 1: the centres of the corner "
-        "pixels with align_corners, else their outer edges. mode: 'bilinear', 'nearest', 'bicubic'; outside, padding_mode 'zeros', 'border' or 'reflection'.")
-      .functional_only().samples({"T(2, 3, 4, 5), T(2, 3, 2, 2, lo=-1.3, hi=1.3)", "T(1, 2, 4, 5), T(1, 3, 2, 2, lo=-1.3, hi=1.3), padding_mode='border', align_corners=True",
-        "T(1, 2, 4, 5), T(1, 3, 2, 2, lo=-2.7, hi=2.7), padding_mode='reflection'", "T(1, 2, 4, 5), T(1, 3, 2, 2, lo=-2.7, hi=2.7), padding_mode='reflection', align_corners=True",
+        "input (N, C, H, W) read at the points of grid (N, H', W', 2), or (N, C, D, H, W) at (N, D', H', W', 3). Points are x, y(, z) "
+            "from -1 to 1: the centres of the corner "
+        "pixels with align_corners, else their outer edges. mode: 'bilinear', 'nearest', 'bicubic'; outside, padding_mode 'zeros', "
+            "'border' or 'reflection'.")
+      .functional_only().samples({"T(2, 3, 4, 5), T(2, 3, 2, 2, lo=-1.3, hi=1.3)",
+          "T(1, 2, 4, 5), T(1, 3, 2, 2, lo=-1.3, hi=1.3), padding_mode='border', align_corners=True",
+        "T(1, 2, 4, 5), T(1, 3, 2, 2, lo=-2.7, hi=2.7), padding_mode='reflection'",
+            "T(1, 2, 4, 5), T(1, 3, 2, 2, lo=-2.7, hi=2.7), padding_mode='reflection', align_corners=True",
         "T(1, 2, 4, 5), T(1, 3, 2, 2, lo=-1.3, hi=1.3), 'nearest'", "T(1, 2, 5, 4), T(1, 3, 2, 2, lo=-1.3, hi=1.3), 'bicubic'",
-        "T(1, 2, 5, 4), T(1, 3, 2, 2, lo=-1.3, hi=1.3), 'bicubic', 'border'", "T(1, 2, 5, 4), T(1, 3, 2, 2, lo=-1.3, hi=1.3), 'bicubic', 'reflection', True",
-        "T(1, 2, 3, 4, 5), T(1, 2, 2, 2, 3, lo=-1.3, hi=1.3)", "T(1, 2, 3, 4, 5), T(1, 2, 2, 2, 3, lo=-1.3, hi=1.3), 'nearest', 'border'", "T(0, 2, 3, 3), T(0, 2, 2, 2)"});
+        "T(1, 2, 5, 4), T(1, 3, 2, 2, lo=-1.3, hi=1.3), 'bicubic', 'border'",
+            "T(1, 2, 5, 4), T(1, 3, 2, 2, lo=-1.3, hi=1.3), 'bicubic', 'reflection', True",
+        "T(1, 2, 3, 4, 5), T(1, 2, 2, 2, 3, lo=-1.3, hi=1.3)",
+            "T(1, 2, 3, 4, 5), T(1, 2, 2, 2, 3, lo=-1.3, hi=1.3), 'nearest', 'border'", "T(0, 2, 3, 3), T(0, 2, 2, 2)"});
   t.add("affine_grid(Tensor theta, int[] size, bool? align_corners=None)", &affine_grid_row,
-        "The grid (N, H, W, 2) for grid_sample that maps a result of size (N, C, H, W) through the affine maps theta (N, 2, 3); 3-d with (N, C, D, H, W) and (N, 3, 4).")
-      .functional_only().samples({"T(2, 2, 3), [2, 3, 4, 5]", "T(1, 2, 3), [1, 1, 3, 1], align_corners=True", "T(1, 3, 4), [1, 2, 2, 3, 2]"});
+        "The grid (N, H, W, 2) for grid_sample that maps a result of size (N, C, H, W) through the affine maps theta (N, 2, 3); 3-d with "
+            "(N, C, D, H, W) and (N, 3, 4).")
+      .functional_only().samples({"T(2, 2, 3), [2, 3, 4, 5]", "T(1, 2, 3), [1, 1, 3, 1], align_corners=True",
+          "T(1, 3, 4), [1, 2, 2, 3, 2]"});
 }
 
 }  // namespace tapegrad

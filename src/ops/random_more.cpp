@@ -19,7 +19,9 @@ template <class F> const Tensor& inverted(const Tensor& self, const Generator* g
   }
   return copy_(self, values);
 }
-void check_floating(const Tensor& t, const char* what) { TG_CHECK(is_floating(t.dtype()), DtypeError, what, " must be of a floating dtype, got ", t.dtype(), Named{what, t}); }
+void check_floating(const Tensor& t, const char* what) {
+  TG_CHECK(is_floating(t.dtype()), DtypeError, what, " must be of a floating dtype, got ", t.dtype(), Named{what, t});
+}
 
 // How many of n trials of probability p succeed, with numbers from counters that belong to this element. Few expected: the gaps
 // between successes are geometric. Many: BTRS, a transformed rejection (Hörmann, 1993).
@@ -77,7 +79,8 @@ Tensor binomial(const Tensor& count, const Tensor& prob, const Generator* genera
   const Tensor n = contiguous(both[0]), p = contiguous(both[1]), out = empty(n.sizes(), Dtype::Float64);
   const double *trials = n.data_ptr<double>(), *chance = p.data_ptr<double>();
   for (int64_t i = 0; i < n.numel(); i++) {
-    TG_CHECK(trials[i] >= 0 && trials[i] < INFINITY && std::floor(trials[i]) == trials[i], ValueError, "count must hold whole numbers, not negative, got ", trials[i], Named{"count", count});
+    TG_CHECK(trials[i] >= 0 && trials[i] < INFINITY && std::floor(trials[i]) == trials[i], ValueError,
+        "count must hold whole numbers, not negative, got ", trials[i], Named{"count", count});
     TG_CHECK(chance[i] >= 0 && chance[i] <= 1, ValueError, "prob must be between 0 and 1, got ", chance[i], Named{"prob", prob});
   }
   const RandomStream s(generator, n.numel());
@@ -100,11 +103,17 @@ Tensor binomial(const Tensor& count, const Tensor& prob, const Generator* genera
 }
 
 void random_more_ops(OpTable& t) {
-  t.add("cauchy_(Tensor input, float median=0, float sigma=1, *, Generator? generator=None)", &cauchy_, "Fills with numbers of the Cauchy distribution.").method_only().no_grad().samples({"T(2, 3)", "T(2, 3), 1.0, 0.5"});
-  t.add("log_normal_(Tensor input, float mean=1, float std=2, *, Generator? generator=None)", &log_normal_, "Fills with exp of normal numbers of that mean and standard deviation.")
+  t.add("cauchy_(Tensor input, float median=0, float sigma=1, *, Generator? generator=None)", &cauchy_,
+      "Fills with numbers of the Cauchy distribution.").method_only().no_grad().samples({"T(2, 3)", "T(2, 3), 1.0, 0.5"});
+  t.add("log_normal_(Tensor input, float mean=1, float std=2, *, Generator? generator=None)", &log_normal_,
+      "Fills with exp of normal numbers of that mean and standard deviation.")
       .method_only().no_grad().samples({"T(2, 3)", "T(2, 3), 0.0, 0.5"});
-  t.add("geometric_(Tensor input, float p, *, Generator? generator=None)", &geometric_, "Fills with how many trials of probability p it takes until one succeeds.").method_only().no_grad().samples({"T(2, 3), 0.25", "I(3), 0.5"});
-  t.add("binomial(Tensor count, Tensor prob, Generator? generator=None)", &binomial, "How many of count trials of probability prob succeed; both broadcast.").no_grad().samples({"C(5.0, 100.0), P(2, 1, lo=0.1, hi=0.9)"});
+  t.add("geometric_(Tensor input, float p, *, Generator? generator=None)", &geometric_,
+      "Fills with how many trials of probability p it takes until one succeeds.").method_only().no_grad()
+      .samples({"T(2, 3), 0.25", "I(3), 0.5"});
+  t.add("binomial(Tensor count, Tensor prob, Generator? generator=None)", &binomial,
+      "How many of count trials of probability prob succeed; both broadcast.").no_grad()
+      .samples({"C(5.0, 100.0), P(2, 1, lo=0.1, hi=0.9)"});
 }
 
 }  // namespace tapegrad

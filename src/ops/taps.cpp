@@ -19,7 +19,8 @@ struct TapsBackward final : NodeOf<2> {
   Kind kind;
   int64_t length;
   SavedTensor a, b, index;
-  TapsBackward(const Tensor& x, const Tensor& y, const Tensor& i, Kind k, int64_t l) : NodeOf(x, y), kind(k), length(l), a(x), b(y), index(i) {}
+  TapsBackward(const Tensor& x, const Tensor& y, const Tensor& i, Kind k, int64_t l) : NodeOf(x, y), kind(k), length(l), a(x), b(y),
+      index(i) {}
   const char* name() const override { return kind == Kind::Read ? "GridSampleBackward0" : "GridSampleBackwardBackward0"; }
   void free_saved() override { a.reset(), b.reset(), index.reset(); }
   void backward(Tensor g, Tensor* dx) override {
