@@ -250,6 +250,16 @@ TG_API std::vector<Tensor> meshgrid(TensorList tensors, std::string_view indexin
 TG_API Tensor cartesian_prod(TensorList tensors);
 TG_API Tensor block_diag(TensorList tensors);
 
+// ## signal: windows (periodic: one period of length window_length) and the short-time Fourier transform
+TG_API Tensor hann_window(int64_t window_length, bool periodic = true, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor hamming_window(int64_t window_length, bool periodic = true, double alpha = 0.54, double beta = 0.46, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor blackman_window(int64_t window_length, bool periodic = true, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor bartlett_window(int64_t window_length, bool periodic = true, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor kaiser_window(int64_t window_length, bool periodic = true, double beta = 12, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+/// (samples) or (batch, samples) -> (…, frequencies, frames).
+TG_API Tensor stft(const Tensor& x, int64_t n_fft, std::optional<int64_t> hop_length = {}, std::optional<int64_t> win_length = {}, const Tensor& window = {}, bool center = true, std::string_view pad_mode = "reflect", bool normalized = false, std::optional<bool> onesided = {}, std::optional<bool> return_complex = {});
+TG_API Tensor istft(const Tensor& x, int64_t n_fft, std::optional<int64_t> hop_length = {}, std::optional<int64_t> win_length = {}, const Tensor& window = {}, bool center = true, bool normalized = false, std::optional<bool> onesided = {}, std::optional<int64_t> length = {}, bool return_complex = false);
+
 // ## pad
 /// `pad` counts from the last dimension: {left, right, top, bottom, …}; mode "constant", "reflect", "replicate", "circular".
 TG_API Tensor pad(const Tensor& x, IntList pad, std::string_view mode = "constant", std::optional<double> value = {});

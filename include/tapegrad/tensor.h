@@ -321,6 +321,9 @@ class TG_API Tensor {
   Tensor angle() const;
   Tensor isreal() const;
   Tensor adjoint() const;
+  // signal
+  Tensor stft(int64_t n_fft, std::optional<int64_t> hop_length = {}, std::optional<int64_t> win_length = {}, const Tensor& window = {}, bool center = true, std::string_view pad_mode = "reflect", bool normalized = false, std::optional<bool> onesided = {}, std::optional<bool> return_complex = {}) const;
+  Tensor istft(int64_t n_fft, std::optional<int64_t> hop_length = {}, std::optional<int64_t> win_length = {}, const Tensor& window = {}, bool center = true, bool normalized = false, std::optional<bool> onesided = {}, std::optional<int64_t> length = {}, bool return_complex = false) const;
   // reduce
   Tensor sum(IntList dim = {}, bool keepdim = false, std::optional<Dtype> dtype = {}) const;
   Tensor sum_to_size(IntList size) const;

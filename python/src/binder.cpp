@@ -82,7 +82,7 @@ bool load_floats(PyObject* o, Value& v, Scratch& s) {
   if (PyTuple_Check(o) || PyList_Check(o)) items = PySequence_Fast_ITEMS(o), n = PySequence_Fast_GET_SIZE(o);
   s.floats.reset(new double[size_t(n)]);
   for (Py_ssize_t k = 0; k < n; k++) {
-    if (!read_scalar(items[k], one)) return false;
+    if (!read_scalar(items[k], one) || one.is_complex()) return false;
     s.floats[size_t(k)] = one.to_double();
   }
   v.numbers = {s.floats.get(), size_t(n)};
@@ -143,7 +143,7 @@ bool load(const Param& p, PyObject* o, Value& v, Scratch& s) {
     case Want::Float: {
       if (PyFloat_CheckExact(o)) { v.number = PyFloat_AS_DOUBLE(o); return true; }
       Scalar number = 0;
-      if (!read_scalar(o, number)) return false;
+      if (!read_scalar(o, number) || number.is_complex()) return false;
       v.number = number.to_double();
       return true;
     }

@@ -6,7 +6,8 @@ from . import _C
 
 __all__ = ["assert_close", "assert_allclose", "make_tensor"]
 
-_TOLERANCES = {"float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
+_TOLERANCES = {"float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7),
+               "complex64": (1.3e-6, 1e-5), "complex128": (1e-7, 1e-7)}
 
 
 def assert_close(actual, expected, *, allow_subclasses=True, rtol=None, atol=None, equal_nan=False, check_device=True, check_dtype=True,
@@ -48,7 +49,7 @@ def _compare(actual, expected, where, rtol, atol, *flags):
 def _compare_tensors(actual, expected, where, rtol, atol, equal_nan, check_device, check_dtype, check_stride):
     numbers = not isinstance(actual, _C.Tensor) and not isinstance(expected, _C.Tensor)
     if type(actual) is not type(expected) and not (isinstance(actual, _C.Tensor) and isinstance(expected, _C.Tensor)) and \
-            not all(isinstance(x, (int, float)) for x in (actual, expected)):
+            not all(isinstance(x, (int, float, complex)) for x in (actual, expected)):
         return f"Except for scalars, type equality is required{where}, got {type(actual)} and {type(expected)}"
     if actual is None and expected is None:
         return ""
@@ -66,8 +67,8 @@ def _compare_tensors(actual, expected, where, rtol, atol, equal_nan, check_devic
         if rtol is None:
             defaults = [_TOLERANCES.get(str(t.dtype).rsplit(".", 1)[-1], (0.0, 0.0)) for t in (a, e)]
             rtol, atol = (max(d[i] for d in defaults) for i in (0, 1))
-        floating = a.is_floating_point() or e.is_floating_point()
-        wide = _C.float64 if floating else _C.int64
+        wide = _C.complex128 if a.is_complex() or e.is_complex() else \
+            _C.float64 if a.is_floating_point() or e.is_floating_point() else _C.int64
         a, e = a.to(wide).reshape(-1), e.to(wide).reshape(-1)
         bad = [i for i, ok in enumerate(_C.isclose(a, e, rtol, atol, equal_nan).tolist()) if not ok]
         if not bad:

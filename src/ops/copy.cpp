@@ -166,6 +166,8 @@ struct ToCopyBackward final : NodeOf<1> {
 Tensor to(const Tensor& x, Dtype dtype, bool copy) {
   if (x->dtype == dtype && !copy) return x;
   OpScope op("to");
+  if (x->wrapped_number && is_complex(x->dtype) && !is_complex(dtype)) [[unlikely]]  // a plain number is not cut
+    TG_CHECK(x.item().to_complex().im == 0, ValueError, "value must fit ", dtype, ", got ", x.item());
   Tensor out = empty_like(x, dtype);
   copy_elements(out, x);
   if (recording(x)) record<ToCopyBackward>(out, x);

@@ -75,6 +75,7 @@ static Dtype limited_type(const Tensor& x, std::optional<Scalar> min, std::optio
   return d;
 }
 static Number limit_number(Scalar s, Dtype d) {  // int32 and smaller compute in 32 bits
+  TG_CHECK(!s.is_complex(), DtypeError, "min and max must be real, got ", s);
   int64_t i = s.to_int();
   if (d == Dtype::UInt8) i = uint8_t(i);  // wraps, as in PyTorch
   else if (d != Dtype::Int64) i = std::clamp<int64_t>(i, INT32_MIN, INT32_MAX);

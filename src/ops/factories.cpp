@@ -67,6 +67,7 @@ template <class C, class F> static void generate(const Tensor& out, F f) {
 
 Tensor arange(Scalar start, Scalar end, Scalar step, OptDtype dtype, OptDevice device, bool requires_grad) {
   OpScope op("arange");
+  for (Scalar s : {start, end, step}) TG_CHECK(!s.is_complex(), DtypeError, "start, end and step must be real, got ", s);
   const bool whole = !start.is_float() && !end.is_float() && !step.is_float();
   const double a = start.to_double(), b = end.to_double(), s = step.to_double();
   TG_CHECK(s != 0, ValueError, "step must not be 0");
@@ -98,6 +99,7 @@ static double point(double a, double b, int64_t n, int64_t i) {
 }
 Tensor linspace(Scalar start, Scalar end, int64_t steps, OptDtype dtype, OptDevice device, bool requires_grad) {
   OpScope op("linspace");
+  TG_CHECK(!start.is_complex() && !end.is_complex(), NotImplementedError, "complex start and end are not implemented: add linspaces of the parts");
   TG_CHECK(steps >= 0, ValueError, "steps must not be negative, got ", steps);
   Tensor out = empty(steps, dtype.value_or(default_dtype()), device.value_or(Device()));
   generate<double>(out, [&](int64_t i) { return point(start.to_double(), end.to_double(), steps, i); });

@@ -223,6 +223,9 @@ Tensor Tensor::conj() const { OpScope op("conj"); return tapegrad::conj(*this); 
 Tensor Tensor::angle() const { OpScope op("angle"); return tapegrad::angle(*this); }
 Tensor Tensor::isreal() const { OpScope op("isreal"); return tapegrad::isreal(*this); }
 Tensor Tensor::adjoint() const { OpScope op("adjoint"); return tapegrad::adjoint(*this); }
+// signal
+Tensor Tensor::stft(int64_t n_fft, std::optional<int64_t> hop_length, std::optional<int64_t> win_length, const Tensor& window, bool center, std::string_view pad_mode, bool normalized, std::optional<bool> onesided, std::optional<bool> return_complex) const { OpScope op("stft"); return tapegrad::stft(*this, n_fft, hop_length, win_length, window, center, pad_mode, normalized, onesided, return_complex); }
+Tensor Tensor::istft(int64_t n_fft, std::optional<int64_t> hop_length, std::optional<int64_t> win_length, const Tensor& window, bool center, bool normalized, std::optional<bool> onesided, std::optional<int64_t> length, bool return_complex) const { OpScope op("istft"); return tapegrad::istft(*this, n_fft, hop_length, win_length, window, center, normalized, onesided, length, return_complex); }
 // reduce
 Tensor Tensor::sum(IntList dim, bool keepdim, std::optional<Dtype> dtype) const { OpScope op("sum"); return tapegrad::sum(*this, dim, keepdim, dtype); }
 Tensor Tensor::sum_to_size(IntList size) const { OpScope op("sum_to_size"); return tapegrad::sum_to_size(*this, size); }

@@ -55,6 +55,7 @@ void rnn_ops(OpTable&);
 void scan_ops(OpTable&);
 void selection_ops(OpTable&);
 void shape_ops(OpTable&);
+void signal_ops(OpTable&);
 void slice_ops(OpTable&);
 void softmax_ops(OpTable&);
 void sort_ops(OpTable&);
@@ -120,6 +121,7 @@ std::span<const OpInfo> all_ops() {
     scan_ops(t);
     selection_ops(t);
     shape_ops(t);
+    signal_ops(t);
     slice_ops(t);
     softmax_ops(t);
     sort_ops(t);

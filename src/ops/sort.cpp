@@ -85,10 +85,19 @@ ValuesIndices first_in_order(const Tensor& x, int64_t d, int64_t k, bool descend
 
 }  // namespace
 
+Tensor in_signed_order(const Tensor& x) {
+  NoGrad off;
+  if (x.dtype() != Dtype::UInt64) return to(x, Dtype::Int64);
+  return bitwise_xor(view(contiguous(x), Dtype::Int64), Tensor(Scalar(INT64_MIN)));
+}
 ValuesIndices sort(const Tensor& x, int64_t dim, bool descending, bool) {
   OpScope op("sort");
   TG_CHECK(!is_complex(x.dtype()), DtypeError, "complex numbers have no order, got ", x.dtype(), Named{"input", x});
   const int64_t d = wrap_dim(dim, x.dim(), x);
+  if (x.dtype() >= Dtype::UInt16) {
+    const Tensor at = sort(in_signed_order(x), d, descending).indices;
+    return {x.dim() ? gather(x, d, at) : x, at};
+  }
   return first_in_order(x, d, size_of(x, d), descending, "SortBackward0");
 }
 Tensor argsort(const Tensor& x, int64_t dim, bool descending, bool stable) {

@@ -8,6 +8,9 @@
 
 namespace tapegrad {
 
+/// int64 numbers in the order of these of uint16, uint32 or uint64.
+Tensor in_signed_order(const Tensor& x);
+
 template <class T> auto order_key(T v) {
   if constexpr (sizeof(T) == 8) {
     uint64_t u;

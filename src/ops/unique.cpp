@@ -56,7 +56,8 @@ std::tuple<Tensor, Tensor, Tensor> unique_slices(const Tensor& x, bool consecuti
   const Tensor lines = flat || x.dim() == 0 ? reshape(contiguous(x), {-1}) : contiguous(transpose(x, 0, d));
   const int64_t n = lines->sizes[0], width = n ? lines.numel() / n : 0;
   TG_CHECK(flat || n == 0 || width > 0, ShapeError, "slices along dimension ", d, " must not be empty", Named{"input", x});
-  Runs r = typed(x.dtype(), [&](auto zero) { return runs_in<decltype(zero)>(lines, n, width, consecutive); });
+  const Tensor keys = x.dtype() >= Dtype::UInt16 ? in_signed_order(lines) : lines;
+  Runs r = typed(keys.dtype(), [&](auto zero) { return runs_in<decltype(zero)>(keys, n, width, consecutive); });
   Tensor keep = empty({int64_t(r.firsts.size())}, Dtype::Int64);
   std::copy(r.firsts.begin(), r.firsts.end(), keep.data_ptr<int64_t>());
   Tensor values = index_select(lines, 0, keep);

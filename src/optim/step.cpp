@@ -82,7 +82,7 @@ class Batch {
   template <class F> void run(TensorList params, TensorList grads, std::initializer_list<TensorList> states, F f) {
     for (size_t k = 0; k < params.size(); k++) {
       const Tensor &p = params[k], &g = grads[k];
-      TG_CHECK(is_floating(p.dtype()), DtypeError, "params must have a floating dtype", Named{"param", p});
+      TG_CHECK(is_differentiable(p.dtype()), DtypeError, "params must have a floating or complex dtype", Named{"param", p});
       TG_CHECK(p.sizes() == g.sizes() && p.dtype() == g.dtype(), ShapeError, "a gradient must have its parameter's shape and dtype", Named{"param", p}, Named{"grad", g});
       TG_CHECK(!p.is_cuda() && !g.is_cuda(), DeviceError, "params must be on the cpu", Named{"param", p}, Named{"grad", g});
     }
@@ -90,7 +90,7 @@ class Batch {
       size_t to = from;
       items_.clear(), first_piece_.clear(), pieces_ = 0, dtype_ = params[from].dtype();
       for (; to < params.size() && params[to].dtype() == dtype_; to++) add(params[to], grads[to], states, to);
-      switch (dtype_) {
+      switch (real_dtype(dtype_)) {
         case Dtype::Float32: loop<float>(f); break;
         case Dtype::Float64: loop<double>(f); break;
         case Dtype::Float16: loop<Half>(f); break;
@@ -106,7 +106,7 @@ class Batch {
  private:
   void add(const Tensor& p, const Tensor& g, std::initializer_list<TensorList> states, size_t k) {
     Item item{};
-    item.numel = p.numel();
+    item.numel = p.numel() * (p.is_complex() ? 2 : 1);  // a complex parameter is two real ones
     const bool dense = p.is_contiguous() || is_dense(p);
     const Tensor like = dense ? p : contiguous_twin(p);
     item.part[0] = like->data;
