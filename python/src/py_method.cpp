@@ -282,6 +282,29 @@ PyObject* map2(PyObject* self, PyObject* args) {
   PyObject *x, *y, *f;
   return PyArg_ParseTuple(args, "OOO:map2_", &x, &y, &f) ? map_elements("map2_", self, f, {x, y}) : nullptr;
 }
+
+// ---- the array API standard ----------------------------------------------------------------------------------------------------------
+
+PyObject* array_namespace(PyObject*, PyObject* args, PyObject* kwargs) {
+  return guarded([&]() -> PyObject* {
+    PyObject* version = Py_None;
+    static const char* names[] = {"api_version", nullptr};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$O:__array_namespace__", const_cast<char**>(names), &version)) return nullptr;
+    const Obj module = Obj::take(PyImport_ImportModule("tapegrad.array_api"));
+    return PyObject_CallMethod(module.get(), "_of_version", "O", version);
+  });
+}
+PyObject* to_device(PyObject* self, PyObject* args, PyObject* kwargs) {
+  return guarded([&]() -> PyObject* {
+    PyObject *device, *stream = Py_None;
+    static const char* names[] = {"", "stream", nullptr};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$O:to_device", const_cast<char**>(names), &device, &stream)) return nullptr;
+    if (stream != Py_None) raise(PyExc_NotImplementedError, "to_device: streams are not supported; leave stream out");
+    Device wanted;
+    if (!read_device(device, wanted)) raise(PyExc_TypeError, "to_device: device must be a device, not %.200s", Py_TYPE(device)->tp_name);
+    return wrap(to(unwrap(self), wanted));
+  });
+}
 PyMethodDef functions[] = {{"to_bytes", to_bytes, METH_O, "The bytes of the elements, row-major, in the machine's order."}, {}};
 
 }  // namespace
@@ -303,6 +326,9 @@ PyMethodDef tensor_methods[] = {
     {"__complex__", as_complex, METH_NOARGS, nullptr},
     {"__dlpack__", function_pointer(tensor_dlpack), METH_VARARGS | METH_KEYWORDS, nullptr},
     {"__dlpack_device__", tensor_dlpack_device, METH_NOARGS, nullptr},
+    {"__array_namespace__", function_pointer(array_namespace), METH_VARARGS | METH_KEYWORDS,
+     "__array_namespace__(*, api_version=None)\n\ntapegrad.array_api, the functions of the array API standard."},
+    {"to_device", function_pointer(to_device), METH_VARARGS | METH_KEYWORDS, "to_device(device, /, *, stream=None)\n\nto() under the array API's name."},
     {"__deepcopy__", deepcopy, METH_O, nullptr},
     {"__reduce_ex__", reduce, METH_O, nullptr},
     {"__format__", format, METH_O, nullptr},

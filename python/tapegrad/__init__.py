@@ -51,5 +51,5 @@ from .serialization import load, save  # noqa: E402,F401
 # What is imported when first asked for. (CPython does not specialise attribute loads of modules that define __getattr__; PyTorch's has
 # one too, so a look-up costs the same.)
 __getattr__, __dir__ = lazy(globals(), {
-    "__config__": [], "backends": [], "compiler": [], "cpu": [], "datasets": [], "distributed": [], "distributions": [], "fft": [],
-    "func": ["vmap"], "jit": [], "multiprocessing": [], "profiler": [], "safetensors": []})
+    "__config__": [], "array_api": [], "backends": [], "compiler": [], "cpu": [], "datasets": [], "distributed": [], "distributions": [],
+    "fft": [], "func": ["vmap"], "jit": [], "multiprocessing": [], "profiler": [], "safetensors": []})
