@@ -29,6 +29,8 @@ def asarray(obj, /, *, dtype=None, device=None, copy=None):
         obj, copy = _stacked(obj), None if copy is None or copy else False
     elif hasattr(obj, "__dlpack__") and not isinstance(obj, tg.Tensor) and not type(obj).__module__.startswith("numpy"):
         obj = tg.from_dlpack(obj)
+    elif hasattr(obj, "__array__") and not isinstance(obj, tg.Tensor):  # NumPy's scalars are arrays, not Python's numbers
+        obj = obj.__array__()
     if copy is False and isinstance(obj, tg.Tensor) and dtype not in (None, obj.dtype):
         raise ValueError(f"asarray: {obj.dtype} cannot become {dtype} without a copy (copy=False)")
     return tg.asarray(obj, dtype=dtype, device=device, copy=copy)

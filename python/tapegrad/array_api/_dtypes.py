@@ -82,6 +82,13 @@ def as_arrays(name, *operands):
     return [x.to(dtype) if isinstance(x, tg.Tensor) else tg.tensor(x, dtype=dtype, device=first.device) for x in operands]
 
 
+def order_key(x):
+    """Values in x's order, of a dtype that tapegrad sorts."""
+    if x.dtype == tg.uint64:
+        return x.view(tg.int64) ^ -2 ** 63
+    return x.to(tg.int64) if x.dtype in UNSIGNED else x
+
+
 def can_cast(from_, to, /):
     """Does promotion of the two give `to`?"""
     try:

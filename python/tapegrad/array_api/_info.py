@@ -9,7 +9,7 @@ class Info:
 
     def capabilities(self):
         """What a program may rely on."""
-        return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": 8}
+        return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": 16}
 
     def default_device(self):
         """Where new arrays are."""

@@ -4,7 +4,7 @@ from builtins import max as larger, min as smaller
 
 import tapegrad as tg
 
-from ._dtypes import SIGNED, UNSIGNED
+from ._dtypes import SIGNED, UNSIGNED, order_key
 
 
 def _reduce(f, x, axis, keepdims):
@@ -83,12 +83,12 @@ def min(x, /, *, axis=None, keepdims=False):
 
 def argmax(x, /, *, axis=None, keepdims=False):
     """The first index of the largest element, counted in the flattened array when axis is None."""
-    return _reduce(lambda y, d: y.argmax(d), x, axis, keepdims)
+    return _reduce(lambda y, d: y.argmax(d), order_key(x), axis, keepdims)
 
 
 def argmin(x, /, *, axis=None, keepdims=False):
     """The first index of the smallest element, counted in the flattened array when axis is None."""
-    return _reduce(lambda y, d: y.argmin(d), x, axis, keepdims)
+    return _reduce(lambda y, d: y.argmin(d), order_key(x), axis, keepdims)
 
 
 def count_nonzero(x, /, *, axis=None, keepdims=False):

@@ -3,23 +3,16 @@ from collections import namedtuple
 
 import tapegrad as tg
 
-from ._dtypes import UNSIGNED, as_arrays
+from ._dtypes import UNSIGNED, as_arrays, order_key
 
 unique_all_result = namedtuple("unique_all_result", "values indices inverse_indices counts")
 unique_counts_result = namedtuple("unique_counts_result", "values counts")
 unique_inverse_result = namedtuple("unique_inverse_result", "values inverse_indices")
 
 
-def _key(x):
-    """Values in x's order, of a dtype that tapegrad sorts."""
-    if x.dtype == tg.uint64:
-        return x.view(tg.int64) ^ -2 ** 63
-    return x.to(tg.int64) if x.dtype in UNSIGNED else x
-
-
 def argsort(x, /, *, axis=-1, descending=False, stable=True):
     """The indices that sort x along axis."""
-    return tg.argsort(_key(x), dim=axis, descending=descending, stable=stable)
+    return tg.argsort(order_key(x), dim=axis, descending=descending, stable=stable)
 
 
 def sort(x, /, *, axis=-1, descending=False, stable=True):
@@ -34,7 +27,7 @@ def searchsorted(x1, x2, /, *, side="left", sorter=None):
     x1, x2 = as_arrays("searchsorted", x1, x2)
     if sorter is not None:
         x1 = x1[sorter.to(tg.int64)]
-    return tg.searchsorted(_key(x1), _key(x2).contiguous(), right=side == "right")
+    return tg.searchsorted(order_key(x1), order_key(x2).contiguous(), right=side == "right")
 
 
 def nonzero(x, /):
@@ -52,7 +45,7 @@ def where(condition, x1, x2, /):
 def isin(x1, x2, /, *, invert=False):
     """Which elements of x1 are in x2 (with invert: are not)?"""
     x1, x2 = as_arrays("isin", x1, x2)
-    found = (x1[..., None] == x2.reshape(-1)).any(-1) if x1.dtype.is_complex else tg.isin(_key(x1), _key(x2))
+    found = (x1[..., None] == x2.reshape(-1)).any(-1) if x1.dtype.is_complex else tg.isin(order_key(x1), order_key(x2))
     return ~found if invert else found
 
 
