@@ -1,5 +1,6 @@
 """Random ops by statistics: each against the law it names, with fixed seeds, so that a passing test passes always. Then what holds
 exactly: supports, edges, dtypes, layouts, threads, generators, errors."""
+import functools
 import math
 
 import numpy as np
@@ -75,12 +76,8 @@ CONTINUOUS = {
 }
 
 
-def missing(name):
-    return name.split()[0] in ("log_normal_", "cauchy_", "geometric_") and not hasattr(tg.Tensor, name.split()[0])
-
-
 @pytest.mark.parametrize("name", FLOATS)
-@pytest.mark.parametrize("law", [k for k in CONTINUOUS if not missing(k)])
+@pytest.mark.parametrize("law", CONTINUOUS)
 def test_continuous_laws(law, name):
     make, cdf = CONTINUOUS[law]
     tg.manual_seed(17)
@@ -163,12 +160,27 @@ def test_bernoulli_into_whole_numbers(name):
     counted(tg.empty(N, dtype=dtype(name)).bernoulli_(tg.tensor(0.3)), {0: 0.7, 1: 0.3})
 
 
-@pytest.mark.skipif(missing("geometric_"), reason="not written yet")
 def test_geometric():
     tg.manual_seed(11)
     for name in FLOATS + ["int64", "uint8"]:
         x = numbers(tg.empty(N, dtype=dtype(name)).geometric_(0.4))
         counted(tg.tensor(x[x <= 10]), {k: 0.4 * 0.6 ** (k - 1) / (1 - 0.6 ** 10) for k in range(1, 11)})
+
+
+@pytest.mark.parametrize("name", FLOATS)
+def test_binomial(name):
+    tg.manual_seed(18)
+    d = dtype(name)
+    for n, p in ((1, 0.25), (5, 0.5), (12, 0.875), (200, 0.25)):  # the last by another method
+        x = tg.binomial(tg.full((N,), float(n), dtype=d), tg.full((), p, dtype=d))
+        assert x.dtype == d
+        y = numbers(x)
+        law = {k: math.comb(n, k) * p ** k * (1 - p) ** (n - k) for k in range(n + 1)}
+        likely = {k: q for k, q in law.items() if q * N > 5}
+        counted(tg.tensor(y[np.isin(y, list(likely))]), {k: q / sum(likely.values()) for k, q in likely.items()})
+        assert y.min() >= 0 and y.max() <= n and abs(y.mean() - n * p) < 5 * math.sqrt(n * p * (1 - p) / N)
+    edges = tg.binomial(tg.tensor([0.0, 7.0, 7.0, 100.0, 100.0], dtype=d), tg.tensor([0.5, 0.0, 1.0, 0.0, 1.0], dtype=d))
+    assert edges.tolist() == [0, 0, 7, 0, 100]
 
 
 @pytest.mark.parametrize("n", [5, 3000])  # sorted in two ways
@@ -308,11 +320,12 @@ def test_edges():
 
 def test_gradients_are_zero():
     x = tg.rand(5, requires_grad=True)
-    for y in (tg.bernoulli(x), tg.poisson(x), tg.normal(x, 1.0), (x * 1).uniform_(), (x * 1).normal_(), (x * 1).bernoulli_(0.5), (x * 1).exponential_()):
+    for y in (tg.bernoulli(x), tg.poisson(x), tg.normal(x, 1.0), (x * 1).uniform_(), (x * 1).normal_(), (x * 1).bernoulli_(0.5), (x * 1).exponential_(),
+              (x * 1).log_normal_(), (x * 1).geometric_(0.5), (x * 1).cauchy_(), tg.binomial(x.round(), x)):
         x.grad = None
         y.sum().backward()
         assert x.grad.tolist() == [0] * 5
-    for change in (lambda: x.uniform_(), lambda: x.normal_(), lambda: x.bernoulli_(0.5), lambda: x.exponential_(), lambda: x.random_()):
+    for change in (lambda: x.uniform_(), lambda: x.normal_(), lambda: x.bernoulli_(0.5), lambda: x.exponential_(), lambda: x.random_(), lambda: x.geometric_(0.5), lambda: x.cauchy_()):
         with pytest.raises(RuntimeError, match="leaf"):
             change()
     version = x._version
@@ -330,7 +343,8 @@ DRAWS = {
     "multinomial again": lambda g: tg.multinomial(tg.ones(500, 40), 70, True, generator=g), "poisson": lambda g: tg.poisson(tg.full((M,), 20.0), generator=g),
     "normal": lambda g: tg.normal(tg.zeros(M), 2.0, generator=g), "uniform_": lambda g: tg.empty(M).uniform_(-1, 1, generator=g), "normal_": lambda g: tg.empty(M).normal_(generator=g),
     "exponential_": lambda g: tg.empty(M).exponential_(generator=g), "random_": lambda g: tg.empty(M, dtype=tg.int32).random_(generator=g),
-    "bernoulli_": lambda g: tg.empty(M).bernoulli_(0.4, generator=g),
+    "bernoulli_": lambda g: tg.empty(M).bernoulli_(0.4, generator=g), "binomial": lambda g: tg.binomial(tg.full((M,), 60.0), tg.full((M,), 0.3), generator=g),
+    "cauchy_": lambda g: tg.empty(M).cauchy_(generator=g), "log_normal_": lambda g: tg.empty(M).log_normal_(generator=g), "geometric_": lambda g: tg.empty(M).geometric_(0.2, generator=g),
 }
 
 
@@ -366,7 +380,7 @@ def test_generators(name, pool_size):
     tg.set_rng_state(default)
 
 
-@pytest.mark.parametrize("name", ["uniform_", "normal_", "exponential_", "random_", "bernoulli_"])
+@pytest.mark.parametrize("name", ["uniform_", "normal_", "exponential_", "random_", "bernoulli_", "log_normal_", "cauchy_"])
 def test_layout_does_not_matter(name):
     def draw(x):
         getattr(x, name)(generator=tg.Generator().manual_seed(8))
@@ -413,6 +427,8 @@ ERRORS = {
     "multinomial too few positive": (lambda: tg.multinomial(tg.tensor([1.0, 0.0]), 2), "multinomial.*2 of 1"), "multinomial zeros": (lambda: tg.multinomial(tg.zeros(3), 1), "multinomial.*zero"),
     "multinomial negative": (lambda: tg.multinomial(tg.tensor([1.0, -1.0]), 1), "multinomial.*-1"), "multinomial nan": (lambda: tg.multinomial(tg.tensor([math.nan]), 1), "multinomial"),
     "multinomial none": (lambda: tg.multinomial(tg.ones(3), 0), "multinomial.*num_samples"), "multinomial no categories": (lambda: tg.multinomial(tg.ones(2, 0), 1), "multinomial"),
+    "cauchy_": (lambda: tg.zeros(3).cauchy_(0, 0), "cauchy_.*sigma"), "log_normal_": (lambda: tg.zeros(3).log_normal_(0, -1), "log_normal_.*std"), "geometric_": (lambda: tg.zeros(3).geometric_(1.5), "geometric_.*1.5"),
+    "binomial p": (lambda: tg.binomial(tg.ones(2), tg.tensor([0.5, 1.5])), "binomial.*1.5"), "binomial count": (lambda: tg.binomial(tg.tensor([1.5]), tg.ones(1)), "binomial.*1.5"),
     "dropout p": (lambda: F.dropout(tg.ones(3), 1.5), "dropout.*1.5"), "dropout of integers": (lambda: tg.dropout(tg.ones(3, dtype=tg.int64), 0.5, True), "dropout.*int64"),
 }
 
@@ -434,7 +450,6 @@ def test_every_op_takes_a_generator(sample):
     """Whatever new op is written: same seed, same values, and the default generator stays where it is."""
     results, state = [], tg.get_rng_state().tolist()
     for _ in range(2):
-        call = Call(tg, sample.tree(), requires_grad=False)
-        call.made[1]["generator"] = tg.Generator().manual_seed(21)
-        results.append(run(function_of(tg, sample.row), sample, call).tolist())
+        draw = functools.partial(function_of(tg, sample.row), generator=tg.Generator().manual_seed(21))
+        results.append(run(draw, sample, Call(tg, sample.tree(), requires_grad=False)).tolist())
     assert results[0] == results[1] and tg.get_rng_state().tolist() == state
