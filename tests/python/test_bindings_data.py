@@ -14,7 +14,7 @@ import tapegrad as tg
 @pytest.mark.parametrize("data, dtype, shape", [
     ([1., 2.], "float32", (2,)), ([1, 2], "int64", (2,)), ([True, False], "bool", (2,)), ([1, 2.5], "float32", (2,)), ([True, 2], "int64", (2,)),
     (3, "int64", ()), (3.5, "float32", ()), (True, "bool", ()), ([], "float32", (0,)), ([[], []], "float32", (2, 0)), ([[1, 2], [3, 4]], "int64", (2, 2)),
-    ((1., (2.)), "float32", (2,)), (range(3), "int64", (3,)), (np.float64(2), "float32", ()), (np.int32(2), "int32", ()), ([np.float32(1)], "float32", (1,)),
+    ((1., (2.)), "float32", (2,)), (range(3), "int64", (3,)), (np.float64(2), "float64", ()), (np.int32(2), "int32", ()), ([np.float32(1)], "float32", (1,)),
     (np.arange(3), "int64", (3,)), (np.ones((2, 2)), "float64", (2, 2)), ([np.ones(2), np.ones(2)], "float64", (2, 2)),
 ])
 def test_dtype_and_shape_of_data(data, dtype, shape):
