@@ -11,6 +11,7 @@ import harness
 CURVES = json.loads(harness.CURVES.read_text())
 
 
+@pytest.mark.filterwarnings("default")  # a program's warnings are its own: workers by fork, say
 @pytest.mark.parametrize("program", harness.programs())
 def test_curve(program):
     if missing := harness.missing_data(program):
