@@ -296,16 +296,17 @@ def stub_c(lib):
 def stub_linalg(lib):
     """The rows "linalg.…" as the functions of the module linalg."""
     from op_samples import load_rows
-    functions = {}
+    functions, results = {}, set()
     for row in load_rows(lib._C.op_table()):
         if not row["name"].startswith("linalg."):
             continue
         returns = returned(lib, None, row)
+        results |= {returns} if returns.endswith("_result") else set()
         out = None if not row["out"] else "Tensor" if returns == "Tensor" else "Sequence[Tensor]"
         name = row["name"].partition(".")[2]
         functions.setdefault(name, []).extend(forms(row, returns, name, out=out))
     head = HEAD.replace("from types import TracebackType\n", "") + (
-        "from tapegrad._C import LinAlgError as LinAlgError, Tensor, dtype\n_dtype = dtype\n")
+        f"from tapegrad._C import LinAlgError as LinAlgError, Tensor, dtype, {', '.join(sorted(results))}\n_dtype = dtype\n")
     return clean(head + overloaded(functions, "") + "\n")
 
 
@@ -355,7 +356,8 @@ def classes(lib):
 
 def stub_init(lib, c_names):
     """Everything `tapegrad.` offers, re-exported from where it lives."""
-    lines = ["# Written by python/stubs.py; `python python/stubs.py --check` tells when it is stale.", "from typing import Any", ""]
+    lines = ["# Written by python/stubs.py; `python python/stubs.py --check` tells when it is stale.",
+             "from builtins import float as _float, int as _int, str as _str", "from typing import Any", ""]
     modules, imports, rest = [], [], []
     for name, value in sorted(vars(lib).items()):
         if name.startswith("__") and name != "__version__" or name.startswith("_") and name not in ("_C", "__version__"):
@@ -378,7 +380,7 @@ def stub_init(lib, c_names):
         elif isinstance(value, lib.dtype):
             rest.append(f"{name}: dtype")
         else:
-            rest.append(f"{name}: {type(value).__name__ if type(value) in (str, float, int) else 'Any'}")
+            rest.append(f"{name}: {'_' + type(value).__name__ if type(value) in (str, float, int) else 'Any'}")
     for home, name, alias in sorted(modules) + sorted(imports):
         lines.append(f"from {home} import {name} as {alias}")
     return "\n".join(lines + [""] + rest) + "\n"
