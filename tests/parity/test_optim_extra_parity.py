@@ -167,6 +167,35 @@ def test_state_dicts_go_both_ways(name, options):
         np.testing.assert_allclose(steps(target, q, other, range(3, 6)), reference, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("lib", [tg, torch], ids=["tapegrad", "torch"])
+def test_hooks_of_state_and_of_all_steps(lib):
+    import importlib
+    optimizer, log = importlib.import_module(f"{lib.__name__}.optim.optimizer"), []
+    p = lib.ones(2, requires_grad=True)
+    p.grad = lib.ones(2)
+    opt = lib.optim.SGD([p], lr=0.1)
+    opt.register_state_dict_pre_hook(lambda o: log.append("pre"))
+    opt.register_state_dict_post_hook(lambda o, s: {**s, "more": 1})
+    opt.register_load_state_dict_pre_hook(lambda o, s: log.append(s["more"]))
+    opt.register_load_state_dict_pre_hook(lambda o, s: log.append("first"), prepend=True)
+    opt.register_load_state_dict_post_hook(lambda o: log.append("post"))
+    state = opt.state_dict()
+    opt.load_state_dict(state)
+    assert state["more"] == 1 and log == ["pre", "first", 1, "post"]
+    log.clear()
+    handles = [optimizer.register_optimizer_step_pre_hook(lambda o, args, kwargs: log.append("all pre")),
+               optimizer.register_optimizer_step_post_hook(lambda o, args, kwargs: log.append("all post"))]
+    opt.register_step_pre_hook(lambda o, args, kwargs: log.append("own pre"))
+    opt.register_step_post_hook(lambda o, args, kwargs: log.append("own post"))
+    opt.step()
+    for h in handles:
+        h.remove()
+    opt.step()
+    assert log == ["all pre", "own pre", "own post", "all post", "own pre", "own post"]
+    for name, member in (("adamw", "AdamW"), ("adam", "Adam"), ("sgd", "SGD"), ("rmsprop", "RMSprop"), ("adagrad", "Adagrad"), ("radam", "RAdam")):
+        assert getattr(importlib.import_module(f"{lib.__name__}.optim.{name}"), member) is getattr(lib.optim, member)
+
+
 # ---- averages
 
 def small(nn):

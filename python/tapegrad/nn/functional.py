@@ -292,5 +292,5 @@ from .functional_attention import multi_head_attention_forward  # noqa: E402
 
 from .functional_more import (  # noqa: E402
     affine_grid, conv_tbc, ctc_loss, embedding_bag, embedding_renorm, fractional_max_pool2d, fractional_max_pool2d_with_indices,
-    fractional_max_pool3d, fractional_max_pool3d_with_indices, grid_sample, linear_cross_entropy, lp_pool3d, max_unpool1d, max_unpool2d,
+    fractional_max_pool3d, fractional_max_pool3d_with_indices, grid_sample, lp_pool3d, max_unpool1d, max_unpool2d,
     max_unpool3d, native_channel_shuffle, upsample_bilinear, upsample_nearest)

@@ -125,7 +125,7 @@ def conv_tbc(input, weight, bias, pad=0):
     return op("conv1d")(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, 1, pad).permute(2, 0, 1)
 
 
-# ---- resampling and losses
+# ---- resampling
 
 def upsample_nearest(input, size=None, scale_factor=None):
     """interpolate with mode 'nearest'."""
@@ -135,15 +135,3 @@ def upsample_nearest(input, size=None, scale_factor=None):
 def upsample_bilinear(input, size=None, scale_factor=None):
     """interpolate with mode 'bilinear' and align_corners."""
     return _interpolate(input, size, scale_factor, "bilinear", True)
-
-
-def linear_cross_entropy(input, linear_weight, target, *, linear_bias=None, weight=None, reduction="mean", ignore_index=None,
-                         label_smoothing=0.0, options=None):
-    """cross_entropy of linear(input, linear_weight, linear_bias). A weight (C, d1, ..., in) gives logits (N, C, d1, ...)."""
-    if options is not None:
-        raise NotImplementedError("linear_cross_entropy: the chunked form is not implemented; leave options out")
-    classes = linear_weight.shape[:-1]
-    bias = None if linear_bias is None else linear_bias.reshape(-1)
-    logits = op("linear")(input, linear_weight.reshape(-1, linear_weight.shape[-1]), bias)
-    logits = logits.reshape(*logits.shape[:-1], *classes)
-    return op("cross_entropy")(logits, target, weight, -100 if ignore_index is None else ignore_index, reduction, label_smoothing)

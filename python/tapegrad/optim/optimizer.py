@@ -6,9 +6,20 @@ from copy import deepcopy
 from .. import _C
 from ..nn.hooks import HookDict
 
-__all__ = ["Optimizer", "required"]
+__all__ = ["Optimizer", "required", "register_optimizer_step_pre_hook", "register_optimizer_step_post_hook"]
 
 required = object()
+_all_step_pre_hooks, _all_step_post_hooks = HookDict(), HookDict()  # of every optimizer
+
+
+def register_optimizer_step_pre_hook(hook):
+    """`hook(optimizer, args, kwargs)` runs before the step of any optimizer and may return new (args, kwargs)."""
+    return _all_step_pre_hooks.add(hook)
+
+
+def register_optimizer_step_post_hook(hook):
+    """`hook(optimizer, args, kwargs)` runs after the step of any optimizer."""
+    return _all_step_post_hooks.add(hook)
 
 
 class Optimizer:
@@ -103,8 +114,33 @@ class Optimizer:
 
     # ---- saving
 
+    _state_dict_pre_hooks = _state_dict_post_hooks = _load_state_dict_pre_hooks = _load_state_dict_post_hooks = HookDict()
+
+    def _state_hooks(self, kind, hook, prepend):
+        if kind not in self.__dict__:
+            setattr(self, kind, HookDict())
+        return getattr(self, kind).add(hook, prepend)
+
+    def register_state_dict_pre_hook(self, hook, prepend=False):
+        """`hook(optimizer)` runs before state_dict."""
+        return self._state_hooks("_state_dict_pre_hooks", hook, prepend)
+
+    def register_state_dict_post_hook(self, hook, prepend=False):
+        """`hook(optimizer, state_dict)` runs after state_dict and may return another one."""
+        return self._state_hooks("_state_dict_post_hooks", hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook, prepend=False):
+        """`hook(optimizer, state_dict)` runs before load_state_dict and may return another one."""
+        return self._state_hooks("_load_state_dict_pre_hooks", hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook, prepend=False):
+        """`hook(optimizer)` runs after load_state_dict."""
+        return self._state_hooks("_load_state_dict_post_hooks", hook, prepend)
+
     def state_dict(self):
         """{"state": {number: {...}}, "param_groups": [...]}, parameters numbered in order. The tensors are not copied."""
+        for hook in self._state_dict_pre_hooks.values():
+            hook(self)
         numbers, groups = {}, []
         for group in self.param_groups:
             packed = {k: v for k, v in group.items() if k != "params"}
@@ -113,10 +149,17 @@ class Optimizer:
             packed["params"] = [numbers[id(p)] for p in group["params"]]
             groups.append(packed)
         state = {numbers[id(k)] if isinstance(k, _C.Tensor) else k: v for k, v in self.state.items()}
-        return {"state": state, "param_groups": groups}
+        return self._through(self._state_dict_post_hooks, {"state": state, "param_groups": groups})
+
+    def _through(self, hooks, state_dict):
+        for hook in hooks.values():
+            result = hook(self, state_dict)
+            state_dict = state_dict if result is None else result
+        return state_dict
 
     def load_state_dict(self, state_dict):
         """Takes over what state_dict() gave. ValueError when groups or their sizes differ."""
+        state_dict = self._through(self._load_state_dict_pre_hooks, dict(state_dict))
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
@@ -137,6 +180,8 @@ class Optimizer:
                 new["param_names"] = group["param_names"]
             groups.append({"params": group["params"], **{k: v for k, v in self.defaults.items() if k not in new}, **new})
         self.state, self.param_groups = state, groups
+        for hook in self._load_state_dict_post_hooks.values():
+            hook(self)
 
     # ---- hooks, printing, pickling
 
@@ -176,16 +221,16 @@ def _adopt(value, p, key):
 def _with_hooks(step):
     @functools.wraps(step)
     def wrapper(self, *args, **kwargs):
-        if self._step_pre_hooks:
-            for hook in list(self._step_pre_hooks.values()):
+        if self._step_pre_hooks or _all_step_pre_hooks:
+            for hook in (*_all_step_pre_hooks.values(), *self._step_pre_hooks.values()):
                 result = hook(self, args, kwargs)
                 if result is not None:
                     if not (isinstance(result, tuple) and len(result) == 2):
                         raise RuntimeError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got {result}.")
                     args, kwargs = result
         out = step(self, *args, **kwargs)
-        if self._step_post_hooks:
-            for hook in list(self._step_post_hooks.values()):
+        if self._step_post_hooks or _all_step_post_hooks:
+            for hook in (*self._step_post_hooks.values(), *_all_step_post_hooks.values()):
                 hook(self, args, kwargs)
         return out
     return wrapper
