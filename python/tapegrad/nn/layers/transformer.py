@@ -202,10 +202,13 @@ class Transformer(Module):
             TransformerEncoder(TransformerEncoderLayer(*options), num_encoder_layers, norm())
         self.decoder = custom_decoder if custom_decoder is not None else \
             TransformerDecoder(TransformerDecoderLayer(*options), num_decoder_layers, norm())
+        self._reset_parameters()
+        self.d_model, self.nhead, self.batch_first = d_model, nhead, batch_first
+
+    def _reset_parameters(self):
         for p in self.parameters():
             if p.dim() > 1:
                 init.xavier_uniform_(p)
-        self.d_model, self.nhead, self.batch_first = d_model, nhead, batch_first
 
     def forward(self, src, tgt, src_mask=None, tgt_mask=None, memory_mask=None, src_key_padding_mask=None, tgt_key_padding_mask=None,
                 memory_key_padding_mask=None, src_is_causal=None, tgt_is_causal=None, memory_is_causal=False):
