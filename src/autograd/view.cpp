@@ -111,8 +111,9 @@ Tensor scatter_view(const Tensor& g, const Geometry& x, const Geometry& y) {
     if (overlaps(x.sizes, x.strides)) {
       Geometry whole = x;
       whole.offset = 0;
-      const Tensor count = zero_(empty_like(m));
-      add_through(count, whole, fill_(empty(x.sizes, g.dtype()), 1));
+      const Dtype real = real_dtype(g.dtype());
+      const Tensor count = zero_(empty_like(m, real));
+      add_through(count, whole, fill_(empty(x.sizes, real), 1));
       m = div(m, maximum(count, Tensor(1)));
     }
     out = window(m, x.sizes, x.strides, 0);

@@ -105,8 +105,8 @@ template <class R> void transform(const Tensor& t, int64_t dim, bool forward, R 
   const Split s(t, dim);
   const int64_t n = s.n, lines = s.outer * s.inner;
   const auto plan = plan_for<R>(n);
-  const int64_t each = 2 * n + plan->work(), fits = (1 << 18) / (each * int64_t(sizeof(R)));
-  const int64_t group = std::clamp<int64_t>(fits, 1, 64 / int64_t(sizeof(R)));
+  constexpr int64_t kLines = 64 / sizeof(R), kTile = 8, kCache = 1 << 17;
+  const int64_t each = 2 * n + plan->work(), group = std::clamp<int64_t>(kCache / (each * int64_t(sizeof(R))), 1, kLines);
   R* data = reinterpret_cast<R*>(t->data);
   std::atomic<bool> failed{false};
   LongKernel unlocked(lines * n * 8);
@@ -116,11 +116,14 @@ template <class R> void transform(const Tensor& t, int64_t dim, bool forward, R 
     for (int64_t g = begin; g < end; g++) {
       const int64_t first = g * group, count = std::min(group, lines - first);
       R *re = memory.get<R>(), *im = re + n * count, *work = im + n * count;
-      auto each_number = [&](auto f) {  // f(where in the tensor, where in the group)
-        for (int64_t l = 0; l < count; l++) {
-          const int64_t at = (first + l) / s.inner * n * s.inner + (first + l) % s.inner;
-          for (int64_t j = 0; j < n; j++) f(data + 2 * (at + j * s.inner), j * count + l);
-        }
+      R* line[kLines];
+      for (int64_t l = 0; l < count; l++) line[l] = data + 2 * ((first + l) / s.inner * n * s.inner + (first + l) % s.inner);
+      auto each_number = [&](auto f) {  // f(where in the tensor, where in the group); by tiles, so that cache lines are used up
+        for (int64_t from = 0; from < n; from += kTile)
+          for (int64_t l = 0; l < count; l++) {
+            R* z = line[l] + 2 * from * s.inner;
+            for (int64_t j = from; j < std::min(from + kTile, n); j++, z += 2 * s.inner) f(z, j * count + l);
+          }
       };
       each_number([&](const R* z, int64_t q) { re[q] = z[0], im[q] = z[1]; });
       forward ? plan->run(re, im, work, count) : plan->run(im, re, work, count);  // parts exchanged: the inverse

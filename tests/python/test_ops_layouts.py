@@ -30,7 +30,7 @@ def outcome(sample, layout, dense, dtype):
 def test_op_layout(sample, layout):
     if not any(leaf.array.ndim for leaf in leaves(sample.tree())):
         return
-    for dtype in ("float64", "float32"):
+    for dtype in ("float64", "float32", *["complex128"] * sample.row["complex"]):
         try:
             dtypes, expected, plain = outcome(sample, layout, True, dtype)
         except tapegrad.Error:
@@ -39,7 +39,7 @@ def test_op_layout(sample, layout):
             raise
         got_dtypes, got, got_plain = outcome(sample, layout, False, dtype)
         assert got_plain == plain and got_dtypes == dtypes and len(got) == len(expected)
-        tolerance = 1e-12 if dtype == "float64" else 2e-5
+        tolerance = 2e-5 if dtype == "float32" else 1e-12
         for a, b in zip(got, expected):
             assert a.shape == b.shape
             np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
