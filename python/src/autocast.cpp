@@ -18,19 +18,19 @@ struct State {
 thread_local State state;
 
 constexpr std::string_view kLower[] = {
-    "addbmm", "addmm", "baddbmm", "bmm", "chain_matmul", "conv1d", "conv2d", "conv3d", "conv_tbc",
-    "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "einsum", "inner", "linalg_multi_dot",
-    "linalg_vecdot", "linear", "lstm", "matmul", "mm", "multi_dot", "prelu", "rnn_relu", "rnn_tanh",
-    "scaled_dot_product_attention", "tensordot"};
+    "addbmm", "addmm", "affine_grid", "baddbmm", "bmm", "chain_matmul", "conv1d", "conv2d", "conv3d", "conv_tbc",
+    "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "einsum", "inner", "linalg.matmul",
+    "linalg.multi_dot", "linalg.vecdot", "linear", "lstm", "matmul", "mm", "multi_dot", "prelu", "rnn_relu", "rnn_relu_cell",
+    "rnn_tanh", "rnn_tanh_cell",    "scaled_dot_product_attention", "tensordot"};
 constexpr std::string_view kFloat32[] = {
     "adaptive_avg_pool3d", "adaptive_max_pool3d", "adaptive_max_pool3d_with_indices", "avg_pool3d",
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cdist", "cholesky", "cholesky_inverse",
     "cholesky_solve", "cosine_embedding_loss", "cross_entropy", "ctc_loss", "fractional_max_pool2d",
     "fractional_max_pool3d", "geqrf", "grid_sample", "hinge_embedding_loss", "huber_loss", "inverse", "kl_div",
-    "l1_loss", "linalg_cholesky", "linalg_cholesky_ex", "linalg_cond", "linalg_eig", "linalg_eigh",
-    "linalg_eigvals", "linalg_eigvalsh", "linalg_householder_product", "linalg_inv", "linalg_inv_ex",
-    "linalg_lstsq", "linalg_matrix_rank", "linalg_qr", "linalg_solve", "linalg_svd", "linalg_svdvals",
-    "linalg_tensorinv", "linalg_tensorsolve", "lu_solve", "margin_ranking_loss", "max_pool3d", "max_unpool2d",
+    "l1_loss", "linalg.cholesky", "linalg.cholesky_ex", "linalg.cond", "linalg.eig", "linalg.eigh",
+    "linalg.eigvals", "linalg.eigvalsh", "linalg.householder_product", "linalg.inv", "linalg.inv_ex",
+    "linalg.lstsq", "linalg.matrix_rank", "linalg.qr", "linalg.solve", "linalg.svd", "linalg.svdvals",
+    "linalg.tensorinv", "linalg.tensorsolve", "lu_solve", "margin_ranking_loss", "max_pool3d", "max_unpool2d",
     "max_unpool3d", "mse_loss", "multi_margin_loss", "multilabel_margin_loss", "nanquantile", "nll_loss", "orgqr",
     "ormqr", "pad", "pinverse", "poisson_nll_loss", "polar", "prod", "qr", "quantile", "smooth_l1_loss",
     "soft_margin_loss", "stft", "svd", "trace", "triangular_solve", "triplet_margin_loss", "view_as_complex"};

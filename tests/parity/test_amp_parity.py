@@ -9,6 +9,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 ROWS = [r for r in load_rows(tapegrad._C.op_table()) if r["name"][0] != "_" and torch_function(r)]
 SAMPLES = [s for s in all_samples(ROWS) if s.name not in RANDOM]
 
+WIDE = {"cov", "corrcoef", "matrix_power", "linalg.matrix_power", "linalg.pinv"}  # more than products of matrices: all in float32
 DIFFERENT = {  # one op here, several in PyTorch, which casts only where it comes to a product of matrices
     "einsum": {"einsum('ii->i', [T(3, 3)])", "einsum('ij->', [T(2, 3)])", "einsum('i,j,k->kji', [T(2), T(3), T(2)])"},
     "inner": {"inner(T(3), T(3))", "inner(T(), T(2))"},
@@ -29,7 +30,7 @@ def test_dtypes_under_autocast(dtype):
     wrong = []
     for s in SAMPLES:
         mine, theirs = dtypes(tapegrad, function_of(tapegrad, s.row), s, dtype), dtypes(torch, torch_function(s.row), s, dtype)
-        if mine and theirs and mine != theirs and s.repro not in DIFFERENT.get(s.name, ()):
+        if mine and theirs and mine != theirs and s.name not in WIDE and s.repro not in DIFFERENT.get(s.name, ()):
             wrong.append(f"{s.repro} in {dtype}: {mine}, PyTorch {theirs}")
     assert not wrong, "\n".join(wrong)
 
