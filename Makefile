@@ -1,5 +1,5 @@
 # Each target does all of its own set-up (.ci/task says what it installs) and may be run first.
-.PHONY: demo test parity bench asan tsan lint docs clean
+.PHONY: demo test parity bench asan tsan lint docs conformance clean
 demo:   ## build the wheel, train on handwritten digits from Python and from C++
 test:   ## all C++ and Python tests
 parity: ## values and gradients against PyTorch 2.13.0, live
@@ -8,7 +8,8 @@ asan:   ## C++ tests under AddressSanitizer and UBSan
 tsan:   ## C++ tests under ThreadSanitizer
 lint:   ## ruff, clang-format, include rule, file sizes
 docs:   ## docs/ops.md from the op table, docs/compat.md from the names of PyTorch
-demo test parity bench asan tsan lint docs:
+conformance: ## the array API's public conformance suite, from ARRAY_API_TESTS=<folder> or GitHub
+demo test parity bench asan tsan lint docs conformance:
 	@bash .ci/task $@
 clean:
 	rm -rf build .venv .venv-parity dist digits.safetensors digits.png

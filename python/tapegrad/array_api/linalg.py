@@ -64,17 +64,18 @@ def trace(x, /, *, offset=0, dtype=None):
 
 def cross(x1, x2, /, *, axis=-1):
     """Cross products of vectors of 3 along axis."""
-    x1, x2 = as_arrays("cross", x1, x2)
-    return tg.linalg.cross(x1, x2, dim=axis)
+    return tg.linalg.cross(*tg.broadcast_tensors(*as_arrays("cross", x1, x2)), dim=axis)
 
 
 def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
     """(sum of |x|^ord)^(1/ord) over axis."""
-    return _reduce(lambda y, d: tg.linalg.vector_norm(y, ord, d), x, axis, keepdims)
+    return _reduce(lambda y, d: tg.linalg.vector_norm(y, ord, d), x.abs() if x.dtype.is_complex else x, axis, keepdims)
 
 
 def matrix_norm(x, /, *, keepdims=False, ord="fro"):
     """Norms of matrices: "fro", "nuc", 1, 2, inf and their negatives."""
+    if x.dtype.is_complex and ord not in (2, -2, "nuc"):  # these are norms of the absolute values
+        x = x.abs()
     return tg.linalg.matrix_norm(x, ord, keepdim=keepdims)
 
 
@@ -98,14 +99,18 @@ def eigvalsh(x, /):
     return tg.linalg.eigvalsh(x)
 
 
+def _complex(x):
+    return x.to({tg.float32: tg.complex64, tg.float64: tg.complex128}.get(x.dtype, x.dtype))
+
+
 def eig(x, /):
     """Eigenvalues and eigenvectors of matrices, complex numbers."""
-    return eig_result(*tg.linalg.eig(x))
+    return eig_result(*(_complex(y) for y in tg.linalg.eig(x)))
 
 
 def eigvals(x, /):
     """Eigenvalues of matrices, complex numbers."""
-    return tg.linalg.eigvals(x)
+    return _complex(tg.linalg.eigvals(x))
 
 
 def inv(x, /):
