@@ -24,7 +24,7 @@ def _of_version(api_version):
     """This module, if it has that version of the standard."""
     import sys
     if api_version is not None and api_version not in _VERSIONS:
-        raise ValueError(f"__array_namespace__: version {api_version!r} of the array API is not known; {__array_api_version__} is the newest")
+        raise ValueError(f"__array_namespace__: unknown version {api_version!r}; {__array_api_version__} is the newest")
     return sys.modules[__name__]
 
 

@@ -1,6 +1,7 @@
 """Reductions and scans. `axis` is one dimension, several or, for None, all; () reduces nothing."""
 import math
-from builtins import max as larger, min as smaller
+from builtins import max as larger
+from builtins import min as smaller
 
 import tapegrad as tg
 
