@@ -145,6 +145,15 @@ def test_integers(a, n, name):
     check(lambda ns, x: getattr(ns, name)(x, n), a)
 
 
+@pytest.mark.parametrize("dtypes", [("uint8", "uint16"), ("int16", "uint16"), ("uint32", "uint64"), ("int64", "uint32"), ("int8", "uint8")])
+def test_mixed_integers(dtypes):
+    a, b = np.arange(6, dtype=dtypes[0]).reshape(2, 3), np.arange(6, 12, dtype=dtypes[1]).reshape(2, 3)
+    for f in (lambda ns, x, y: ns.concat([x, y], axis=1), lambda ns, x, y: ns.stack([x, y]), lambda ns, x, y: ns.where(x > 2, x, y),
+              lambda ns, x, y: ns.linalg.cross(x, y), lambda ns, x, y: ns.linalg.outer(x[0, :], y[1, :]), lambda ns, x, y: ns.matmul(x, y.mT),
+              lambda ns, x, y: ns.vecdot(x, y), lambda ns, x, y: ns.clip(x, 1, 4), lambda ns, x, y: ns.add(x, y[0, 0])):
+        check(f, a, b)
+
+
 @FEW
 @given(arrays(REAL), st.integers(0, 2), st.integers(2, 4))
 def test_clip(a, low, high):
