@@ -96,7 +96,8 @@ double scale_of(Norm norm, Direction way, double n) {
 Tensor to_real(const Tensor& x) {
   TG_CHECK(!is_complex(x.dtype()), DtypeError, "input must be real, got ", x.dtype(), Named{"input", x});
   const Tensor f = is_floating(x.dtype()) ? x : to(x, default_dtype());
-  TG_CHECK(f.dtype() == Dtype::Float32 || f.dtype() == Dtype::Float64, DtypeError, "16-bit floats are not supported: convert to float32 first", Named{"input", x});
+  TG_CHECK(f.dtype() == Dtype::Float32 || f.dtype() == Dtype::Float64, DtypeError,
+      "16-bit floats are not supported: convert to float32 first", Named{"input", x});
   return f;
 }
 Tensor to_complex(const Tensor& x) {
@@ -292,7 +293,8 @@ void fft_ops(OpTable& t) {
       .samples({"Z(3, 4)", "Z(2, 3, 4), [5, 3]", "Z(2, 3, 4), dim=[0, 1], norm='ortho'"});
   t.add("fft.ihfftn" TG_MANY, &ihfftn, "The inverse of hfftn.").with_out()
       .samples({"T(3, 4)", "T(2, 3, 4), [5, 3]", "T(2, 3, 4), dim=[0, 1], norm='ortho'"});
-  t.add("fft.fft2" TG_TWO, &fftn, "fftn along two dimensions, by default the last ones.").with_out().complex().samples({"T(3, 4)", "Z(2, 3, 4), [5, 3]", "Z(2, 3, 4), dim=[0, 2]"});
+  t.add("fft.fft2" TG_TWO, &fftn, "fftn along two dimensions, by default the last ones.").with_out().complex()
+      .samples({"T(3, 4)", "Z(2, 3, 4), [5, 3]", "Z(2, 3, 4), dim=[0, 2]"});
   t.add("fft.ifft2" TG_TWO, &ifftn, "The inverse of fft2.").with_out().complex().samples({"Z(3, 4)", "Z(2, 3, 4), [5, 3], norm='ortho'"});
   t.add("fft.rfft2" TG_TWO, &rfftn, "rfftn along two dimensions, by default the last ones.").with_out().samples({"T(3, 4)", "T(2, 3, 4), [5, 3]"});
   t.add("fft.irfft2" TG_TWO, &irfftn, "The inverse of rfft2.").with_out().complex().samples({"Z(3, 4)", "Z(2, 3, 4), [5, 3]"});

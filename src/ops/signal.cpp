@@ -105,7 +105,8 @@ Tensor istft(const Tensor& input, int64_t n_fft, OptInt hop_length, OptInt win_l
   const Frames f(n_fft, hop_length, win_length, window, real_dtype(input.dtype()));
   const Tensor x = transpose(input.dim() == 2 ? unsqueeze(input, 0) : input, 1, 2);
   const bool half = onesided.value_or(x.size(2) != n_fft);
-  TG_CHECK(x.size(2) == (half ? n_fft / 2 + 1 : n_fft), ShapeError, "input must have ", half ? n_fft / 2 + 1 : n_fft, " frequencies, got ", x.size(2), Named{"input", input});
+  TG_CHECK(x.size(2) == (half ? n_fft / 2 + 1 : n_fft), ShapeError, "input must have ", half ? n_fft / 2 + 1 : n_fft,
+      " frequencies, got ", x.size(2), Named{"input", input});
   TG_CHECK(return_complex || !is_complex(f.window.dtype()), ValueError, "a complex window needs return_complex=True", Named{"window", window});
   TG_CHECK(!return_complex || !half, ValueError, "return_complex needs all frequencies: onesided=False");
   const int64_t batch = x.size(0), count = x.size(1), size = n_fft + f.hop * (count - 1);
