@@ -1,4 +1,5 @@
 # Written by python/stubs.py; `python python/stubs.py --check` tells when it is stale.
+from builtins import float as _float, int as _int, str as _str
 from typing import Any
 
 from tapegrad import _C as _C
@@ -123,6 +124,7 @@ from tapegrad._C import avg_pool3d as avg_pool3d
 from tapegrad._C import backward as backward
 from tapegrad._C import baddbmm as baddbmm
 from tapegrad._C import baddbmm_ as baddbmm_
+from tapegrad._C import bartlett_window as bartlett_window
 from tapegrad._C import batch_norm as batch_norm
 from tapegrad._C import bernoulli as bernoulli
 from tapegrad._C import bfloat16 as bfloat16
@@ -142,6 +144,7 @@ from tapegrad._C import bitwise_right_shift as bitwise_right_shift
 from tapegrad._C import bitwise_right_shift_ as bitwise_right_shift_
 from tapegrad._C import bitwise_xor as bitwise_xor
 from tapegrad._C import bitwise_xor_ as bitwise_xor_
+from tapegrad._C import blackman_window as blackman_window
 from tapegrad._C import block_diag as block_diag
 from tapegrad._C import bmm as bmm
 from tapegrad._C import bool as bool
@@ -315,6 +318,8 @@ from tapegrad._C import gru_cell as gru_cell
 from tapegrad._C import gt as gt
 from tapegrad._C import gt_ as gt_
 from tapegrad._C import half as half
+from tapegrad._C import hamming_window as hamming_window
+from tapegrad._C import hann_window as hann_window
 from tapegrad._C import hardshrink as hardshrink
 from tapegrad._C import heaviside as heaviside
 from tapegrad._C import heaviside_ as heaviside_
@@ -371,6 +376,8 @@ from tapegrad._C import isnan as isnan
 from tapegrad._C import isneginf as isneginf
 from tapegrad._C import isposinf as isposinf
 from tapegrad._C import isreal as isreal
+from tapegrad._C import istft as istft
+from tapegrad._C import kaiser_window as kaiser_window
 from tapegrad._C import kl_div as kl_div
 from tapegrad._C import kron as kron
 from tapegrad._C import kthvalue as kthvalue
@@ -656,6 +663,7 @@ from tapegrad._C import squeeze_ as squeeze_
 from tapegrad._C import stack as stack
 from tapegrad._C import std as std
 from tapegrad._C import std_mean as std_mean
+from tapegrad._C import stft as stft
 from tapegrad._C import strided as strided
 from tapegrad._C import sub as sub
 from tapegrad._C import sub_ as sub_
@@ -799,15 +807,15 @@ HalfTensor: Any
 IntTensor: Any
 LongTensor: Any
 ShortTensor: Any
-__version__: str
+__version__: _str
 celu_: Any
 dsmm: Any
-e: float
-inf: float
-nan: float
+e: _float
+inf: _float
+nan: _float
 native_channel_shuffle: Any
 newaxis: Any
-pi: float
+pi: _float
 rrelu_: Any
 selu_: Any
 spmm: Any

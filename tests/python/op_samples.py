@@ -232,7 +232,9 @@ def cast_values(leaf, dtype):
     """The leaf's values for a tensor of `dtype`: floats become small integers other than 0 (no division by zero)."""
     a = leaf.array
     if leaf.kind == "float" and dtype in COMPLEX:  # an imaginary part from the real ones: positive stays in the right half plane
-        return a + 1j * (0.6 * a.reshape(-1)[::-1].reshape(a.shape) - 0.11)
+        z = a.astype(np.complex128)
+        z.imag = 0.6 * a.reshape(-1)[::-1].reshape(a.shape) - 0.11
+        return z
     if leaf.kind == "complex" and dtype not in COMPLEX:
         a = a.real
     if leaf.kind not in ("float", "complex") or dtype in FLOATS + COMPLEX:
