@@ -74,7 +74,7 @@ static Tensor complex_prod(const Tensor& x, uint32_t dims, bool keepdim) {
   return to(out, x.dtype());
 }
 static Tensor prod_over(const Tensor& x, std::optional<int64_t> dim, bool keepdim, std::optional<Dtype> dtype) {
-  if (dtype && *dtype != x.dtype()) return to(prod_over(to(x, *dtype), dim, keepdim, {}), *dtype);
+  if (dtype) return to(prod_over(to(x, *dtype), dim, keepdim, {}), *dtype);
   const int64_t d = dim ? wrap_dim(*dim, x.dim(), x) : 0;
   const uint32_t dims = dim && x.dim() ? uint32_t(1) << d : reduced_dims(x, {});
   Tensor out = is_complex(x.dtype()) ? complex_prod(x, dims, keepdim) : fold(kProd, x, dims, keepdim, is_floating(x.dtype()) ? x.dtype() : Dtype::Int64);

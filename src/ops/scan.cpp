@@ -168,12 +168,12 @@ ValuesIndices cumextreme(const Tensor& input, int64_t dim, bool largest) {
 
 Tensor cumsum(const Tensor& x, int64_t dim, std::optional<Dtype> dtype) {
   OpScope op("cumsum");
-  if (dtype && *dtype != x.dtype()) return to(cumsum(to(x, *dtype), dim), *dtype);
+  if (dtype) return to(cumsum(to(x, *dtype), dim), *dtype);
   return recurrence({}, x, wrap_dim(dim, x.dim(), x), false);
 }
 Tensor cumprod(const Tensor& input, int64_t dim, std::optional<Dtype> dtype) {
   OpScope op("cumprod");
-  if (dtype && *dtype != input.dtype()) return to(cumprod(to(input, *dtype), dim), *dtype);
+  if (dtype) return to(cumprod(to(input, *dtype), dim), *dtype);
   const int64_t d = wrap_dim(dim, input.dim(), input);
   const Dtype compute = scan_dtype(input.dtype());
   const Tensor x = row_major(input, compute);

@@ -355,6 +355,13 @@ def test_dtypes():
     assert xp.astype(x, xp.float32, copy=False) is not None and xp.astype(x, xp.float32).data_ptr() != x.data_ptr()
 
 
+def test_given_dtype_is_kept():
+    for name in ("bool", "uint8", "int8", "int32", "uint64"):
+        x = tg.ones(3, dtype=getattr(tg, name))
+        assert {y.dtype for y in (x.sum(dtype=x.dtype), x.prod(dtype=x.dtype), x.cumsum(0, dtype=x.dtype), x.cumprod(0, dtype=x.dtype))} == {x.dtype}
+        assert {y.dtype for y in (x.sum(), x.prod(), x.cumsum(0), x.cumprod(0))} == {tg.int64}
+
+
 def test_asarray():
     a, t = np.arange(3.0), xp.arange(3.0)
     assert np.shares_memory(xp.asarray(a).numpy(), a) and not np.shares_memory(xp.asarray(a, copy=True).numpy(), a)
