@@ -1,7 +1,7 @@
 // Linear algebra in PyTorch's names: those of torch.linalg in namespace linalg, those of torch below.
-// A is a batch of matrices (…, m, n), float32 or float64; leading dimensions of several arguments broadcast. All is
-// differentiable, any number of times, unless said otherwise. Where a factorization does not exist a LinAlgError names the batch
-// element; the _ex forms return an int32 `info` instead, 0 for success.
+// A is a batch of matrices (…, m, n), float32, float64, complex64 or complex128, for which Aᵀ below is conjugated; leading
+// dimensions of several arguments broadcast. All is differentiable, any number of times, unless said otherwise. Where a
+// factorization does not exist a LinAlgError names the batch element; the _ex forms return an int32 `info` instead, 0 for success.
 #pragma once
 #include "tapegrad/ops.h"
 
@@ -44,7 +44,7 @@ TG_API Tensor svdvals(const Tensor& A);
 /// Of symmetric matrices, of which only the triangle UPLO ("L" or "U") is read.
 TG_API std::tuple<Tensor, Tensor> eigh(const Tensor& A, std::string_view UPLO = "L");  ///< eigenvalues, eigenvectors
 TG_API Tensor eigvalsh(const Tensor& A, std::string_view UPLO = "L");
-/// Raises NotImplementedError when an eigenvalue is complex.
+/// Complex, also of real matrices; eigenvectors of length 1 are unique up to a complex factor.
 TG_API std::tuple<Tensor, Tensor> eig(const Tensor& A);  ///< eigenvalues, eigenvectors
 TG_API Tensor eigvals(const Tensor& A);
 /// Singular values not above max(atol, rtol · the largest) count as 0; rtol is max(m, n) · epsilon when neither is given.

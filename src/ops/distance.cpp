@@ -15,7 +15,7 @@ struct CdistBackward final : NodeOf<2> {
     const Tensor a = x1.unpack(*this), b = x2.unpack(*this), d = distance.unpack(*this);
     const Tensor zero = d == Tensor(0.0), w = masked_fill(g, zero, Scalar(0.0)) / masked_fill(d, zero, Scalar(1.0));
     if (needs(0)) dx[0] = a * sum(w, -1, true) - times(w, b);
-    if (needs(1)) dx[1] = b * as_column(sum(w, -2)) - t_times(w, a);
+    if (needs(1)) dx[1] = b * as_column(sum(w, -2)) - h_times(w, a);
   }
 };
 Tensor euclidean(Tensor x1, Tensor x2) {
@@ -23,7 +23,7 @@ Tensor euclidean(Tensor x1, Tensor x2) {
   const Tensor a = row_major(x1, x1.dtype()), b = row_major(x2, x2.dtype());
   Tensor out = empty(shape_of(batch(a), {rows(a), rows(b)}), a.dtype());
   const int64_t m = rows(a), n = rows(b), k = columns(a);
-  with_scalar(a, [&](auto t) {
+  with_real(a, [&](auto t) {
     using T = decltype(t);
     each_matrix(shape_of(batch(a), m), double(n) * double(3 * k + 10), [&](int64_t i) {  // one row of distances each
       const Eigen::Map<const Vector<T>> x(reinterpret_cast<const T*>(a->data) + i * k, k);
@@ -44,7 +44,7 @@ Tensor dist(const Tensor& a, const Tensor& b, Scalar p) {
 }
 Tensor cdist(const Tensor& x1, const Tensor& x2, double p) {
   OpScope op("cdist");
-  check_matrix(x1, "x1"), check_matrix(x2, "x2"), check_same_dtype(x1, "x1", x2, "x2");
+  check_real_matrix(x1, "x1"), check_real_matrix(x2, "x2"), check_same_dtype(x1, "x1", x2, "x2");
   TG_CHECK(columns(x1) == columns(x2), ShapeError, "x1 and x2 must have the same number of columns, got ", columns(x1), " and ", columns(x2),
       Named{"x1", x1}, Named{"x2", x2});
   TG_CHECK(p >= 0, ValueError, "p must not be negative, got ", p, Named{"x1", x1}, Named{"x2", x2});
@@ -54,7 +54,7 @@ Tensor cdist(const Tensor& x1, const Tensor& x2, double p) {
 }
 Tensor pdist(const Tensor& x, double p) {
   OpScope op("pdist");
-  check_matrix(x, "input");
+  check_real_matrix(x, "input");
   TG_CHECK(x.dim() == 2, ShapeError, "input must have 2 dimensions, got ", x.dim(), Named{"input", x});
   TG_CHECK(p >= 0, ValueError, "p must not be negative, got ", p, Named{"input", x});
   const Tensor pairs = triu_indices(rows(x), rows(x), 1);
@@ -63,7 +63,7 @@ Tensor pdist(const Tensor& x, double p) {
 }
 Tensor renorm(const Tensor& x, Scalar p, int64_t dim, Scalar maxnorm) {
   OpScope op("renorm");
-  TG_CHECK(is_floating(x.dtype()), DtypeError, "input must be of a floating dtype, got ", x.dtype(), Named{"input", x});
+  TG_CHECK(is_differentiable(x.dtype()), DtypeError, "input must be of a floating or complex dtype, got ", x.dtype(), Named{"input", x});
   TG_CHECK(x.dim() >= 2, ShapeError, "input must have at least 2 dimensions, got ", x.dim(), Named{"input", x});
   TG_CHECK(p.to_double() > 0, ValueError, "p must be positive, got ", p, Named{"input", x});
   TG_CHECK(maxnorm.to_double() >= 0, ValueError, "maxnorm must not be negative, got ", maxnorm, Named{"input", x});
@@ -93,7 +93,7 @@ void distance_ops(OpTable& t) {
   t.add("pdist(Tensor input, float p=2.)", &pdist, "p-norm distances of all pairs of rows i < j: (n, k) -> (n (n - 1) / 2).")
       .functional().samples({"T(4, 3)", "T(3, 2), 1.", "T(3, 4), inf", "T(1, 3)"});
   t.add("renorm(Tensor input, Scalar p, int dim, Scalar maxnorm)", &renorm, "Each slice along dim scaled down to p-norm maxnorm where it is larger.")
-      .method().inplace(&renorm_).with_out().samples({"T(3, 4), 2, 0, 2", "T(2, 3, 2), 1, 1, 2.5", "T(3, 2), inf, -1, 0.5"});
+      .method().inplace(&renorm_).with_out().samples({"T(3, 4), 2, 0, 2", "T(2, 3, 2), 1, 1, 2.5", "T(3, 2), inf, -1, 0.5"}).complex();
 }
 
 }  // namespace tapegrad

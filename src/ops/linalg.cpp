@@ -5,7 +5,12 @@ namespace tapegrad {
 
 void check_matrix(const Tensor& A, const char* name) {
   TG_CHECK(A.dim() >= 2, ShapeError, name, " must be a batch of matrices, with at least 2 dimensions, got ", A.dim(), Named{name, A});
-  TG_CHECK(A.dtype() == float32 || A.dtype() == float64, DtypeError, name, " must be float32 or float64, got ", A.dtype(), Named{name, A});
+  TG_CHECK(A.dtype() == float32 || A.dtype() == float64 || is_complex(A.dtype()), DtypeError, name,
+      " must be float32, float64, complex64 or complex128, got ", A.dtype(), Named{name, A});
+}
+void check_real_matrix(const Tensor& A, const char* name) {
+  check_matrix(A, name);
+  TG_CHECK(!is_complex(A.dtype()), DtypeError, name, " must be float32 or float64, got ", A.dtype(), Named{name, A});
 }
 void check_square(const Tensor& A, const char* name) {
   check_matrix(A, name);

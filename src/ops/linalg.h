@@ -3,6 +3,7 @@
 #pragma once
 #include <Eigen/Core>
 #include <algorithm>
+#include <complex>
 
 #include "src/ops/matmul.h"
 #include "src/ops/op_info.h"
@@ -13,8 +14,10 @@ namespace tapegrad {
 
 // ---- checks
 
-/// A must be a matrix or a batch of matrices, float32 or float64.
+/// A must be a matrix or a batch of matrices, float32, float64, complex64 or complex128.
 void check_matrix(const Tensor& A, const char* name = "A");
+/// And not complex.
+void check_real_matrix(const Tensor& A, const char* name = "A");
 void check_square(const Tensor& A, const char* name = "A");
 void check_same_dtype(const Tensor& a, const char* a_name, const Tensor& b, const char* b_name);
 /// Throws LinAlgError for the first matrix of which info is not 0, with that number between the texts.
@@ -46,7 +49,7 @@ void broadcast_batches(Tensor& A, Tensor& B);
 /// How linalg.solve and lstsq tell vectors from matrices: B is a batch of vectors when its shape is A's without columns, or 1-d.
 bool is_vector(const Tensor& A, const Tensor& B);
 
-inline double epsilon(const Tensor& A) { return A.dtype() == float64 ? 0x1p-52 : 0x1p-23; }
+inline double epsilon(const Tensor& A) { return real_dtype(A.dtype()) == float64 ? 0x1p-52 : 0x1p-23; }
 /// The identity, to be broadcast.
 inline Tensor identity(int64_t n, const Tensor& like) { return eye(n, {}, like.dtype(), like.device()); }
 /// x with a dimension at the end, x[:, None]: a vector as a column.
@@ -56,10 +59,12 @@ inline Tensor diagonals(const Tensor& A) { return diagonal(A, 0, -2, -1); }
 /// columns [0, k) of A; rows [0, k).
 inline Tensor first_columns(const Tensor& A, int64_t k) { return k == columns(A) ? A : narrow(A, -1, 0, k); }
 inline Tensor first_rows(const Tensor& A, int64_t k) { return k == rows(A) ? A : narrow(A, -2, 0, k); }
-/// Matrices: a b, aᵀ b, a bᵀ.
+/// xᴴ, transposed and conjugated: what gradients take where they take xᵀ of real matrices.
+inline Tensor mH(const Tensor& x) { return mT(conj(x)); }
+/// Matrices: a b, aᴴ b, a bᴴ.
 inline Tensor times(const Tensor& a, const Tensor& b) { return product(a, false, b, false); }
-inline Tensor t_times(const Tensor& a, const Tensor& b) { return product(a, true, b, false); }
-inline Tensor times_t(const Tensor& a, const Tensor& b) { return product(a, false, b, true); }
+inline Tensor h_times(const Tensor& a, const Tensor& b) { return product(conj(a), true, b, false); }
+inline Tensor times_h(const Tensor& a, const Tensor& b) { return product(a, false, conj(b), true); }
 
 // ---- kernels
 
@@ -77,8 +82,14 @@ template <class T> Eigen::Map<Vector<T>> vector(const Tensor& v, int64_t i) {
 }
 inline int32_t* ints(const Tensor& t, int64_t i) { return reinterpret_cast<int32_t*>(t->data) + i; }
 
-/// f(T()) for the tensor's scalar type.
-template <class F> void with_scalar(const Tensor& A, F f) { A.dtype() == Dtype::Float64 ? f(double()) : f(float()); }
+template <class T> using Real = typename Eigen::NumTraits<T>::Real;
+/// f(T()) for the tensor's scalar type; with_real only knows the real ones.
+template <class F> void with_real(const Tensor& A, F f) { A.dtype() == Dtype::Float64 ? f(double()) : f(float()); }
+template <class F> void with_scalar(const Tensor& A, F f) {
+  if (A.dtype() == Dtype::Complex64) f(std::complex<float>());
+  else if (A.dtype() == Dtype::Complex128) f(std::complex<double>());
+  else with_real(A, f);
+}
 /// f(i) for each matrix of the batch, on several threads; `flops` is what one costs. f must not throw.
 template <class F> void each_matrix(IntList batch, double flops, F f) {
   const int64_t count = product(batch);

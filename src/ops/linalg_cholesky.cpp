@@ -11,11 +11,11 @@ namespace {
 // Returns the order of the first leading minor that is not positive, or 0.
 template <class T> int32_t factor_block(Eigen::Ref<Matrix<T>> a) {
   for (Eigen::Index j = 0; j < a.rows(); j++) {
-    const T d = a(j, j) - a.row(j).head(j).squaredNorm();
-    if (!(d > T(0))) return int32_t(j + 1);
+    const Real<T> d = Eigen::numext::real(a(j, j)) - a.row(j).head(j).squaredNorm();
+    if (!(d > 0)) return int32_t(j + 1);
     a(j, j) = std::sqrt(d);
     auto below = a.col(j).tail(a.rows() - j - 1);
-    if (j) below.noalias() -= a.block(j + 1, 0, below.size(), j) * a.row(j).head(j).transpose();
+    if (j) below.noalias() -= a.block(j + 1, 0, below.size(), j) * a.row(j).head(j).adjoint();
     below /= a(j, j);
   }
   return 0;
@@ -28,13 +28,13 @@ template <class T> int32_t factor(Matrix<T>& a) {
     if (const int32_t at = factor_block<T>(a.block(j, j, w, w))) return int32_t(j) + at;
     if (!below) break;
     auto panel = a.block(j + w, j, below, w);
-    a.block(j, j, w, w).template triangularView<Eigen::Lower>().transpose().template solveInPlace<Eigen::OnTheRight>(panel);
-    a.bottomRightCorner(below, below).template selfadjointView<Eigen::Lower>().rankUpdate(panel, T(-1));
+    a.block(j, j, w, w).template triangularView<Eigen::Lower>().adjoint().template solveInPlace<Eigen::OnTheRight>(panel);
+    a.bottomRightCorner(below, below).template selfadjointView<Eigen::Lower>().rankUpdate(panel, Real<T>(-1));
   }
   return 0;
 }
-// With L Lᵀ = A: dA = ½ L⁻ᵀ (S + Sᵀ - diag S) L⁻¹ where S = tril(Lᵀ gL). Murray, "Differentiation of the Cholesky decomposition"
-// (2016), equation 10.
+// With L Lᴴ = A: dA = ½ L⁻ᴴ (P + Pᴴ) L⁻¹ where P = tril(Lᴴ gL) with half its diagonal. Murray, "Differentiation of the Cholesky
+// decomposition" (2016), equation 10.
 struct CholeskyBackward final : NodeOf<1> {
   SavedTensor L;
   explicit CholeskyBackward(const Tensor& A) : NodeOf(A) {}
@@ -42,9 +42,9 @@ struct CholeskyBackward final : NodeOf<1> {
   void free_saved() override { L.reset(); }
   void backward(Tensor g, Tensor* dx) override {
     if (!needs(0)) return;
-    const Tensor l = L.unpack(*this), s = tril(t_times(l, g));
-    const Tensor right = linalg::solve_triangular(l, s + mT(tril(s, -1)), false, false);
-    dx[0] = linalg::solve_triangular(mT(l), right, true) * Tensor(0.5);
+    const Tensor l = L.unpack(*this), s = tril(h_times(l, g)), p = s - diag_embed(diagonals(s)) * Tensor(0.5);
+    const Tensor right = linalg::solve_triangular(l, p + mH(p), false, false);
+    dx[0] = linalg::solve_triangular(mH(l), right, true) * Tensor(0.5);
   }
 };
 
@@ -131,8 +131,8 @@ std::tuple<Tensor, Tensor> cholesky_ex(const Tensor& A, bool upper, bool check_e
   OpScope op("linalg.cholesky_ex");
   check_square(A);
   if (upper) {  // the upper factor is the transpose of the lower one
-    auto [l, info] = cholesky_ex(mT(A), false, check_errors);
-    return {mT(l), info};
+    auto [l, info] = cholesky_ex(mH(A), false, check_errors);
+    return {mH(l), info};
   }
   Tensor L = empty(A.sizes(), A.dtype()), info = empty(batch(A), Dtype::Int32);
   const Tensor x = row_major(A, A.dtype());
@@ -155,10 +155,10 @@ Tensor cholesky(const Tensor& A, bool upper) {
 
 std::tuple<Tensor, Tensor, Tensor> ldl_factor_ex(const Tensor& A, bool, bool check_errors) {
   OpScope op("linalg.ldl_factor_ex");
-  check_square(A);
+  check_real_matrix(A), check_square(A);
   Tensor LD = empty(A.sizes(), A.dtype()), pivots = empty({A->sizes, size_t(A.dim() - 1)}, Dtype::Int32), info = empty(batch(A), Dtype::Int32);
   const Tensor x = row_major(A, A.dtype());
-  with_scalar(A, [&](auto t) {
+  with_real(A, [&](auto t) {
     using T = decltype(t);
     each_matrix(batch(A), std::pow(double(rows(A)), 3) / 3, [&](int64_t i) {
       Matrix<T> a = matrix<T>(x, i).template triangularView<Eigen::Lower>();
@@ -177,7 +177,7 @@ std::tuple<Tensor, Tensor> ldl_factor(const Tensor& A, bool hermitian) {
 }
 Tensor ldl_solve(const Tensor& LD_in, const Tensor& pivots_in, const Tensor& B_in, bool) {
   OpScope op("linalg.ldl_solve");
-  check_square(LD_in, "LD"), check_matrix(B_in, "B"), check_same_dtype(LD_in, "LD", B_in, "B");
+  check_real_matrix(LD_in, "LD"), check_square(LD_in, "LD"), check_matrix(B_in, "B"), check_same_dtype(LD_in, "LD", B_in, "B");
   TG_CHECK(rows(LD_in) == rows(B_in), ShapeError, "B must have ", rows(LD_in), " rows as LD, got ", rows(B_in), Named{"LD", LD_in}, Named{"B", B_in});
   TG_CHECK(pivots_in.dtype() == Dtype::Int32 && pivots_in.sizes() == IntList(LD_in->sizes, size_t(LD_in.dim() - 1)), ShapeError,
       "pivots must be int32 of shape ", IntList(LD_in->sizes, size_t(LD_in.dim() - 1)), Named{"pivots", pivots_in});
@@ -191,7 +191,7 @@ Tensor ldl_solve(const Tensor& LD_in, const Tensor& pivots_in, const Tensor& B_i
   const Tensor a = row_major(LD, LD.dtype()), b = row_major(B, B.dtype());
   const Tensor pivots = row_major(expand(pivots_in, IntList(LD->sizes, size_t(LD.dim() - 1))), Dtype::Int32);
   Tensor X = empty(B.sizes(), B.dtype());
-  with_scalar(B, [&](auto t) {
+  with_real(B, [&](auto t) {
     using T = decltype(t);
     each_matrix(batch(B), 2 * double(n) * double(n) * double(columns(B)), [&](int64_t i) {
       const Matrix<T> factor = matrix<T>(a, i);
@@ -214,8 +214,8 @@ Tensor cholesky(const Tensor& A, bool upper) {
 Tensor cholesky_solve(const Tensor& B, const Tensor& L, bool upper) {
   OpScope op("cholesky_solve");
   check_square(L, "L"), check_matrix(B, "input");
-  if (upper) return linalg::solve_triangular(L, linalg::solve_triangular(mT(L), B, false), true);
-  return linalg::solve_triangular(mT(L), linalg::solve_triangular(L, B, false), true);
+  if (upper) return linalg::solve_triangular(L, linalg::solve_triangular(mH(L), B, false), true);
+  return linalg::solve_triangular(mH(L), linalg::solve_triangular(L, B, false), true);
 }
 Tensor cholesky_inverse(const Tensor& L, bool upper) {
   OpScope op("cholesky_inverse");
@@ -226,10 +226,10 @@ Tensor cholesky_inverse(const Tensor& L, bool upper) {
 void linalg_cholesky_ops(OpTable& t) {
   t.add("linalg.cholesky(Tensor input, *, bool upper=False)", &linalg::cholesky,
         "The lower triangle L with A = L Lᵀ (upper: U with A = Uᵀ U) of symmetric positive-definite matrices, of which only that triangle is read. Raises LinAlgError for others.")
-      .with_out().samples({"Spd(3)", "Spd(2, 4)", "Spd(3), upper=True", "Spd(0)"});
+      .with_out().samples({"Spd(3)", "Spd(2, 4)", "Spd(3), upper=True", "Spd(0)"}).complex();
   t.add("linalg.cholesky_ex(Tensor input, *, bool upper=False, bool check_errors=False)", &linalg::cholesky_ex,
         "cholesky with info: 0, or the order of the first leading minor that is not positive-definite.")
-      .with_out().returns("L info").samples({"Spd(3)", "Spd(2, 2, 3), upper=True"});
+      .with_out().returns("L info").samples({"Spd(3)", "Spd(2, 2, 3), upper=True"}).complex();
   t.add("linalg.ldl_factor(Tensor input, *, bool hermitian=False)", &linalg::ldl_factor,
         "A = P L D Lᵀ Pᵀ of symmetric matrices by Bunch and Kaufman's pivoting, with L and D in one matrix; only the lower triangle is read. Not differentiable.")
       .with_out().no_grad().returns("LD pivots").samples({"Sym(5)", "Sym(2, 4)", "Sym(0)"});
@@ -239,11 +239,11 @@ void linalg_cholesky_ops(OpTable& t) {
   t.add("linalg.ldl_solve(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False)", &linalg::ldl_solve,
         "X with A X = B from A's ldl_factor. Not differentiable.")
       .with_out().no_grad().samples({"T(3, 3, grad=False), C([1, 3, 3], dtype='int32'), T(3, 2, grad=False)", "T(2, 3, 3, grad=False), C([[-2, -2, 3], [1, -3, -3]], dtype='int32'), T(3, 2, grad=False)"});
-  t.add("cholesky(Tensor input, bool upper=False)", &cholesky, "linalg.cholesky under its older name.").method().with_out().samples({"Spd(3)", "Spd(2, 3), True"});
+  t.add("cholesky(Tensor input, bool upper=False)", &cholesky, "linalg.cholesky under its older name.").method().with_out().samples({"Spd(3)", "Spd(2, 3), True"}).complex();
   t.add("cholesky_solve(Tensor input, Tensor input2, bool upper=False)", &cholesky_solve, "X with A X = input, where A = L Lᵀ and L is input2 (upper: A = Uᵀ U).")
-      .method().with_out().samples({"T(3, 2), Lower(3)", "T(2, 3, 2), Upper(2, 3), True"});
+      .method().with_out().samples({"T(3, 2), Lower(3)", "T(2, 3, 2), Upper(2, 3), True"}).complex();
   t.add("cholesky_inverse(Tensor input, bool upper=False)", &cholesky_inverse, "(L Lᵀ)⁻¹ of a Cholesky factor (upper: (Uᵀ U)⁻¹).")
-      .method().with_out().samples({"Lower(3)", "Upper(2, 3), True"});
+      .method().with_out().samples({"Lower(3)", "Upper(2, 3), True"}).complex();
 }
 
 }  // namespace tapegrad

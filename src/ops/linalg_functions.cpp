@@ -31,7 +31,7 @@ template <class T> Matrix<T> exponential(Matrix<T> a) {
   return x;
 }
 // The derivative in the direction E is the upper right block of exp([[A, E], [0, A]]): Mathias, "A chain rule for matrix functions
-// and applications" (1996), theorem 2.1; its adjoint takes Aᵀ.
+// and applications" (1996), theorem 2.1; its adjoint takes Aᴴ.
 struct MatrixExpBackward final : NodeOf<1> {
   SavedTensor A;
   explicit MatrixExpBackward(const Tensor& a) : NodeOf(a), A(a) {}
@@ -39,7 +39,7 @@ struct MatrixExpBackward final : NodeOf<1> {
   void free_saved() override { A.reset(); }
   void backward(Tensor g, Tensor* dx) override {
     if (!needs(0)) return;
-    const Tensor a = mT(A.unpack(*this));
+    const Tensor a = mH(A.unpack(*this));
     const int64_t n = rows(a);
     const Tensor above = cat({a, g}, -1), below = cat({zeros_like(a), a}, -1);
     dx[0] = narrow(first_rows(linalg::matrix_exp(cat({above, below}, -2)), n), -1, n, n);
@@ -56,8 +56,8 @@ Pair matrix_dims(const Tensor& A, IntList dim) {
   return p;
 }
 Tensor cast_for_norm(const Tensor& A, std::optional<Dtype> dtype) {
-  TG_CHECK(is_floating(A.dtype()), DtypeError, "input must be of a floating dtype, got ", A.dtype(), Named{"input", A});
-  TG_CHECK(!dtype || is_floating(*dtype), DtypeError, "dtype must be a floating dtype, got ", *dtype, Named{"input", A});
+  TG_CHECK(is_differentiable(A.dtype()), DtypeError, "input must be of a floating or complex dtype, got ", A.dtype(), Named{"input", A});
+  TG_CHECK(!dtype || is_differentiable(*dtype), DtypeError, "dtype must be a floating or complex dtype, got ", *dtype, Named{"input", A});
   return dtype && *dtype != A.dtype() ? to(A, *dtype) : A;
 }
 Tensor singular_values(const Tensor& A, Pair p) { return linalg::svdvals(movedim(A, {p.rows, p.columns}, {-2, -1})); }
@@ -110,9 +110,9 @@ Tensor cross(const Tensor& a, const Tensor& b, int64_t dim) {
 }
 Tensor vecdot(const Tensor& x, const Tensor& y, int64_t dim) {
   OpScope op("linalg.vecdot");
-  TG_CHECK(is_floating(x.dtype()), DtypeError, "x must be of a floating dtype, got ", x.dtype(), Named{"x", x});
+  TG_CHECK(is_differentiable(x.dtype()), DtypeError, "x must be of a floating or complex dtype, got ", x.dtype(), Named{"x", x});
   TG_CHECK(x.dtype() == y.dtype(), DtypeError, "x and y must have the same dtype, got ", x.dtype(), " and ", y.dtype(), Named{"x", x}, Named{"y", y});
-  return sum(x * y, dim, false, x.dtype());
+  return sum(conj(x) * y, dim, false, x.dtype());
 }
 Tensor diagonal(const Tensor& A, int64_t offset, int64_t dim1, int64_t dim2) {
   OpScope op("linalg.diagonal");
@@ -124,7 +124,7 @@ Tensor vander(const Tensor& x, std::optional<int64_t> N) {
   TG_CHECK(x.dtype() != bool_ && x.dtype() != float16 && x.dtype() != bfloat16, DtypeError, "x must be integers, float32 or float64, got ", x.dtype(), Named{"x", x});
   const int64_t n = N.value_or(x.size(-1));
   TG_CHECK(n > 1, ValueError, "N must be at least 2, got ", n, Named{"x", x});
-  const Tensor powers = expand(as_column(x), shape_of(x.sizes(), n - 1)), one = ones_like(as_column(x), is_floating(x.dtype()) ? x.dtype() : Dtype::Int64);
+  const Tensor powers = expand(as_column(x), shape_of(x.sizes(), n - 1)), one = ones_like(as_column(x), is_differentiable(x.dtype()) ? x.dtype() : Dtype::Int64);
   return cat({one, cumprod(powers, -1)}, -1);
 }
 
@@ -169,10 +169,10 @@ Tensor cond(const Tensor& A, std::string_view p) {
   OpScope op("linalg.cond");
   TG_CHECK(p == "fro" || p == "nuc", ValueError, "p must be None, 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got '", p, "'", Named{"input", A});
   check_square(A, "input");
-  if (!A.numel()) return zeros(batch(A), A.dtype());
+  if (!A.numel()) return zeros(batch(A), real_dtype(A.dtype()));
   auto [inverse, info] = inv_ex(A);
   const Tensor singular = info != Tensor(0);
-  return where(singular, full({}, INFINITY, A.dtype()), matrix_norm(A, p) * matrix_norm(masked_fill(inverse, as_column(as_column(singular)), Scalar(0.0)), p));
+  return where(singular, full({}, INFINITY, real_dtype(A.dtype())), matrix_norm(A, p) * matrix_norm(masked_fill(inverse, as_column(as_column(singular)), Scalar(0.0)), p));
 }
 Tensor cond(const Tensor& A, std::optional<Scalar> p) {
   OpScope op("linalg.cond");
@@ -180,15 +180,15 @@ Tensor cond(const Tensor& A, std::optional<Scalar> p) {
   TG_CHECK(kind == 1 || kind == 2 || std::isinf(kind), ValueError, "p must be None, 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got ", *p, Named{"input", A});
   if (kind == 2) {
     check_matrix(A, "input");
-    if (!A.numel()) return zeros(batch(A), A.dtype());
+    if (!A.numel()) return zeros(batch(A), real_dtype(A.dtype()));
     const Tensor s = svdvals(A), first = select(s, -1, 0), last = select(s, -1, -1);
     return p && p->to_double() < 0 ? last / first : first / last;
   }
   check_square(A, "input");
-  if (!A.numel()) return zeros(batch(A), A.dtype());
+  if (!A.numel()) return zeros(batch(A), real_dtype(A.dtype()));
   auto [inverse, info] = inv_ex(A);
   const Tensor singular = info != Tensor(0);
-  return where(singular, full({}, INFINITY, A.dtype()), matrix_norm(A, *p) * matrix_norm(masked_fill(inverse, as_column(as_column(singular)), Scalar(0.0)), *p));
+  return where(singular, full({}, INFINITY, real_dtype(A.dtype())), matrix_norm(A, *p) * matrix_norm(masked_fill(inverse, as_column(as_column(singular)), Scalar(0.0)), *p));
 }
 
 }  // namespace linalg
@@ -205,6 +205,7 @@ std::tuple<Tensor, Tensor> slogdet(const Tensor& A) {
 Tensor logdet(const Tensor& A) {
   OpScope op("logdet");
   const auto [sign, value] = linalg::slogdet(A);
+  if (is_complex(A.dtype())) return value + log(sign);
   return where(sign == Tensor(-1.0), full({}, NAN, A.dtype()), value);
 }
 Tensor inverse(const Tensor& A) {
@@ -234,55 +235,55 @@ static Tensor norm_row(const Tensor& x, std::string_view p, IntList dim, bool ke
 template <class... A> using Signature = Tensor (*)(const Tensor&, A...);
 void linalg_functions_ops(OpTable& t) {
   t.add("linalg.matrix_exp(Tensor input)", &linalg::matrix_exp, "The matrix exponential, the sum of Aᵏ / k!, by scaling and squaring.")
-      .samples({"T(3, 3)", "T(2, 4, 4, lo=-3, hi=3)", "T(0, 3, 3)", "T(0, 0)"});
+      .samples({"T(3, 3)", "T(2, 4, 4, lo=-3, hi=3)", "T(0, 3, 3)", "T(0, 0)"}).complex();
   t.add("linalg.matrix_power(Tensor input, int n)", &linalg::matrix_power, "A times itself n times; the inverse for n < 0, the identity for 0.")
-      .with_out().samples({"T(3, 3), 3", "T(2, 3, 3), -2", "T(3, 3), 0", "T(2, 2), 1"});
+      .with_out().samples({"T(3, 3), 3", "T(2, 3, 3), -2", "T(3, 3), 0", "T(2, 2), 1"}).complex();
   t.add("linalg.multi_dot(Tensor[] tensors)", &linalg::multi_dot, "Product of a chain of matrices in the cheapest order; the first and the last may be vectors.")
-      .with_out().samples({"[T(2, 3), T(3, 4), T(4, 2)]", "[T(3), T(3, 4), T(4)]"});
-  t.add("linalg.matmul(Tensor input, Tensor other)", &matmul, "matmul under its name in linalg.").with_out().samples({"T(2, 3), T(3, 4)", "T(3), T(2, 3, 4)"});
+      .with_out().samples({"[T(2, 3), T(3, 4), T(4, 2)]", "[T(3), T(3, 4), T(4)]"}).complex();
+  t.add("linalg.matmul(Tensor input, Tensor other)", &matmul, "matmul under its name in linalg.").with_out().samples({"T(2, 3), T(3, 4)", "T(3), T(2, 3, 4)"}).complex();
   t.add("linalg.cross(Tensor input, Tensor other, *, int dim=-1)", &linalg::cross, "Cross products of vectors of 3 along dim, broadcast.")
-      .with_out().on("number").samples({"T(2, 3), T(2, 3)", "T(3, 2), T(3, 1), dim=0", "T(0, 3), T(1, 3)"});
-  t.add("linalg.vecdot(Tensor x, Tensor y, *, int dim=-1)", &linalg::vecdot, "Sums of x · y along dim, broadcast.")
-      .with_out().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(3)", "T(3, 2), T(3, 2), dim=0"});
+      .with_out().on("number").samples({"T(2, 3), T(2, 3)", "T(3, 2), T(3, 1), dim=0", "T(0, 3), T(1, 3)"}).complex();
+  t.add("linalg.vecdot(Tensor x, Tensor y, *, int dim=-1)", &linalg::vecdot, "Sums of conj(x) · y along dim, broadcast.")
+      .with_out().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(3)", "T(3, 2), T(3, 2), dim=0"}).complex();
   t.add("linalg.diagonal(Tensor A, *, int offset=0, int dim1=-2, int dim2=-1)", &linalg::diagonal, "A view of the diagonals of the last two dimensions.")
-      .on("any").samples({"T(3, 3)", "T(2, 3, 4), offset=1", "T(2, 3, 4), dim1=0, dim2=1"});
+      .on("any").samples({"T(3, 3)", "T(2, 3, 4), offset=1", "T(2, 3, 4), dim1=0, dim2=1"}).complex();
   t.add("linalg.vander(Tensor x, *, int? N=None)", &linalg::vander, "1, x, x², … to the power N - 1 in a new last dimension; N is x's last size when not given.")
-      .on("number").samples({"T(3)", "T(2, 3), N=4"});
+      .on("number").samples({"T(3)", "T(2, 3), N=4"}).complex();
   t.add("linalg.vector_norm(Tensor x, Scalar ord=2, int[]? dim=None, bool keepdim=False, *, dtype? dtype=None)", &linalg::vector_norm,
         "(sum |x|^ord)^(1/ord) over dim, or over all elements; ord may be 0, inf and -inf.")
-      .with_out().samples({"T(2, 3)", "T(2, 3), 1, 1", "T(2, 3), inf, (0, 1), True", "T(2, 3), 0.5, 0", "T()"});
+      .with_out().samples({"T(2, 3)", "T(2, 3), 1, 1", "T(2, 3), inf, (0, 1), True", "T(2, 3), 0.5, 0", "T()"}).complex();
   t.add("linalg.matrix_norm(Tensor input, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, dtype? dtype=None)",
         static_cast<Signature<Scalar, IntList, bool, std::optional<Dtype>>>(&linalg::matrix_norm),
         "The largest singular value (ord 2), column sum of |A| (1), row sum (inf); the smallest for -2, -1, -inf.")
-      .with_out().samples({"T(3, 4), 2", "T(2, 3, 3), -2", "T(2, 3, 4), 1", "T(2, 3, 4), -inf, (2, 0), True", "T(2, 3, 4), inf, (0, 1)", "T(2, 3, 4), -1, (0, 2)"});
+      .with_out().samples({"T(3, 4), 2", "T(2, 3, 3), -2", "T(2, 3, 4), 1", "T(2, 3, 4), -inf, (2, 0), True", "T(2, 3, 4), inf, (0, 1)", "T(2, 3, 4), -1, (0, 2)"}).complex();
   t.add("linalg.matrix_norm(Tensor input, str ord='fro', int[] dim=[-2, -1], bool keepdim=False, *, dtype? dtype=None)",
         static_cast<Signature<std::string_view, IntList, bool, std::optional<Dtype>>>(&linalg::matrix_norm),
         "Frobenius norm, the root of the sum of squares, or 'nuc', the sum of the singular values.")
-      .with_out().samples({"T(3, 4)", "T(2, 3, 4), 'nuc'", "T(2, 3, 4), 'nuc', (2, 0), True", "T(2, 3, 4), 'fro', (0, 1), True"});
+      .with_out().samples({"T(3, 4)", "T(2, 3, 4), 'nuc'", "T(2, 3, 4), 'nuc', (2, 0), True", "T(2, 3, 4), 'fro', (0, 1), True"}).complex();
   t.add("linalg.norm(Tensor input, Scalar? ord=None, int[]? dim=None, bool keepdim=False, *, dtype? dtype=None)",
         static_cast<Signature<std::optional<Scalar>, IntList, bool, std::optional<Dtype>>>(&linalg::norm),
         "linalg.vector_norm, or linalg.matrix_norm when dim has two dimensions, or is None and input has two, and ord is given.")
-      .with_out().samples({"T(2, 3)", "T(2, 3), 2", "T(2, 3, 4), 1, 1", "T(2, 3, 4), inf, (0, 1), True", "T(3), 3", "T(2, 3, 4), dim=(1, 2)"});
+      .with_out().samples({"T(2, 3)", "T(2, 3), 2", "T(2, 3, 4), 1, 1", "T(2, 3, 4), inf, (0, 1), True", "T(3), 3", "T(2, 3, 4), dim=(1, 2)"}).complex();
   t.add("linalg.norm(Tensor input, str ord, int[]? dim=None, bool keepdim=False, *, dtype? dtype=None)",
         static_cast<Signature<std::string_view, IntList, bool, std::optional<Dtype>>>(&linalg::norm), "linalg.matrix_norm.")
-      .with_out().samples({"T(2, 3), 'fro'", "T(2, 3, 4), 'nuc', (1, 2)"});
+      .with_out().samples({"T(2, 3), 'fro'", "T(2, 3, 4), 'nuc', (1, 2)"}).complex();
   t.add("linalg.cond(Tensor input, Scalar? p=None)", static_cast<Signature<std::optional<Scalar>>>(&linalg::cond),
         "The condition number ‖A‖ ‖A⁻¹‖ in the matrix norm p; the ratio of the extreme singular values for None, 2 and -2.")
-      .with_out().samples({"T(3, 3)", "T(2, 3, 4), -2", "T(2, 3, 3), 1", "T(3, 3), -inf", "T(0, 3, 3)"});
+      .with_out().samples({"T(3, 3)", "T(2, 3, 4), -2", "T(2, 3, 3), 1", "T(3, 3), -inf", "T(0, 3, 3)"}).complex();
   t.add("linalg.cond(Tensor input, str p)", static_cast<Signature<std::string_view>>(&linalg::cond), "The same in the norms 'fro' and 'nuc'.")
-      .with_out().samples({"T(3, 3), 'fro'", "T(2, 3, 3), 'nuc'"});
+      .with_out().samples({"T(3, 3), 'fro'", "T(2, 3, 3), 'nuc'"}).complex();
   t.add("norm(Tensor input, str p, int[]? dim=None, bool keepdim=False, *, dtype? dtype=None)", &norm_row,
         "The 2-norm over dim for 'fro', the sum of the singular values of matrices for 'nuc'.")
-      .method().with_out().samples({"T(2, 3), 'fro'", "T(2, 3), 'nuc'", "T(2, 3, 4), 'fro', 1", "T(2, 3, 4), 'nuc', (0, 2), True"});
-  t.add("det(Tensor input)", &det, "Determinants: (…, n, n) -> (…).").method().samples({"T(3, 3)", "T(2, 4, 4)"});
-  t.add("slogdet(Tensor input)", &slogdet, "Sign and logarithm of the absolute value of determinants.").method().with_out().returns("sign logabsdet").samples({"T(3, 3)", "T(2, 4, 4)"});
-  t.add("logdet(Tensor input)", &logdet, "Logarithms of determinants; NaN for negative ones, -inf for 0.").method().samples({"Spd(3)", "Spd(2, 4)", "T(0, 0)"});
-  t.add("inverse(Tensor input)", &inverse, "linalg.inv under its older name.").method().with_out().samples({"T(3, 3)", "T(2, 2, 2)"});
-  t.add("matrix_exp(Tensor input)", &matrix_exp, "linalg.matrix_exp under its older name.").method().samples({"T(3, 3)"});
-  t.add("matrix_power(Tensor input, int n)", &matrix_power, "linalg.matrix_power under its older name.").method().with_out().samples({"T(3, 3), 2", "T(2, 3, 3), -1"});
+      .method().with_out().samples({"T(2, 3), 'fro'", "T(2, 3), 'nuc'", "T(2, 3, 4), 'fro', 1", "T(2, 3, 4), 'nuc', (0, 2), True"}).complex();
+  t.add("det(Tensor input)", &det, "Determinants: (…, n, n) -> (…).").method().samples({"T(3, 3)", "T(2, 4, 4)"}).complex();
+  t.add("slogdet(Tensor input)", &slogdet, "Sign and logarithm of the absolute value of determinants.").method().with_out().returns("sign logabsdet").samples({"T(3, 3)", "T(2, 4, 4)"}).complex();
+  t.add("logdet(Tensor input)", &logdet, "Logarithms of determinants; NaN for negative ones, -inf for 0.").method().samples({"Spd(3)", "Spd(2, 4)", "T(0, 0)"}).complex();
+  t.add("inverse(Tensor input)", &inverse, "linalg.inv under its older name.").method().with_out().samples({"T(3, 3)", "T(2, 2, 2)"}).complex();
+  t.add("matrix_exp(Tensor input)", &matrix_exp, "linalg.matrix_exp under its older name.").method().samples({"T(3, 3)"}).complex();
+  t.add("matrix_power(Tensor input, int n)", &matrix_power, "linalg.matrix_power under its older name.").method().with_out().samples({"T(3, 3), 2", "T(2, 3, 3), -1"}).complex();
   t.add("triangular_solve(Tensor input, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False)", &triangular_solve,
         "X with A X = input (Aᵀ X when transpose) for triangular A, and a copy of A: linalg.solve_triangular under its older name.")
-      .method().with_out().returns("solution cloned_coefficient").samples({"T(3, 2), T(3, 3)", "T(2, 3, 2), T(3, 3), False, True", "T(3, 2), T(2, 3, 3), True, False, True"});
+      .method().with_out().returns("solution cloned_coefficient").samples({"T(3, 2), T(3, 3)", "T(2, 3, 2), T(3, 3), False, True", "T(3, 2), T(2, 3, 3), True, False, True"}).complex();
 }
 
 }  // namespace tapegrad

@@ -22,7 +22,7 @@ QR factor_all(const Tensor& A, const Tensor& Q) {
         return;
       }
       const Eigen::HouseholderQR<Matrix<T>> qr(matrix<T>(x, i));
-      matrix<T>(r.a, i) = qr.matrixQR(), vector<T>(r.tau, i) = qr.hCoeffs();
+      matrix<T>(r.a, i) = qr.matrixQR(), vector<T>(r.tau, i) = qr.hCoeffs().conjugate();
       if (!Q.defined()) return;
       Matrix<T> q = Matrix<T>::Identity(rows(Q), columns(Q));
       q.applyOnTheLeft(qr.householderQ());
@@ -39,11 +39,11 @@ struct Reflections {
   Reflections(const Tensor& a, const Tensor& t) : tau(as_column(t)) {
     const int64_t m = rows(a), k = t.size(-1);
     V = tril(first_columns(a, k), -1) + eye(m, k, a.dtype(), a.device());
-    inverse = identity(k, a) + triu(t_times(V, V), 1) * tau;
+    inverse = identity(k, a) + triu(h_times(V, V), 1) * tau;
   }
   Tensor times(const Tensor& x, bool transpose) const {  // Q x or Qᵀ x
-    const Tensor y = t_times(V, x);
-    const Tensor z = transpose ? tau * linalg::solve_triangular(mT(inverse), y, false, true, true)
+    const Tensor y = h_times(V, x);
+    const Tensor z = transpose ? conj(tau) * linalg::solve_triangular(mH(inverse), y, false, true, true)
                                : linalg::solve_triangular(inverse, tau * y, true, true, true);
     return x - tapegrad::times(V, z);
   }
@@ -55,8 +55,11 @@ void check_reflections(const Tensor& A, const Tensor& tau, const char* name) {
       "tau must have the batch of ", name, " and at most its number of columns, got ", tau.sizes(), Named{name, A}, Named{"tau", tau});
 }
 
-// X + Xᵀ - diag X of the upper triangle.
-Tensor symmetric_from_upper(const Tensor& x) { return triu(x) + mT(triu(x, 1)); }
+// P + Pᴴ, where P is the upper triangle with half its diagonal.
+Tensor symmetric_from_upper(const Tensor& x) {
+  const Tensor p = triu(x) - diag_embed(diagonals(x)) * Tensor(0.5);
+  return p + mH(p);
+}
 // Q R = A, m >= n: dA = (gQ + Q sym(triu(gR Rᵀ - Qᵀ gQ))) R⁻ᵀ, Walter and Lehmann, "Algorithmic differentiation of linear algebra
 // functions" (2010), section 2.4. For m < n the columns behind the square block A₁ = Q R₁ are A₂ = Q R₂: R₂ = Qᵀ A₂.
 struct QrBackward final : NodeOf<1> {
@@ -74,12 +77,12 @@ struct QrBackward final : NodeOf<1> {
     Tensor gq = g[0].defined() ? g[0] : zeros_like(q), gr = g[1].defined() ? g[1] : zeros_like(r), gr2;
     if (n > m) {
       gr2 = narrow(gr, -1, k, n - k);
-      gq = gq + times(q, times_t(narrow(r, -1, k, n - k), gr2));
+      gq = gq + times(q, times_h(narrow(r, -1, k, n - k), gr2));
       gr = narrow(gr, -1, 0, k);
     }
     const Tensor r1 = first_columns(r, k);
-    const Tensor inner = gq + times(q, symmetric_from_upper(times_t(gr, r1) - t_times(q, gq)));
-    const Tensor d = linalg::solve_triangular(mT(r1), inner, false, false);
+    const Tensor inner = gq + times(q, symmetric_from_upper(times_h(gr, r1) - h_times(q, gq)));
+    const Tensor d = linalg::solve_triangular(mH(r1), inner, false, false);
     dx[0] = n > m ? cat({d, times(q, gr2)}, -1) : d;
   }
 };
@@ -140,24 +143,24 @@ Tensor ormqr(const Tensor& A, const Tensor& tau, const Tensor& other, bool left,
   TG_CHECK(batch(A) == batch(other), ShapeError, "input and other must have the same batch, got ", batch(A), " and ", batch(other),
       Named{"input", A}, Named{"other", other});
   const Reflections q(A, tau);
-  return left ? q.times(other, transpose) : mT(q.times(mT(other), !transpose));
+  return left ? q.times(other, transpose) : mH(q.times(mH(other), !transpose));
 }
 
 void linalg_qr_ops(OpTable& t) {
   t.add("linalg.qr(Tensor A, str mode='reduced')", &linalg::qr,
         "Q with orthonormal columns and upper triangular R, A = Q R: k = min(m, n) columns, all m when mode is 'complete', no Q when 'r'.")
-      .with_out().returns("Q R").samples({"T(3, 3)", "T(2, 4, 3)", "T(2, 3, 4)", "T(3, 4), 'complete'", "T(4, 3), 'r'", "T(0, 3, 2)", "T(3, 0)", "T(0, 2), 'complete'"});
+      .with_out().returns("Q R").samples({"T(3, 3)", "T(2, 4, 3)", "T(2, 3, 4)", "T(3, 4), 'complete'", "T(4, 3), 'r'", "T(0, 3, 2)", "T(3, 0)", "T(0, 2), 'complete'"}).complex();
   t.add("linalg.householder_product(Tensor input, Tensor tau)", &linalg::householder_product,
         "The first n columns of H1 H2 … Hk, Hj = I - tau_j v_j v_jᵀ, where v_j is 0 above row j, 1 in it and column j of input below: (…, m, n), (…, k).")
-      .with_out().samples({"T(4, 3), T(3)", "T(2, 4, 3), T(2, 2)", "T(3, 3), T(3)", "T(3, 2), T(0)"});
+      .with_out().samples({"T(4, 3), T(3)", "T(2, 4, 3), T(2, 2)", "T(3, 3), T(3)", "T(3, 2), T(0)"}).complex();
   t.add("qr(Tensor input, bool some=True)", &qr, "linalg.qr, with mode 'reduced' or, when not some, 'complete'.")
-      .method().with_out().returns("Q R").samples({"T(4, 3)", "T(3, 4), False"});
+      .method().with_out().returns("Q R").samples({"T(4, 3)", "T(3, 4), False"}).complex();
   t.add("geqrf(Tensor input)", &geqrf, "R and the Householder vectors of a QR factorization in one matrix, and their factors tau. Not differentiable.")
-      .method().with_out().no_grad().returns("a tau").samples({"T(4, 3, grad=False)", "T(2, 3, 4, grad=False)"});
-  t.add("orgqr(Tensor input, Tensor input2)", &orgqr, "linalg.householder_product under its older name.").method().with_out().samples({"T(4, 3), T(3)"});
+      .method().with_out().no_grad().returns("a tau").samples({"T(4, 3, grad=False)", "T(2, 3, 4, grad=False)"}).complex();
+  t.add("orgqr(Tensor input, Tensor input2)", &orgqr, "linalg.householder_product under its older name.").method().with_out().samples({"T(4, 3), T(3)"}).complex();
   t.add("ormqr(Tensor input, Tensor input2, Tensor input3, bool left=True, bool transpose=False)", &ormqr,
         "Q other (other Q when not left; Qᵀ when transpose), where Q is the product of the Householder reflections (input, tau).")
-      .method().with_out().samples({"T(4, 3), T(3), T(4, 2)", "T(4, 3), T(3), T(2, 4), False", "T(2, 4, 3), T(2, 3), T(2, 4, 2), True, True"});
+      .method().with_out().samples({"T(4, 3), T(3), T(4, 2)", "T(4, 3), T(3), T(2, 4), False", "T(2, 4, 3), T(2, 3), T(2, 4, 2), True, True"}).complex();
 }
 
 }  // namespace tapegrad

@@ -8,11 +8,16 @@ namespace tapegrad {
 namespace {
 
 // ---- LU with partial pivoting, in place: panels of columns, then one product for the rest (right-looking).
+// How LAPACK compares candidates: complex ones by |re| + |im|.
+template <class T> auto sizes(const T& column) {
+  if constexpr (Eigen::NumTraits<typename T::Scalar>::IsComplex) return (column.real().cwiseAbs() + column.imag().cwiseAbs()).eval();
+  else return column.cwiseAbs().eval();
+}
 template <class T> int32_t factor_panel(Eigen::Ref<Matrix<T>> a, int32_t* pivots, bool pivot) {
   int32_t info = 0;
   for (Eigen::Index j = 0; j < std::min(a.rows(), a.cols()); j++) {
     Eigen::Index p = 0;
-    if (pivot) a.col(j).tail(a.rows() - j).cwiseAbs().maxCoeff(&p);
+    if (pivot) sizes(a.col(j).tail(a.rows() - j)).maxCoeff(&p);
     pivots[j] = int32_t(j + p);
     if (p) a.row(j).swap(a.row(j + p));
     if (a(j, j) == T(0)) {
@@ -60,11 +65,11 @@ struct LuFactorBackward final : NodeOf<1> {
     const Tensor lu = LU.unpack(*this), p = pivots.unpack(*this);
     const int64_t m = rows(lu), n = columns(lu), k = std::min(m, n);
     const Tensor square = first_columns(first_rows(lu, k), k), g1 = first_columns(first_rows(g, k), k);
-    Tensor lower = t_times(tril(square, -1) + identity(k, lu), tril(g1, -1)), upper = times_t(triu(g1), triu(square));
-    if (n > m) lower = lower - times_t(narrow(g, -1, k, n - k), narrow(lu, -1, k, n - k));
-    if (m > n) upper = upper - t_times(narrow(lu, -2, k, m - k), narrow(g, -2, k, m - k));
-    const auto from_left = [&](const Tensor& x) { return linalg::solve_triangular(mT(square), x, true, true, true); };
-    const auto from_right = [&](const Tensor& x) { return linalg::solve_triangular(mT(square), x, false, false); };
+    Tensor lower = h_times(tril(square, -1) + identity(k, lu), tril(g1, -1)), upper = times_h(triu(g1), triu(square));
+    if (n > m) lower = lower - times_h(narrow(g, -1, k, n - k), narrow(lu, -1, k, n - k));
+    if (m > n) upper = upper - h_times(narrow(lu, -2, k, m - k), narrow(g, -2, k, m - k));
+    const auto from_left = [&](const Tensor& x) { return linalg::solve_triangular(mH(square), x, true, true, true); };
+    const auto from_right = [&](const Tensor& x) { return linalg::solve_triangular(mH(square), x, false, false); };
     Tensor d = from_left(from_right(tril(lower, -1) + triu(upper)));
     if (n > m) d = cat({d, from_left(narrow(g, -1, k, n - k))}, -1);
     if (m > n) d = cat({d, from_right(narrow(g, -2, k, m - k))}, -2);
@@ -125,10 +130,10 @@ struct SolveTriangularBackward final : NodeOf<2> {
   const char* name() const override { return "LinalgSolveTriangularBackward0"; }
   void free_saved() override { A.reset(), X.reset(); }
   void backward(Tensor g, Tensor* dx) override {
-    const Tensor gB = linalg::solve_triangular(mT(A.unpack(*this)), g, !upper, left, unit);
+    const Tensor gB = linalg::solve_triangular(mH(A.unpack(*this)), g, !upper, left, unit);
     if (needs(1)) dx[1] = gB;
     if (!needs(0)) return;
-    const Tensor x = X.unpack(*this), gA = -(left ? times_t(gB, x) : t_times(x, gB));
+    const Tensor x = X.unpack(*this), gA = -(left ? times_h(gB, x) : h_times(x, gB));
     dx[0] = upper ? triu(gA, unit) : tril(gA, -int64_t(unit));
   }
 };
@@ -154,9 +159,9 @@ struct SolveBackward final : NodeOf<2> {
   void free_saved() override { A.reset(), LU.reset(), pivots.reset(), X.reset(); }
   void backward(Tensor g, Tensor* dx) override {
     const Tensor a = A.unpack(*this);
-    const Tensor gB = recording(a, g) ? linalg::solve(mT(a), g) : linalg::lu_solve(LU.unpack(*this), pivots.unpack(*this), g, true, true);
+    const Tensor gB = recording(a, g) ? linalg::solve(mH(a), g) : linalg::lu_solve(LU.unpack(*this), pivots.unpack(*this), g, true, true);
     if (needs(1)) dx[1] = gB;
-    if (needs(0)) dx[0] = -times_t(gB, X.unpack(*this));
+    if (needs(0)) dx[0] = -times_h(gB, X.unpack(*this));
   }
 };
 struct InvBackward final : NodeOf<1> {
@@ -166,7 +171,7 @@ struct InvBackward final : NodeOf<1> {
   void free_saved() override { Y.reset(); }
   void backward(Tensor g, Tensor* dx) override {
     const Tensor y = Y.unpack(*this);
-    if (needs(0)) dx[0] = -t_times(y, times_t(g, y));
+    if (needs(0)) dx[0] = -h_times(y, times_h(g, y));
   }
 };
 
@@ -195,25 +200,31 @@ struct DetBackward final : NodeOf<1> {
     if (!needs(0)) return;
     const Tensor a = A.unpack(*this), det = value.unpack(*this);
     if (regular) {
-      dx[0] = linalg::solve(mT(a), diag_embed(expand(as_column(g * det), IntList(a->sizes, size_t(a.dim() - 1)))));
+      dx[0] = linalg::solve(mH(a), diag_embed(expand(as_column(g * conj(det)), IntList(a->sizes, size_t(a.dim() - 1)))));
       return;
     }
     const auto [u, s, vh] = linalg::svd(a);
     const int64_t n = columns(a);
     const Tensor others = prod(masked_fill(expand(as_row(s), a.sizes()), to(eye(n), bool_), Scalar(1.0)), -1);
-    const Tensor sign = linalg::det(detach(u)) * linalg::det(detach(vh));
-    dx[0] = times(u * as_row(others), vh) * as_column(as_column(g * sign));
+    const Tensor sign = linalg::det(u) * linalg::det(vh);
+    dx[0] = times(u * as_row(others), vh) * as_column(as_column(g * conj(sign)));
   }
 };
+// d log det = tr(A⁻¹ dA): its real part changes the logarithm, its imaginary part turns the sign.
 struct SlogdetBackward final : NodeOf<1> {
-  SavedTensor A;
+  SavedTensor A, sign;
   explicit SlogdetBackward(const Tensor& a) : NodeOf(a), A(a) {}
   const char* name() const override { return "LinalgSlogdetBackward0"; }
-  void free_saved() override { A.reset(); }
-  void backward_all(Tensor* g, Tensor* dx) override {  // the sign is constant
-    if (!needs(0) || !g[1].defined()) return;
+  void free_saved() override { A.reset(), sign.reset(); }
+  void backward_all(Tensor* g, Tensor* dx) override {
+    if (!needs(0)) return;
     const Tensor a = A.unpack(*this);
-    dx[0] = linalg::solve(mT(a), diag_embed(expand(as_column(g[1]), IntList(a->sizes, size_t(a.dim() - 1)))));
+    Tensor d = g[1];
+    if (is_complex(a.dtype()) && g[0].defined()) {
+      const Tensor turn = imag(conj(g[0]) * sign.unpack(*this));
+      d = complex(d.defined() ? d : zeros_like(turn), -turn);
+    }
+    if (d.defined()) dx[0] = linalg::solve(mH(a), diag_embed(expand(as_column(to(d, a.dtype())), IntList(a->sizes, size_t(a.dim() - 1)))));
   }
 };
 
@@ -243,13 +254,13 @@ std::tuple<Tensor, Tensor, Tensor> lu(const Tensor& A, bool pivot) {
 Tensor lu_solve(const Tensor& LU, const Tensor& pivots, const Tensor& B, bool left, bool adjoint) {
   OpScope op("linalg.lu_solve");
   check_lu(LU, pivots, true), check_matrix(B, "B"), check_sides(LU, B, left);
-  if (!left) return mT(linalg::lu_solve(LU, pivots, mT(B), true, !adjoint));
+  if (!left) return mH(linalg::lu_solve(LU, pivots, mH(B), true, !adjoint));
   Tensor lu = LU, b = B, order = row_order(pivots, rows(LU));
   if (adjoint) order = argsort(order);
   broadcast_batches(lu, b);
   const Tensor index = expand(as_column(order), b.sizes());
   if (!adjoint) return solve_triangular(lu, solve_triangular(lu, gather(b, -2, index), false, true, true), true);
-  return gather(solve_triangular(mT(lu), solve_triangular(mT(lu), b, false), true, true, true), -2, index);
+  return gather(solve_triangular(mH(lu), solve_triangular(mH(lu), b, false), true, true, true), -2, index);
 }
 Tensor solve_triangular(const Tensor& A_in, const Tensor& B_in, bool upper, bool left, bool unitriangular) {
   OpScope op("linalg.solve_triangular");
@@ -339,7 +350,7 @@ std::tuple<Tensor, Tensor> slogdet(const Tensor& A) {
   const LU lu = factor_all(A, true);
   const Tensor u = diagonals(lu.factors);
   Tensor sign = permutation_sign(lu) * prod(sgn(u), -1), logabsdet = sum(log(abs(u)), -1);
-  if (recording(A)) record_many<SlogdetBackward>({sign, logabsdet}, A);
+  if (recording(A)) record_many<SlogdetBackward>({sign, logabsdet}, A)->sign = SavedTensor(sign, SavedTensor::output);
   return {sign, logabsdet};
 }
 
@@ -388,43 +399,43 @@ Tensor lu_solve(const Tensor& B, const Tensor& LU, const Tensor& pivots) {
 void linalg_solve_ops(OpTable& t) {
   t.add("linalg.lu_factor(Tensor A, *, bool pivot=True)", &linalg::lu_factor,
         "L and U of A = P L U packed in one matrix, and the rows swapped, from 1: (…, m, n) -> (…, m, n), (…, min(m, n)) int32.")
-      .with_out().returns("LU pivots").samples({"T(3, 3)", "T(2, 3, 4)", "T(2, 4, 3)", "T(0, 3, 3)", "T(3, 0)"});
+      .with_out().returns("LU pivots").samples({"T(3, 3)", "T(2, 3, 4)", "T(2, 4, 3)", "T(0, 3, 3)", "T(3, 0)"}).complex();
   t.add("linalg.lu_factor_ex(Tensor A, *, bool pivot=True, bool check_errors=False)", &linalg::lu_factor_ex,
         "lu_factor with info: 0, or the first pivot that is zero.")
-      .with_out().returns("LU pivots info").samples({"T(3, 3)", "C([[1., 2.], [2., 4.]])", "T(2, 2, 5, 3)"});
+      .with_out().returns("LU pivots info").samples({"T(3, 3)", "C([[1., 2.], [2., 4.]])", "T(2, 2, 5, 3)"}).complex();
   t.add("linalg.lu(Tensor A, *, bool pivot=True)", &linalg::lu, "P, L and U with A = P L U: a permutation, unit lower and upper triangles.")
-      .with_out().returns("P L U").samples({"T(3, 3)", "T(2, 3, 4)", "T(2, 4, 3)", "T(0, 0)"});
+      .with_out().returns("P L U").samples({"T(3, 3)", "T(2, 3, 4)", "T(2, 4, 3)", "T(0, 0)"}).complex();
   t.add("linalg.lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False)", &linalg::lu_solve,
-        "X with A X = B (X A = B when not left; Aᵀ when adjoint) from A's lu_factor.")
+        "X with A X = B (X A = B when not left; Aᴴ when adjoint) from A's lu_factor.")
       .with_out().samples({"T(3, 3), C([2, 3, 3], dtype='int32'), T(3, 2)", "T(2, 3, 3), C([[3, 3, 3], [1, 2, 3]], dtype='int32'), T(3, 2), adjoint=True",
-                           "T(3, 3), C([2, 3, 3], dtype='int32'), T(2, 2, 3), left=False"});
+                           "T(3, 3), C([2, 3, 3], dtype='int32'), T(2, 2, 3), left=False"}).complex();
   t.add("linalg.solve(Tensor A, Tensor B, *, bool left=True)", &linalg::solve,
         "X with A X = B, or X A = B when not left: (…, n, n), (…, n, k) or (…, n) -> B's shape, broadcast. Raises LinAlgError when A is singular.")
-      .with_out().samples({"T(3, 3), T(3, 2)", "T(2, 3, 3), T(2, 3)", "T(3, 3), T(2, 3, 1)", "T(2, 3, 3), T(4, 3), left=False", "T(0, 3, 3), T(0, 3, 2)", "T(3, 3), T(3)"});
+      .with_out().samples({"T(3, 3), T(3, 2)", "T(2, 3, 3), T(2, 3)", "T(3, 3), T(2, 3, 1)", "T(2, 3, 3), T(4, 3), left=False", "T(0, 3, 3), T(0, 3, 2)", "T(3, 3), T(3)"}).complex();
   t.add("linalg.solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False)", &linalg::solve_ex,
         "solve with info: 0, or the first pivot that is zero.")
-      .with_out().returns("result info").samples({"T(3, 3), T(3, 2)", "T(2, 3, 3), T(3, 3), left=False"});
+      .with_out().returns("result info").samples({"T(3, 3), T(3, 2)", "T(2, 3, 3), T(3, 3), left=False"}).complex();
   t.add("linalg.solve_triangular(Tensor input, Tensor B, *, bool upper, bool left=True, bool unitriangular=False)", &linalg::solve_triangular,
         "X with A X = B, or X A = B when not left, where A is triangular; its other triangle (and its diagonal when unitriangular) is not read.")
       .with_out().samples({"T(3, 3), T(3, 2), upper=True", "T(2, 3, 3), T(3, 2), upper=False", "T(3, 3), T(2, 2, 3), upper=True, left=False, unitriangular=True",
-                           "T(0, 0), T(0, 2), upper=True"});
-  t.add("linalg.inv(Tensor A)", &linalg::inv, "A⁻¹. Raises LinAlgError when A is singular.").with_out().samples({"T(3, 3)", "T(2, 2, 2)", "T(0, 3, 3)", "T(0, 0)"});
+                           "T(0, 0), T(0, 2), upper=True"}).complex();
+  t.add("linalg.inv(Tensor A)", &linalg::inv, "A⁻¹. Raises LinAlgError when A is singular.").with_out().samples({"T(3, 3)", "T(2, 2, 2)", "T(0, 3, 3)", "T(0, 0)"}).complex();
   t.add("linalg.inv_ex(Tensor A, *, bool check_errors=False)", &linalg::inv_ex, "A⁻¹ with info: 0, or the first pivot that is zero.")
-      .with_out().returns("inverse info").samples({"T(3, 3)", "T(2, 2, 2)"});
+      .with_out().returns("inverse info").samples({"T(3, 3)", "T(2, 2, 2)"}).complex();
   t.add("linalg.det(Tensor A)", &linalg::det, "Determinants: (…, n, n) -> (…).").with_out()
-      .samples({"T(3, 3)", "T(2, 4, 4)", "T(0, 3, 3)", "C([[1., 2.], [2., 4.]])"});
+      .samples({"T(3, 3)", "T(2, 4, 4)", "T(0, 3, 3)", "C([[1., 2.], [2., 4.]])"}).complex();
   t.add("linalg.slogdet(Tensor A)", &linalg::slogdet, "Sign and logarithm of the absolute value of determinants; 0 and -inf when A is singular.")
-      .with_out().returns("sign logabsdet").samples({"T(3, 3)", "T(2, 4, 4)", "T(0, 0)"});
+      .with_out().returns("sign logabsdet").samples({"T(3, 3)", "T(2, 4, 4)", "T(0, 0)"}).complex();
   t.add("linalg.tensorinv(Tensor input, int ind=2)", &linalg::tensorinv, "The inverse of A as a map from its last dimensions to its first `ind`.")
-      .with_out().samples({"T(2, 3, 6)", "T(4, 2, 2), 1"});
+      .with_out().samples({"T(2, 3, 6)", "T(4, 2, 2), 1"}).complex();
   t.add("linalg.tensorsolve(Tensor input, Tensor other, int[]? dims=None)", &linalg::tensorsolve,
         "X with tensordot(A, X, X.ndim) = B; dims of A are moved to its end first.")
-      .with_out().samples({"T(2, 3, 6), T(2, 3)", "T(6, 2, 3), T(2, 3), dims=[0]"});
+      .with_out().samples({"T(2, 3, 6), T(2, 3)", "T(6, 2, 3), T(2, 3), dims=[0]"}).complex();
   t.add("lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True)", &lu_unpack,
         "P, L and U of an lu_factor.")
-      .with_out().returns("P L U").samples({"T(3, 3), C([2, 3, 3], dtype='int32')", "T(2, 3, 4), C([[2, 3, 3], [1, 3, 3]], dtype='int32')", "T(4, 2), C([2, 3], dtype='int32')"});
+      .with_out().returns("P L U").samples({"T(3, 3), C([2, 3, 3], dtype='int32')", "T(2, 3, 4), C([[2, 3, 3], [1, 3, 3]], dtype='int32')", "T(4, 2), C([2, 3], dtype='int32')"}).complex();
   t.add("lu_solve(Tensor input, Tensor LU_data, Tensor LU_pivots)", &lu_solve, "X with A X = input, from A's lu_factor.")
-      .method().with_out().samples({"T(3, 2), T(3, 3), C([2, 3, 3], dtype='int32')"});
+      .method().with_out().samples({"T(3, 2), T(3, 3), C([2, 3, 3], dtype='int32')"}).complex();
 }
 
 }  // namespace tapegrad

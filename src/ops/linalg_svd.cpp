@@ -22,15 +22,16 @@ void decompose(const Tensor& A, const Tensor& U, const Tensor& S, const Tensor& 
       const Matrix<T> a = matrix<T>(x, i);
       const unsigned want = !U.defined() ? 0 : full ? Eigen::ComputeFullU | Eigen::ComputeFullV : Eigen::ComputeThinU | Eigen::ComputeThinV;
       const Eigen::BDCSVD<Matrix<T>> svd(a, want);
-      vector<T>(S, i) = svd.singularValues();
-      if (U.defined()) matrix<T>(U, i) = svd.matrixU(), matrix<T>(Vh, i) = svd.matrixV().transpose();
+      vector<Real<T>>(S, i) = svd.singularValues();
+      if (U.defined()) matrix<T>(U, i) = svd.matrixU(), matrix<T>(Vh, i) = svd.matrixV().adjoint();
     });
   });
 }
 
-// With k singular values s, E_ij = s_j² - s_i² and skew(X) = X - Xᵀ:
-//   dA = U (skew(Uᵀ gU)/E diag(s) + diag(s) skew(Vᵀ gV)/E + diag(gS)) Vᵀ + (I - U Uᵀ) gU diag(1/s) Vᵀ + U diag(1/s) gVᵀ (I - V Vᵀ).
-// Townsend, "Differentiating the singular value decomposition" (2016). Columns of U and V beyond the k do not count.
+// With k singular values s, E_ij = s_j² - s_i² and skew(X) = X - Xᴴ off the diagonal:
+//   dA = U (skew(Uᴴ gU)/E diag(s) + diag(s) skew(Vᴴ gV)/E + diag(gS)) Vᴴ + (I - U Uᴴ) gU diag(1/s) Vᴴ + U diag(1/s) gVᴴ (I - V Vᴴ),
+// and for complex A the imaginary part of Uᴴ gU's diagonal over s. Townsend, "Differentiating the singular value decomposition"
+// (2016). Columns of U and V beyond the k do not count.
 struct SvdBackward final : NodeOf<1> {
   SavedTensor U, S, Vh;
   explicit SvdBackward(const Tensor& A) : NodeOf(A) {}
@@ -38,26 +39,26 @@ struct SvdBackward final : NodeOf<1> {
   void free_saved() override { U.reset(), S.reset(), Vh.reset(); }
   void backward_all(Tensor* g, Tensor* dx) override {
     if (!needs(0)) return;
-    const Tensor s = S.unpack(*this);
+    const Tensor s = S.unpack(*this), row = as_row(s), column = as_column(s);
     const int64_t k = s.size(-1);
     const Tensor u = first_columns(U.unpack(*this), k), vh = first_rows(Vh.unpack(*this), k);
-    const bool vectors = g[0].defined() || g[2].defined();
-    Tensor inner = g[1].defined() ? diag_embed(g[1]) : Tensor(), rest;
-    if (vectors) {
-      const Tensor diagonal = identity(k, s), squares = s * s, row = as_row(s);
-      const Tensor E = as_row(squares) - as_column(squares) + diagonal;
-      const auto skew = [](const Tensor& x) { return x - mT(x); };
-      const auto add_to = [](Tensor& sum, const Tensor& x) { sum = sum.defined() ? sum + x : x; };
-      if (g[0].defined()) {
-        const Tensor gu = first_columns(g[0], k), along = t_times(u, gu);
-        add_to(inner, skew(along) / E * row);
-        if (rows(u) > k) add_to(rest, times((gu - times(u, along)) / row, vh));
-      }
-      if (g[2].defined()) {
-        const Tensor gvh = first_rows(g[2], k), along = times_t(vh, gvh);
-        add_to(inner, as_column(s) * (skew(along) / E));
-        if (columns(vh) > k) add_to(rest, times(u, (gvh - times(mT(along), vh)) / as_column(s)));
-      }
+    const Tensor E = row * row - column * column + identity(k, s);
+    const auto skew = [](const Tensor& x) {
+      const Tensor y = x - mH(x);
+      return is_complex(x.dtype()) ? y - diag_embed(diagonals(y)) : y;
+    };
+    Tensor inner = g[1].defined() ? to(diag_embed(g[1]), u.dtype()) : Tensor(), rest;
+    const auto add_to = [](Tensor& sum, const Tensor& x) { sum = sum.defined() ? sum + x : x; };
+    if (g[0].defined()) {
+      const Tensor gu = first_columns(g[0], k), along = h_times(u, gu);
+      add_to(inner, skew(along) / E * row);
+      if (is_complex(u.dtype())) add_to(inner, diag_embed((diagonals(along) - conj(diagonals(along))) / (s + s)));
+      if (rows(u) > k) add_to(rest, times((gu - times(u, along)) / row, vh));
+    }
+    if (g[2].defined()) {
+      const Tensor gvh = first_rows(g[2], k), along = times_h(vh, gvh);
+      add_to(inner, column * (skew(along) / E));
+      if (columns(vh) > k) add_to(rest, times(u, (gvh - times(mH(along), vh)) / column));
     }
     if (inner.defined()) dx[0] = times(times(u, inner), vh);
     if (rest.defined()) dx[0] = dx[0] + rest;
@@ -65,7 +66,7 @@ struct SvdBackward final : NodeOf<1> {
 };
 
 // ---- the pseudo-inverse P of A, at constant rank:
-//   dA = -Pᵀ g Pᵀ + (I - A P) gᵀ P Pᵀ + Pᵀ P gᵀ (I - P A). Golub and Pereyra, "The differentiation of pseudo-inverses" (1973).
+//   dA = -Pᴴ g Pᴴ + (I - A P) gᴴ P Pᴴ + Pᴴ P gᴴ (I - P A). Golub and Pereyra, "The differentiation of pseudo-inverses" (1973).
 struct PinvBackward final : NodeOf<1> {
   SavedTensor A, P;
   explicit PinvBackward(const Tensor& a) : NodeOf(a), A(a) {}
@@ -74,22 +75,24 @@ struct PinvBackward final : NodeOf<1> {
   void backward(Tensor g, Tensor* dx) override {
     if (!needs(0)) return;
     const Tensor a = A.unpack(*this), p = P.unpack(*this);
-    const Tensor left = times(t_times(g, p), mT(p)), right = times(mT(p), times_t(p, g));  // gᵀ P Pᵀ, Pᵀ P gᵀ
-    dx[0] = left - times(a, times(p, left)) + right - times(times(right, p), a) - t_times(p, times_t(g, p));
+    const Tensor left = times(h_times(g, p), mH(p)), right = times(mH(p), times_h(p, g));  // gᴴ P Pᴴ, Pᴴ P gᴴ
+    dx[0] = left - times(a, times(p, left)) + right - times(times(right, p), a) - h_times(p, times_h(g, p));
   }
 };
 
 // Singular values above this, (…, 1), count. atol and rtol are 0-d or have the batch's shape; undefined: not given.
 Tensor cutoff(const Tensor& A, const Tensor& s, const Tensor& atol, const Tensor& rtol) {
+  for (const Tensor& t : {atol, rtol}) TG_CHECK(!t.defined() || !is_complex(t.dtype()), DtypeError, "tolerances must be real, got ", t.dtype(), Named{"input", A});
   Tensor relative = rtol;
-  const bool unless_atol = !rtol.defined();
-  if (unless_atol) relative = full({}, epsilon(A) * double(std::max(rows(A), columns(A))), A.dtype());
-  const Tensor largest = columns(A) && rows(A) ? amax(s, -1, true) : zeros(shape_of(batch(A), 1), A.dtype());
-  const Tensor absolute = atol.defined() ? to(atol, A.dtype()) : zeros({}, A.dtype());
-  if (unless_atol && atol.defined()) relative = where(absolute > Tensor(0.0), zeros({}, A.dtype()), relative);
-  return maximum(as_column(absolute), as_column(to(relative, A.dtype())) * largest);
+  if (!rtol.defined()) relative = full({}, epsilon(A) * double(std::max(rows(A), columns(A))), s.dtype());
+  const Tensor largest = columns(A) && rows(A) ? amax(s, -1, true) : zeros(shape_of(batch(A), 1), s.dtype());
+  const Tensor absolute = atol.defined() ? to(atol, s.dtype()) : zeros({}, s.dtype());
+  if (!rtol.defined() && atol.defined()) relative = where(absolute > Tensor(0.0), zeros({}, s.dtype()), relative);
+  return maximum(as_column(absolute), as_column(to(relative, s.dtype())) * largest);
 }
-Tensor number(std::optional<double> x, const Tensor& A) { return x ? full({}, *x, A.dtype()) : Tensor(); }
+Tensor number(std::optional<double> x, const Tensor& A) { return x ? full({}, *x, real_dtype(A.dtype())) : Tensor(); }
+// The reciprocals of the singular values that count, 0 for the others.
+Tensor reciprocals(const Tensor& s, const Tensor& keep) { return where(keep, reciprocal(s), zeros({}, s.dtype())); }
 
 struct Decomposition { Tensor U, S, Vh; };  // S >= 0; without history
 Decomposition decompose(const Tensor& A, bool hermitian) {
@@ -99,7 +102,7 @@ Decomposition decompose(const Tensor& A, bool hermitian) {
     return {U, S, Vh};
   }
   auto [L, Q] = linalg::eigh(A);
-  return {Q * as_row(sgn(L)), abs(L), mT(Q)};
+  return {Q * as_row(sgn(L)), abs(L), mH(Q)};
 }
 
 Tensor pinv_of(const Tensor& A, const Tensor& atol, const Tensor& rtol, bool hermitian) {
@@ -108,8 +111,7 @@ Tensor pinv_of(const Tensor& A, const Tensor& atol, const Tensor& rtol, bool her
   {
     NoGrad off;
     const Decomposition d = decompose(A, hermitian);
-    const Tensor inverse = where(d.S > cutoff(A, d.S, atol, rtol), reciprocal(d.S), zeros({}, A.dtype()));
-    P = times(mT(d.Vh) * as_row(inverse), mT(d.U));
+    P = times_h(mH(d.Vh) * as_row(reciprocals(d.S, d.S > cutoff(A, d.S, atol, rtol))), d.U);
   }
   if (recording(A)) record<PinvBackward>(P, A)->P = SavedTensor(P, SavedTensor::output);
   return P;
@@ -129,7 +131,7 @@ std::tuple<Tensor, Tensor, Tensor> svd(const Tensor& A, bool full_matrices) {
   OpScope op("linalg.svd");
   check_matrix(A), check_finite(A);
   const int64_t m = rows(A), n = columns(A), k = std::min(m, n);
-  Tensor U = empty(shape_of(batch(A), {m, full_matrices ? m : k}), A.dtype()), S = empty(shape_of(batch(A), k), A.dtype());
+  Tensor U = empty(shape_of(batch(A), {m, full_matrices ? m : k}), A.dtype()), S = empty(shape_of(batch(A), k), real_dtype(A.dtype()));
   Tensor Vh = empty(shape_of(batch(A), {full_matrices ? n : k, n}), A.dtype());
   decompose(A, U, S, Vh);
   if (recording(A)) {
@@ -142,7 +144,7 @@ Tensor svdvals(const Tensor& A) {
   OpScope op("linalg.svdvals");
   if (recording(A)) return std::get<1>(linalg::svd(A, false));
   check_matrix(A), check_finite(A);
-  Tensor S = empty(shape_of(batch(A), std::min(rows(A), columns(A))), A.dtype());
+  Tensor S = empty(shape_of(batch(A), std::min(rows(A), columns(A))), real_dtype(A.dtype()));
   decompose(A, {}, S, {});
   return S;
 }
@@ -179,17 +181,17 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> lstsq(const Tensor& A, const Tensor& 
   const int64_t m = rows(A), n = columns(A);
   const double relative = how == "gels" ? 0 : rcond.value_or(epsilon(A) * double(std::max(m, n)));
   const Decomposition d = decompose(A, false);
-  Tensor rank, singular = empty({0}, A.dtype()), P;
+  Tensor rank, singular = empty({0}, real_dtype(A.dtype())), P;
   {
     NoGrad off;
     const Tensor keep = d.S > cutoff(A, d.S, {}, number(relative, A));
     rank = sum(keep, -1);
-    P = times(mT(d.Vh) * as_row(where(keep, reciprocal(d.S), zeros({}, A.dtype()))), mT(d.U));
+    P = times_h(mH(d.Vh) * as_row(reciprocals(d.S, keep)), d.U);
   }
   if (recording(A)) record<PinvBackward>(P, A)->P = SavedTensor(P, SavedTensor::output);
   Tensor X = times(P, b);
-  Tensor residuals = slice(reshape(X, {-1}), 0, 0, 0);
-  if (m > n && how != "gelsy" && all(rank == Tensor(int(n))).item<bool>()) residuals = sum(square(times(A, X) - b), -2);
+  Tensor residuals = slice(abs(reshape(X, {-1})), 0, 0, 0);
+  if (m > n && how != "gelsy" && all(rank == Tensor(int(n))).item<bool>()) residuals = sum(square(abs(times(A, X) - b)), -2);
   if (how == "gelsd" || how == "gelss") singular = d.S;
   if (how == "gels") rank = empty({0}, Dtype::Int64);
   return {one ? squeeze(X, -1) : X, residuals, rank, singular};
@@ -207,7 +209,7 @@ std::tuple<Tensor, Tensor, Tensor> svd(const Tensor& A, bool some, bool compute_
   check_matrix(A, "input");
   if (compute_uv) {
     auto [U, S, Vh] = linalg::svd(A, !some);
-    return {U, S, mT(Vh)};
+    return {U, S, mH(Vh)};
   }
   const int64_t m = rows(A), n = columns(A);
   return {zeros(shape_of(batch(A), {m, m}), A.dtype()), linalg::svdvals(A), zeros(shape_of(batch(A), {n, n}), A.dtype())};
@@ -233,32 +235,32 @@ static Tensor rank_tol_tensor(const Tensor& A, const Tensor& tol, bool hermitian
 void linalg_svd_ops(OpTable& t) {
   t.add("linalg.svd(Tensor A, bool full_matrices=True, *, str? driver=None)", &svd_row,
         "U, S and Vh with A = U diag(S) Vh, S descending, U and V orthonormal, unique up to sign: (…, m, n) -> (…, m, m or k), (…, k), (…, n or k, n), k = min(m, n).")
-      .with_out().returns("U S Vh").samples({"T(3, 3)", "T(2, 4, 3), False", "T(2, 3, 4), False", "T(0, 3, 3)", "T(3, 0), False"});
+      .with_out().returns("U S Vh").samples({"T(3, 3)", "T(2, 4, 3), False", "T(2, 3, 4), False", "T(0, 3, 3)", "T(3, 0), False"}).complex();
   t.add("linalg.svdvals(Tensor A, *, str? driver=None)", &svdvals_row, "Singular values, descending.")
-      .with_out().samples({"T(3, 3)", "T(2, 4, 3)", "T(2, 0)"});
+      .with_out().samples({"T(3, 3)", "T(2, 4, 3)", "T(2, 0)"}).complex();
   t.add("linalg.pinv(Tensor input, *, float? atol=None, float? rtol=None, bool hermitian=False)", static_cast<Tolerances>(&linalg::pinv),
         "The pseudo-inverse; singular values not above max(atol, rtol · the largest) count as 0, rtol being max(m, n) · epsilon when neither is given.")
-      .with_out().samples({"T(3, 3)", "T(2, 4, 3)", "T(2, 3, 4), atol=0.1", "Sym(3), hermitian=True", "T(0, 3)"});
+      .with_out().samples({"T(3, 3)", "T(2, 4, 3)", "T(2, 3, 4), atol=0.1", "Sym(3), hermitian=True", "T(0, 3)"}).complex();
   t.add("linalg.pinv(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False)", static_cast<TensorTolerances>(&linalg::pinv),
         "The tolerances for each matrix of the batch.")
-      .with_out().samples({"T(2, 4, 3), rtol=C([0.01, 0.1])"});
-  t.add("linalg.pinv(Tensor input, float rcond, bool hermitian=False)", &pinv_rcond, "rcond is rtol.").with_out().samples({"T(3, 4), 0.001"});
-  t.add("linalg.pinv(Tensor input, Tensor rcond, bool hermitian=False)", &pinv_rcond_tensor, "rcond is rtol.").with_out().samples({"T(2, 3, 4), C([0.001, 0.1])"});
+      .with_out().samples({"T(2, 4, 3), rtol=C([0.01, 0.1])"}).complex();
+  t.add("linalg.pinv(Tensor input, float rcond, bool hermitian=False)", &pinv_rcond, "rcond is rtol.").with_out().samples({"T(3, 4), 0.001"}).complex();
+  t.add("linalg.pinv(Tensor input, Tensor rcond, bool hermitian=False)", &pinv_rcond_tensor, "rcond is rtol.").with_out().samples({"T(2, 3, 4), C([0.001, 0.1])"}).complex();
   t.add("linalg.matrix_rank(Tensor input, *, float? atol=None, float? rtol=None, bool hermitian=False)", static_cast<Tolerances>(&linalg::matrix_rank),
         "How many singular values are above max(atol, rtol · the largest), as int64.")
-      .with_out().no_grad().samples({"T(3, 3)", "C([[1., 2.], [2., 4.]])", "T(2, 3, 4), atol=1.5", "Sym(3), hermitian=True", "T(2, 0, 3)"});
+      .with_out().no_grad().samples({"T(3, 3)", "C([[1., 2.], [2., 4.]])", "T(2, 3, 4), atol=1.5", "Sym(3), hermitian=True", "T(2, 0, 3)"}).complex();
   t.add("linalg.matrix_rank(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False)", static_cast<TensorTolerances>(&linalg::matrix_rank),
-        "The tolerances for each matrix of the batch.").with_out().no_grad().samples({"T(2, 3, 4), atol=C([0.1, 2.])"});
-  t.add("linalg.matrix_rank(Tensor input, float tol, bool hermitian=False)", &rank_tol, "tol is atol.").with_out().no_grad().samples({"T(3, 4), 0.5"});
-  t.add("linalg.matrix_rank(Tensor input, Tensor tol, bool hermitian=False)", &rank_tol_tensor, "tol is atol.").with_out().no_grad().samples({"T(2, 3, 4), C([0.1, 2.])"});
+        "The tolerances for each matrix of the batch.").with_out().no_grad().samples({"T(2, 3, 4), atol=C([0.1, 2.])"}).complex();
+  t.add("linalg.matrix_rank(Tensor input, float tol, bool hermitian=False)", &rank_tol, "tol is atol.").with_out().no_grad().samples({"T(3, 4), 0.5"}).complex();
+  t.add("linalg.matrix_rank(Tensor input, Tensor tol, bool hermitian=False)", &rank_tol_tensor, "tol is atol.").with_out().no_grad().samples({"T(2, 3, 4), C([0.1, 2.])"}).complex();
   t.add("linalg.lstsq(Tensor input, Tensor b, float? rcond=None, *, str? driver=None)", &linalg::lstsq,
         "X that minimizes ‖A X - b‖ (and ‖X‖ among those), the squared residuals, A's rank and singular values; what LAPACK's driver does not give is empty.")
       .with_out().returns("solution residuals rank singular_values")
-      .samples({"T(5, 2), T(5, 2)", "T(2, 5, 3), T(2, 5, 2)", "T(2, 2, 4), T(2, 2, 1)", "T(5, 2), T(5, 3), driver='gelsd'", "T(5, 2), T(5, 1), driver='gels'", "T(5, 2), T(5)"});
-  t.add("pinverse(Tensor input, float rcond=1e-15)", &pinverse, "linalg.pinv with rtol = rcond.").method().samples({"T(3, 4)", "T(2, 4, 3), 0.001"});
+      .samples({"T(5, 2), T(5, 2)", "T(2, 5, 3), T(2, 5, 2)", "T(2, 2, 4), T(2, 2, 1)", "T(5, 2), T(5, 3), driver='gelsd'", "T(5, 2), T(5, 1), driver='gels'", "T(5, 2), T(5)"}).complex();
+  t.add("pinverse(Tensor input, float rcond=1e-15)", &pinverse, "linalg.pinv with rtol = rcond.").method().samples({"T(3, 4)", "T(2, 4, 3), 0.001"}).complex();
   t.add("svd(Tensor input, bool some=True, bool compute_uv=True)", &svd,
         "U, S and V with A = U diag(S) Vᵀ: linalg.svd with V in place of Vh and full_matrices = not some; U and V are zeros when not compute_uv.")
-      .method().with_out().returns("U S V").samples({"T(4, 3)", "T(2, 3, 4)", "T(3, 3), False"});
+      .method().with_out().returns("U S V").samples({"T(4, 3)", "T(2, 3, 4)", "T(3, 3), False"}).complex();
 }
 
 }  // namespace tapegrad

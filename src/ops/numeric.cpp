@@ -63,14 +63,15 @@ Tensor cov(const Tensor& input, int64_t correction, const Tensor& fweights, cons
   if (aweights.defined() && correction) freedom = freedom - Tensor(int(correction)) * sum(w * aweights) / sum(w);
   else freedom = freedom - Tensor(int(correction));
   const Tensor centred = x - unsqueeze(mean, 1), weighted = w.defined() ? centred * w : centred;
-  return squeeze(matmul(centred, transpose(weighted, 0, 1)) / to(clamp_min(freedom, 0), centred.dtype()));
+  return squeeze(matmul(centred, transpose(conj(weighted), 0, 1)) / to(clamp_min(freedom, 0), real_dtype(centred.dtype())));
 }
 Tensor corrcoef(const Tensor& x) {
   OpScope op("corrcoef");
   const Tensor c = cov(x);
   if (!c.dim()) return c / c;
-  const Tensor deviation = sqrt(diagonal(c));
-  return clamp(c / unsqueeze(deviation, 1) / unsqueeze(deviation, 0), Scalar(-1), Scalar(1));
+  const Tensor deviation = sqrt(real(diagonal(c))), r = c / unsqueeze(deviation, 1) / unsqueeze(deviation, 0);
+  if (is_complex(r.dtype())) return complex(clamp(real(r), Scalar(-1), Scalar(1)), clamp(imag(r), Scalar(-1), Scalar(1)));
+  return clamp(r, Scalar(-1), Scalar(1));
 }
 
 // ---- differences
@@ -201,37 +202,37 @@ std::vector<Tensor> gradient(const Tensor& x, TensorList spacing, IntList dim, i
 template <class... A> using Signature = Tensor (*)(const Tensor&, A...);
 template <class S> using Gradient = std::vector<Tensor> (*)(const Tensor&, S, IntList, int64_t);
 void numeric_ops(OpTable& t) {
-  t.add("trace(Tensor input)", &trace, "Sum of the diagonal of a matrix.").method().on("number").samples({"T(3, 3)", "T(3, 4)", "T(0, 3)"});
+  t.add("trace(Tensor input)", &trace, "Sum of the diagonal of a matrix.").method().on("number").samples({"T(3, 3)", "T(3, 4)", "T(0, 3)"}).complex();
   t.add("cross(Tensor input, Tensor other, int? dim=None)", &cross, "Cross products of vectors of 3 along dim, or the first dimension of size 3.")
-      .method().with_out().on("number").samples({"T(2, 3), T(2, 3)", "T(3, 3), T(3, 3)", "T(3, 2), T(3, 2), 0", "T(4, 3), T(4, 3), -1"});
+      .method().with_out().on("number").samples({"T(2, 3), T(2, 3)", "T(3, 3), T(3, 3)", "T(3, 2), T(3, 2), 0", "T(4, 3), T(4, 3), -1"}).complex();
   t.add("kron(Tensor input, Tensor other)", &kron, "Kronecker product: each element of input times the whole of other; sizes multiply.")
-      .method().with_out().on("number").samples({"T(2, 3), T(3, 2)", "T(2), T(2, 3)", "T(), T(2)", "T(0, 2), T(3, 3)"});
+      .method().with_out().on("number").samples({"T(2, 3), T(3, 2)", "T(2), T(2, 3)", "T(), T(2)", "T(0, 2), T(3, 3)"}).complex();
   t.add("vander(Tensor x, int? N=None, bool increasing=False)", &vander, "Powers of the elements of a vector as columns, from x^(N-1) down to 1 (or up): (n) -> (n, N).")
-      .on("number").samples({"T(3)", "T(3), 2, True", "T(2), 4", "T(3), 0"});
+      .on("number").samples({"T(3)", "T(3), 2, True", "T(2), 4", "T(3), 0"}).complex();
   t.add("cov(Tensor input, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None)", &cov,
         "Covariances of the rows, each a variable with its observations; fweights counts an observation several times, aweights weighs it.")
-      .method().on("number").samples({"T(3, 5)", "T(4)", "T(2, 4), correction=0", "T(2, 3), fweights=C([1, 2, 1])", "T(2, 3), fweights=C([1, 2, 1]), aweights=C([0.5, 1., 2.])"});
-  t.add("corrcoef(Tensor input)", &corrcoef, "Correlations of the rows: covariances over both standard deviations.").method().on("number").samples({"T(3, 5)", "T(4)"});
+      .method().on("number").samples({"T(3, 5)", "T(4)", "T(2, 4), correction=0", "T(2, 3), fweights=C([1, 2, 1])", "T(2, 3), fweights=C([1, 2, 1]), aweights=C([0.5, 1., 2.], dtype='float64')"}).complex();
+  t.add("corrcoef(Tensor input)", &corrcoef, "Correlations of the rows: covariances over both standard deviations.").method().on("number").samples({"T(3, 5)", "T(4)"}).complex();
   t.add("diff(Tensor input, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None)", &diff,
         "x[i + 1] - x[i] along dim, n times, after joining prepend and append; xor for bools.")
-      .method().with_out().on("any").samples({"T(4)", "T(2, 4), 2", "T(3, 4), 1, 0", "T(2, 3), 1, -1, T(2, 1), T(2, 2)", "T(2, 3), 5", "T(2), 0"});
+      .method().with_out().on("any").samples({"T(4)", "T(2, 4), 2", "T(3, 4), 1, 0", "T(2, 3), 1, -1, T(2, 1), T(2, 2)", "T(2, 3), 5", "T(2), 0"}).complex();
   t.add("trapezoid(Tensor y, Tensor x, *, int dim=-1)", static_cast<Signature<const Tensor&, int64_t>>(&trapezoid),
         "Integral of y along dim over the coordinates x by the trapezoidal rule.")
-      .alias("trapz").on("number").samples({"T(4), T(4)", "T(2, 4), T(4)", "T(4, 2), T(4), dim=0", "T(2, 4), T(2, 4)"});
+      .alias("trapz").on("number").samples({"T(4), T(4)", "T(2, 4), T(4)", "T(4, 2), T(4), dim=0", "T(2, 4), T(2, 4)"}).complex();
   t.add("trapezoid(Tensor y, *, Scalar dx=1, int dim=-1)", static_cast<Signature<Scalar, int64_t>>(&trapezoid), "The same with points dx apart.")
-      .alias("trapz").on("number").samples({"T(4)", "T(2, 4), dx=0.5", "T(4, 2), dx=2, dim=0"});
+      .alias("trapz").on("number").samples({"T(4)", "T(2, 4), dx=0.5", "T(4, 2), dx=2, dim=0"}).complex();
   t.add("cumulative_trapezoid(Tensor y, Tensor x, *, int dim=-1)", static_cast<Signature<const Tensor&, int64_t>>(&cumulative_trapezoid),
         "Running integral of y along dim over the coordinates x by the trapezoidal rule: one element less.")
-      .on("number").samples({"T(4), T(4)", "T(2, 4), T(4)", "T(4, 2), T(4), dim=0"});
+      .on("number").samples({"T(4), T(4)", "T(2, 4), T(4)", "T(4, 2), T(4), dim=0"}).complex();
   t.add("cumulative_trapezoid(Tensor y, *, Scalar dx=1, int dim=-1)", static_cast<Signature<Scalar, int64_t>>(&cumulative_trapezoid),
-        "The same with points dx apart.").on("number").samples({"T(4)", "T(2, 4), dx=0.5", "T(4, 2), dim=0"});
+        "The same with points dx apart.").on("number").samples({"T(4)", "T(2, 4), dx=0.5", "T(4, 2), dim=0"}).complex();
   t.add("gradient(Tensor input, *, Scalar spacing=1, int[]? dim=None, int edge_order=1)", static_cast<Gradient<Scalar>>(&gradient),
         "Derivatives along each of dim (all when None) by differences: second order inside, edge_order at the ends; spacing apart.")
-      .on("number").samples({"T(4)", "T(3, 4), spacing=0.5", "T(3, 4), dim=1, edge_order=2", "T(3, 4), dim=(0, 1)"});
+      .on("number").samples({"T(4)", "T(3, 4), spacing=0.5", "T(3, 4), dim=1, edge_order=2", "T(3, 4), dim=(0, 1)"}).complex();
   t.add("gradient(Tensor input, *, float[] spacing, int[]? dim=None, int edge_order=1)", static_cast<Gradient<std::span<const double>>>(&gradient),
-        "A spacing for each dim.").on("number").samples({"T(3, 4), spacing=[0.5, 2.]"});
+        "A spacing for each dim.").on("number").samples({"T(3, 4), spacing=[0.5, 2.]"}).complex();
   t.add("gradient(Tensor input, *, Tensor[] spacing, int[]? dim=None, int edge_order=1)", static_cast<Gradient<TensorList>>(&gradient),
-        "Coordinates for each dim.").on("number").samples({"T(4), spacing=(C([0., 1., 3., 4.]),)", "T(3, 4), spacing=[C([0., 1., 3.]), C([0., 1., 2., 4.])], edge_order=2"});
+        "Coordinates for each dim.").on("number").samples({"T(4), spacing=(C([0., 1., 3., 4.]),)", "T(3, 4), spacing=[C([0., 1., 3.]), C([0., 1., 2., 4.])], edge_order=2"}).complex();
 }
 
 }  // namespace tapegrad

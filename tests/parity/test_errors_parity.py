@@ -22,7 +22,7 @@ SHAPES = [(7, 11), (3, 7, 11), (0,), (2, 0, 3), ()]
 
 
 # Factorizations that are defined for regular matrices only, which damaged ones are not: of these only shapes are compared.
-REGULAR = {"linalg.cholesky_ex", "linalg.cond", "linalg.qr", "qr", "geqrf", "linalg.svd", "svd", "linalg.eigh", "linalg.lstsq", "linalg.inv_ex",
+REGULAR = {"linalg.cholesky_ex", "linalg.cond", "linalg.qr", "qr", "geqrf", "linalg.svd", "svd", "linalg.eigh", "linalg.eig", "linalg.lstsq", "linalg.inv_ex",
            "linalg.solve_ex"}
 
 

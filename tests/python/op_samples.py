@@ -167,7 +167,7 @@ def makers(key):
 
     def symmetric(*shape):
         """(…, n, n) for (…, n), of a leaf without symmetry: what reads one triangle has the same gradient as what reads both."""
-        return Derived(tensor(*shape, shape[-1]), lambda x: x + x.transpose(-1, -2), (), {})
+        return Derived(tensor(*shape, shape[-1]), lambda x: x + x.transpose(-1, -2).conj(), (), {})
 
     def regular(function):
         """A maker of function(leaf) for a leaf far from singular."""
@@ -177,7 +177,7 @@ def makers(key):
             return Derived(leaf, function, (), {})
         return made
 
-    positive_definite = regular(lambda x: x @ x.transpose(-1, -2))
+    positive_definite = regular(lambda x: x @ x.transpose(-1, -2).conj())
     lower, upper = regular(lambda x: x.tril()), regular(lambda x: x.triu())
 
     def permutation(n):
@@ -385,23 +385,23 @@ def run_raw(f, sample, call):
     return f(*args, **call.kwargs)
 
 
-def signs(v):
-    """The signs (…, 1, k) that make the largest component of each column positive."""
-    return v.detach().gather(-2, v.detach().abs().argmax(-2, keepdim=True)).sign() if v.numel() else v[..., :1, :]
+def reconstructed(u, s, vh):
+    """u diag(s) vh, of the first columns and rows."""
+    return (u[..., :s.shape[-1]] * s.unsqueeze(-2)) @ vh[..., :s.shape[-1], :]
 
 
-def by_eigenvalue(values, vectors):
-    order = values.detach().argsort(-1)
-    return values.gather(-1, order), vectors.gather(-1, order.unsqueeze(-2).expand_as(vectors))
+def in_order(values):
+    """Eigenvalues come in no order: by a generic combination of their parts."""
+    return values.gather(-1, (values.real + 0.618 * values.imag).detach().argsort(-1))
 
 
-# Factors that are unique only up to sign (or order), in a form that is unique.
+# Factors that are unique only up to sign, phase or order, as quantities that are unique.
 UNIQUE = {
-    "linalg.eigh": lambda values, v: (values, v * signs(v)),
-    "linalg.eig": lambda values, v: by_eigenvalue(values, v * signs(v)),
-    "linalg.eigvals": lambda values: values.sort(-1)[0],
-    "linalg.svd": lambda u, s, vh: (u * signs(u), s, vh * signs(u).transpose(-1, -2) if u.shape[-1] == vh.shape[-2] else vh),
-    "svd": lambda u, s, v: (u * signs(u), s, v * signs(u)),
+    "linalg.eigh": lambda values, v: (values, v.abs(), reconstructed(v, values, v.transpose(-1, -2).conj())),
+    "linalg.eig": lambda values, v: (in_order(values), v.abs().sum(-1), reconstructed(v, values, v.pinverse())),
+    "linalg.eigvals": in_order,
+    "linalg.svd": lambda u, s, vh: (u.abs(), s, vh.abs(), reconstructed(u, s, vh)),
+    "svd": lambda u, s, v: (u.abs(), s, v.abs(), reconstructed(u, s, v.transpose(-1, -2).conj())),
 }
 
 
