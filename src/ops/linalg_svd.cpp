@@ -243,16 +243,16 @@ void linalg_svd_ops(OpTable& t) {
       .with_out().samples({"T(3, 3)", "T(2, 4, 3)", "T(2, 3, 4), atol=0.1", "Sym(3), hermitian=True", "T(0, 3)"}).complex();
   t.add("linalg.pinv(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False)", static_cast<TensorTolerances>(&linalg::pinv),
         "The tolerances for each matrix of the batch.")
-      .with_out().samples({"T(2, 4, 3), rtol=C([0.01, 0.1])"}).complex();
+      .with_out().samples({"T(2, 4, 3), rtol=C([0.01, 0.1])"});
   t.add("linalg.pinv(Tensor input, float rcond, bool hermitian=False)", &pinv_rcond, "rcond is rtol.").with_out().samples({"T(3, 4), 0.001"}).complex();
-  t.add("linalg.pinv(Tensor input, Tensor rcond, bool hermitian=False)", &pinv_rcond_tensor, "rcond is rtol.").with_out().samples({"T(2, 3, 4), C([0.001, 0.1])"}).complex();
+  t.add("linalg.pinv(Tensor input, Tensor rcond, bool hermitian=False)", &pinv_rcond_tensor, "rcond is rtol.").with_out().samples({"T(2, 3, 4), C([0.001, 0.1])"});
   t.add("linalg.matrix_rank(Tensor input, *, float? atol=None, float? rtol=None, bool hermitian=False)", static_cast<Tolerances>(&linalg::matrix_rank),
         "How many singular values are above max(atol, rtol · the largest), as int64.")
       .with_out().no_grad().samples({"T(3, 3)", "C([[1., 2.], [2., 4.]])", "T(2, 3, 4), atol=1.5", "Sym(3), hermitian=True", "T(2, 0, 3)"}).complex();
   t.add("linalg.matrix_rank(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False)", static_cast<TensorTolerances>(&linalg::matrix_rank),
-        "The tolerances for each matrix of the batch.").with_out().no_grad().samples({"T(2, 3, 4), atol=C([0.1, 2.])"}).complex();
+        "The tolerances for each matrix of the batch.").with_out().no_grad().samples({"T(2, 3, 4), atol=C([0.1, 2.])"});
   t.add("linalg.matrix_rank(Tensor input, float tol, bool hermitian=False)", &rank_tol, "tol is atol.").with_out().no_grad().samples({"T(3, 4), 0.5"}).complex();
-  t.add("linalg.matrix_rank(Tensor input, Tensor tol, bool hermitian=False)", &rank_tol_tensor, "tol is atol.").with_out().no_grad().samples({"T(2, 3, 4), C([0.1, 2.])"}).complex();
+  t.add("linalg.matrix_rank(Tensor input, Tensor tol, bool hermitian=False)", &rank_tol_tensor, "tol is atol.").with_out().no_grad().samples({"T(2, 3, 4), C([0.1, 2.])"});
   t.add("linalg.lstsq(Tensor input, Tensor b, float? rcond=None, *, str? driver=None)", &linalg::lstsq,
         "X that minimizes ‖A X - b‖ (and ‖X‖ among those), the squared residuals, A's rank and singular values; what LAPACK's driver does not give is empty.")
       .with_out().returns("solution residuals rank singular_values")
