@@ -13,6 +13,10 @@ WIDE = {"cov", "corrcoef", "matrix_power", "linalg.matrix_power", "linalg.pinv"}
 DIFFERENT = {  # one op here, several in PyTorch, which casts only where it comes to a product of matrices
     "einsum": {"einsum('ii->i', [T(3, 3)])", "einsum('ij->', [T(2, 3)])", "einsum('i,j,k->kji', [T(2), T(3), T(2)])"},
     "inner": {"inner(T(3), T(3))", "inner(T(), T(2))"},
+    # PyTorch casts neither a packed batch nor the cell state of a projection.
+    "lstm": {"lstm(T(2, 3, 4), [T(1, 2, 2), T(1, 2, 3)], [T(12, 4), T(12, 2), T(2, 3)], False, 1, 0.0, False, False, True)",
+             "lstm(T(5, 2), C(3, 1, 1), [T(2, 3, 2), T(2, 3, 2)], [T(8, 2), T(8, 2), T(8), T(8), T(8, 2), T(8, 2), T(8), T(8)], "
+             "True, 1, 0.0, False, True)"},
 }
 
 
