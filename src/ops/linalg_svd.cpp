@@ -19,11 +19,13 @@ void decompose(const Tensor& A, const Tensor& U, const Tensor& S, const Tensor& 
         if (U.defined()) matrix<T>(U, i).setIdentity(), matrix<T>(Vh, i).setIdentity();
         return;
       }
-      const Matrix<T> a = matrix<T>(x, i);
+      const Matrix<Wide<T>> a = matrix<T>(x, i).template cast<Wide<T>>();
       const unsigned want = !U.defined() ? 0 : full ? Eigen::ComputeFullU | Eigen::ComputeFullV : Eigen::ComputeThinU | Eigen::ComputeThinV;
-      const Eigen::BDCSVD<Matrix<T>> svd(a, want);
-      vector<Real<T>>(S, i) = svd.singularValues();
-      if (U.defined()) matrix<T>(U, i) = svd.matrixU(), matrix<T>(Vh, i) = svd.matrixV().adjoint();
+      const Eigen::BDCSVD<Matrix<Wide<T>>> svd(a, want);
+      vector<Real<T>>(S, i) = svd.singularValues().template cast<Real<T>>();
+      if (!U.defined()) return;
+      matrix<T>(U, i) = svd.matrixU().template cast<T>();
+      matrix<T>(Vh, i) = svd.matrixV().adjoint().template cast<T>();
     });
   });
 }

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "tapegrad/fft.h"
+#include "tapegrad/linalg.h"
+#include "tapegrad/special.h"
 #include "tapegrad/tapegrad.h"
 
 namespace tapegrad {

@@ -3,6 +3,9 @@
 
 #include <cmath>
 
+#include "tapegrad/fft.h"
+#include "tapegrad/linalg.h"
+#include "tapegrad/special.h"
 #include "tapegrad/tapegrad.h"
 
 using namespace tapegrad;
