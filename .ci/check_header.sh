@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Compiler CPU seconds of `#include <tapegrad/tapegrad.h>`: at most 0.30 (TAPEGRAD_HEADER_BUDGET), as measured or, on a slower or busy
-# machine, scaled: the standard headers that it includes are timed in turns with it, and the budget is for a machine that takes 0.19 s
-# for them. Each public header compiles alone.
+# Compiler CPU seconds of `#include <tapegrad/tapegrad.h>`, best of 40: at most 0.30 (TAPEGRAD_HEADER_BUDGET). The standard headers
+# that it includes are timed in turns with it, to tell a slow machine from a fat header. Each public header compiles alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 budget=${TAPEGRAD_HEADER_BUDGET:-0.30}
@@ -19,7 +18,6 @@ awk -v budget="$budget" '
   NR == 1 || $1 < std { std = $1 }
   NR == 1 || $2 < all { all = $2 }
   END {
-    scaled = all * 0.19 / std
-    printf "#include <tapegrad/tapegrad.h>: %.3f s of compiler CPU, the standard headers alone %.3f s; scaled %.3f s, budget %.2f\n", all, std, scaled, budget
-    exit all > budget && scaled > budget
+    printf "#include <tapegrad/tapegrad.h>: %.3f s of compiler CPU, the standard headers alone %.3f s; budget %.2f s\n", all, std, budget
+    exit all > budget
   }' <<<"$times"

@@ -9,10 +9,7 @@ def op(name):
     """The C++ function of that name: a functional one, an ordinary one, or an in-place method for names ending in `_`."""
     found = _C.functional.get(name) or _C.functions.get(name) or getattr(_C.Tensor, name, None)
     if found is None:
-        def missing(*args, **kwargs):
-            raise NotImplementedError(f"{name} is not built into this tapegrad")
-        missing.missing = name
-        return missing
+        raise ImportError(f"{name} is not built into this tapegrad")
     return found
 
 

@@ -58,8 +58,6 @@ MODULES = {
 
 @pytest.mark.parametrize("name", MODULES)
 def test_modules(name):
-    if name == "LSTM" and not hasattr(tapegrad, "lstm"):
-        pytest.skip("computed step by step in float32 where there is no fused op")
     seen = []
     for lib in (tapegrad, torch):
         module, x = MODULES[name](lib.nn), lib.ones(2, 5, 8)

@@ -9,7 +9,6 @@ import torch
 from test_rnn_parity import both, compare, numbers
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
-has_linalg = hasattr(tg.linalg, "householder_product")
 
 
 def utils(nn, name=""):
@@ -196,7 +195,6 @@ def test_spectral_norm_of_a_vector_and_refusals():
                 p.spectral_norm(lib.nn.Linear(2, 2), **bad)
 
 
-@pytest.mark.skipif(not has_linalg, reason="linalg is not there yet")
 @pytest.mark.parametrize("trivial", [True, False])
 @pytest.mark.parametrize("shape", [(4, 4), (3, 5), (5, 3)])
 @pytest.mark.parametrize("kind", ["matrix_exp", "cayley", "householder"])

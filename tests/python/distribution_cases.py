@@ -39,13 +39,6 @@ CASES = [
     ("MultivariateNormal", (_real(2, 3), np.array([[2.0, 0.3, 0.1], [0.3, 1.0, 0.2], [0.1, 0.2, 0.5]])), _real(4, 2, 3)),
     ("LowRankMultivariateNormal", (_real(2, 3), _real(3, 2), _positive(3)), _real(4, 2, 3)),
 ]
-NEEDS = {"MultivariateNormal": ("linalg", "cholesky"), "LowRankMultivariateNormal": ("linalg", "cholesky"), "VonMises": ("special", "i0e")}
-
-
-def missing(lib, name):
-    """Does this build lack an op that the distribution stands on?"""
-    module, op = NEEDS.get(name, ("", ""))
-    return module and not hasattr(getattr(lib, module), op)
 
 
 def build(lib, distributions, name, args, requires_grad=False):
