@@ -69,8 +69,6 @@ def damaged_dtypes(tree):
                 yield f"tensor {number} is {dtype}", replaced(tree, number, Leaf(np.abs(old.array).astype(dtype), kind, dtype))
 
 
-
-
 def same_words(mine, theirs):
     """Checks that nn.functional makes in Python raise what PyTorch raises, word for word."""
     return isinstance(mine, type(theirs)) and str(mine).replace("tapegrad", "torch")[:40] == str(theirs)[:40]
