@@ -3,7 +3,7 @@
 demo:   ## build the wheel, train on handwritten digits from Python and from C++
 test:   ## all C++ and Python tests
 parity: ## values and gradients against PyTorch 2.13.0, live
-bench:  ## times beside PyTorch's; writes benchmarks/README.md's table
+bench:  ## times beside PyTorch's; writes benchmarks/RESULTS.md
 asan:   ## C++ tests under AddressSanitizer and UBSan
 tsan:   ## C++ tests under ThreadSanitizer
 lint:   ## ruff, clang-format, include rule, file sizes

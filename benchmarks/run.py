@@ -1,19 +1,20 @@
-"""Times tapegrad and PyTorch side by side and writes the tables of benchmarks/README.md.
+"""Times tapegrad and PyTorch side by side and writes benchmarks/RESULTS.md.
 
-    python benchmarks/run.py                # everything, about ten minutes
-    python benchmarks/run.py overhead gemm  # some groups, printed only
-    python benchmarks/run.py --dry          # each case once, to see that it runs
+    python benchmarks/run.py                   # everything, about twenty minutes
+    python benchmarks/run.py overhead gemm     # some groups, printed only
+    python benchmarks/run.py rows -k softmax   # the cases of a group whose name has the word
+    python benchmarks/run.py --dry             # each case once, to see that it runs
 
 Both libraries run in one process, in turns: a round of one, a round of the other, so that both see the same weather. The
-figure is the best round. A ratio above 1 means that tapegrad is faster.
+figure is the best round. A ratio above 1 means that tapegrad is faster; the mark is the ratio that the row is to reach.
 """
 import argparse
+import datetime
 import gc
 import math
 import os
 import pathlib
 import platform
-import subprocess
 import sys
 import time
 
@@ -24,7 +25,7 @@ import torch
 import cases
 import startup
 
-README = pathlib.Path(__file__).parent / "README.md"
+RESULTS = pathlib.Path(__file__).parent / "RESULTS.md"
 UNITS = {"ns": 1e9, "us": 1e6, "ms": 1e3}
 
 
@@ -34,19 +35,16 @@ def prepare(lib, case):
     lib.manual_seed(0)
     exec(case.setup, scope)
     body = case.code.replace("\n", "\n        ")
-    exec(f"def loop(n, clock):\n    start = clock()\n    for _i in range(n):\n        {body}\n    return clock() - start", scope)
-    names = [n for n in scope if n not in ("loop", "__builtins__", "torch", "np", "r")]
     # The statement reads its tensors from local names, as code inside a function does.
-    arguments = ", ".join(f"{n}={n}" for n in names + ["torch"])
-    exec(f"def loop(n, clock, {arguments}):\n    start = clock()\n    for _i in range(n):\n        {body}\n    return clock() - start", scope)
+    names = ", ".join(f"{n}={n}" for n in scope if n not in ("__builtins__", "np", "r"))
+    exec(f"def loop(n, clock, {names}):\n    start = clock()\n    for _i in range(n):\n        {body}\n    return clock() - start", scope)
     return scope["loop"]
 
 
-def measure(case, rounds, seconds):
+def measure(case, threads, rounds, seconds):
     """(ours, PyTorch's) best seconds of one run of the statement."""
-    n = case.threads or os.cpu_count()
     for lib in (tapegrad, torch):
-        lib.set_num_threads(n)
+        lib.set_num_threads(threads)
     loops = [prepare(lib, case) for lib in (tapegrad, torch)]
     counts = []
     for loop in loops:
@@ -71,18 +69,38 @@ def figure(x):
     return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
 
 
-def mean_ratio(ratios):
+def mean(ratios):
     return math.exp(sum(map(math.log, ratios)) / len(ratios))
 
 
 def table(group, rows):
-    unit = group.rsplit(", ", 1)[1]
-    lines = [f"### {group}", "", "| | tapegrad | PyTorch | ratio |", "| --- | ---: | ---: | ---: |"]
-    for case, (ours, theirs) in rows:
-        name = case.name.replace("|", "\\|") + (f" ({case.threads} thread)" if case.threads and "Matrix" in group else "")
-        lines.append(f"| {name} | {figure(ours * UNITS[unit])} | {figure(theirs * UNITS[unit])} | {theirs / ours:.2f} |")
-    lines.append(f"| *geometric mean* | | | *{mean_ratio([t / o for _, (o, t) in rows]):.2f}* |")
+    """Markdown of one group: rows are (case, {threads: (ours, theirs)})."""
+    unit = UNITS[group.rsplit(", ", 1)[1]]
+    threads = sorted({n for _, times in rows for n in times})
+    lines = [f"### {group}", "",
+             "| |" + "".join(f" tapegrad, {n} thread{'s' * (n > 1)} | PyTorch | ratio |" for n in threads) + " mark |",
+             "| --- |" + " ---: | ---: | ---: |" * len(threads) + " ---: |"]
+    for case, times in rows:
+        cells = ""
+        for n in threads:
+            if n not in times:
+                cells += " | | |"
+                continue
+            ours, theirs = times[n]
+            reached = theirs / ours >= case.mark
+            ratio = f"{theirs / ours:.2f}"
+            cells += f" {figure(ours * unit)} | {figure(theirs * unit)} | {ratio if reached else f'*{ratio}*'} |"
+        name = case.name.replace("|", "\\|")
+        lines.append(f"| {name} |{cells} {case.mark:g} |")
     return "\n".join(lines) + "\n"
+
+
+def summary(results):
+    ratios = [(theirs / ours, case.mark) for rows in results.values() for case, times in rows for ours, theirs in times.values()]
+    reached = sum(r >= mark for r, mark in ratios)
+    ahead = sum(r >= 1 for r, _ in ratios)
+    return (f"{reached} of {len(ratios)} measurements at or above their mark, {ahead} at least level with PyTorch; "
+            f"geometric mean of all ratios {mean([r for r, _ in ratios]):.2f}.")
 
 
 def machine():
@@ -90,44 +108,49 @@ def machine():
     cpuinfo = pathlib.Path("/proc/cpuinfo")
     if cpuinfo.exists():
         model = next((line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line), model)
-    load = os.getloadavg()[0]
-    return (f"{model}, {os.cpu_count()} cores visible, {platform.system()} {platform.machine()}, Python {platform.python_version()}, "
-            f"tapegrad {tapegrad.__version__}, PyTorch {torch.__version__}; load average at the start {load:.1f}")
+    return (f"{datetime.date.today()}; {model}, {os.cpu_count()} cores visible, {platform.system()} {platform.machine()}, "
+            f"Python {platform.python_version()}, tapegrad {tapegrad.__version__}, PyTorch {torch.__version__}; "
+            f"load average at the start {os.getloadavg()[0]:.1f}")
 
 
 def main():
+    groups = {g.__name__: g for g in cases.GROUPS}
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument("groups", nargs="*", help="overhead models gemm conv elementwise reductions startup cpp")
+    options.add_argument("groups", nargs="*", help=" ".join([*groups, "cpp", "startup"]))
+    options.add_argument("-k", default="", help="only cases whose name has this in it")
     options.add_argument("--dry", action="store_true")
     options.add_argument("--rounds", type=int, default=9)
     options.add_argument("--seconds", type=float, default=0.04, help="length of a round of one library")
+    options.add_argument("--threads", type=int, nargs="*", help="instead of each case's own")
     o = options.parse_args()
     head = machine()
     print(head, flush=True)
-    chosen = [c for g in (o.groups or ["overhead", "models", "gemm", "conv", "elementwise", "reductions"])
-              if hasattr(cases, g) for c in getattr(cases, g)()]
     results = {}
-    for case in chosen:
-        try:
-            times = measure(case, 1 if o.dry else o.rounds, 1e-4 if o.dry else o.seconds)
-        except Exception as e:
-            sys.exit(f"{case.group}: {case.name}: {type(e).__name__}: {e}")
-        results.setdefault(case.group, []).append((case, times))
-        unit = UNITS[case.group.rsplit(", ", 1)[1]]
-        print(f"{case.name:55} {figure(times[0] * unit):>10} {figure(times[1] * unit):>10} {times[1] / times[0]:7.2f}", flush=True)
+    for name in o.groups or groups:
+        for case in groups[name]() if name in groups else ():
+            if o.k not in case.name:
+                continue
+            times = {}
+            for n in o.threads or case.threads:
+                try:
+                    times[n] = measure(case, n, 1 if o.dry else o.rounds, 1e-4 if o.dry else o.seconds)
+                except Exception as e:
+                    sys.exit(f"{case.group}: {case.name}: {type(e).__name__}: {e}")
+                unit, (ours, theirs) = UNITS[case.group.rsplit(", ", 1)[1]], times[n]
+                print(f"{case.name:68} {n}T {figure(ours * unit):>10} {figure(theirs * unit):>10} {theirs / ours:7.2f}  mark {case.mark:g}"
+                      f"{'' if theirs / ours >= case.mark else '  below'}", flush=True)
+            results.setdefault(case.group, []).append((case, times))
     text = [table(g, rows) for g, rows in results.items()]
     if not o.groups or "cpp" in o.groups:
         text.append(startup.cpp_table())
     if not o.groups or "startup" in o.groups:
         text.append(startup.table())
     print("\n" + "\n".join(text))
-    if o.groups or o.dry:
+    if o.groups or o.dry or o.k:
         return
-    start, end = "<!-- figures -->", "<!-- end of figures -->"
-    before, rest = README.read_text().split(start)
     command = "`make bench` (" + " ".join(["python", "benchmarks/run.py", *sys.argv[1:]]) + ")"
-    README.write_text(f"{before}{start}\n{head}.\nCommand: {command}.\n\n" + "\n".join(text) + end + rest.split(end)[1])
-    subprocess.run(["git", "diff", "--stat", str(README)], check=False)
+    RESULTS.write_text(f"# tapegrad beside PyTorch\n\n{head}.\nCommand: {command}. Ratios below their mark are in italics; "
+                       f"[docs/performance.md](../docs/performance.md) says what was tried.\n\n{summary(results)}\n\n" + "\n".join(text))
 
 
 if __name__ == "__main__":
