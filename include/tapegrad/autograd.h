@@ -114,7 +114,9 @@ struct TG_API Node : Counted {
   virtual void backward_all(Tensor* g, Tensor* dx);
   /// Drops what was saved; a second backward then says so.
   virtual void free_saved() {}
-  bool needs(int k) const { return bool(edges[k]); }
+  /// Is input k's gradient of use? Asked in backward's own thread, not inside parallel_for.
+  bool needs(int k) const { return edges[k] && !(tls.unwanted && unwanted(k)); }
+  bool unwanted(int k) const { return this == tls.differentiating && k < 32 && (tls.unwanted >> k & 1); }
   void set_output_count(int n);       // before the node is given to tensors
   static void destroy(Node*);         // iterative: deep graphs do not recurse
 };

@@ -51,6 +51,7 @@ struct ThreadState {
   Node* graveyard;       // nodes waiting to be destroyed without recursion
   OpScope* scope;        // innermost running op
   Node* differentiating; // the node whose backward runs here, or null
+  uint32_t unwanted;     // bit k: this backward has no use for the gradient of its input k
   int64_t tensors, nodes; // made minus destroyed by this thread
 };
 extern TG_API constinit thread_local ThreadState tls __attribute__((tls_model("initial-exec")));

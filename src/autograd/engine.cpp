@@ -130,10 +130,11 @@ namespace {
 /// What a node leaves behind when it has run, also when its backward threw.
 struct Running {
   Node* n;
-  Node* outer = tls.differentiating;
   bool mine;
+  Node* outer = tls.differentiating;
+  uint32_t outer_unwanted = tls.unwanted;
   ~Running() {
-    tls.differentiating = outer;
+    tls.differentiating = outer, tls.unwanted = outer_unwanted;
     if (!mine) return;
     for (int k = 0; k < n->output_count; k++) n->pending[k] = {};
     __atomic_store_n(&n->owner, nullptr, __ATOMIC_RELEASE);
@@ -155,7 +156,7 @@ bool Backward::prepare(Node* n, Tensor* g) {
   if (n->extra) [[unlikely]] run_hooks_before(n, g);
   if (capture_ && capture_->node_outputs.count(n)) [[unlikely]] {
     for (auto& [nr, into] : capture_->node_outputs[n]) accumulate(into, g[nr]);
-    if (!needed_->at(n)) return false;
+    if (!needed_->at(n).runs) return false;
   }
   for (int k = 0; k < n->output_count; k++) if (g[k].defined()) return true;
   return false;
@@ -171,7 +172,7 @@ void Backward::run() {
     const bool mine = __atomic_load_n(&n->owner, __ATOMIC_RELAXED) == this;
     Tensor* g = gathered(n, mine, side);
     Running running{.n = n, .mine = mine};
-    tls.differentiating = n;
+    tls.differentiating = n, tls.unwanted = needed_ ? needed_->at(n).unwanted : 0;
     if (!prepare(n, g)) continue;
 
     Tensor few[8];
@@ -210,27 +211,36 @@ void Backward::run_hooks_before(Node* n, Tensor* g) {
 
 // ---- which nodes lie on a path to the wanted inputs
 
-// Iterative depth-first search; true: lies on a path, so it must run; a wanted node that need not run itself maps to false.
+// Iterative depth-first search. A node whose gradient is wanted need not run itself.
 void Backward::find_needed(const std::vector<Node*>& roots) {
   needed_.emplace();
-  std::unordered_map<Node*, bool> reaches;  // finished nodes
+  std::unordered_map<Node*, bool> reaches;  // finished nodes: does a path from here reach a wanted input?
+  std::unordered_map<Node*, Need> found;    // in work
   std::vector<std::pair<Node*, int>> stack;
   for (Node* root : roots) stack.emplace_back(root, 0);
-  std::unordered_map<Node*, bool> found;    // in work: has a needed input been seen?
   while (!stack.empty()) {
     auto& [n, k] = stack.back();
     if (reaches.count(n)) { stack.pop_back(); continue; }
     if (k < n->edge_count) {
       const Edge& e = n->edges[k++];
       if (!e) continue;
-      if (e.leaf()) found[n] |= capture_->leaves.count(e.tensor()) > 0;
-      else if (auto it = reaches.find(e.node()); it == reaches.end()) k--, stack.emplace_back(e.node(), 0);
-      else found[n] |= it->second;
+      bool wanted;
+      if (e.leaf()) {
+        wanted = capture_->leaves.count(e.tensor()) > 0;
+      } else {
+        auto it = reaches.find(e.node());
+        if (it == reaches.end()) { k--, stack.emplace_back(e.node(), 0); continue; }
+        wanted = it->second;
+      }
+      Need& need = found[n];
+      need.runs |= wanted;
+      if (!wanted && k <= 32) need.unwanted |= 1u << (k - 1);
       continue;
     }
-    const bool runs = found[n], wanted = capture_->node_outputs.count(n) > 0;
-    reaches[n] = runs || wanted;
-    if (runs || wanted) (*needed_)[n] = runs;
+    const Need need = found[n];
+    const bool wanted = need.runs || capture_->node_outputs.count(n) > 0;
+    reaches[n] = wanted;
+    if (wanted) (*needed_)[n] = need;
     stack.pop_back();
   }
 }

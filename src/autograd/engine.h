@@ -36,7 +36,11 @@ class Backward {
   Backward* outer_;                                          // the one this was started from inside of
   std::vector<Node*> heap_;
   std::unordered_map<Node*, std::vector<Tensor>> side_;      // gradients for nodes that another backward owns
-  std::optional<std::unordered_map<Node*, bool>> needed_;
+  struct Need {
+    bool runs;          // false: only its gradient is captured
+    uint32_t unwanted;  // bit k: nothing wanted lies behind input k
+  };
+  std::optional<std::unordered_map<Node*, Need>> needed_;
   std::optional<Capture> capture_;
   std::vector<std::pair<Tensor, Tensor>> with_hooks_;        // leaves with hooks: called at the end, with the whole gradient
   static thread_local Backward* current_;

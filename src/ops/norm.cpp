@@ -153,6 +153,7 @@ struct GroupNormBackward final : NodeOf<3> {
     const Tensor in = row_major(input, d), g = row_major(grad, d), w = row_major(weight_in, d);
     const int64_t batch = in->sizes[0], channels = in->sizes[1], n = in.numel() ? in.numel() / batch / channels : 0, per = channels / groups;
     const RowKernels& k = row_kernels(d);
+    const bool to_x = needs(0);  // asked here: only the thread that runs backward knows
     Tensor out = empty(in.sizes(), d, in.device()), dots = zeros({2, batch, channels}, Dtype::Float64);
     double *sum_g = doubles(dots), *sum_gx = sum_g + batch * channels;
     auto scale = [&](int64_t c) { return w.defined() ? element(w, c) : 1; };
@@ -168,14 +169,14 @@ struct GroupNormBackward final : NodeOf<3> {
             all_g += scale(r % channels) * sum_g[r], all_gx += scale(r % channels) * sum_gx[r];
             sum_gx[r] *= a;
           }
-          for (int64_t i = 0; i < per && needs(0); i++) {
+          for (int64_t i = 0; i < per && to_x; i++) {
             const int64_t r = q * per + i;
             k.mix(row_of(g, r, n), row_of(in, r, n), nullptr, n, m, a * scale(r % channels), -a * a * a * all_gx / count, -a * all_g / count, row_of(out, r, n));
           }
         }
       });
     }
-    if (needs(0)) dx[0] = cast_back(out, input.dtype());
+    if (to_x) dx[0] = cast_back(out, input.dtype());
     auto joined = [&](int64_t half) {
       return fold(kSum, alias(dots, {batch, channels}, {channels, 1}, half * batch * channels, false), 1, false, weight_in.defined() ? weight_in.dtype() : input.dtype());
     };

@@ -65,6 +65,34 @@ TEST(Grad, OfANonLeafAndOfAGradient) {
   EXPECT_EQ(values(d2), V{48});
   EXPECT_EQ(values(grad(d2, x)[0]), V{48});
 }
+TEST(Grad, NodesComputeOnlyWhatIsWanted) {
+  static std::vector<bool> asked;
+  struct Product final : NodeOf<2> {
+    Tensor a, b;
+    Product(const Tensor& x, const Tensor& y) : NodeOf(x, y), a(detach(x)), b(detach(y)) {}
+    const char* name() const override { return "Product"; }
+    void backward(Tensor g, Tensor* dx) override {
+      asked = {needs(0), needs(1)};
+      if (needs(0)) dx[0] = g * b;
+      if (needs(1)) dx[1] = g * a;
+    }
+  };
+  const Tensor x = leaf({3, 3}), y = leaf({5, 5});
+  auto product = [&] {
+    const NoGrad off;
+    Tensor out = x * y;
+    const EnableGrad on;
+    record<Product>(out, x, y);
+    return out;
+  };
+  EXPECT_EQ(grad({product().sum()}, {y})[0][0].item<double>(), 3);
+  EXPECT_EQ(asked, (std::vector<bool>{false, true}));
+  EXPECT_EQ(grad({product().sum()}, {x})[0][0].item<double>(), 5);
+  EXPECT_EQ(asked, (std::vector<bool>{true, false}));
+  product().sum().backward();  // and a backward afterwards wants all again
+  EXPECT_EQ(asked, (std::vector<bool>{true, true}));
+}
+
 TEST(InPlace, LeavesAreProtected) {
   Tensor x = leaf({1, 2});
   EXPECT_THROW(add_(x, x), GradError);
