@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "src/ops/cpu/depthwise.h"
 #include "src/ops/cpu/table.h"
 #include "src/ops/gemm.h"
 #include "src/ops/scratch.h"
@@ -15,6 +16,10 @@ namespace {
 
 const ConvKernels<float>& kernels_for(float) { return kernels().conv->f32; }
 const ConvKernels<double>& kernels_for(double) { return kernels().conv->f64; }
+const ProductKernels<float>& product_for(float) { return *kernels().conv->product_f32; }
+const ProductKernels<double>& product_for(double) { return *kernels().conv->product_f64; }
+const DepthwiseKernels<float>& depthwise_for(float) { return kernels().depthwise->f32; }
+const DepthwiseKernels<double>& depthwise_for(double) { return kernels().depthwise->f64; }
 
 // How a convolution is cut: a tile is a number of whole small images, or a range of output pixels of one large image.
 struct Tiles {
@@ -35,6 +40,12 @@ bool pointwise(const ConvPlan& p) {
   return true;
 }
 bool depthwise(const ConvPlan& p) { return p.groups > 1 && p.in_group() == 1 && p.out_group() <= 4; }
+// Is the input so much larger than the result that reading taps of padding would cost more than adding columns up?
+bool grows(const ConvPlan& p) {
+  bool dense = true;
+  for (int d = 0; d < 3; d++) dense &= p.window.stride[d] == 1;
+  return dense && p.in() > p.out() + p.out() / 2;
+}
 double work(const ConvPlan& p) { return double(p.batch) * p.out_channels * p.out() * p.in_group() * p.taps(); }
 int64_t grain(const ConvPlan& p, int64_t pieces) { return std::clamp<int64_t>(int64_t(4e5 * pieces / std::max(work(p), 1.0)), 1, pieces); }
 
@@ -49,53 +60,85 @@ template <class T> void collect(const T* from, int64_t image, int64_t plane, int
     for (int64_t n = 0; n < images; n++, to += plane) std::copy_n(from + n * image + k * plane, plane, to);
 }
 
-// ---- y = x * w
-
-template <class T> void forward(const ConvPlan& p, const Operands<T>& o) {
-  const auto& kernel = kernels_for(T());
-  const int64_t in = p.in(), out = p.out(), c = p.in_group(), k = p.out_group(), taps = p.taps(), rows = c * taps;
-  if (depthwise(p)) {
-    parallel_for(p.batch * p.out_channels, grain(p, p.batch * p.out_channels), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) {
-        const int64_t n = i / p.out_channels, ch = i % p.out_channels;
-        kernel.plane(p.window, o.x + (n * p.in_channels + ch / k) * in, o.w + ch * taps, o.bias ? o.bias[ch] : T(0), o.y + i * out);
-      }
-    });
-    return;
-  }
-  const Tiles t(p, sizeof(T));
-  const bool direct = pointwise(p);
-  const int64_t pieces = t.groups_of_images * t.per_image * p.groups;
+// f(begin, end, working memory) for pieces of the planes or channels of a depthwise convolution
+template <class T, class F> void each_depthwise(const ConvPlan& p, int64_t count, F f) {
+  const int64_t size = depthwise_for(T()).workspace(p.window, p.out_group());
   std::atomic<bool> failed = false;
-  parallel_for(pieces, grain(p, pieces), [&](int64_t begin, int64_t end) {
-    const bool several = t.images > 1;
-    Scratch memory(((direct && !several ? 0 : rows * t.images * t.pixels) + (several ? k * t.images * t.pixels : 0)) * sizeof(T), failed);
+  parallel_for(count, grain(p, count), [&](int64_t begin, int64_t end) {
+    Scratch memory(size_t(size) * sizeof(T), failed);
+    if (memory) f(begin, end, memory.template get<T>());
+  });
+  check_memory(failed);
+}
+
+// One of the two products whose result has places: forward, or (back) data. Groups of images are pieces of their own when there
+// are enough of them; otherwise the work in each is cut by columns and rows.
+template <class T> void product(const ConvPlan& p, bool back, const T* from, const T* w, const T* bias, T* to) {
+  const auto& kernel = product_for(T());
+  const int64_t c = back ? p.out_group() : p.in_group(), rows = back ? p.in_group() : p.out_group(), taps = p.taps();
+  const int64_t plane = back ? p.out() : p.in(), result_plane = back ? p.in() : p.out();
+  const ConvShape s{p.window, back, c, rows};
+  std::atomic<bool> failed = false;
+
+  const int64_t weights = kernel.weight_numbers(s), blocks = (rows + 23) / 24;
+  Scratch packed(size_t(p.groups * weights) * sizeof(T), failed);
+  check_memory(failed);
+  parallel_for(p.groups * blocks, std::max<int64_t>(1, 16384 / (24 * c * taps)), [&](int64_t begin, int64_t end) {
+    Scratch memory(size_t(2 * taps) * sizeof(long), failed);
     if (!memory) return;
-    T* cols = memory.template get<T>();
     for (int64_t i = begin; i < end; i++) {
-      const int64_t g = i % p.groups, tile = i / p.groups % t.per_image, n = i / p.groups / t.per_image * t.images;
-      const int64_t images = std::min(t.images, p.batch - n), first = tile * t.pixels, last = std::min(out, first + t.pixels),
-          width = images * (last - first);
-      const T* x = o.x + (n * p.in_channels + g * c) * in;
-      T* y = o.y + (n * p.out_channels + g * k) * out + first;
-      if (!direct) {
-        for (int64_t m = 0; m < images; m++) kernel.gather(p.window, x + m * p.in_channels * in, c, first, last,
-            cols + m * (last - first), width);
-      } else if (several) {
-        collect<T>(x, p.in_channels * in, in, images, c, cols);
-      }
-      T* result = several ? cols + rows * width : y;
-      const int64_t pitch = several ? width : out;
-      if (o.bias) for (int64_t r = 0; r < k; r++) std::fill_n(result + r * pitch, width, o.bias[g * k + r]);
-      const bool in_place = direct && !several;
-      gemm_serial(Gemm<T>{k, width, rows, o.w + g * k * rows, rows, 1, in_place ? x + first : cols, in_place ? in : width, 1,
-          result, pitch, nullptr, o.bias != nullptr});
-      if (several)
-        for (int64_t m = 0; m < images; m++)
-          for (int64_t r = 0; r < k; r++) std::copy_n(result + r * width + m * out, out, y + m * p.out_channels * out + r * out);
+      const int64_t g = i / blocks, r = i % blocks * 24;
+      kernel.pack(s, w + g * c * rows * taps, r, std::min(rows, r + 24), packed.get<T>() + g * weights, memory.get<long>());
     }
   });
   check_memory(failed);
+
+  const int64_t images = std::clamp<int64_t>((1536 + result_plane - 1) / result_plane, 1, p.batch);
+  const int64_t per_group = (p.batch + images - 1) / images, outer = per_group * p.groups;
+  const bool many = outer >= 16;
+  const int64_t panels = (images * result_plane + kernel.panel - 1) / kernel.panel;
+  const int64_t column_parts = many ? 1 : std::clamp<int64_t>(panels / 2, 1, 16);
+  const int64_t row_parts = many ? 1 : std::clamp<int64_t>(std::min(16 / column_parts, rows / 48), 1, 16);
+  const int64_t columns = (panels + column_parts - 1) / column_parts * kernel.panel, block = (blocks + row_parts - 1) / row_parts * 24;
+  parallel_for(outer, many ? grain(p, outer) : outer, [&](int64_t begin, int64_t end) {
+    const int64_t size = kernel.frame_numbers(s, images);
+    Scratch memory(size_t(size) * sizeof(T), failed);
+    if (!memory) return;
+    for (int64_t i = begin; i < end; i++) {
+      const int64_t n = i % per_group * images, g = i / per_group, here = std::min(images, p.batch - n);
+      const int64_t from_image = c * p.groups * plane, result_image = rows * p.groups * result_plane;
+      const T* source = from + n * from_image + g * c * plane;
+      ConvOperands<T> o{packed.get<T>() + g * weights, source, from + p.batch * from_image, from_image,
+          to + n * result_image + g * rows * result_plane, result_image, bias ? bias + g * rows : nullptr, here};
+      if (size) {
+        T* frames = memory.get<T>();
+        parallel_for(here * c, std::max<int64_t>(1, 32768 / plane), [&](int64_t first, int64_t last) {
+          kernel.frames(s, source, from_image, first, last, frames);
+        });
+        o.source = frames, o.source_end = frames + size, o.source_image = kernel.frame_size(s) * c;
+      }
+      parallel_for(column_parts * row_parts, grain(p, outer * column_parts * row_parts), [&](int64_t first, int64_t last) {
+        Scratch work(size_t(kernel.workspace(s, std::min(block, rows))) * sizeof(T), failed);
+        if (!work) return;
+        for (int64_t piece = first; piece < last; piece++) {
+          const int64_t column = piece / row_parts * columns, r = piece % row_parts * block;
+          kernel.run(s, o, column, std::min(column + columns, here * result_plane), r, std::min(r + block, rows), work.get<T>());
+        }
+      });
+    }
+  });
+  check_memory(failed);
+}
+
+// ---- y = x * w
+
+template <class T> void forward(const ConvPlan& p, const Operands<T>& o) {
+  const int64_t k = p.out_group();
+  if (depthwise(p))
+    return each_depthwise<T>(p, p.batch * p.in_channels, [&](int64_t begin, int64_t end, T* work) {
+      depthwise_for(T()).forward(p.window, k, p.in_channels, begin, end, o.x, o.w, o.bias, o.y, work);
+    });
+  product<T>(p, false, o.x, o.w, o.bias, o.y);
 }
 
 // ---- x = the transpose of that: y's pixels spread over those they came from
@@ -106,17 +149,11 @@ template <class T> void data(const ConvPlan& p, const Operands<T>& o) {
   const auto start = [&](int64_t n, int64_t channel, int64_t count) {
     for (int64_t ch = channel; ch < channel + count; ch++) std::fill_n(o.x + (n * p.in_channels + ch) * in, in, o.bias ? o.bias[ch] : T(0));
   };
-  if (depthwise(p)) {
-    parallel_for(p.batch * p.in_channels, grain(p, p.batch * p.in_channels), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) {
-        const int64_t n = i / p.in_channels, ch = i % p.in_channels;
-        start(n, ch, 1);
-        for (int64_t m = ch * k; m < (ch + 1) * k; m++) kernel.plane_data(p.window, o.y + (n * p.out_channels + m) * out,
-            o.w + m * taps, o.x + i * in);
-      }
+  if (depthwise(p))
+    return each_depthwise<T>(p, p.batch * p.in_channels, [&](int64_t begin, int64_t end, T* work) {
+      depthwise_for(T()).data(p.window, k, p.in_channels, begin, end, o.y, o.w, o.bias, o.x, work);
     });
-    return;
-  }
+  if (!grows(p)) return product<T>(p, true, o.y, o.w, o.bias, o.x);
   const Tiles t(p, sizeof(T));
   const bool direct = pointwise(p);
   // Pieces must not share pixels of x: whole images, cut by channels when there are few.
@@ -166,16 +203,10 @@ template <class T> void data(const ConvPlan& p, const Operands<T>& o) {
 template <class T> void weight(const ConvPlan& p, const Operands<T>& o) {
   const auto& kernel = kernels_for(T());
   const int64_t in = p.in(), out = p.out(), c = p.in_group(), k = p.out_group(), taps = p.taps();
-  if (depthwise(p)) {
-    parallel_for(p.out_channels, grain(p, p.out_channels), [&](int64_t begin, int64_t end) {
-      for (int64_t ch = begin; ch < end; ch++) {
-        std::fill_n(o.w + ch * taps, taps, T(0));
-        for (int64_t n = 0; n < p.batch; n++) kernel.plane_weight(p.window, o.x + (n * p.in_channels + ch / k) * in,
-            o.y + (n * p.out_channels + ch) * out, o.w + ch * taps);
-      }
+  if (depthwise(p))
+    return each_depthwise<T>(p, p.in_channels, [&](int64_t begin, int64_t end, T* work) {
+      depthwise_for(T()).weight(p.window, k, p.in_channels, begin, end, p.batch, o.x, o.y, o.w, work);
     });
-    return;
-  }
   const Tiles t(p, sizeof(T));
   const bool direct = pointwise(p);
   // Pieces: blocks of input channels, which share nothing; with few channels also slices of the batch, each with a sum of its

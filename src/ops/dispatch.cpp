@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "src/ops/cpu/conv.h"
+#include "src/ops/cpu/depthwise.h"
 #include "src/ops/cpu/elementwise.h"
 #include "src/ops/cpu/fft.h"
 #include "src/ops/cpu/gemm.h"
@@ -21,6 +22,7 @@ namespace tapegrad {
   extern "C" const CastTable tg_casts_##isa;                                                     \
   extern "C" const GemmTable tg_gemm_##isa;                                                      \
   extern "C" const ConvTable tg_conv_##isa;                                                      \
+  extern "C" const DepthwiseTable tg_depthwise_##isa;                                            \
   extern "C" const PoolTable tg_pool_##isa;                                                      \
   extern "C" const WinogradTable tg_winograd_##isa;                                              \
   extern "C" const ReduceTable tg_reduce_##isa;                                                  \
@@ -30,7 +32,8 @@ namespace tapegrad {
   extern "C" const FftTable tg_fft_##isa;                                                        \
   static constexpr KernelTable table_##isa = {                                                   \
       #isa, bytes, {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa}, &tg_casts_##isa, &tg_reduce_##isa, &tg_gemm_##isa,     \
-      &tg_conv_##isa, &tg_pool_##isa, &tg_winograd_##isa, &tg_rowwise_##isa, &tg_random_##isa, &tg_rnn_##isa, &tg_fft_##isa};
+      &tg_conv_##isa, &tg_depthwise_##isa, &tg_pool_##isa, &tg_winograd_##isa, &tg_rowwise_##isa, &tg_random_##isa, &tg_rnn_##isa,     \
+      &tg_fft_##isa};
 
 #ifdef TG_HAVE_avx512
 TG_KERNELS(avx512, 64)

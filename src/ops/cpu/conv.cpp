@@ -1,5 +1,5 @@
-// Gather and scatter between images and the matrices that convolution multiplies, and depthwise convolution plane by plane.
-// All walk output rows: for one tap, the outputs of a row whose input lies inside the image form one interval.
+// Gather and scatter between images and the matrices that convolution multiplies.
+// Both walk output rows: for one tap, the outputs of a row whose input lies inside the image form one interval.
 #include "src/ops/cpu/conv.h"
 
 #include "src/ops/cpu/table.h"
@@ -7,6 +7,8 @@
 namespace tapegrad {
 extern "C" const ConvTable TG_TABLE(conv);
 namespace TG_NS {
+extern const ProductKernels<float> product_f32;
+extern const ProductKernels<double> product_f64;
 namespace {
 
 long clamp(long x, long low, long high) { return x < low ? low : x > high ? high : x; }
@@ -78,70 +80,11 @@ template <class T> void scatter(const Window& w, T* x, long channels, long begin
     });
 }
 
-// The rows of one plane: f(tap, y row, x row or nothing, interval)
-template <class F> void each_line(const Window& w, F&& f) {
-  for (long od = 0; od < w.out[0]; od++)
-    for (long oh = 0; oh < w.out[1]; oh++) {
-      const long y = (od * w.out[1] + oh) * w.out[2];
-      for (long td = 0, tap = 0; td < w.kernel[0]; td++) {
-        const long id = od * w.stride[0] - w.pad[0] + td * w.dilation[0];
-        for (long th = 0; th < w.kernel[1]; th++) {
-          const long ih = oh * w.stride[1] - w.pad[1] + th * w.dilation[1];
-          const bool inside = id >= 0 && id < w.in[0] && ih >= 0 && ih < w.in[1];
-          for (long tw = 0; tw < w.kernel[2]; tw++, tap++)
-            if (inside) f(tap, y, (id * w.in[1] + ih) * w.in[2], Interval(w, 2, tw));
-        }
-      }
-    }
-}
-
-template <class T> void plane(const Window& w, const T* x, const T* taps, T start, T* y) {
-  const long n = w.out[0] * w.out[1] * w.out[2], s = w.stride[2];
-  for (long i = 0; i < n; i++) y[i] = start;
-  each_line(w, [&](long tap, long at, long line, const Interval& in) {
-    T* d = y + at;
-    const T* from = x + line + in.offset;
-    const T k = taps[tap];
-    if (s == 1) for (long i = in.first; i < in.last; i++) d[i] += k * from[i];
-    else for (long i = in.first; i < in.last; i++) d[i] += k * from[i * s];
-  });
-}
-template <class T> void plane_data(const Window& w, const T* dy, const T* taps, T* dx) {
-  const long s = w.stride[2];
-  each_line(w, [&](long tap, long at, long line, const Interval& in) {
-    const T* from = dy + at;
-    T* d = dx + line + in.offset;
-    const T k = taps[tap];
-    if (s == 1) for (long i = in.first; i < in.last; i++) d[i] += k * from[i];
-    else for (long i = in.first; i < in.last; i++) d[i * s] += k * from[i];
-  });
-}
-template <class T> void plane_weight(const Window& w, const T* x, const T* dy, T* dtaps) {
-  constexpr long lanes = 16;  // sums of one tap, over all rows
-  const long s = w.stride[2];
-  for (long td = 0; td < w.kernel[0]; td++)
-    for (long th = 0; th < w.kernel[1]; th++)
-      for (long tw = 0; tw < w.kernel[2]; tw++) {
-        const Interval d(w, 0, td), h(w, 1, th), c(w, 2, tw);
-        T sum[lanes] = {}, total = 0;
-        for (long od = d.first; od < d.last; od++)
-          for (long oh = h.first; oh < h.last; oh++) {
-            const T* g = dy + (od * w.out[1] + oh) * w.out[2];
-            const T* from = x + ((od * w.stride[0] + d.offset) * w.in[1] + oh * w.stride[1] + h.offset) * w.in[2] + c.offset;
-            long i = c.first;
-            if (s == 1) for (; i + lanes <= c.last; i += lanes) for (long l = 0; l < lanes; l++) sum[l] += g[i + l] * from[i + l];
-            for (; i < c.last; i++) total += g[i] * from[i * s];
-          }
-        for (long l = 0; l < lanes; l++) total += sum[l];
-        *dtaps++ += total;
-      }
-}
-
-template <class T> constexpr ConvKernels<T> kernels_of = {gather<T>, scatter<T>, plane<T>, plane_data<T>, plane_weight<T>};
+template <class T> constexpr ConvKernels<T> kernels_of = {gather<T>, scatter<T>};
 
 }  // namespace
 }  // namespace TG_NS
 
-const ConvTable TG_TABLE(conv) = {TG_NS::kernels_of<float>, TG_NS::kernels_of<double>};
+const ConvTable TG_TABLE(conv) = {TG_NS::kernels_of<float>, TG_NS::kernels_of<double>, &TG_NS::product_f32, &TG_NS::product_f64};
 
 }  // namespace tapegrad

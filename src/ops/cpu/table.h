@@ -12,6 +12,7 @@ struct CastTable;
 struct ReduceTable;
 struct GemmTable;
 struct ConvTable;
+struct DepthwiseTable;
 struct PoolTable;
 struct WinogradTable;
 struct RowTable;
@@ -26,6 +27,7 @@ struct KernelTable {
   const ReduceTable* reduce;
   const GemmTable* gemm;
   const ConvTable* conv;
+  const DepthwiseTable* depthwise;
   const PoolTable* pool;
   const WinogradTable* winograd;
   const RowTable* rows;
