@@ -1,4 +1,6 @@
-// Scaled dot-product attention, put together from products and a softmax.
+// Scaled dot-product attention: the fused blocks of attention_blocks.cpp, or a composition of products and a softmax.
+#include "src/ops/attention.h"
+
 #include <cmath>
 #include <limits>
 
@@ -41,7 +43,20 @@ Tensor safe_softmax(const Tensor& scores) {
   return masked_fill(softmax(masked_fill(scores, blind, zero), -1), blind, zero);
 }
 
+Shape leading(const Tensor& x) { return IntList(x->sizes, size_t(x->ndim - 2)); }
+// Sums over many keys do not bear 8 or 11 bits: 16-bit floats are computed in float32.
+Tensor widened(const Tensor& x) { return item_size(x.dtype()) == 2 ? to(x, float32) : x; }
+
 }  // namespace
+
+Tensor attention_composed(const Tensor& q, const Tensor& k, const Tensor& v, const Attention& how, double dropout_p) {
+  Tensor scores = product(mul(q, Tensor(how.scale)), false, k, true);
+  if (how.causal) scores = add(scores, causal(q.size(-2), k.size(-2), q.dtype()));
+  else if (how.mask.defined()) scores = add(scores, how.mask);
+  Tensor weights = how.mask.defined() && scores.numel() > 0 ? safe_softmax(scores) : softmax(scores, -1);
+  if (dropout_p > 0) weights = dropout(weights, dropout_p, true);
+  return product(weights, false, v, false);
+}
 
 Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& attn_mask,
     double dropout_p, bool is_causal, std::optional<double> scale, bool enable_gqa) {
@@ -75,13 +90,17 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
              key.size(-3), " and ", value.size(-3), names[0], names[1], names[2]);
     k = repeat_heads(key, heads / key.size(-3)), v = repeat_heads(value, heads / value.size(-3));
   }
-  const double factor = scale ? *scale : 1 / std::sqrt(double(query.size(-1)));
-  Tensor scores = product(mul(query, Tensor(factor)), false, k, true);
-  if (is_causal) scores = add(scores, causal(query.size(-2), key.size(-2), query.dtype()));
-  else if (attn_mask.defined()) scores = add(scores, attn_mask.dtype() == bool_ ? penalty(attn_mask, query.dtype()) : attn_mask);
-  Tensor weights = attn_mask.defined() && scores.numel() > 0 ? safe_softmax(scores) : softmax(scores, -1);
-  if (dropout_p > 0) weights = dropout(weights, dropout_p, true);
-  return product(weights, false, v, false);
+  Attention how{{}, is_causal, scale ? *scale : 1 / std::sqrt(double(query.size(-1)))};
+  if (attn_mask.defined()) how.mask = attn_mask.dtype() == bool_ ? penalty(attn_mask, query.dtype()) : attn_mask;
+  const Shape lead = leading(query);
+  const bool alike = lead == leading(k) && lead == leading(v), empty = query.numel() == 0 || k.numel() == 0 || v.numel() == 0;
+  if (!alike || empty || dropout_p > 0 || recording(how.mask)) return attention_composed(query, k, v, how, dropout_p);
+  if (how.mask.defined()) {
+    Shape size = lead;
+    size.push_back(query.size(-2)), size.push_back(key.size(-2));
+    how.mask = expand(widened(how.mask), size);
+  }
+  return to(attention_blocks(widened(query), widened(k), widened(v), how), query.dtype());
 }
 
 void attention_ops(OpTable& t) {

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "src/ops/cpu/attention.h"
 #include "src/ops/cpu/conv.h"
 #include "src/ops/cpu/depthwise.h"
 #include "src/ops/cpu/elementwise.h"
@@ -30,10 +31,11 @@ namespace tapegrad {
   extern "C" const RandomTable tg_random_##isa;                                                  \
   extern "C" const RnnTable tg_rnn_##isa;                                                        \
   extern "C" const FftTable tg_fft_##isa;                                                        \
+  extern "C" const AttentionTable tg_attention_##isa;                                            \
   static constexpr KernelTable table_##isa = {                                                   \
       #isa, bytes, {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa}, &tg_casts_##isa, &tg_reduce_##isa, &tg_gemm_##isa,     \
-      &tg_conv_##isa, &tg_depthwise_##isa, &tg_pool_##isa, &tg_winograd_##isa, &tg_rowwise_##isa, &tg_random_##isa, &tg_rnn_##isa,     \
-      &tg_fft_##isa};
+      &tg_conv_##isa, &tg_depthwise_##isa, &tg_pool_##isa, &tg_winograd_##isa, &tg_rowwise_##isa, &tg_random_##isa, &tg_rnn_##isa, &tg_fft_##isa, \
+      &tg_attention_##isa};
 
 #ifdef TG_HAVE_avx512
 TG_KERNELS(avx512, 64)

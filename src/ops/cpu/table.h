@@ -19,6 +19,7 @@ struct RowTable;
 struct RandomTable;
 struct RnnTable;
 struct FftTable;
+struct AttentionTable;
 struct KernelTable {
   const char* name;
   int vector_bytes;                // of a packet; 1 in the debug set, whose loops take one number at a time
@@ -34,6 +35,7 @@ struct KernelTable {
   const RandomTable* random;
   const RnnTable* rnn;
   const FftTable* fft;
+  const AttentionTable* attention;
 };
 /// The best set this processor has, chosen at load; TAPEGRAD_ISA=sse42|avx2|avx512 may lower the choice.
 extern const KernelTable* kernel_table;
