@@ -12,8 +12,8 @@ set(isa_flags_avx2 -march=x86-64-v3 -DTG_VECTOR_BYTES=32)
 set(isa_flags_avx512 -march=x86-64-v4 -mprefer-vector-width=512 -DTG_VECTOR_BYTES=64)
 set(isa_flags_debug "")
 file(GLOB kernel_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/ops/cpu/*.cpp)
-# Normals must have the same bits everywhere, so no fused multiply-add there.
-set_source_files_properties(${PROJECT_SOURCE_DIR}/src/ops/cpu/random.cpp PROPERTIES COMPILE_OPTIONS -ffp-contract=off)
+# Normals and the optimisers' steps have the same bits everywhere, so no fused multiply-add there.
+set_source_files_properties(${PROJECT_SOURCE_DIR}/src/ops/cpu/random.cpp ${PROJECT_SOURCE_DIR}/src/ops/cpu/optim.cpp PROPERTIES COMPILE_OPTIONS -ffp-contract=off)
 
 foreach(isa ${TAPEGRAD_ISAS})
   add_library(kernels_${isa} OBJECT ${kernel_sources})

@@ -8,6 +8,7 @@
 #include "src/ops/cpu/elementwise.h"
 #include "src/ops/cpu/fft.h"
 #include "src/ops/cpu/gemm.h"
+#include "src/ops/cpu/optim.h"
 #include "src/ops/cpu/pool.h"
 #include "src/ops/cpu/random.h"
 #include "src/ops/cpu/reduce.h"
@@ -32,10 +33,11 @@ namespace tapegrad {
   extern "C" const RnnTable tg_rnn_##isa;                                                        \
   extern "C" const FftTable tg_fft_##isa;                                                        \
   extern "C" const AttentionTable tg_attention_##isa;                                            \
+  extern "C" const OptimTable tg_optim_##isa;                                                    \
   static constexpr KernelTable table_##isa = {                                                   \
       #isa, bytes, {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa}, &tg_casts_##isa, &tg_reduce_##isa, &tg_gemm_##isa,     \
       &tg_conv_##isa, &tg_depthwise_##isa, &tg_pool_##isa, &tg_winograd_##isa, &tg_rowwise_##isa, &tg_random_##isa, &tg_rnn_##isa, &tg_fft_##isa, \
-      &tg_attention_##isa};
+      &tg_attention_##isa, &tg_optim_##isa};
 
 #ifdef TG_HAVE_avx512
 TG_KERNELS(avx512, 64)

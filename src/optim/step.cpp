@@ -1,10 +1,11 @@
 // The arithmetic of the optimisers: one pass over every parameter, its gradient and its state, no temporaries.
 // All tensors of a call are cut into pieces of equal size and shared out over the threads, so a hundred small parameters cost
-// one parallel_for. Sixteen-bit values are computed in float. Nothing here is recorded; the versions of what is written go up.
+// one parallel_for. The loops over a piece are in src/ops/cpu/optim.cpp. Nothing here is recorded; the versions of what is written go up.
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
+#include "src/ops/cpu/optim.h"
+#include "src/ops/cpu/table.h"
 #include "src/ops/op_info.h"
 #include "src/tensor/parallel.h"
 #include "tapegrad/optim.h"
@@ -14,34 +15,6 @@ namespace {
 
 constexpr int64_t kPiece = 1 << 13;
 
-// 16-bit floats as they lie in memory.
-struct Half { uint16_t bits; };
-struct Brain { uint16_t bits; };
-
-float load(float x) { return x; }
-double load(double x) { return x; }
-float load(Brain x) { return std::bit_cast<float>(uint32_t(x.bits) << 16); }
-float load(Half x) {
-  const uint32_t sign = uint32_t(x.bits & 0x8000) << 16, rest = x.bits & 0x7fff;
-  if (rest >= 0x7c00) return std::bit_cast<float>(sign | 0x7f800000 | (rest & 0x3ff) << 13);
-  const float magnitude = std::bit_cast<float>(rest << 13) * 0x1p112f;  // the bias of 127 against 15; subnormals come out right
-  return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(magnitude));
-}
-void store(float& to, float x) { to = x; }
-void store(double& to, double x) { to = x; }
-void store(Brain& to, float x) {
-  const uint32_t u = std::bit_cast<uint32_t>(x);
-  to.bits = std::isnan(x) ? 0x7fc0 : uint16_t((u + 0x7fff + (u >> 16 & 1)) >> 16);
-}
-void store(Half& to, float x) {
-  const uint32_t u = std::bit_cast<uint32_t>(x), sign = u >> 16 & 0x8000, a = u & 0x7fffffff;
-  if (a > 0x7f800000) to.bits = 0x7e00;
-  else if (a >= 0x477ff000) to.bits = uint16_t(sign | 0x7c00);
-  else if (a >= 0x38800000) to.bits = uint16_t(sign | (a - 0x38000000 + 0xfff + (a >> 13 & 1)) >> 13);
-  else to.bits = uint16_t(sign | (std::bit_cast<uint32_t>(std::bit_cast<float>(a) + 0.5f) - 0x3f000000));  // adds in units of 2^-24
-}
-template <class T> using Compute = std::conditional_t<std::is_same_v<T, double>, double, float>;
-
 bool dense_alike(const Tensor& a, const Tensor& b) {
   return a.strides() == b.strides() || (a.is_contiguous() && b.is_contiguous());
 }
@@ -49,14 +22,14 @@ bool dense_alike(const Tensor& a, const Tensor& b) {
 /// One parameter with its gradient and up to three states, all dense in the same order.
 struct Item {
   char* part[5];
-  int64_t numel;
+  int64_t numel, first_piece;
 };
+static thread_local std::vector<Item> spare_items;  // keeps its memory from one step to the next
 
 /// What the loops need from a call's lists. A gradient or state laid out otherwise than its parameter is copied first, and the
 /// states are copied back by the destructor.
 class Batch {
-  std::vector<Item> items_;
-  std::vector<int64_t> first_piece_;
+  std::vector<Item> items_ = std::move(spare_items);
   std::vector<Tensor> kept_;
   std::vector<std::pair<Tensor, Tensor>> copy_back_;
   int64_t pieces_ = 0;
@@ -77,9 +50,16 @@ class Batch {
     for (TensorList s : states)
       TG_CHECK(s.empty() || s.size() == params.size(), ValueError, "each list of states must be empty or as long as params (", params.size(), "), got ", s.size());
   }
+  ~Batch() {
+    items_.clear();
+    spare_items = std::move(items_);
+  }
+  Batch(const Batch&) = delete;
 
-  /// Calls f(part…, n) for the pieces of all parameters of one dtype after another.
-  template <class F> void run(TensorList params, TensorList grads, std::initializer_list<TensorList> states, F f) {
+  /// Calls the kernel with `numbers` for the pieces of all parameters of one dtype after another.
+  template <class Step>
+  void run(TensorList params, TensorList grads, std::initializer_list<TensorList> states,
+           void (*OptimKernels::*kernel)(const OptimPart&, const Step&), const Step& numbers) {
     for (size_t k = 0; k < params.size(); k++) {
       const Tensor &p = params[k], &g = grads[k];
       TG_CHECK(is_differentiable(p.dtype()), DtypeError, "params must have a floating or complex dtype", Named{"param", p});
@@ -88,14 +68,9 @@ class Batch {
     }
     for (size_t from = 0; from < params.size();) {  // runs of equal dtype
       size_t to = from;
-      items_.clear(), first_piece_.clear(), pieces_ = 0, dtype_ = params[from].dtype();
+      items_.clear(), pieces_ = 0, dtype_ = params[from].dtype();
       for (; to < params.size() && params[to].dtype() == dtype_; to++) add(params[to], grads[to], states, to);
-      switch (real_dtype(dtype_)) {
-        case Dtype::Float32: loop<float>(f); break;
-        case Dtype::Float64: loop<double>(f); break;
-        case Dtype::Float16: loop<Half>(f); break;
-        default: loop<Brain>(f); break;
-      }
+      loop(kernels_of(real_dtype(dtype_)).*kernel, numbers);
       from = to;
     }
     for (auto& [to, copy] : copy_back_) copy_(to, copy);
@@ -119,8 +94,8 @@ class Batch {
       }
       slot++;
     }
+    item.first_piece = pieces_;
     items_.push_back(item);
-    first_piece_.push_back(pieces_);
     pieces_ += (item.numel + kPiece - 1) / kPiece;
   }
   Tensor contiguous_twin(const Tensor& p) {
@@ -143,17 +118,21 @@ class Batch {
     }
     return true;
   }
-  template <class T, class F> void loop(F& f) {
+  static const OptimKernels& kernels_of(Dtype d) {
+    const OptimTable& t = *kernels().optim;
+    return d == Dtype::Float32 ? t.f32 : d == Dtype::Float64 ? t.f64 : d == Dtype::Float16 ? t.f16 : t.bf16;
+  }
+  template <class Step> void loop(void (*kernel)(const OptimPart&, const Step&), const Step& numbers) {
+    const int64_t bytes = int64_t(item_size(real_dtype(dtype_)));
     auto pieces = [&](int64_t begin, int64_t end) {
       size_t k = 0;
-      while (k + 1 < items_.size() && first_piece_[k + 1] <= begin) k++;
+      while (k + 1 < items_.size() && items_[k + 1].first_piece <= begin) k++;
       for (int64_t piece = begin; piece < end; piece++) {
-        while (k + 1 < items_.size() && first_piece_[k + 1] <= piece) k++;
+        while (k + 1 < items_.size() && items_[k + 1].first_piece <= piece) k++;
         const Item& it = items_[k];
-        const int64_t at = (piece - first_piece_[k]) * kPiece, n = std::min(kPiece, it.numel - at);
-        T* part[5];
-        for (int i = 0; i < 5; i++) part[i] = it.part[i] ? reinterpret_cast<T*>(it.part[i]) + at : nullptr;
-        f(part[0], static_cast<const T*>(part[1]), part[2], part[3], part[4], n);
+        const int64_t at = (piece - it.first_piece) * kPiece, n = std::min(kPiece, it.numel - at);
+        const auto part = [&](int i) { return it.part[i] ? it.part[i] + at * bytes : nullptr; };
+        kernel({part(0), part(1), {part(2), part(3), part(4)}, n}, numbers);
       }
     };
     int64_t elements = 0;
@@ -164,11 +143,7 @@ class Batch {
   }
 };
 
-/// g, or -g when maximizing, plus weight decay: what every method starts from.
-template <class C> struct Gradient {
-  C sign, decay;
-  C operator()(C g, C p) const { return g * sign + decay * p; }
-};
+void check_step(int64_t step) { TG_CHECK(step >= 1, ValueError, "step counts from 1, got ", step); }
 
 }  // namespace
 
@@ -176,182 +151,77 @@ void sgd_step(TensorList params, TensorList grads, TensorList momentum_buffers, 
               double weight_decay, bool nesterov, bool maximize, bool first) {
   OpScope op("sgd_step");
   NoGrad no_grad;
-  Batch(params, grads, {momentum_buffers}).run(params, grads, {momentum_buffers}, [=]<class T>(T* p, const T* g, T* buf, T*, T*, int64_t n) {
-    using C = Compute<T>;
-    const Gradient<C> gradient{C(maximize ? -1 : 1), C(weight_decay)};
-    const C step = C(-lr), mu = C(momentum), keep = C(1 - dampening);
-    if (!buf) {
-      for (int64_t i = 0; i < n; i++) store(p[i], load(p[i]) + step * gradient(load(g[i]), load(p[i])));
-    } else if (first) {  // the buffer starts as the gradient itself
-      for (int64_t i = 0; i < n; i++) {
-        const C d = gradient(load(g[i]), load(p[i]));
-        store(buf[i], d);
-        store(p[i], load(p[i]) + step * (nesterov ? d + mu * d : d));
-      }
-    } else {
-      for (int64_t i = 0; i < n; i++) {
-        const C d = gradient(load(g[i]), load(p[i])), b = mu * load(buf[i]) + keep * d;
-        store(buf[i], b);
-        store(p[i], load(p[i]) + step * (nesterov ? d + mu * b : b));
-      }
-    }
-  });
+  const SgdStep s{lr, momentum, dampening, weight_decay, nesterov, maximize, first};
+  Batch(params, grads, {momentum_buffers}).run(params, grads, {momentum_buffers}, &OptimKernels::sgd, s);
 }
 
 void adam_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, TensorList max_exp_avg_sqs,
                double lr, double beta1, double beta2, double eps, double weight_decay, bool decoupled, bool maximize, int64_t step) {
   OpScope op("adam_step");
   NoGrad no_grad;
-  TG_CHECK(step >= 1, ValueError, "step counts from 1, got ", step);
-  const double correction1 = 1 - std::pow(beta1, double(step)), correction2 = std::sqrt(1 - std::pow(beta2, double(step)));
-  Batch(params, grads, {exp_avgs, exp_avg_sqs, max_exp_avg_sqs}).run(params, grads, {exp_avgs, exp_avg_sqs, max_exp_avg_sqs},
-      [=]<class T>(T* p, const T* g, T* m, T* v, T* top, int64_t n) {
-    using C = Compute<T>;
-    const Gradient<C> gradient{C(maximize ? -1 : 1), C(decoupled ? 0 : weight_decay)};
-    const C shrink = C(decoupled ? 1 - lr * weight_decay : 1), w1 = C(1 - beta1), b2 = C(beta2), w2 = C(1 - beta2);
-    const C size = C(-lr / correction1), root = C(1 / correction2), e = C(eps);
-    auto update = [&](int64_t i, auto with_top) {
-      const C p0 = load(p[i]), d = gradient(load(g[i]), p0), m0 = load(m[i]);
-      const C m1 = m0 + w1 * (d - m0), v1 = load(v[i]) * b2 + w2 * d * d;
-      store(m[i], m1);
-      store(v[i], v1);
-      C second = v1;
-      if constexpr (with_top) {
-        second = std::max<C>(load(top[i]), v1);
-        store(top[i], second);
-      }
-      store(p[i], p0 * shrink + size * (m1 / (std::sqrt(second) * root + e)));
-    };
-    if (top) for (int64_t i = 0; i < n; i++) update(i, std::true_type{});
-    else for (int64_t i = 0; i < n; i++) update(i, std::false_type{});
-  });
+  check_step(step);
+  const AdamStep s{lr, beta1, beta2, eps, weight_decay, decoupled, maximize, 1 - std::pow(beta1, double(step)),
+                   std::sqrt(1 - std::pow(beta2, double(step)))};
+  const auto states = {exp_avgs, exp_avg_sqs, max_exp_avg_sqs};
+  Batch(params, grads, states).run(params, grads, states, &OptimKernels::adam, s);
 }
 
 void rmsprop_step(TensorList params, TensorList grads, TensorList square_avgs, TensorList grad_avgs, TensorList momentum_buffers,
                   double lr, double alpha, double eps, double weight_decay, double momentum, bool maximize) {
   OpScope op("rmsprop_step");
   NoGrad no_grad;
-  Batch(params, grads, {square_avgs, grad_avgs, momentum_buffers}).run(params, grads, {square_avgs, grad_avgs, momentum_buffers},
-      [=]<class T>(T* p, const T* g, T* square, T* mean, T* buf, int64_t n) {
-    using C = Compute<T>;
-    const Gradient<C> gradient{C(maximize ? -1 : 1), C(weight_decay)};
-    const C a = C(alpha), w = C(1 - alpha), e = C(eps), step = C(-lr), mu = C(momentum);
-    for (int64_t i = 0; i < n; i++) {
-      const C p0 = load(p[i]), d = gradient(load(g[i]), p0), s = load(square[i]) * a + w * d * d;
-      store(square[i], s);
-      C around = s;
-      if (mean) {
-        const C m0 = load(mean[i]), m1 = m0 + w * (d - m0);
-        store(mean[i], m1);
-        around = s - m1 * m1;
-      }
-      C move = d / (std::sqrt(around) + e);
-      if (buf) {
-        move = mu * load(buf[i]) + move;
-        store(buf[i], move);
-      }
-      store(p[i], p0 + step * move);
-    }
-  });
+  const RmspropStep s{lr, alpha, eps, weight_decay, momentum, maximize};
+  const auto states = {square_avgs, grad_avgs, momentum_buffers};
+  Batch(params, grads, states).run(params, grads, states, &OptimKernels::rmsprop, s);
 }
 
 void adagrad_step(TensorList params, TensorList grads, TensorList sums, double lr, double eps, double weight_decay, bool maximize) {
   OpScope op("adagrad_step");
   NoGrad no_grad;
-  Batch(params, grads, {sums}).run(params, grads, {sums}, [=]<class T>(T* p, const T* g, T* sum, T*, T*, int64_t n) {
-    using C = Compute<T>;
-    const Gradient<C> gradient{C(maximize ? -1 : 1), C(weight_decay)};
-    const C step = C(-lr), e = C(eps);
-    for (int64_t i = 0; i < n; i++) {
-      const C p0 = load(p[i]), d = gradient(load(g[i]), p0), s = load(sum[i]) + d * d;
-      store(sum[i], s);
-      store(p[i], p0 + step * (d / (std::sqrt(s) + e)));
-    }
-  });
+  Batch(params, grads, {sums}).run(params, grads, {sums}, &OptimKernels::adagrad, AdagradStep{lr, eps, weight_decay, maximize});
 }
 
 void adadelta_step(TensorList params, TensorList grads, TensorList square_avgs, TensorList acc_deltas, double lr, double rho,
                    double eps, double weight_decay, bool maximize) {
   OpScope op("adadelta_step");
   NoGrad no_grad;
-  Batch(params, grads, {square_avgs, acc_deltas}).run(params, grads, {square_avgs, acc_deltas},
-      [=]<class T>(T* p, const T* g, T* square, T* acc, T*, int64_t n) {
-    using C = Compute<T>;
-    const Gradient<C> gradient{C(maximize ? -1 : 1), C(weight_decay)};
-    const C step = C(-lr), e = C(eps), r = C(rho), w = C(1 - rho);
-    for (int64_t i = 0; i < n; i++) {
-      const C p0 = load(p[i]), d = gradient(load(g[i]), p0), s = load(square[i]) * r + w * d * d, a0 = load(acc[i]);
-      const C delta = std::sqrt(a0 + e) / std::sqrt(s + e) * d;
-      store(square[i], s);
-      store(acc[i], a0 * r + w * delta * delta);
-      store(p[i], p0 + step * delta);
-    }
-  });
+  const auto states = {square_avgs, acc_deltas};
+  Batch(params, grads, states).run(params, grads, states, &OptimKernels::adadelta, AdadeltaStep{lr, rho, eps, weight_decay, maximize});
 }
 
 void adamax_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_infs, double lr, double beta1,
                  double beta2, double eps, double weight_decay, bool maximize, int64_t step) {
   OpScope op("adamax_step");
   NoGrad no_grad;
-  TG_CHECK(step >= 1, ValueError, "step counts from 1, got ", step);
-  const double size = lr / (1 - std::pow(beta1, double(step)));
-  Batch(params, grads, {exp_avgs, exp_infs}).run(params, grads, {exp_avgs, exp_infs}, [=]<class T>(T* p, const T* g, T* m, T* inf, T*, int64_t n) {
-    using C = Compute<T>;
-    const Gradient<C> gradient{C(maximize ? -1 : 1), C(weight_decay)};
-    const C w1 = C(1 - beta1), b2 = C(beta2), e = C(eps), move = C(-size);
-    for (int64_t i = 0; i < n; i++) {
-      const C p0 = load(p[i]), d = gradient(load(g[i]), p0), m0 = load(m[i]), m1 = m0 + w1 * (d - m0);
-      const C u = std::max<C>(load(inf[i]) * b2, std::abs(d) + e);
-      store(m[i], m1);
-      store(inf[i], u);
-      store(p[i], p0 + move * (m1 / u));
-    }
-  });
+  check_step(step);
+  const AdamaxStep s{lr / (1 - std::pow(beta1, double(step))), beta1, beta2, eps, weight_decay, maximize};
+  const auto states = {exp_avgs, exp_infs};
+  Batch(params, grads, states).run(params, grads, states, &OptimKernels::adamax, s);
 }
 
 void nadam_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, double lr, double beta1, double beta2,
                 double eps, double weight_decay, bool decoupled, bool maximize, double mu, double mu_next, double mu_product, int64_t step) {
   OpScope op("nadam_step");
   NoGrad no_grad;
-  TG_CHECK(step >= 1, ValueError, "step counts from 1, got ", step);
-  const double correction2 = 1 - std::pow(beta2, double(step));
-  const double from_grad = -lr * (1 - mu) / (1 - mu_product), from_mean = -lr * mu_next / (1 - mu_product * mu_next);
-  Batch(params, grads, {exp_avgs, exp_avg_sqs}).run(params, grads, {exp_avgs, exp_avg_sqs}, [=]<class T>(T* p, const T* g, T* m, T* v, T*, int64_t n) {
-    using C = Compute<T>;
-    const Gradient<C> gradient{C(maximize ? -1 : 1), C(decoupled ? 0 : weight_decay)};
-    const C shrink = C(decoupled ? 1 - lr * weight_decay : 1), w1 = C(1 - beta1), b2 = C(beta2), w2 = C(1 - beta2);
-    const C part = C(1 / correction2), e = C(eps), a = C(from_grad), b = C(from_mean);
-    for (int64_t i = 0; i < n; i++) {
-      const C p0 = load(p[i]), d = gradient(load(g[i]), p0), m0 = load(m[i]), m1 = m0 + w1 * (d - m0), v1 = load(v[i]) * b2 + w2 * d * d;
-      const C under = std::sqrt(v1 * part) + e;
-      store(m[i], m1);
-      store(v[i], v1);
-      store(p[i], p0 * shrink + a * (d / under) + b * (m1 / under));
-    }
-  });
+  check_step(step);
+  const NadamStep s{lr, beta1, beta2, eps, weight_decay, decoupled, maximize, 1 - std::pow(beta2, double(step)),
+                    -lr * (1 - mu) / (1 - mu_product), -lr * mu_next / (1 - mu_product * mu_next)};
+  const auto states = {exp_avgs, exp_avg_sqs};
+  Batch(params, grads, states).run(params, grads, states, &OptimKernels::nadam, s);
 }
 
 void radam_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, double lr, double beta1, double beta2,
                 double eps, double weight_decay, bool decoupled, bool maximize, int64_t step) {
   OpScope op("radam_step");
   NoGrad no_grad;
-  TG_CHECK(step >= 1, ValueError, "step counts from 1, got ", step);
+  check_step(step);
   const double correction1 = 1 - std::pow(beta1, double(step)), power2 = std::pow(beta2, double(step)), correction2 = 1 - power2;
   const double rho_inf = 2 / (1 - beta2) - 1, rho = rho_inf - 2 * double(step) * power2 / correction2;
   const bool adapt = rho > 5;  // below, the variance of the adaptive step is unknown
   const double rectified = adapt ? std::sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho) * correction2) : 1;
-  Batch(params, grads, {exp_avgs, exp_avg_sqs}).run(params, grads, {exp_avgs, exp_avg_sqs}, [=]<class T>(T* p, const T* g, T* m, T* v, T*, int64_t n) {
-    using C = Compute<T>;
-    const Gradient<C> gradient{C(maximize ? -1 : 1), C(decoupled ? 0 : weight_decay)};
-    const C shrink = C(decoupled ? 1 - lr * weight_decay : 1), w1 = C(1 - beta1), b2 = C(beta2), w2 = C(1 - beta2);
-    const C move = C(-lr / correction1 * rectified), e = C(eps);
-    for (int64_t i = 0; i < n; i++) {
-      const C p0 = load(p[i]), d = gradient(load(g[i]), p0), m0 = load(m[i]), m1 = m0 + w1 * (d - m0), v1 = load(v[i]) * b2 + w2 * d * d;
-      store(m[i], m1);
-      store(v[i], v1);
-      store(p[i], p0 * shrink + move * (adapt ? m1 / (std::sqrt(v1) + e) : m1));
-    }
-  });
+  const RadamStep s{lr, beta1, beta2, eps, weight_decay, decoupled, maximize, adapt, -lr / correction1 * rectified};
+  const auto states = {exp_avgs, exp_avg_sqs};
+  Batch(params, grads, states).run(params, grads, states, &OptimKernels::radam, s);
 }
 
 void optim_step_ops(OpTable& t) {

@@ -20,6 +20,7 @@ struct RandomTable;
 struct RnnTable;
 struct FftTable;
 struct AttentionTable;
+struct OptimTable;
 struct KernelTable {
   const char* name;
   int vector_bytes;                // of a packet; 1 in the debug set, whose loops take one number at a time
@@ -36,6 +37,7 @@ struct KernelTable {
   const RnnTable* rnn;
   const FftTable* fft;
   const AttentionTable* attention;
+  const OptimTable* optim;
 };
 /// The best set this processor has, chosen at load; TAPEGRAD_ISA=sse42|avx2|avx512 may lower the choice.
 extern const KernelTable* kernel_table;
