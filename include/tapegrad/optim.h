@@ -41,7 +41,7 @@ class TG_API Optimizer {
   virtual ~Optimizer();
   Optimizer(const Optimizer&) = delete;
   /// Updates each parameter that has a gradient.
-  virtual void step() = 0;
+  void step();
   void zero_grad();
   void add_param_group(std::vector<Tensor> params, double lr);
   std::vector<Group>& groups() { return groups_; }
@@ -66,12 +66,14 @@ class TG_API Optimizer {
     int64_t step;  // counts from 1
     double lr;
   };
-  /// Counts the step; new state tensors are filled with `initial`.
-  std::vector<Batch> gather(double initial = 0);
+  virtual void update(const Batch& batch) = 0;
+  virtual double initial_state() const { return 0; }  // what new state tensors are filled with
 
  private:
+  Batch& batch_of(size_t& used, const Group& group, const State& state);
   std::vector<Group> groups_;
-  std::vector<State> states_;  // one a parameter
+  std::vector<State> states_;   // one a parameter
+  std::vector<Batch> batches_;  // of the running step; empty but for their memory otherwise
 };
 
 struct SGDOptions { double lr = 1e-3, momentum = 0, dampening = 0, weight_decay = 0; bool nesterov = false, maximize = false; };
@@ -79,19 +81,19 @@ class TG_API SGD final : public Optimizer {
   SGDOptions options_;
  public:
   explicit SGD(std::vector<Tensor> params, SGDOptions options = {});
-  void step() override;
  protected:
   std::vector<std::string> slot_names() const override;
+  void update(const Batch& batch) override;
 };
 
 struct AdamOptions { double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0; bool amsgrad = false, maximize = false; };
 class TG_API Adam : public Optimizer {
  public:
   explicit Adam(std::vector<Tensor> params, AdamOptions options = {}) : Adam(std::move(params), options, false) {}
-  void step() override;
  protected:
   Adam(std::vector<Tensor> params, AdamOptions options, bool decoupled);
   std::vector<std::string> slot_names() const override;
+  void update(const Batch& batch) override;
  private:
   AdamOptions options_;
   bool decoupled_;
@@ -109,9 +111,9 @@ class TG_API RMSprop final : public Optimizer {
   RMSpropOptions options_;
  public:
   explicit RMSprop(std::vector<Tensor> params, RMSpropOptions options = {});
-  void step() override;
  protected:
   std::vector<std::string> slot_names() const override;
+  void update(const Batch& batch) override;
 };
 
 struct AdagradOptions { double lr = 1e-2, lr_decay = 0, weight_decay = 0, initial_accumulator_value = 0, eps = 1e-10; bool maximize = false; };
@@ -119,9 +121,10 @@ class TG_API Adagrad final : public Optimizer {
   AdagradOptions options_;
  public:
   explicit Adagrad(std::vector<Tensor> params, AdagradOptions options = {});
-  void step() override;
  protected:
   std::vector<std::string> slot_names() const override;
+  void update(const Batch& batch) override;
+  double initial_state() const override { return options_.initial_accumulator_value; }
 };
 
 // ---- schedules: call step() once an epoch, after the optimiser's

@@ -145,9 +145,9 @@ void put_rows(const Tensor& x, const Rows& rows, const Tensor& values, Put what,
   if (rows.before.count * n * length == 0) return;
   const Tensor dense_values = one ? values : contiguous(values);
   const int64_t* offset = rows.offsets.data_ptr<int64_t>();
-  std::vector<int64_t> bases;
-  bases.reserve(size_t(rows.before.count));
-  rows.before(0, rows.before.count, [&](const int64_t (&at)[1]) { bases.push_back(at[0]); });
+  const Tensor starts = empty({rows.before.count}, Dtype::Int64);
+  int64_t *bases = starts.data_ptr<int64_t>(), *next = bases;
+  rows.before(0, rows.before.count, [&](const int64_t (&at)[1]) { *next++ = at[0]; });
   LongKernel unlock(rows.before.count * n * length);
   const bool plain = dense(rows.after);
   const auto run = [&](auto zero, auto write) {
@@ -156,7 +156,7 @@ void put_rows(const Tensor& x, const Rows& rows, const Tensor& values, Put what,
     const T* from = reinterpret_cast<const T*>(dense_values->data);
     const int64_t step = one ? 0 : 1;
     each_row(rows, [&](int64_t b, int64_t i) {
-      T* o = to + bases[size_t(b)] + offset[i];
+      T* o = to + bases[b] + offset[i];
       const T* p = one ? from : from + (b * n + i) * length;
       if (plain && !one) for (int64_t k = 0; k < length; k++) write(o[k], p[k]);
       else rows.after(0, length, [&, p](const int64_t (&a)[1]) mutable { write(o[a[0]], *p), p += step; });

@@ -1,7 +1,6 @@
 // The optimiser classes: groups, state and learning rates round the fused steps of step.cpp; and the schedules.
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <string>
 #include <unordered_set>
 
@@ -32,31 +31,37 @@ void Optimizer::set_lr(double lr) {
   for (Group& g : groups_) g.lr = lr;
 }
 
-std::vector<Optimizer::Batch> Optimizer::gather(double initial) {
+// The running step's batch for parameters of this age. Batches are reused with their memory: a step allocates nothing.
+Optimizer::Batch& Optimizer::batch_of(size_t& used, const Group& group, const State& state) {
+  for (size_t b = 0; b < used; b++) if (batches_[b].step == state.step) return batches_[b];
+  if (used == batches_.size()) batches_.emplace_back();
+  Batch& b = batches_[used++];
+  b.params.clear(), b.grads.clear(), b.slots.resize(state.tensors.size());
+  for (std::vector<Tensor>& slot : b.slots) slot.clear();
+  b.step = state.step, b.lr = group.lr;
+  return b;
+}
+void Optimizer::step() {
   NoGrad no_grad;
-  const size_t slots = slot_names().size();
-  std::vector<Batch> out;
   size_t k = 0;
   for (const Group& group : groups_) {
-    std::map<int64_t, Batch> by_age;
+    size_t used = 0;
     for (const Tensor& p : group.params) {
       State& state = states_[k++];
       const Tensor g = p.grad();
       if (!g.defined()) continue;
-      if (state.tensors.empty())
-        for (size_t s = 0; s < slots; s++) state.tensors.push_back(full_like(detach(p), initial));
-      Batch& batch = by_age[++state.step];
-      batch.slots.resize(slots);
+      if (state.step++ == 0)
+        for (size_t names = slot_names().size(); state.tensors.size() < names;) state.tensors.push_back(full_like(detach(p), initial_state()));
+      Batch& batch = batch_of(used, group, state);
       batch.params.push_back(p);
       batch.grads.push_back(g);
-      for (size_t s = 0; s < slots; s++) batch.slots[s].push_back(state.tensors[s]);
+      for (size_t s = 0; s < batch.slots.size(); s++) batch.slots[s].push_back(state.tensors[s]);
     }
-    for (auto& [step, batch] : by_age) {
-      batch.step = step, batch.lr = group.lr;
-      out.push_back(std::move(batch));
+    for (size_t b = 0; b < used; b++) {
+      update(batches_[b]);
+      batches_[b].grads.clear();  // which must not live on: the next backward wants their memory
     }
   }
-  return out;
 }
 
 StateDict Optimizer::state_dict() const {
@@ -112,12 +117,10 @@ std::vector<std::string> SGD::slot_names() const {
   if (options_.momentum == 0) return {};
   return {"momentum_buffer"};
 }
-void SGD::step() {
+void SGD::update(const Batch& b) {
   const SGDOptions& o = options_;
-  for (const Batch& b : gather()) {
-    const TensorList buffers = b.slots.empty() ? TensorList() : TensorList(b.slots[0]);
-    sgd_step(b.params, b.grads, buffers, b.lr, o.momentum, o.dampening, o.weight_decay, o.nesterov, o.maximize, b.step == 1);
-  }
+  const TensorList buffers = b.slots.empty() ? TensorList() : TensorList(b.slots[0]);
+  sgd_step(b.params, b.grads, buffers, b.lr, o.momentum, o.dampening, o.weight_decay, o.nesterov, o.maximize, b.step == 1);
 }
 
 static void check_decays(const char* name, double beta1, double beta2, double eps, double weight_decay) {
@@ -131,11 +134,10 @@ std::vector<std::string> Adam::slot_names() const {
   if (options_.amsgrad) return {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"};
   return {"exp_avg", "exp_avg_sq"};
 }
-void Adam::step() {
+void Adam::update(const Batch& b) {
   const AdamOptions& o = options_;
-  for (const Batch& b : gather())
-    adam_step(b.params, b.grads, b.slots[0], b.slots[1], o.amsgrad ? TensorList(b.slots[2]) : TensorList(), b.lr, o.beta1, o.beta2, o.eps,
-              o.weight_decay, decoupled_, o.maximize, b.step);
+  adam_step(b.params, b.grads, b.slots[0], b.slots[1], o.amsgrad ? TensorList(b.slots[2]) : TensorList(), b.lr, o.beta1, o.beta2, o.eps,
+            o.weight_decay, decoupled_, o.maximize, b.step);
 }
 
 RMSprop::RMSprop(std::vector<Tensor> params, RMSpropOptions o) : Optimizer(std::move(params), o.lr), options_(o) {
@@ -148,11 +150,10 @@ std::vector<std::string> RMSprop::slot_names() const {
   if (options_.momentum > 0) names.push_back("momentum_buffer");
   return names;
 }
-void RMSprop::step() {
+void RMSprop::update(const Batch& b) {
   const RMSpropOptions& o = options_;
-  for (const Batch& b : gather())
-    rmsprop_step(b.params, b.grads, b.slots[0], o.centered ? TensorList(b.slots[1]) : TensorList(),
-                 o.momentum > 0 ? TensorList(b.slots.back()) : TensorList(), b.lr, o.alpha, o.eps, o.weight_decay, o.momentum, o.maximize);
+  rmsprop_step(b.params, b.grads, b.slots[0], o.centered ? TensorList(b.slots[1]) : TensorList(),
+               o.momentum > 0 ? TensorList(b.slots.back()) : TensorList(), b.lr, o.alpha, o.eps, o.weight_decay, o.momentum, o.maximize);
 }
 
 Adagrad::Adagrad(std::vector<Tensor> params, AdagradOptions o) : Optimizer(std::move(params), o.lr), options_(o) {
@@ -160,10 +161,9 @@ Adagrad::Adagrad(std::vector<Tensor> params, AdagradOptions o) : Optimizer(std::
   TG_CHECK(o.lr_decay >= 0 && o.initial_accumulator_value >= 0, ValueError, "Adagrad: lr_decay and initial_accumulator_value must not be negative");
 }
 std::vector<std::string> Adagrad::slot_names() const { return {"sum"}; }
-void Adagrad::step() {
+void Adagrad::update(const Batch& b) {
   const AdagradOptions& o = options_;
-  for (const Batch& b : gather(o.initial_accumulator_value))
-    adagrad_step(b.params, b.grads, b.slots[0], b.lr / (1 + double(b.step - 1) * o.lr_decay), o.eps, o.weight_decay, o.maximize);
+  adagrad_step(b.params, b.grads, b.slots[0], b.lr / (1 + double(b.step - 1) * o.lr_decay), o.eps, o.weight_decay, o.maximize);
 }
 
 // ---- schedules
