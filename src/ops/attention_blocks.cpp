@@ -15,7 +15,7 @@
 namespace tapegrad {
 namespace {
 
-constexpr int64_t kQueries = 64, kKeys = 256;  // a block: its scores and both operands stay in the L2 cache
+constexpr int64_t kKeys = 256;  // of a block, whose scores and operands then stay in the L2 cache
 constexpr double kPiece = 4e5;                 // multiply-adds worth a thread's while
 
 template <class T> const AttentionKernels& kernels_of() { return sizeof(T) == 4 ? kernels().attention->f32 : kernels().attention->f64; }
@@ -64,10 +64,12 @@ Tensor empty_heads(IntList size, Dtype dtype) {
 
 struct Sizes {
   int64_t heads = 1, queries, keys, width, value_width;
-  Sizes(const Tensor& q, const Tensor& v) : queries(q.size(-2)), keys(v.size(-2)), width(q.size(-1)), value_width(v.size(-1)) {
+  int64_t rows;  // queries of a block: with a causal mask fewer, so that less of what it hides is computed
+  Sizes(const Tensor& q, const Tensor& v, bool causal)
+      : queries(q.size(-2)), keys(v.size(-2)), width(q.size(-1)), value_width(v.size(-1)), rows(causal ? 32 : 64) {
     for (int d = 0; d < q->ndim - 2; d++) heads *= q->sizes[d];
   }
-  int64_t query_blocks() const { return (queries + kQueries - 1) / kQueries; }
+  int64_t query_blocks() const { return (queries + rows - 1) / rows; }
   int64_t key_blocks() const { return (keys + kKeys - 1) / kKeys; }
   int64_t step() const { return (std::min(kKeys, keys) + 15) / 16 * 16; }  // between rows of scores
   // Heads, or blocks of one, that are worth a thread.
@@ -78,7 +80,7 @@ struct Sizes {
 struct Block {
   int64_t i, rows, j, columns;
   Block(const Sizes& n, bool causal, int64_t qi, int64_t kj)
-      : i(qi), rows(std::min(kQueries, n.queries - qi)), j(kj), columns(std::min(kKeys, n.keys - kj)) {
+      : i(qi), rows(std::min(n.rows, n.queries - qi)), j(kj), columns(std::min(kKeys, n.keys - kj)) {
     if (causal) columns = std::min(columns, i + rows - j);
   }
 };
@@ -105,12 +107,12 @@ template <class T> struct Run {
 
   void forward(const Heads<T>& out, T* log_sum, std::atomic<bool>& failed) const {
     const int64_t blocks = n.query_blocks();
-    parallel_for(n.heads * blocks, n.grain(double(kQueries) * n.keys * (n.width + n.value_width)), [&](int64_t begin, int64_t end) {
-      const Scratch memory(size_t(kQueries * (n.step() + 2)) * sizeof(T), failed);
+    parallel_for(n.heads * blocks, n.grain(double(n.rows) * n.keys * (n.width + n.value_width)), [&](int64_t begin, int64_t end) {
+      const Scratch memory(size_t(n.rows * (n.step() + 2)) * sizeof(T), failed);
       if (!memory) return;
-      T *s = memory.get<T>(), *most = s + kQueries * n.step(), *sum = most + kQueries;
+      T *s = memory.get<T>(), *most = s + n.rows * n.step(), *sum = most + n.rows;
       for (int64_t piece = begin; piece < end; piece++) {
-        const int64_t head = piece / blocks, i = piece % blocks * kQueries;
+        const int64_t head = piece / blocks, i = piece % blocks * n.rows;
         const Matrix<T> to = out.at(head, i);
         for (int64_t j = 0; j < n.keys; j += kKeys) {
           const Block b(n, how.causal, i, j);
@@ -119,7 +121,7 @@ template <class T> struct Run {
           kernels.soften(scores(s, head, b), most, sum, j ? to.data : nullptr, to.row, n.value_width);
           multiply(b.rows, n.value_width, b.columns, block_at(s), v.at(head, j), to, j > 0);
         }
-        const int64_t rows = std::min(kQueries, n.queries - i);
+        const int64_t rows = std::min(n.rows, n.queries - i);
         kernels.finish(rows, most, sum, to.data, to.row, n.value_width, log_sum + head * n.queries + i);
       }
     });
@@ -146,7 +148,7 @@ template <class T> struct BackwardRun : Run<T> {
   // f(head, scores, gradients) for `count` pieces of every head.
   template <class F> void pieces(int64_t count, std::atomic<bool>& failed, F f) const {
     const Sizes& n = this->n;
-    const int64_t size = kQueries * n.step();
+    const int64_t size = n.rows * n.step();
     parallel_for(n.heads * count, n.grain(2.5 * double(n.queries) * n.keys * (n.width + n.value_width) / double(count)),
                  [&](int64_t begin, int64_t end) {
       const Scratch memory(size_t(2 * size) * sizeof(T), failed);
@@ -161,7 +163,7 @@ template <class T> struct BackwardRun : Run<T> {
     const auto key_block = [&](int64_t head, int64_t j, T* s, T* d, bool for_queries) {
       for (const auto& [to, width] : {std::pair(dk, n.width), std::pair(dv, n.value_width)})
         for (int64_t r = j; to && r < std::min(j + kKeys, n.keys); r++) std::memset(to.at(head, r).data, 0, size_t(width) * sizeof(T));
-      for (int64_t i = 0; i < n.queries; i += kQueries)
+      for (int64_t i = 0; i < n.queries; i += n.rows)
         if (const Block b(n, causal, i, j); b.columns > 0) block(head, b, s, d, for_queries, true);
     };
     if (n.heads >= 8 || n.query_blocks() == 1) {
@@ -175,7 +177,7 @@ template <class T> struct BackwardRun : Run<T> {
     if (!dq) return;
     pieces(n.query_blocks(), failed, [&](int64_t head, int64_t i, T* s, T* d) {
       for (int64_t j = 0; j < n.keys; j += kKeys)
-        if (const Block b(n, causal, i * kQueries, j); b.columns > 0) block(head, b, s, d, true, false);
+        if (const Block b(n, causal, i * n.rows, j); b.columns > 0) block(head, b, s, d, true, false);
     });
   }
 };
@@ -201,7 +203,7 @@ struct AttentionBackward final : NodeOf<3> {
     for (int i = 0, at = 0; i < 3; i++) if (needs(i)) dx[i] = std::move(found[size_t(at++)]);
   }
   template <class T> void fused(const Tensor* x, const Tensor& o, const Tensor& g, Tensor* dx) {
-    const Sizes n(x[0], x[2]);
+    const Sizes n(x[0], x[2], how.causal);
     for (int i = 0; i < 3; i++) if (needs(i)) dx[i] = empty_heads(x[i].sizes(), x[i].dtype());
     const Tensor dots = empty({n.heads * n.queries}, x[0].dtype());
     const BackwardRun<T> run{{how, n, Heads<const T>(x[0]), Heads<const T>(x[1]), Heads<const T>(x[2])},
@@ -243,7 +245,7 @@ Tensor forward(const Tensor& q, const Tensor& k, const Tensor& v, const Attentio
 
 Tensor attention_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const Attention& given) {
   const Attention how{with_rows(given.mask), given.causal, given.scale};
-  const Sizes n(q, v);
+  const Sizes n(q, v, how.causal);
   const Tensor log_sum = empty({n.heads * n.queries}, q.dtype());
   const Tensor x = with_rows(q), y = with_rows(k), z = with_rows(v);
   const Tensor out = q.dtype() == Dtype::Float32 ? forward<float>(x, y, z, how, log_sum, n) : forward<double>(x, y, z, how, log_sum, n);
