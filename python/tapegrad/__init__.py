@@ -40,16 +40,22 @@ from .dtypes import can_cast, finfo, iinfo, promote_types, result_type  # noqa: 
 from . import autograd, nn, optim, special, linalg, testing, utils  # noqa: E402,F401
 from .settings import *  # noqa: E402,F401,F403
 from . import accelerator, amp, cuda, random, types  # noqa: E402,F401
-from .amp.autocast_mode import (autocast, clear_autocast_cache, get_autocast_cpu_dtype, get_autocast_dtype,  # noqa: E402,F401
-                                get_autocast_gpu_dtype, is_autocast_available, is_autocast_cache_enabled, is_autocast_cpu_enabled,
-                                is_autocast_enabled, set_autocast_dtype, set_autocast_enabled)
+from .amp.autocast_mode import (autocast, autocast_decrement_nesting, autocast_increment_nesting, clear_autocast_cache,  # noqa: E402,F401
+                                get_autocast_cpu_dtype, get_autocast_dtype, get_autocast_gpu_dtype, is_autocast_available,
+                                is_autocast_cache_enabled, is_autocast_cpu_enabled, is_autocast_enabled, set_autocast_cache_enabled,
+                                set_autocast_cpu_dtype, set_autocast_cpu_enabled, set_autocast_dtype, set_autocast_enabled,
+                                set_autocast_gpu_dtype)
+from .autograd import is_anomaly_check_nan_enabled, set_anomaly_enabled  # noqa: E402,F401
 from .amp.grad_scaler import GradScaler, _amp_foreach_non_finite_check_and_unscale_  # noqa: E402,F401
 from .positional import *  # noqa: E402,F401,F403
-from .functional import tensordot  # noqa: E402,F401
+from .functional import cond, from_file, hash_tensor, histogramdd, tensordot, while_loop  # noqa: E402,F401
+from . import legacy  # noqa: E402,F401  (methods of Tensor)
+from .legacy import *  # noqa: E402,F401,F403
 from .serialization import load, save  # noqa: E402,F401
 
 # What is imported when first asked for. (CPython does not specialise attribute loads of modules that define __getattr__; PyTorch's has
 # one too, so a look-up costs the same.)
 __getattr__, __dir__ = lazy(globals(), {
     "__config__": [], "array_api": [], "backends": [], "compiler": [], "cpu": [], "datasets": [], "distributed": [], "distributions": [],
-    "fft": [], "func": ["vmap"], "jit": [], "multiprocessing": [], "profiler": [], "safetensors": []})
+    "fft": [], "func": ["vmap"], "jit": ["fork", "wait"], "lowrank": ["lobpcg", "pca_lowrank", "svd_lowrank"], "multiprocessing": [],
+    "profiler": [], "safetensors": [], "signal": []})

@@ -10,7 +10,8 @@ from . import _C
 from .nn.utils.stateless import functional_call
 from .utils._pytree import tree_flatten, tree_map, tree_unflatten
 
-__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "stack_module_state", "vjp", "vmap"]
+__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize",
+           "replace_all_batch_norm_modules_", "stack_module_state", "vjp", "vmap"]
 
 
 # ---- fresh inputs, and results cut loose
@@ -160,6 +161,11 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
     return (*results, _cut(aux, leaves)) if has_aux else results
 
 
+def linearize(func, *primals):
+    """(func(*primals), a function of tangents that gives the derivative along them there)."""
+    return func(*primals), lambda *tangents: jvp(func, primals, tangents)[1]
+
+
 def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None):
     """A function returning the Jacobian (output shape + input shape) with respect to the arguments at argnums, row by row."""
     @functools.wraps(func)
@@ -264,6 +270,17 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
 
 
 # ---- modules as functions
+
+def replace_all_batch_norm_modules_(root):
+    """Makes batch norms within root use the statistics of each batch alone, in place: they keep no buffers that a map over samples would
+    have to write to. Returns root."""
+    from .nn.modules.batchnorm import _BatchNorm
+    for module in root.modules():
+        if isinstance(module, _BatchNorm):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root
+
 
 def stack_module_state(models):
     """(parameters, buffers): dicts of the models' tensors of one name stacked along a new first dimension, for vmap over an ensemble."""

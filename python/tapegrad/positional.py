@@ -47,6 +47,28 @@ def embedding(weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=
     return F.embedding(indices, weight, padding_idx if padding_idx >= 0 else None, scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)
 
 
+def embedding_bag(weight, indices, offsets, scale_grad_by_freq=False, mode=0, sparse=False, per_sample_weights=None,
+                  include_last_offset=False, padding_idx=None):
+    """(the bags, the bag of each index, the bags' sizes for modes mean and max, and for max the row that each number is from)."""
+    mode = _name(mode, _BAG_MODES)
+    out = F.embedding_bag(indices, weight, offsets, None, 2, scale_grad_by_freq, mode, sparse, per_sample_weights, include_last_offset,
+                          padding_idx)
+    bags = out.shape[0]
+    padding_idx = None if padding_idx is None else padding_idx % weight.shape[0]
+    starts = offsets[:bags].contiguous()
+    bag = _C.searchsorted(starts, _C.arange(len(indices), dtype=starts.dtype), right=True).to(indices.dtype) - 1
+    if mode == "sum":
+        return out, bag, indices.new_zeros(len(offsets)), indices.new_zeros(len(offsets))
+    counts = _C.ones_like(indices) if padding_idx is None else (indices != padding_idx).to(indices.dtype)
+    sizes = indices.new_zeros(bags).index_add(0, bag, counts)
+    if mode == "mean":
+        return out, bag, sizes, sizes.clone()
+    from_it = (weight.detach()[indices] == out.detach()[bag]) & (counts > 0).unsqueeze(1)
+    place = _C.where(from_it, _C.arange(len(indices)).unsqueeze(1), len(indices))
+    first = _C.full(out.shape, len(indices)).scatter_reduce(0, bag.long().unsqueeze(1).expand_as(place), place, "amin")
+    return out, bag, sizes, _C.cat([indices, indices.new_zeros(1)])[first]
+
+
 def embedding_renorm_(weight, indices, max_norm, norm_type):
     """Scales the rows of weight at the indices, in place, so that no norm is above max_norm."""
     return F.embedding_renorm(weight, indices, max_norm, norm_type)

@@ -7,7 +7,12 @@ __all__ = ["compile", "set_default_device", "get_default_device", "get_device_mo
            "get_float32_matmul_precision", "use_deterministic_algorithms", "are_deterministic_algorithms_enabled",
            "is_deterministic_algorithms_warn_only_enabled", "set_deterministic_debug_mode", "get_deterministic_debug_mode",
            "set_flush_denormal", "set_num_interop_threads", "get_num_interop_threads", "set_warn_always", "is_warn_always_enabled",
-           "compiled_with_cxx11_abi"]
+           "compiled_with_cxx11_abi", "has_lapack", "has_mkl", "has_openmp", "has_spectral", "init_num_threads", "is_vulkan_available",
+           "legacy_contiguous_format"]
+
+has_lapack, has_spectral = True, True  # linalg and fft are there, without these libraries
+has_mkl, has_openmp = False, False
+legacy_contiguous_format = _C.contiguous_format
 
 _state = {"precision": "highest", "deterministic": False, "warn_only": False, "interop": 1, "warn_always": False}
 
@@ -109,6 +114,15 @@ def set_warn_always(b):
 def is_warn_always_enabled():
     """What set_warn_always() was given last."""
     return _state["warn_always"]
+
+
+def init_num_threads():
+    """Nothing to do: the number of threads is set from the start."""
+
+
+def is_vulkan_available():
+    """False."""
+    return False
 
 
 def compiled_with_cxx11_abi():

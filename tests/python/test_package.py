@@ -36,7 +36,8 @@ def test_public_names_are_documented():
     for name in ("nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "autograd", "autograd.functional", "utils.data",
                  "utils.checkpoint", "utils.tensorboard", "safetensors", "serialization", "testing", "datasets", "cuda", "cuda.amp", "amp", "amp.autocast_mode",
                  "multiprocessing", "multiprocessing.spawn", "multiprocessing.reductions", "linalg", "random", "creation", "dtypes",
-                 "func", "settings", "jit", "profiler", "distributed", "compiler", "cpu", "accelerator", "backends.cuda", "backends.cudnn", "utils._pytree"):
+                 "func", "functional", "settings", "jit", "profiler", "distributed", "compiler", "cpu", "accelerator", "backends.cuda", "backends.cudnn",
+                 "utils._pytree", "legacy", "lowrank", "signal.windows", "nn.grad", "nn.utils.prune", "nn.parallel", "autograd.forward_ad"):
         module = sys.modules.get(f"tapegrad.{name}") or __import__(f"tapegrad.{name}", fromlist=["x"])
         for key, value in vars(module).items():
             if key.startswith("_") or not (inspect.isfunction(value) or inspect.isclass(value)) or not value.__module__.startswith("tapegrad"):
@@ -58,7 +59,7 @@ def test_version_is_the_projects():
 
 def test_what_is_missing_says_what_to_use():
     for lookup, hint in ((lambda: tg.fx, "graph tracer"), (lambda: tg.sparse_coo_tensor, "dense"), (lambda: tg.onnx, "state_dict"),
-                         (lambda: tg.nn.utils.prune, "parametrize"), (lambda: tg.choose_qparams_optimized, "PyTorch has torch.choose_qparams_optimized")):
+                         (lambda: tg.choose_qparams_optimized, "PyTorch has torch.choose_qparams_optimized")):
         with pytest.raises(AttributeError, match=hint):
             lookup()
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'$"):
@@ -147,7 +148,8 @@ def test_clip_and_vectors():
 def test_substitutes_are_for_what_is_missing():
     """A hint of _compat.INSTEAD is of no use for a name that is here, unless it is a module that lacks some names."""
     from tapegrad import _compat
-    parts = {"torch.cuda", "torch.jit", "torch.distributed", "torch.nn.utils.prune", "torch.autograd.forward_ad"}
+    parts = {"torch.cuda", "torch.jit", "torch.distributed", "torch.nn.attention", "torch.autograd.profiler", "torch.compiler",
+             "torch.backends.cuda", "torch.serialization"}
     assert [k for k in _compat.INSTEAD if k not in parts and _compat.have(k)] == []
     assert [k for k in _compat.DIFFERENCES if not _compat.have(k)] == []
     names = _compat.pytorch_names()

@@ -6,9 +6,10 @@ from .. import _C
 
 __all__ = ["autocast", "is_autocast_available", "is_autocast_enabled", "get_autocast_dtype", "set_autocast_enabled", "set_autocast_dtype",
            "is_autocast_cpu_enabled", "get_autocast_cpu_dtype", "get_autocast_gpu_dtype", "is_autocast_cache_enabled",
-           "clear_autocast_cache", "custom_fwd", "custom_bwd"]
+           "clear_autocast_cache", "custom_fwd", "custom_bwd", "set_autocast_cpu_enabled", "set_autocast_cpu_dtype",
+           "set_autocast_gpu_dtype", "set_autocast_cache_enabled", "autocast_increment_nesting", "autocast_decrement_nesting"]
 
-_gpu_dtype = _C.float16
+_gpu_dtype, _cache, _nesting = _C.float16, True, 0
 
 
 def _device(device_type, who):
@@ -68,9 +69,44 @@ def get_autocast_gpu_dtype():
     return get_autocast_dtype("cuda")
 
 
+def set_autocast_cpu_enabled(enabled):
+    """set_autocast_enabled("cpu", enabled)."""
+    set_autocast_enabled("cpu", enabled)
+
+
+def set_autocast_cpu_dtype(dtype):
+    """set_autocast_dtype("cpu", dtype)."""
+    set_autocast_dtype("cpu", dtype)
+
+
+def set_autocast_gpu_dtype(dtype):
+    """set_autocast_dtype("cuda", dtype)."""
+    set_autocast_dtype("cuda", dtype)
+
+
 def is_autocast_cache_enabled():
-    """Are casts of parameters kept within one autocast? No."""
-    return False
+    """What set_autocast_cache_enabled() was given last; no cast is kept either way."""
+    return _cache
+
+
+def set_autocast_cache_enabled(enabled):
+    """Kept, without effect: casts of parameters are made anew."""
+    global _cache
+    _cache = bool(enabled)
+
+
+def autocast_increment_nesting():
+    """Counts one autocast more, for programs that enter it by hand."""
+    global _nesting
+    _nesting += 1
+    return _nesting
+
+
+def autocast_decrement_nesting():
+    """And one less."""
+    global _nesting
+    _nesting -= 1
+    return _nesting
 
 
 def clear_autocast_cache():

@@ -34,4 +34,16 @@ class set_detect_anomaly:
         _C._set_detect_anomaly(self.before)
 
 
-__getattr__, __dir__ = lazy(globals(), {"grad_mode": ["set_multithreading_enabled"], "profiler": [], "variable": []})
+def set_anomaly_enabled(mode, check_nan=True):
+    """Switches anomaly mode; its NaN checks cannot be left out."""
+    if mode and not check_nan:
+        raise NotImplementedError("set_anomaly_enabled: check_nan=False is not supported; anomaly mode always checks for NaN")
+    _C._set_detect_anomaly(bool(mode))
+
+
+def is_anomaly_check_nan_enabled():
+    """True: anomaly mode always checks for NaN."""
+    return True
+
+
+__getattr__, __dir__ = lazy(globals(), {"forward_ad": [], "grad_mode": ["set_multithreading_enabled"], "profiler": [], "variable": []})

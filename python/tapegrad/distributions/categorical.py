@@ -1,4 +1,3 @@
-"""The distribution of this module's name."""
 from .. import _C
 from ..positional import broadcast_shapes
 from . import constraints

@@ -1,4 +1,3 @@
-"""The distribution of this module's name."""
 from . import constraints
 from .normal import Normal
 from .transformed_distribution import TransformedDistribution

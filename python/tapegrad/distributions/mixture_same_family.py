@@ -1,4 +1,3 @@
-"""The distribution of this module's name."""
 from .. import _C
 from . import constraints
 from .categorical import Categorical

@@ -1,4 +1,3 @@
-"""The distribution of this module's name."""
 from .. import _C
 from ..nn import functional as F
 from . import constraints

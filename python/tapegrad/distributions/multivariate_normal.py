@@ -1,4 +1,3 @@
-"""The distribution of this module's name."""
 import math
 
 from .. import _C, linalg

@@ -6,8 +6,7 @@ from .module import Module  # noqa: F401
 from .parallel import DataParallel  # noqa: F401
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter  # noqa: F401
 from . import common_types, modules, parallel  # noqa: F401  (nn.modules.Linear and the like)
+from .tuples import factory_kwargs  # noqa: F401
+from .._ops import lazy
 
-
-def __getattr__(name):
-    from .._compat import missing
-    raise missing(__name__, name)
+__getattr__, __dir__ = lazy(globals(), {"grad": []})

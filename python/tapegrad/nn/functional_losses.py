@@ -134,7 +134,7 @@ def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-6, s
 
 def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"):
     """Sum over the wrong classes of max(0, margin - x[y] + x[i])^p, divided by C; input (N, C) or (C), target (N) or ()."""
-    x, y = (input, target) if input.ndim == 2 else (input.unsqueeze(0), target.reshape(1))
+    x, y = (input, target) if input.ndim == 2 else (input.reshape(1, -1), target.reshape(1))
     loss = (margin - x.gather(1, y.unsqueeze(1)) + x).clamp(min=0).pow(p)
     if weight is not None:
         loss = loss * weight[y].unsqueeze(1)
@@ -144,7 +144,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
 
 def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """Sum over labels j and other classes i of max(0, 1 - (x[j] - x[i])) / C; target holds class indices up to the first -1."""
-    x, y = (input, target) if input.ndim == 2 else (input.unsqueeze(0), target.unsqueeze(0))
+    x, y = (input, target) if input.ndim == 2 else (input.reshape(1, -1), target.reshape(1, -1))
     valid = ((y < 0).long().cumsum(1) == 0)
     labels = y.clamp(min=0)
     is_label = _C.zeros_like(x).scatter_add(1, labels, valid.to(x.dtype)) > 0
@@ -175,9 +175,10 @@ def triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_fu
 
 def linear_cross_entropy(input, linear_weight, target, *, linear_bias=None, weight=None, reduction="mean", ignore_index=None,
                          label_smoothing=0.0, options=None):
-    """cross_entropy(linear(input, linear_weight, linear_bias), target): input (N, in) or (in), linear_weight (C, ..., in)."""
-    if options is not None:
-        raise NotImplementedError("linear_cross_entropy: options for working in chunks are not supported; leave options out")
+    """cross_entropy(linear(input, linear_weight, linear_bias), target): input (N, in) or (in), linear_weight (C, ..., in).
+
+    options, a LinearCrossEntropyOptions, may ask for working in chunks to save memory; here all is one chunk, with the same result.
+    """
     if input.ndim not in (1, 2) or linear_weight.ndim < 2 or input.shape[-1] != linear_weight.shape[-1]:
         raise RuntimeError("linear_cross_entropy: input must be (N, in) or (in) and linear_weight (C, ..., in), got "
                            f"{tuple(input.shape)} and {tuple(linear_weight.shape)}")

@@ -10,7 +10,8 @@ from .module import Module
 __all__ = ["L1Loss", "MSELoss", "SmoothL1Loss", "HuberLoss", "CrossEntropyLoss", "NLLLoss", "BCELoss", "BCEWithLogitsLoss", "KLDivLoss",
            "PoissonNLLLoss", "GaussianNLLLoss", "HingeEmbeddingLoss", "MarginRankingLoss", "SoftMarginLoss", "CosineEmbeddingLoss",
            "TripletMarginLoss", "MultiMarginLoss", "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss", "NLLLoss2d",
-           "TripletMarginWithDistanceLoss", "CTCLoss", "LinearCrossEntropyLoss"]
+           "TripletMarginWithDistanceLoss", "CTCLoss", "LinearCrossEntropyLoss",
+           "LinearCrossEntropyOptions"]
 
 
 class _Loss(Module):
@@ -243,6 +244,18 @@ class CTCLoss(_Loss):
 
     def forward(self, log_probs, targets, input_lengths, target_lengths):
         return F.ctc_loss(log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity)
+
+
+class LinearCrossEntropyOptions:
+    """How linear_cross_entropy may cut its batch: checked and kept. Here all is one chunk, which changes memory only."""
+
+    def __init__(self, allow_retain_graph=False, batch_chunk_size=None, chunking_method="auto", acc_policy="auto", acc_dtype=None):
+        if acc_policy not in ("accurate", "balanced", "compact", "auto"):
+            raise ValueError(f"LinearCrossEntropyOptions: acc_policy must be accurate, balanced, compact or auto, got {acc_policy!r}")
+        if batch_chunk_size is not None and batch_chunk_size < 1:
+            raise ValueError(f"LinearCrossEntropyOptions: batch_chunk_size must be positive, got {batch_chunk_size}")
+        self.allow_retain_graph, self.batch_chunk_size, self.chunking_method = allow_retain_graph, batch_chunk_size, chunking_method
+        self.acc_policy, self.acc_dtype = acc_policy, acc_dtype
 
 
 class LinearCrossEntropyLoss(_WeightedLoss):

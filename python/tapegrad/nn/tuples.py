@@ -12,6 +12,19 @@ def _ntuple(n, name="parse"):
     return parse
 
 
+def factory_kwargs(kwargs):
+    """The arguments of a layer that go to its tensors: device, dtype, memory_format, from kwargs or its dict "factory_kwargs"."""
+    given = {} if kwargs is None else kwargs
+    unknown = set(given) - {"device", "dtype", "memory_format", "factory_kwargs"}
+    if unknown:
+        raise TypeError(f"unexpected kwargs {unknown}")
+    inner = given.get("factory_kwargs", {})
+    for name in ("device", "dtype", "memory_format"):
+        if name in given and name in inner:
+            raise TypeError(f"{name} specified twice, in **kwargs and in factory_kwargs")
+    return {**inner, **{k: v for k, v in given.items() if k != "factory_kwargs"}}
+
+
 _single, _pair, _triple, _quadruple = _ntuple(1, "_single"), _ntuple(2, "_pair"), _ntuple(3, "_triple"), _ntuple(4, "_quadruple")
 
 

@@ -1,12 +1,13 @@
 """Modules made of modules, and lists and dicts of parameters."""
 import operator
+import warnings
 from collections import OrderedDict
 
 from ... import _C
 from ..module import Module
 from ..parameter import Parameter
 
-__all__ = ["Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"]
+__all__ = ["Container", "Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"]
 
 
 class _Numbered(Module):
@@ -64,6 +65,17 @@ class _Numbered(Module):
         m = self[key]
         del self[key]
         return m
+
+
+class Container(Module):
+    """Deprecated: a module with these modules as attributes."""
+
+    def __init__(self, **modules):
+        super().__init__()
+        warnings.warn("nn.Container is deprecated. All of it's functionality is now implemented in nn.Module. Subclass that instead.",
+                      FutureWarning, stacklevel=2)
+        for name, module in modules.items():
+            self.add_module(name, module)
 
 
 class Sequential(_Numbered):
