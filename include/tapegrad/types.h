@@ -30,11 +30,9 @@ inline constexpr Dtype bool_ = Dtype::Bool, uint8 = Dtype::UInt8, int8 = Dtype::
                        complex64 = Dtype::Complex64, complex128 = Dtype::Complex128, uint16 = Dtype::UInt16,
                        uint32 = Dtype::UInt32, uint64 = Dtype::UInt64;
 
+inline constexpr uint8_t kItemSizes[kDtypes] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16, 2, 4, 8};
 /// Bytes of one element.
-constexpr size_t item_size(Dtype d) {
-  constexpr uint8_t size[kDtypes] = {1, 1, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16, 2, 4, 8};
-  return size[int(d)];
-}
+constexpr size_t item_size(Dtype d) { return kItemSizes[int(d)]; }
 constexpr bool is_floating(Dtype d) { return d >= Dtype::Float16 && d <= Dtype::Float64; }
 constexpr bool is_complex(Dtype d) { return d == Dtype::Complex64 || d == Dtype::Complex128; }
 constexpr bool is_differentiable(Dtype d) { return d >= Dtype::Float16 && d <= Dtype::Complex128; }  ///< floating or complex

@@ -127,9 +127,11 @@ void write_scalar(Scalar value, Dtype d, char* out) {
 
 void fill_elements(const Tensor& dst, Scalar value) {
   const int64_t n = dst->numel;
+  const size_t item = item_size(dst->dtype);
+  if (value.kind() == Scalar::Kind::Int && value.to_int() == 0 && dst->contiguous && n <= 1024)
+    return void(std::memset(dst->data, 0, size_t(n) * item));
   alignas(16) char v[16];
   write_scalar(value, dst->dtype, v);
-  const size_t item = item_size(dst->dtype);
   if (dst->contiguous) {
     bool zero = true;
     for (size_t i = 0; i < item; i++) zero &= v[i] == 0;

@@ -120,7 +120,8 @@ static Tensor apply_basic(const Tensor& x, std::span<const Index> entries, std::
     ellipsis |= e.kind == Index::Kind::Ellipsis;
   }
   TG_CHECK(taken <= x.dim(), IndexError, "too many indices for tensor of dimension ", x.dim(), ", got ", taken, Named{"input", x});
-  Tensor out = x;
+  Tensor out;  // undefined: still x
+  const auto seen = [&]() -> const Tensor& { return out.defined() ? out : x; };
   size_t dim = 0;
   const auto put = [&](Tensor index) {
     tensors.resize(dim);
@@ -128,21 +129,21 @@ static Tensor apply_basic(const Tensor& x, std::span<const Index> entries, std::
     dim++;
   };
   const auto pick = [&](int64_t i) {
-    const int64_t n = out->sizes[dim];
+    const int64_t n = seen()->sizes[dim];
     TG_CHECK(i >= -n && i < n, IndexError, "index ", i, " is out of bounds for dimension ", dim, " with size ", n, Named{"input", x});
-    out = select(out, int64_t(dim), i);
+    out = select(seen(), int64_t(dim), i);
   };
   for (const Index& e : entries) {
     switch (e.kind) {
       case Index::Kind::Int: pick(e.integer); break;
       case Index::Kind::Slice:
-        if (e.start || e.stop || e.step) out = slice(out, int64_t(dim), e.start, e.stop, e.step.value_or(1));
+        if (e.start || e.stop || e.step) out = slice(seen(), int64_t(dim), e.start, e.stop, e.step.value_or(1));
         dim++;
         break;
       case Index::Kind::Ellipsis: dim += size_t(x.dim() - taken); break;
-      case Index::Kind::NewAxis: out = unsqueeze(out, int64_t(dim++)); break;
+      case Index::Kind::NewAxis: out = unsqueeze(seen(), int64_t(dim++)); break;
       case Index::Kind::Bool:
-        out = unsqueeze(out, int64_t(dim));
+        out = unsqueeze(seen(), int64_t(dim));
         put(bool_index(e.integer));
         break;
       case Index::Kind::Tensor:
@@ -150,12 +151,12 @@ static Tensor apply_basic(const Tensor& x, std::span<const Index> entries, std::
         if (e.tensor.dim() == 0 && !is_mask(e)) {
           pick(e.tensor.item().to_int());  // a view, as with a number
         } else if (is_mask(e) && e.tensor.dim() == 0) {
-          out = unsqueeze(out, int64_t(dim));
+          out = unsqueeze(seen(), int64_t(dim));
           put(bool_index(e.tensor.item().to_bool()));
         } else if (is_mask(e)) {
           std::vector<Tensor> padded(dim);
           padded.push_back(e.tensor);
-          const std::vector<Tensor> columns = integer_indices(out, padded);
+          const std::vector<Tensor> columns = integer_indices(seen(), padded);
           for (size_t k = dim, n = columns.size(); k < n; k++) put(columns[k]);
         } else {
           put(to(e.tensor, Dtype::Int64));
@@ -163,7 +164,7 @@ static Tensor apply_basic(const Tensor& x, std::span<const Index> entries, std::
         break;
     }
   }
-  return out;
+  return seen();
 }
 
 Tensor index(const Tensor& x, std::span<const Index> indices) {

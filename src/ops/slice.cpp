@@ -4,18 +4,21 @@
 
 #include "src/ops/op_info.h"
 #include "src/ops/view.h"
+#include "src/tensor/make.h"
 
 namespace tapegrad {
 
 // ---- one part: select, slice, narrow
 
 Tensor part_of(const Tensor& x, const Part& p, bool view) {
-  Shape size(x.sizes()), strides(x.strides());
-  const size_t d = size_t(p.dim);
-  const int64_t offset = p.length > 0 ? p.start * x->strides[p.dim] : 0;
-  if (p.drop) size.erase(d), strides.erase(d);
-  else size[d] = p.length, strides[d] *= p.step;
-  return alias(x, size, strides, offset, view);
+  const size_t at = size_t(p.dim);
+  const int64_t offset = p.length > 0 ? p.start * x->strides[at] : 0;
+  TensorImpl* i = new_alias(*x.get(), x->data + offset * int64_t(x.element_size()), view);
+  set_dims(i, size_t(x.dim()) - p.drop, [&](size_t d) {
+    const size_t from = d + (p.drop && d >= at);
+    return from == at ? Dim{p.length, x->strides[at] * p.step} : Dim{x->sizes[from], x->strides[from]};
+  });
+  return Tensor::adopt(i);
 }
 struct EmbedBackward final : NodeOf<1> {
   Part part;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "src/ops/op_info.h"
+#include "src/tensor/make.h"
 
 namespace tapegrad {
 
@@ -79,9 +80,26 @@ static Tensor reshaped(const Tensor& x, const Shape& size, const Shape& strides,
   if (recording(x)) record<ViewBackward>(out, x, title);
   return out;
 }
+// Is `size` what most calls of view and reshape give: all sizes known, of a contiguous tensor?
+static bool plain_size(const Tensor& x, IntList size) {
+  if (!x->contiguous) return false;
+  int64_t n = 1;
+  bool known = true;
+  for (int64_t s : size) known &= s > 0 && !__builtin_mul_overflow(n, s, &n);
+  return known && n == x->numel;
+}
+static Tensor reshaped_plain(const Tensor& x, IntList size) {
+  TensorImpl* i = new_alias(*x.get(), x->data, true);
+  int64_t step = 1;
+  set_dims(i, size.size(), [&](size_t d) { return Dim{size[d], std::exchange(step, step * size[d])}; });
+  Tensor out = Tensor::adopt(i);
+  if (recording(x)) record<ViewBackward>(out, x, "ViewBackward0");
+  return out;
+}
 
 Tensor view(const Tensor& x, IntList shape) {
   OpScope op("view");
+  if (plain_size(x, shape)) return reshaped_plain(x, shape);
   const Shape size = infer_size(x, shape);
   Shape strides;
   if (!view_strides(x, size, strides)) [[unlikely]]
@@ -114,6 +132,7 @@ Tensor view_as(const Tensor& x, const Tensor& other) { return view(x, other.size
 
 Tensor reshape(const Tensor& x, IntList shape) {
   OpScope op("reshape");
+  if (plain_size(x, shape)) return reshaped_plain(x, shape);
   const Shape size = infer_size(x, shape);
   Shape strides;
   if (view_strides(x, size, strides)) return reshaped(x, size, strides, "ViewBackward0");
@@ -167,9 +186,12 @@ struct TransposeBackward final : NodeOf<1> {
   void backward(Tensor g, Tensor* dx) override { dx[0] = transpose(g, a, b); }
 };
 static Tensor swapped(const Tensor& x, int64_t a, int64_t b, const char* title) {
-  Shape size(x.sizes()), strides(x.strides());
-  if (!size.empty()) std::swap(size[size_t(a)], size[size_t(b)]), std::swap(strides[size_t(a)], strides[size_t(b)]);
-  Tensor out = alias(x, size, strides, 0, true);
+  TensorImpl* i = new_alias(*x.get(), x->data, true);
+  set_dims(i, size_t(x.dim()), [&](size_t d) {
+    const size_t from = d == size_t(a) ? size_t(b) : d == size_t(b) ? size_t(a) : d;
+    return Dim{x->sizes[from], x->strides[from]};
+  });
+  Tensor out = Tensor::adopt(i);
   if (recording(x)) record<TransposeBackward>(out, x, a, b, title);
   return out;
 }

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "src/tensor/half.h"
-#include "tapegrad/autograd.h"
+#include "src/tensor/make.h"
 
 namespace tapegrad {
 
@@ -15,19 +15,10 @@ static void check_device(Device d) {
     detail::fail<DeviceError>("CUDA requested but this build has no CUDA backend (libtapegrad_cuda.so is not beside libtapegrad.so)");
 }
 
-// Tiny data shares a 64-byte block with nothing: header first, data behind it, 64-aligned.
-static constexpr size_t kHeader = (sizeof(Storage) + 63) / 64 * 64;
-
 Storage* Storage::make(size_t bytes, Device device) {
   check_device(device);
-  const size_t capacity = std::max<size_t>((bytes + 63) / 64 * 64, 64);
-  const size_t block = kHeader + capacity;
-  if (block < bytes) [[unlikely]] detail::fail<OutOfMemoryError>("cannot allocate ", bytes, " bytes");
-  auto* s = new (pool_alloc(block)) Storage;
-  s->device = device;
-  s->data = reinterpret_cast<char*>(s) + kHeader;
-  s->bytes = bytes, s->capacity = capacity, s->block = block;
-  return s;
+  if (kStorageHeader + storage_capacity(bytes) < bytes) [[unlikely]] detail::fail<OutOfMemoryError>("cannot allocate ", bytes, " bytes");
+  return new_storage(bytes, device);
 }
 Storage* Storage::borrow(void* data, size_t bytes, void (*deleter)(void*), void* context, Device device) {
   auto* s = new (pool_alloc(sizeof(Storage))) Storage;
@@ -44,21 +35,6 @@ void Storage::destroy(Storage* s) {
 
 // ---- tensors
 
-static TensorImpl* make_impl(Storage* owned, char* data, Dtype dtype) {
-  auto* i = new (pool_alloc(sizeof(TensorImpl))) TensorImpl;
-  i->storage = owned;
-  i->data = data;
-  i->dtype = dtype;
-  i->device = owned->device;
-  ++tls.tensors;
-  return i;
-}
-static void set_ndim(TensorImpl* i, size_t n) {
-  i->ndim = uint8_t(n);
-  if (n <= size_t(TensorImpl::kInlineDims)) [[likely]] return;
-  i->sizes = static_cast<int64_t*>(pool_alloc(2 * n * sizeof(int64_t)));
-  i->strides = i->sizes + n;
-}
 void TensorImpl::destroy(TensorImpl* i) {
   if (!tls.counted) [[unlikely]] detail::meet_thread();
   if (i->owns_py) [[unlikely]] release_python_object(i->py);
@@ -71,16 +47,6 @@ void TensorImpl::destroy(TensorImpl* i) {
   pool_free(i, sizeof(TensorImpl));
 }
 
-static void set_row_major(TensorImpl* i, IntList size) {  // size has been through checked_bytes
-  int64_t n = 1, numel = 1;
-  for (size_t d = size.size(); d-- > 0;) {
-    i->sizes[d] = size[d];
-    i->strides[d] = n;
-    n *= std::max<int64_t>(size[d], 1);
-    numel *= size[d];
-  }
-  i->numel = numel;
-}
 static void check_sizes(IntList size) {
   TG_CHECK(size.size() <= size_t(kMaxDims), ShapeError, "a tensor can have at most ", kMaxDims, " dimensions, got ", size.size());
   for (int64_t s : size) if (s < 0) [[unlikely]] detail::fail<ShapeError>("sizes must not be negative, got ", size);
@@ -90,9 +56,12 @@ static size_t checked_bytes(IntList size, Dtype dtype) {
   int64_t n = int64_t(item_size(dtype));
   bool overflow = false, zero = false;
   for (int64_t s : size) {
-    if (s < 0) [[unlikely]] detail::fail<ShapeError>("sizes must not be negative, got ", size);
-    zero |= s == 0;
-    overflow |= __builtin_mul_overflow(n, std::max<int64_t>(s, 1), &n);
+    if (s <= 0) [[unlikely]] {
+      if (s < 0) detail::fail<ShapeError>("sizes must not be negative, got ", size);
+      zero = true;
+      continue;
+    }
+    overflow |= __builtin_mul_overflow(n, s, &n);
   }
   if (overflow) [[unlikely]] detail::fail<OutOfMemoryError>("cannot allocate a ", dtype, " tensor of size ", size, ": too many bytes");
   return zero ? 0 : size_t(n);
@@ -100,30 +69,12 @@ static size_t checked_bytes(IntList size, Dtype dtype) {
 
 Tensor empty(IntList size, Dtype dtype, Device device) {
   if (size.size() > kMaxDims) [[unlikely]] check_sizes(size);
-  Storage* s = Storage::make(checked_bytes(size, dtype), device);
-  TensorImpl* i = make_impl(s, s->data, dtype);
-  i->inference = tls.inference;
-  set_ndim(i, size.size());
-  set_row_major(i, size);
-  return Tensor::adopt(i);
+  if (device.type == DeviceType::CUDA) [[unlikely]] check_device(device);
+  return Tensor::adopt(new_dense(size, checked_bytes(size, dtype), dtype, device));
 }
 
-static bool row_major(const TensorImpl* i) {
-  int64_t want = 1;
-  if (i->numel == 0) return true;
-  for (int d = i->ndim; d-- > 0;) {
-    if (i->sizes[d] == 1) continue;
-    if (i->strides[d] != want) return false;
-    want *= i->sizes[d];
-  }
-  return true;
-}
 static void set_geometry(TensorImpl* i, IntList size, IntList stride) {
-  set_ndim(i, size.size());
-  int64_t n = 1;
-  for (size_t d = 0; d < size.size(); d++) i->sizes[d] = size[d], i->strides[d] = stride[d], n *= size[d];
-  i->numel = n;
-  i->contiguous = row_major(i);
+  set_dims(i, size.size(), [&](size_t d) { return Dim{size[d], stride[d]}; });
 }
 // Elements between the first and one past the last that (size, stride) reaches.
 static int64_t extent(IntList size, IntList stride) {
@@ -146,7 +97,7 @@ Tensor empty_strided(IntList size, IntList stride, Dtype dtype, Device device) {
   check_strides(size, stride);
   const int64_t n = extent(size, stride);
   Storage* s = Storage::make(checked_bytes(n, dtype), device);
-  TensorImpl* i = make_impl(s, s->data, dtype);
+  TensorImpl* i = new_impl(s, s->data, dtype);
   i->inference = tls.inference;
   set_geometry(i, size, stride);
   return Tensor::adopt(i);
@@ -195,24 +146,14 @@ Tensor from_blob(void* data, IntList size, IntList stride, Dtype dtype, void (*d
   check_strides(size, stride);
   const size_t bytes = checked_bytes(extent(size, stride), dtype);
   Storage* s = Storage::borrow(data, bytes, deleter, context, device);
-  TensorImpl* i = make_impl(s, s->data, dtype);
+  TensorImpl* i = new_impl(s, s->data, dtype);
   set_geometry(i, size, stride);
   return Tensor::adopt(i);
 }
 
 Tensor alias(const Tensor& x, IntList size, IntList stride, int64_t offset, bool view) {
-  x->storage->retain();
-  TensorImpl* i = make_impl(x->storage, x->data + offset * int64_t(item_size(x->dtype)), x->dtype);
-  i->inference = x->inference;
-  i->untracked = x->untracked;
+  TensorImpl* i = new_alias(*x.get(), x->data + offset * int64_t(item_size(x->dtype)), view);
   set_geometry(i, size, stride);
-  if (view) {
-    TensorImpl* base = x->base ? x->base : x.get();
-    base->retain();
-    i->base = base;
-    i->history = base->history;
-    i->no_grad_view = tls.no_grad;
-  }
   return Tensor::adopt(i);
 }
 Tensor detach(const Tensor& x) {

@@ -1,0 +1,81 @@
+// Storages and tensors made inline, without checks: what empty() and alias() are made of, and the paths of small calls.
+#pragma once
+#include <algorithm>
+
+#include "tapegrad/autograd.h"
+
+namespace tapegrad {
+
+/// A storage's header and its data lie in one block; the data is 64-aligned and padded to whole cache lines.
+inline constexpr size_t kStorageHeader = (sizeof(Storage) + 63) / 64 * 64;
+inline size_t storage_capacity(size_t bytes) { return bytes ? (bytes + 63) / 64 * 64 : 64; }
+
+inline Storage* new_storage(size_t bytes, Device device) {
+  const size_t capacity = storage_capacity(bytes), block = kStorageHeader + capacity;
+  auto* s = new (pool_alloc(block)) Storage;
+  s->device = device;
+  s->data = reinterpret_cast<char*>(s) + kStorageHeader;
+  s->bytes = bytes, s->capacity = capacity, s->block = block;
+  return s;
+}
+inline TensorImpl* new_impl(Storage* owned, char* data, Dtype dtype) {
+  auto* i = new (pool_alloc(sizeof(TensorImpl))) TensorImpl;
+  i->storage = owned;
+  i->data = data;
+  i->dtype = dtype;
+  i->device = owned->device;
+  ++tls.tensors;
+  return i;
+}
+inline void set_ndim(TensorImpl* i, size_t n) {
+  i->ndim = uint8_t(n);
+  if (n <= size_t(TensorImpl::kInlineDims)) [[likely]] return;
+  i->sizes = static_cast<int64_t*>(pool_alloc(2 * n * sizeof(int64_t)));
+  i->strides = i->sizes + n;
+}
+/// A row-major tensor of these sizes, which need `bytes`.
+inline TensorImpl* new_dense(IntList size, size_t bytes, Dtype dtype, Device device) {
+  Storage* s = new_storage(bytes, device);
+  TensorImpl* i = new_impl(s, s->data, dtype);
+  i->inference = tls.inference;
+  set_ndim(i, size.size());
+  int64_t step = 1, numel = 1;
+  for (size_t d = size.size(); d-- > 0;) {
+    i->sizes[d] = size[d];
+    i->strides[d] = step;
+    step *= std::max<int64_t>(size[d], 1);
+    numel *= size[d];
+  }
+  i->numel = numel;
+  return i;
+}
+/// A tensor over x's storage, without sizes yet. A view knows its base.
+inline TensorImpl* new_alias(const TensorImpl& x, char* data, bool view) {
+  x.storage->retain();
+  TensorImpl* i = new_impl(x.storage, data, x.dtype);
+  i->inference = x.inference;
+  i->untracked = x.untracked;
+  if (!view) return i;
+  TensorImpl* base = x.base ? x.base : const_cast<TensorImpl*>(&x);
+  base->retain();
+  i->base = base;
+  i->history = base->history;
+  i->no_grad_view = tls.no_grad;
+  return i;
+}
+struct Dim { int64_t size, stride; };
+/// Gives a new tensor the n dimensions at(0) … at(n - 1); finds numel and contiguous on the way.
+template <class At> inline void set_dims(TensorImpl* i, size_t n, At&& at) {
+  set_ndim(i, n);
+  int64_t numel = 1;
+  bool dense = true;
+  for (size_t d = n; d-- > 0;) {
+    const Dim dim = at(d);
+    i->sizes[d] = dim.size, i->strides[d] = dim.stride;
+    dense &= dim.size == 1 || dim.stride == numel;
+    numel *= dim.size;
+  }
+  i->numel = numel, i->contiguous = dense || numel == 0;
+}
+
+}  // namespace tapegrad
