@@ -104,7 +104,10 @@ struct TG_API Node : Counted {
   NodeExtra* extra = nullptr;
 
   Node() { ++tls.nodes; }
-  virtual ~Node();
+  virtual ~Node() {
+    --tls.nodes;
+    if (extra || pending != &first_pending) [[unlikely]] drop_extra();
+  }
   /// As PyTorch's: "AddBackward0".
   virtual const char* name() const = 0;
   /// g is the output's gradient, owned: a formula may write into it when it is unique. Fill dx[k] for each input k with
@@ -119,6 +122,8 @@ struct TG_API Node : Counted {
   bool unwanted(int k) const { return this == tls.differentiating && k < 32 && (tls.unwanted >> k & 1); }
   void set_output_count(int n);       // before the node is given to tensors
   static void destroy(Node*);         // iterative: deep graphs do not recurse
+ private:
+  void drop_extra();
 };
 
 /// A node with N inputs: `struct MulBackward final : NodeOf<2> { MulBackward(const Tensor& a, const Tensor& b) : NodeOf(a, b) … }`.
@@ -152,14 +157,20 @@ class TG_API SavedTensor {
  public:
   enum Kind { input, output };
   SavedTensor() = default;
-  SavedTensor(const Tensor& t, Kind k = input);
+  SavedTensor(const Tensor& t, Kind k = input) { save(t, k); }
   SavedTensor(SavedTensor&& o) noexcept;
   SavedTensor& operator=(SavedTensor&& o) noexcept;
-  ~SavedTensor();
+  ~SavedTensor() { if (hook_state_) [[unlikely]] reset(); }
+  void save(const Tensor& t, Kind k = input);  // into one that holds nothing yet
   /// Throws GradError when it was freed by an earlier backward or overwritten since. Undefined if it was saved undefined.
   Tensor unpack(Node& by) const;
+  /// The same without a new reference where it can be: the tensor kept here, or one that `made` then holds.
+  const Tensor& peek(Node& by, Tensor& made) const;
   void reset();
   bool defined() const { return was_defined_; }
+ private:
+  void check(Node& by) const;
+  Tensor unpack_hooked(Node& by) const;
 };
 
 // ---- recording -----------------------------------------------------------------------------------------------------

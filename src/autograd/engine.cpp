@@ -21,10 +21,13 @@ static thread_local std::vector<Node*> spare_heap;  // keeps its memory from one
 
 static bool owned(const Tensor& g) { return g->unique() && g->storage->unique() && !g->storage->deleter; }
 
-static void accumulate(Tensor& into, Tensor g) {
-  if (!into.defined()) into = std::move(g);
-  else if (!grad_enabled() && owned(into) && into->contiguous && into.dtype() == g.dtype()) add_(into, g);
+[[gnu::noinline]] static void add_to(Tensor& into, Tensor g) {
+  if (!grad_enabled() && owned(into) && into->contiguous && into.dtype() == g.dtype()) add_(into, g);
   else into = add(into, g);
+}
+static void accumulate(Tensor& into, Tensor g) {
+  if (into.defined()) [[unlikely]] return add_to(into, std::move(g));
+  into = std::move(g);
 }
 
 // Concurrent backwards may meet in one leaf.
@@ -53,14 +56,22 @@ static bool earlier(const Node* a, const Node* b) { return a->sequence < b->sequ
 Backward::Backward(BackwardOptions options) : options_(options), outer_(current_), heap_(std::move(spare_heap)) { current_ = this; }
 Backward::~Backward() {
   current_ = outer_;
-  for (Node* n : heap_) {  // only after an exception
+  while (Node* n = pop()) {  // only after an exception
     if (__atomic_load_n(&n->owner, __ATOMIC_RELAXED) != this) continue;
     for (int k = 0; k < n->output_count; k++) n->pending[k] = {};
     n->queued = false;
     __atomic_store_n(&n->owner, nullptr, __ATOMIC_RELEASE);
   }
-  heap_.clear();
   spare_heap = std::move(heap_);
+}
+Node* Backward::pop() {
+  Node* n = next_;
+  next_ = nullptr;
+  if (heap_.empty()) return n;
+  std::pop_heap(heap_.begin(), heap_.end(), earlier);
+  next_ = heap_.back();
+  heap_.pop_back();
+  return n;
 }
 
 void Backward::push(Node* n, uint32_t output_nr, Tensor g) {
@@ -70,16 +81,22 @@ void Backward::push(Node* n, uint32_t output_nr, Tensor g) {
     void* nobody = nullptr;
     mine = __atomic_compare_exchange_n(&n->owner, &nobody, static_cast<void*>(this), false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
   }
-  if (mine) {
+  if (mine) [[likely]] {
     accumulate(n->pending[output_nr], std::move(g));
     if (n->queued) return;
     n->queued = true;
   } else {
-    auto [it, fresh] = side_.try_emplace(n);
+    if (!side_) side_.emplace();
+    auto [it, fresh] = side_->try_emplace(n);
     if (fresh) it->second.resize(n->output_count);
     accumulate(it->second[output_nr], std::move(g));
     if (!fresh) return;
   }
+  if (!next_) {
+    next_ = n;
+    return;
+  }
+  if (earlier(next_, n)) std::swap(next_, n);
   heap_.push_back(n);
   std::push_heap(heap_.begin(), heap_.end(), earlier);
 }
@@ -142,52 +159,57 @@ struct Running {
 };
 }  // namespace
 
-// The gradients gathered for n: its own, or ours beside them when another backward runs over the same graph.
-Tensor* Backward::gathered(Node* n, bool mine, std::vector<Tensor>& side) {
-  if (mine) return n->queued = false, n->pending;
-  side = std::move(side_[n]);
-  side_.erase(n);
+// The gradients gathered for a node that another backward owns.
+Tensor* Backward::gathered(Node* n, std::vector<Tensor>& side) {
+  side = std::move((*side_)[n]);
+  side_->erase(n);
   wait_for(n);
   return side.data();
 }
 
-// Hooks and captures come first. False: there is nothing to differentiate.
+// Hooks and captures come first. False: the node need not run.
 bool Backward::prepare(Node* n, Tensor* g) {
-  if (n->extra) [[unlikely]] run_hooks_before(n, g);
+  if (n->extra) run_hooks_before(n, g);
   if (capture_ && capture_->node_outputs.count(n)) [[unlikely]] {
     for (auto& [nr, into] : capture_->node_outputs[n]) accumulate(into, g[nr]);
-    if (!needed_->at(n).runs) return false;
+    return needed_->at(n).runs;
   }
-  for (int k = 0; k < n->output_count; k++) if (g[k].defined()) return true;
+  return true;
+}
+static bool any_defined(const Tensor* g, int n) {
+  for (int k = 0; k < n; k++) if (g[k].defined()) return true;
   return false;
 }
 
 // The whole loop in one function: from backward() to a node's backward is a step for who comes by with a debugger.
 void Backward::run() {
-  while (!heap_.empty()) {
-    std::pop_heap(heap_.begin(), heap_.end(), earlier);
-    Node* n = heap_.back();
-    heap_.pop_back();
-    std::vector<Tensor> side, seen_by_hooks, many;
+  Tensor few[8];  // the gradients of a node's inputs; all undefined between two nodes
+  std::vector<Tensor> side, seen_by_hooks, many;
+  while (Node* n = pop()) {
     const bool mine = __atomic_load_n(&n->owner, __ATOMIC_RELAXED) == this;
-    Tensor* g = gathered(n, mine, side);
+    if (mine) [[likely]] n->queued = false;
+    Tensor* g = mine ? n->pending : gathered(n, side);
     Running running{.n = n, .mine = mine};
     tls.differentiating = n, tls.unwanted = needed_ ? needed_->at(n).unwanted : 0;
-    if (!prepare(n, g)) continue;
+    if ((n->extra || capture_) && !prepare(n, g)) continue;
+    if (!any_defined(g, n->output_count)) continue;
 
-    Tensor few[8];
     Tensor* dx = few;
-    if (n->edge_count > 8) [[unlikely]] many.resize(n->edge_count), dx = many.data();
+    const int inputs = n->edge_count;
+    if (inputs > 8) [[unlikely]] many.resize(size_t(inputs)), dx = many.data();
     const bool after = n->extra && !n->extra->after.empty();
     if (after) [[unlikely]] seen_by_hooks.assign(g, g + n->output_count);
     if (n->output_count == 1) n->backward(std::move(g[0]), dx);
     else n->backward_all(g, dx);
     if (after) [[unlikely]]
-      for (auto& h : std::vector(n->extra->after)) (*h)(dx, n->edge_count, seen_by_hooks.data(), n->output_count);
+      for (auto& h : std::vector(n->extra->after)) (*h)(dx, inputs, seen_by_hooks.data(), n->output_count);
     if (tls.anomaly) [[unlikely]] check_nan(*n, dx);
     if (!options_.retain_graph) n->free_saved();
-    for (int k = 0; k < n->edge_count; k++)
-      if (n->edges[k] && dx[k].defined()) give(n->edges[k], std::move(dx[k]));
+    for (int k = 0; k < inputs; k++) {
+      if (!dx[k].defined()) continue;
+      Tensor given = std::move(dx[k]);
+      if (n->edges[k]) give(n->edges[k], std::move(given));
+    }
   }
   for (auto& [leaf, g] : with_hooks_) {
     for (auto& h : std::vector(leaf->extra->hooks))
@@ -252,7 +274,10 @@ static Tensor root_gradient(const Tensor& root, const Tensor& g, size_t k) {
     TG_CHECK(root.numel() == 1, GradError, "grad can be implicitly created only for scalar outputs, output ", k, " is ", root);
     TG_CHECK(!is_complex(root.dtype()), GradError, "grad can be implicitly created only for real scalar outputs but got ", root.dtype());
     NoGrad guard;
-    return fill_(empty_like(root), 1);
+    Tensor one = empty_like(root);
+    if (root.dtype() == Dtype::Float32) *one.data_ptr<float>() = 1;
+    else fill_(one, 1);
+    return one;
   }
   TG_CHECK(g.sizes() == root.sizes(), ShapeError, "gradient ", k, " must have the shape of its output", Named{"gradient", g}, Named{"output", root});
   TG_CHECK(is_differentiable(g.dtype()), DtypeError, "gradient ", k, " must be floating point or complex", Named{"gradient", g});

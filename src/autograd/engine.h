@@ -26,7 +26,8 @@ class Backward {
     std::unordered_map<Node*, std::unordered_map<uint32_t, Tensor>> node_outputs;
   };
   void give(const Edge& e, Tensor g);
-  Tensor* gathered(Node* n, bool mine, std::vector<Tensor>& side);
+  Node* pop();
+  Tensor* gathered(Node* n, std::vector<Tensor>& side);
   bool prepare(Node* n, Tensor* g);
   void run_hooks_before(Node* n, Tensor* g);
   void wait_for(Node* n);
@@ -34,8 +35,9 @@ class Backward {
 
   BackwardOptions options_;
   Backward* outer_;                                          // the one this was started from inside of
-  std::vector<Node*> heap_;
-  std::unordered_map<Node*, std::vector<Tensor>> side_;      // gradients for nodes that another backward owns
+  Node* next_ = nullptr;                                     // recorded last of all that are queued …
+  std::vector<Node*> heap_;                                  // … and the others: a chain never gets here
+  std::optional<std::unordered_map<Node*, std::vector<Tensor>>> side_;  // gradients for nodes that another backward owns
   struct Need {
     bool runs;          // false: only its gradient is captured
     uint32_t unwanted;  // bit k: nothing wanted lies behind input k

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <string>
 
+#include "src/autograd/view.h"
+
 namespace tapegrad {
 
 Place (*python_place)() = nullptr;
@@ -21,13 +23,15 @@ NodeHook::~NodeHook() = default;
 
 Edge::Edge(const Tensor& t) {
   if (!needs_grad(t)) return;
-  if (Node* n = grad_fn(t)) {
+  TensorImpl* i = t.get();
+  if (i->base && i->history != i->base->history) [[unlikely]] renew_view(t);
+  if (Node* n = i->grad_fn) {
     n->retain();
     bits_ = reinterpret_cast<uintptr_t>(n);
-    output_nr_ = t->output_nr;
+    output_nr_ = i->output_nr;
   } else {
-    t->retain();
-    bits_ = reinterpret_cast<uintptr_t>(t.get()) | 1;
+    i->retain();
+    bits_ = reinterpret_cast<uintptr_t>(i) | 1;
   }
 }
 void Edge::drop() {
@@ -40,8 +44,7 @@ void Edge::drop() {
 
 // ---- nodes
 
-Node::~Node() {
-  --tls.nodes;
+void Node::drop_extra() {
   if (pending != &first_pending) {
     for (int k = 0; k < output_count; k++) pending[k].~Tensor();
     pool_free(pending, output_count * sizeof(Tensor));

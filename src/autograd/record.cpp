@@ -14,13 +14,14 @@ bool recording(TensorList in) {
   return false;
 }
 
+// No gradient flows through integers: the node only lives until the caller is done with its pointer.
+[[gnu::cold, gnu::noinline]] static void keep_for_caller(Node* owned) {
+  static thread_local Ref<Node> last;
+  last = Ref<Node>::steal(owned);
+}
 void set_history(const Tensor& out, Node* owned, uint32_t output_nr) {
   TensorImpl* i = out.get();
-  if (!is_differentiable(i->dtype)) [[unlikely]] {  // no gradient flows: keep the node until the caller is done with its pointer
-    static thread_local Ref<Node> last;
-    last = Ref<Node>::steal(owned);
-    return;
-  }
+  if (!is_differentiable(i->dtype)) [[unlikely]] return keep_for_caller(owned);
   Node* old = i->grad_fn;
   i->grad_fn = owned;
   i->output_nr = output_nr;

@@ -34,30 +34,31 @@ struct LeafAlias final : NodeOf<1> {
 };
 }  // namespace
 
-SavedTensor::SavedTensor(const Tensor& t, Kind k) : output_(k == output), was_defined_(t.defined()) {
+// The state that the innermost hooks make of t.
+static Packed* packed(const Tensor& t, bool output) {
+  SavedTensorHooks* h = hook_stack.back();
+  auto* p = new Packed{h, nullptr, {}, nullptr};
+  if (!output && t->requires_grad) {
+    if (Node* n = grad_fn(t)) n->retain(), p->node = n;
+    else p->leaf = t;
+  }
+  try {
+    p->state = h->pack(output ? detach(t) : t);
+  } catch (...) {
+    if (p->node && p->node->drop()) Node::destroy(p->node);
+    delete p;
+    throw;
+  }
+  return p;
+}
+void SavedTensor::save(const Tensor& t, Kind k) {
+  output_ = k == output, was_defined_ = t.defined();
   if (!was_defined_) return;
   TG_CHECK(!t->inference, GradError, "inference tensors cannot be saved for backward; clone() it outside of inference mode first", Named{"tensor", t});
   output_nr_ = t->output_nr;
   version_ = t->storage->version;
-  if (have_hooks) [[unlikely]] {
-    SavedTensorHooks* h = hook_stack.back();
-    auto* p = new Packed{h, nullptr, {}, nullptr};
-    hook_state_ = p;
-    if (!output_ && t->requires_grad) {
-      if (Node* n = grad_fn(t)) n->retain(), p->node = n;
-      else p->leaf = t;
-    }
-    try {
-      p->state = h->pack(output_ ? detach(t) : t);
-    } catch (...) {
-      if (p->node && p->node->drop()) Node::destroy(p->node);
-      delete p;
-      hook_state_ = nullptr;
-      throw;
-    }
-    return;
-  }
-  t_ = output_ ? detach(t) : t;
+  if (have_hooks) [[unlikely]] hook_state_ = packed(t, output_);
+  else t_ = output_ ? detach(t) : t;
 }
 SavedTensor::SavedTensor(SavedTensor&& o) noexcept { *this = std::move(o); }
 SavedTensor& SavedTensor::operator=(SavedTensor&& o) noexcept {
@@ -69,7 +70,6 @@ SavedTensor& SavedTensor::operator=(SavedTensor&& o) noexcept {
   std::swap(hook_state_, o.hook_state_);
   return *this;
 }
-SavedTensor::~SavedTensor() { if (hook_state_) [[unlikely]] reset(); }
 void SavedTensor::reset() {
   t_ = {};
   if (!hook_state_) return;
@@ -87,19 +87,18 @@ static Tensor relinked(const Tensor& data, Node& by, uint32_t output_nr) {
   set_history(y, &by, output_nr);
   return y;
 }
-Tensor SavedTensor::unpack(Node& by) const {
-  if (!was_defined_) return {};
-  if (hook_state_) [[unlikely]] {
-    auto* p = static_cast<Packed*>(hook_state_);
-    Tensor t = p->hooks->unpack(p->state);
-    if (!grad_enabled() || !t.defined()) return t;
-    if (output_) return relinked(t, by, output_nr_);
-    if (p->node) return relinked(t, *p->node, output_nr_);
-    if (!p->leaf.defined()) return t;
-    const Tensor y = detach(t);
-    record<LeafAlias>(y, p->leaf);
-    return y;
-  }
+Tensor SavedTensor::unpack_hooked(Node& by) const {
+  auto* p = static_cast<Packed*>(hook_state_);
+  Tensor t = p->hooks->unpack(p->state);
+  if (!grad_enabled() || !t.defined()) return t;
+  if (output_) return relinked(t, by, output_nr_);
+  if (p->node) return relinked(t, *p->node, output_nr_);
+  if (!p->leaf.defined()) return t;
+  const Tensor y = detach(t);
+  record<LeafAlias>(y, p->leaf);
+  return y;
+}
+void SavedTensor::check(Node& by) const {
   if (!t_.defined()) [[unlikely]]
     detail::fail<GradError>("trying to backward through the graph a second time: the saved tensors of ", by.name(), " (forward at ",
                             describe(by.place), ") were freed by the first backward; pass retain_graph=True there to keep them");
@@ -108,7 +107,16 @@ Tensor SavedTensor::unpack(Node& by) const {
                             by.name(), " (forward at ", describe(by.place), ") saved its ", output_ ? "output" : "input", " ", t_,
                             " at version ", version_, ", which is now at version ", t_->storage->version,
                             "\n  hint: use the operation without the trailing underscore, or clone first");
-  return output_ && grad_enabled() ? relinked(t_, by, output_nr_) : t_;
+}
+const Tensor& SavedTensor::peek(Node& by, Tensor& made) const {
+  if (!was_defined_) return made = {};
+  if (hook_state_) [[unlikely]] return made = unpack_hooked(by);
+  check(by);
+  return output_ && grad_enabled() ? made = relinked(t_, by, output_nr_) : t_;
+}
+Tensor SavedTensor::unpack(Node& by) const {
+  Tensor made;
+  return peek(by, made);
 }
 
 }  // namespace tapegrad

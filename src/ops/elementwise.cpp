@@ -3,6 +3,7 @@
 #include "src/ops/elementwise.h"
 
 #include "src/ops/op_info.h"
+#include "src/tensor/make.h"
 
 namespace tapegrad {
 
@@ -72,6 +73,10 @@ bool any_requires_grad(const OpEntry& op, const Tensor* const* in) {
   bool any = false;
   for (int k = 0; k < op.inputs; k++) any |= needs_grad(*in[k]);
   return any;
+}
+template <int N> [[gnu::always_inline]] inline bool any_requires_grad(const Tensor* const* in) {
+  for (int k = 0; k < N; k++) if (needs_grad(*in[k])) return true;
+  return false;
 }
 
 bool gives_bool(Types t) { return t == Types::Compare || t == Types::Logical; }
@@ -151,8 +156,8 @@ bool overlaps(const TensorImpl& out, const TensorImpl& in) {
 
 thread_local constinit const Tensor* out_target = nullptr;
 
-/// The compute type when tensors of this dtype can be read as they are; None when they need care.
-Compute direct_compute(Types types, Dtype d) {
+/// The compute type in which tensors of this dtype can be read as they are; None when they need care.
+constexpr Compute direct_compute(Types types, Dtype d) {
   switch (d) {
     case Dtype::Float32: return types <= Types::Compare ? Compute::F32 : Compute::None;
     case Dtype::Float64: return types <= Types::Compare ? Compute::F64 : Compute::None;
@@ -162,66 +167,103 @@ Compute direct_compute(Types types, Dtype d) {
     default: return Compute::None;
   }
 }
+struct DirectTable {
+  Compute of[int(Types::Bitwise) + 1][kDtypes];
+  constexpr DirectTable() : of() {
+    for (int t = 0; t <= int(Types::Bitwise); t++)
+      for (int d = 0; d < kDtypes; d++) of[t][d] = direct_compute(Types(t), Dtype(d));
+  }
+};
+constexpr DirectTable direct;
 
-constexpr int64_t kQuickBytes = 4096;
+constexpr int64_t kSmallBytes = 4096;
 
 bool in_packets(Compute c) { return c == Compute::F32 || c == Compute::F64; }
 
-/// A quick call's operand as the kernel wants it, when it is dense, of a's shape, and may be read up to the end of the packet.
-bool usable(const TensorImpl& t, const TensorImpl& a, Dtype dtype, int64_t reach) {
-  return t.dtype == dtype && t.contiguous && same_sizes(t, a) && t.data + reach <= t.storage->data + t.storage->capacity;
-}
+/// What most calls are: small dense tensors of one dtype and shape, perhaps with numbers beside them.
+struct SmallCall {
+  const TensorImpl* like;  // has the result's sizes
+  Compute compute;
+  int64_t bytes, count;    // of a dense operand, and elements up to the end of its last packet
 
-/// quick_forward with plain numbers or 0-d tensors beside a: they are splatted.
-[[gnu::noinline]] Tensor quick_with_numbers(const OpEntry& op, const void* params, const Tensor* const* in,
-    const TensorImpl& a, Compute c, int64_t count) {
-  alignas(64) char numbers[2][kQuickBytes];
+  /// False when the call is of another kind. The other inputs are still to be looked at.
+  template <int N> [[gnu::always_inline]] bool fits(const OpTraits& traits, const Tensor* const* in) {
+    like = in[N == 3 && traits.masked]->get();
+    if (N > 1 && like->ndim == 0) like = in[N - 1]->get();  // 1 - x
+    compute = direct.of[int(traits.types)][int(like->dtype)];
+    if (compute == Compute::None || !like->contiguous || like->wrapped_number || out_target) return false;
+    if (traits.divides && compute == Compute::I64) return false;
+    const int shift = kComputeShift[int(compute)];
+    bytes = like->numel << shift;
+    if (uint64_t(bytes - 1) >= uint64_t(kSmallBytes)) return false;
+    const int64_t packet = in_packets(compute) ? kernels().vector_bytes : 1;
+    count = ((bytes + packet - 1) & -packet) >> shift;
+    return true;
+  }
+  /// Can t be handed to the kernel as it is? Dense, and readable up to the end of the last packet.
+  [[gnu::always_inline]] bool takes(const TensorImpl& t, bool mask) const {
+    const Dtype dtype = mask ? Dtype::Bool : like->dtype;
+    const int64_t reach = mask ? count : count << kComputeShift[int(compute)];
+    if (&t != like && (t.dtype != dtype || !t.contiguous || !same_sizes(t, *like))) return false;
+    return t.data + reach <= t.storage->data + t.storage->capacity;
+  }
+  Tensor result(const OpTraits& traits) const {
+    const IntList size(like->sizes, like->ndim);
+    if (gives_bool(traits.types)) return empty(size, Dtype::Bool);
+    return Tensor::adopt(new_dense(size, size_t(bytes), like->dtype, {}));
+  }
+};
+
+/// Runs a small call with plain numbers or 0-d tensors beside dense ones: they are splatted. Writes into `out`, or makes it when it
+/// is undefined. False: a call of another kind.
+template <int N> [[gnu::noinline]] bool run_with_numbers(const OpEntry& op, const void* params, const Tensor* const* in, SmallCall call, Tensor& out) {
+  alignas(64) char numbers[2][kSmallBytes];
   int used = 0;
-  char* p[4];
-  for (int k = 0; k < op.inputs; k++) {
+  char* p[1 + N];
+  const Compute c = call.compute;
+  for (int k = 0; k < N; k++) {
     const TensorImpl& t = *in[k]->get();
     const bool mask = op.traits.masked && k == 0;
     if (t.ndim == 0 && !mask) {
-      if (used == 2 || (t.dtype != a.dtype && !(t.wrapped_number && in_packets(c) && t.dtype != Dtype::Bool && !is_complex(t.dtype)))) return {};
-      kernels().casts->load[int(t.dtype)][int(c)](t.data, 0, count, numbers[used]);
+      if (used == 2 || (t.dtype != call.like->dtype && !(t.wrapped_number && in_packets(c) && t.dtype != Dtype::Bool && !is_complex(t.dtype)))) return false;
+      kernels().casts->load[int(t.dtype)][int(c)](t.data, 0, call.count, numbers[used]);
       p[1 + k] = numbers[used++];
     } else {
-      if (!usable(t, a, mask ? Dtype::Bool : a.dtype, mask ? count : count << kComputeShift[int(c)])) return {};
+      if (!call.takes(t, mask)) return false;
       p[1 + k] = t.data;
     }
   }
-  Tensor out = empty({a.sizes, a.ndim}, gives_bool(op.traits.types) ? Dtype::Bool : a.dtype);
+  std::optional<InPlace> guard;
+  if (out.defined()) guard.emplace(out, false);
+  else out = call.result(op.traits);
   p[0] = out->data;
-  kernels().elementwise[op.inputs - 1]->op[op.index].forward[int(c)](params, p, count);
-  return out;
+  kernels().elementwise[N - 1]->op[op.index].forward[int(c)](params, p, call.count);
+  return true;
 }
 
-/// What most calls are: small dense tensors of one dtype and shape, perhaps with numbers beside them. Straight to the kernel;
-/// undefined when the call is of another kind.
-[[gnu::always_inline]] inline Tensor quick_forward(const OpEntry& op, const void* params, const Tensor* const* in) {
-  const OpTraits& traits = op.traits;
-  const int inputs = op.inputs;
-  const TensorImpl* a = in[traits.masked]->get();
-  if (a->ndim == 0 && inputs > 1) a = in[inputs - 1]->get();  // 1 - x
-  const Compute c = direct_compute(traits.types, a->dtype);
-  if (c == Compute::None || !a->contiguous || a->wrapped_number || out_target || (traits.divides && c == Compute::I64)) return {};
-  const int64_t bytes = a->numel << kComputeShift[int(c)];
-  if (bytes > kQuickBytes || bytes == 0) return {};
-  const int64_t packet = in_packets(c) ? kernels().vector_bytes : 1;
-  const int64_t whole = (bytes + packet - 1) & -packet;  // into the padding
-  const int64_t count = whole >> kComputeShift[int(c)];
-  char* p[4];
-  for (int k = 0; k < inputs; k++) {
+/// Small calls in place, of which nothing is recorded. False: a call of another kind.
+template <int N> bool run_small_in_place(const OpEntry& op, const void* params, const Tensor* const* in) {
+  const TensorImpl& self = *in[0]->get();
+  SmallCall call;
+  if (!call.fits<N>(op.traits, in) || call.like != &self || gives_bool(op.traits.types)) return false;
+  if (grad_enabled() && any_requires_grad<N>(in)) return false;
+  if (self.data + call.bytes != self.storage->data + self.storage->bytes) return false;  // the last packet would overwrite what follows
+  char* p[1 + N];
+  bool numbers = false;
+#pragma GCC unroll 3
+  for (int k = 0; k < N; k++) {
     const TensorImpl& t = *in[k]->get();
-    const bool mask = traits.masked && k == 0;
-    if (t.ndim == 0 && a->ndim && !mask) return quick_with_numbers(op, params, in, *a, c, count);
-    if (!usable(t, *a, mask ? Dtype::Bool : a->dtype, mask ? count : whole)) return {};
+    if (t.storage == self.storage && t.data != self.data) return false;
+    numbers |= k && t.ndim == 0;
+    if (!numbers && !call.takes(t, false)) return false;
     p[1 + k] = t.data;
   }
-  Tensor out = empty({a->sizes, a->ndim}, gives_bool(traits.types) ? Dtype::Bool : a->dtype);
-  p[0] = out->data;
-  kernels().elementwise[inputs - 1]->op[op.index].forward[int(c)](params, p, count);
-  return out;
+  Tensor& out = const_cast<Tensor&>(*in[0]);
+  if (numbers) return run_with_numbers<N>(op, params, in, call, out);
+  const InPlace guard(out, false);
+  p[0] = self.data;
+  kernels().elementwise[N - 1]->op[op.index].forward[int(call.compute)](params, p, call.count);
+  return true;
 }
 
 /// The out= tensor, when it can be written directly; undefined otherwise.
@@ -257,14 +299,8 @@ void check_writable(const Tensor& self) {
 
 // ---- the driver ----------------------------------------------------------------------------------------------------
 
-Tensor elementwise(const OpEntry& op, const void* params, const Tensor* const* in, std::optional<Dtype> fixed) {
+static Tensor general(const OpEntry& op, const void* params, const Tensor* const* in, std::optional<Dtype> fixed) {
   check_defined(op, in);
-  if (!fixed) {
-    if (Tensor out = quick_forward(op, params, in); out.defined()) [[likely]] {
-      if (op.traits.node && grad_enabled() && any_requires_grad(op, in)) record_elementwise(out, op, params, in);
-      return out;
-    }
-  }
   Inputs inputs(op, in, fixed ? *fixed : common_dtype(op, in));
   const TensorImpl& first = *in[0]->get();
   bool plain = first.contiguous;
@@ -284,23 +320,66 @@ Tensor elementwise(const OpEntry& op, const void* params, const Tensor* const* i
   inputs.arg[0] = {out.get(), gives_bool(op.traits.types) ? Compute::Bool : inputs.compute};
   run_kernel(inputs.kernel, params, inputs.arg, 1 + op.inputs, op.traits.costly);
   if (op.traits.node && grad_enabled() && is_differentiable(inputs.out_dtype) && any_requires_grad(op, in))
-    record_elementwise(out, op, params, in);
+    record_elementwise(out, op, params, in, true);
   return out;
+}
+
+template <int N> Tensor elementwise(const OpEntry& op, const void* params, const Tensor* const* in, std::optional<Dtype> fixed) {
+  SmallCall call;
+  bool defined = true;
+  for (int k = 0; k < N; k++) defined &= in[k]->defined();
+  if (fixed || !defined || !call.fits<N>(op.traits, in)) return general(op, params, in, fixed);
+  char* p[1 + N];
+#pragma GCC unroll 3
+  for (int k = 0; k < N; k++) {
+    const TensorImpl& t = *in[k]->get();
+    const bool mask = N == 3 && op.traits.masked && k == 0;
+    if (N > 1 && t.ndim == 0 && call.like->ndim && !mask) {
+      Tensor out;
+      if (!run_with_numbers<N>(op, params, in, call, out)) return general(op, params, in, fixed);
+      if (op.traits.node && grad_enabled() && any_requires_grad<N>(in)) record_elementwise(out, op, params, in, true);
+      return out;
+    }
+    if (!call.takes(t, mask)) return general(op, params, in, fixed);
+    p[1 + k] = t.data;
+  }
+  Tensor out = call.result(op.traits);
+  p[0] = out->data;
+  kernels().elementwise[N - 1]->op[op.index].forward[int(call.compute)](params, p, call.count);
+  if (op.traits.node && grad_enabled() && any_requires_grad<N>(in)) record_elementwise(out, op, params, in, false);
+  return out;
+}
+template Tensor elementwise<1>(const OpEntry&, const void*, const Tensor* const*, std::optional<Dtype>);
+template Tensor elementwise<2>(const OpEntry&, const void*, const Tensor* const*, std::optional<Dtype>);
+template Tensor elementwise<3>(const OpEntry&, const void*, const Tensor* const*, std::optional<Dtype>);
+
+static bool run_small_in_place(const OpEntry& op, const void* params, const Tensor* const* in) {
+  switch (op.inputs) {
+    case 1: return run_small_in_place<1>(op, params, in);
+    case 2: return run_small_in_place<2>(op, params, in);
+    default: return run_small_in_place<3>(op, params, in);
+  }
 }
 
 const Tensor& elementwise_(const OpEntry& op, const void* params, const Tensor* const* in, std::optional<Dtype> fixed) {
   check_defined(op, in);
+  if (!fixed && run_small_in_place(op, params, in)) return *in[0];
   const Tensor& self = *in[0];
   const TensorImpl& s = *self.get();
-  const Shape size = broadcast_shape(in, op.inputs);
-  TG_CHECK(size == self.sizes(), ShapeError, "the result's shape ", size, " must be that of the tensor written to, ",
-      self.sizes(), Named{"input", self});
-  check_writable(self);
   Tensor copies[3];
   const Tensor* args[3];
+  bool plain = s.contiguous;
   for (int k = 0; k < op.inputs; k++) {
+    const TensorImpl& t = *in[k]->get();
     args[k] = in[k];
-    if (k && overlaps(s, *in[k]->get())) copies[k] = clone(*in[k]), args[k] = &copies[k];
+    plain &= t.ndim == 0 || same_sizes(t, s);
+    if (k && overlaps(s, t)) copies[k] = clone(*in[k]), args[k] = &copies[k];
+  }
+  if (!plain) {
+    const Shape size = broadcast_shape(in, op.inputs);
+    TG_CHECK(size == self.sizes(), ShapeError, "the result's shape ", size, " must be that of the tensor written to, ",
+        self.sizes(), Named{"input", self});
+    check_writable(self);
   }
   Inputs inputs(op, args, fixed ? *fixed : common_dtype(op, args));
   TG_CHECK(can_cast(inputs.out_dtype, s.dtype), DtypeError, "result type ", inputs.out_dtype,
@@ -325,7 +404,7 @@ const Tensor& elementwise_(const OpEntry& op, const void* params, const Tensor* 
     run_kernel(inputs.kernel, params, inputs.arg, 1 + op.inputs, op.traits.costly);
     if (recorded) keep = record_in_place(guard, self, op, params, old, values);
   }
-  if (keep) *keep = SavedTensor(self, SavedTensor::output);
+  if (keep) keep->save(self, SavedTensor::output);
   return self;
 }
 

@@ -1,6 +1,6 @@
-// The driver of every elementwise op. Checks, promotion, broadcasting, allocation, kernel choice and tape are one ordinary
-// function, elementwise(); unary<Op>, binary<Op>, ternary<Op> are one line over it. Only the gradient formulas on Tensors are
-// templates.
+// The driver of every elementwise op. Checks, promotion, broadcasting, allocation, kernel choice and tape are one function,
+// elementwise(), made for one, two and three inputs; unary<Op>, binary<Op>, ternary<Op> are one line over it. Only the gradient
+// formulas on Tensors are templates over the op.
 #pragma once
 #include <type_traits>
 
@@ -32,8 +32,9 @@ struct OpEntry {
 };
 inline constexpr int kMaxParams = 48;
 
-/// op over in[0 … inputs), broadcast. `fixed` overrides the common dtype (the caller has promoted with numbers of its own).
-Tensor elementwise(const OpEntry& op, const void* params, const Tensor* const* in, std::optional<Dtype> fixed = {});
+/// op over in[0 … N), broadcast: N is op.inputs. `fixed` overrides the common dtype (the caller has promoted with numbers of its
+/// own).
+template <int N> Tensor elementwise(const OpEntry& op, const void* params, const Tensor* const* in, std::optional<Dtype> fixed = {});
 /// The same into in[0].
 const Tensor& elementwise_(const OpEntry& op, const void* params, const Tensor* const* in, std::optional<Dtype> fixed = {});
 
@@ -43,16 +44,24 @@ Dtype result_type(const Tensor* const* in, int count);
 Shape broadcast_shape(const Tensor* const* in, int count);
 /// Runs a kernel over operands that broadcast to the shape of arg[0], on several threads when it is worth it.
 void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args, bool costly);
-/// For few elements, all dense and of one shape: their memory, to be given to the kernel at once; returns the number of elements
-/// up to the end of the last packet. Else 0.
-int64_t dense_packets(const Operand* arg, int args, char** p);
+/// The operands of a call over few elements, for the kernel at once: dense ones where they lie, single numbers (0-d or expanded)
+/// splatted. `count` reaches to the end of the last packet; 0: a call of another kind.
+struct SmallOperands {
+  static constexpr int64_t kFew = 1024;
+  char* p[kMaxArgs];
+  int64_t count = 0;
+  SmallOperands(const Operand* arg, int args);
+ private:
+  alignas(64) char numbers_[2][16 * kFew];
+};
 /// Throws when elements of self share memory (expand), so that writing them makes no sense.
 void check_writable(const Tensor& self);
 /// g summed to the shape and cast to the dtype of an input: what every gradient ends with.
 Tensor reduce_gradient(Tensor g, IntList size, Dtype dtype);
 
 /// The tape. record_in_place returns where the output is to be saved once its version is final, or null.
-void record_elementwise(const Tensor& out, const OpEntry& op, const void* params, const Tensor* const* in);
+/// broadcast: is there an input of other sizes than out's?
+void record_elementwise(const Tensor& out, const OpEntry& op, const void* params, const Tensor* const* in, bool broadcast);
 SavedTensor* record_in_place(InPlace& guard, const Tensor& self, const OpEntry& op, const void* params,
     const Tensor* const* in, const Tensor* const* values);
 
@@ -101,15 +110,15 @@ template <class Op, int N> inline constexpr OpEntry entry = make_entry<Op, N>();
 
 template <class Op> Tensor unary(const Tensor& x, const Op& op = {}) {
   const Tensor* in[] = {&x};
-  return elementwise(entry<Op, 1>, &op, in);
+  return elementwise<1>(entry<Op, 1>, &op, in);
 }
 template <class Op> Tensor binary(const Tensor& a, const Tensor& b, const Op& op = {}) {
   const Tensor* in[] = {&a, &b};
-  return elementwise(entry<Op, 2>, &op, in);
+  return elementwise<2>(entry<Op, 2>, &op, in);
 }
 template <class Op> Tensor ternary(const Tensor& a, const Tensor& b, const Tensor& c, const Op& op = {}) {
   const Tensor* in[] = {&a, &b, &c};
-  return elementwise(entry<Op, 3>, &op, in);
+  return elementwise<3>(entry<Op, 3>, &op, in);
 }
 template <class Op> const Tensor& unary_(const Tensor& self, const Op& op = {}) {
   const Tensor* in[] = {&self};

@@ -108,7 +108,7 @@ Tensor pow(const Tensor& x, Scalar exponent) {
   if (exponent.is_complex()) return binary<Pow>(x, Tensor(exponent));
   return with_exponent(x, exponent, [&](const OpEntry& e, const auto& params, Dtype dtype) -> Tensor {
     const Tensor* in[] = {&x};
-    return elementwise(e, &params, in, x->dtype == dtype && is_differentiable(dtype) ? std::nullopt : std::optional(dtype));
+    return elementwise<1>(e, &params, in, x->dtype == dtype && is_differentiable(dtype) ? std::nullopt : std::optional(dtype));
   });
 }
 const Tensor& pow_(const Tensor& self, Scalar exponent) {

@@ -33,7 +33,6 @@ struct Extras {
     const int head = (op.params + 7) / 8 * 8;
     int total = head;
     if (broadcast) for (int k = 0; k < op.inputs; k++) total += 8 * (1 + int((*in[k])->ndim));
-    if (!total) return;
     block = static_cast<char*>(pool_alloc(size_t(total)));
     bytes = uint16_t(total);
     if (op.params) std::memcpy(block, params, op.params);
@@ -61,45 +60,57 @@ struct ElementwiseNode : Node {
   Dtype dtypes[3];
   explicit ElementwiseNode(const OpEntry& e) : op(e) {}
   const char* name() const override { return op.traits.node; }
+  const void* params() const { return extras.block ? static_cast<const void*>(extras.block) : &op; }  // never null: it becomes a reference
   void backward(Tensor g, Tensor* dx) override;
+  Tensor by_formula(int k, const Tensor& g);
   void free_saved() override { for (int s = 0; s < op.slots; s++) saved[s].reset(); }
 };
 
-/// The values that the gradient of input k wants, among those saved; how many.
-int pick(const OpEntry& op, int k, const Tensor* all, Tensor* values) {
+/// What the gradient of an input wants of what was saved; tensors that had to be made for it live here.
+struct Values {
+  Tensor made[3];
+  const Tensor* of[3];
   int count = 0;
-  for (unsigned bit = A; bit <= Out; bit <<= 1) if (op.traits.needs[k] & bit) values[count++] = all[slot_of(op.saves, bit)];
-  return count;
-}
+  [[gnu::always_inline]] Values(ElementwiseNode& n, unsigned needs) {
+    for (unsigned bit = A; bit <= Out; bit <<= 1)
+      if (needs & bit) of[count] = &n.saved[slot_of(n.op.saves, bit)].peek(n, made[count]), count++;
+  }
+};
 
 void ElementwiseNode::backward(Tensor g, Tensor* dx) {
-  const void* params = extras.block ? static_cast<const void*>(extras.block) : &op;  // never null: it becomes a reference
-  const bool by_kernel = op.traits.fused && !grad_enabled();
-  const Shape size = g.sizes();
-  const Compute c = compute_for(g->dtype);
-  Tensor all[4];
-  int last = -1;
-  for (int k = 0; k < op.inputs; k++) if (needs(k) && op.formula[k]) last = k;
-  for (int s = 0; s < op.slots; s++) if (saved[s].defined()) all[s] = saved[s].unpack(*this);
-  for (int k = 0; k < op.inputs; k++) {
+  const OpTraits& traits = op.traits;
+  const bool by_kernel = traits.fused && !grad_enabled();
+  int last = op.inputs - 1;  // nobody looks at g after its gradient
+  while (last >= 0 && !(needs(last) && op.formula[last])) last--;
+  for (int k = 0; k <= last; k++) {
     if (!needs(k) || !op.formula[k]) continue;
-    Tensor values[3], d;
-    const int count = pick(op, k, all, values);
-    if (!by_kernel) {  // of complex numbers: g conj(derivative), as in cpu/loops.h
-      d = is_complex(g->dtype) ? conj(op.formula[k](params, conj(g), values)) : op.formula[k](params, g, values);
-    } else {
-      // Nobody else looks at g: write the last gradient over it.
+    Tensor d;
+    if (traits.passes >> k & 1) {
+      d = k == last ? static_cast<Tensor&&>(g) : g;
+    } else if (by_kernel) {
+      const Values values(*this, traits.needs[k]);
+      const Compute c = compute_for(g->dtype);
       const bool reuse = k == last && g->contiguous && g->unique() && g->storage->unique();
-      d = reuse ? g : empty(size, g->dtype);
-      const bool mask = op.traits.masked && (op.traits.needs[k] & A);
-      Operand arg[kMaxArgs] = {{d.get(), c}, {g.get(), c}};
-      for (int i = 0; i < count; i++) arg[2 + i] = {values[i].get(), mask && i == 0 ? Compute::Bool : c};
+      Operand arg[kMaxArgs] = {{nullptr, c}, {g.get(), c}};
+      const bool mask = traits.masked && (traits.needs[k] & A);
+      for (int i = 0; i < values.count; i++) arg[2 + i] = {values.of[i]->get(), mask && i == 0 ? Compute::Bool : c};
+      d = reuse ? static_cast<Tensor&&>(g) : empty(g.sizes(), g->dtype);
+      arg[0].t = d.get();
       const Kernel kernel = op.backward(k, c);
-      if (char* p[kMaxArgs]; const int64_t n = dense_packets(arg, 2 + count, p)) kernel(params, p, n);
-      else run_kernel(kernel, params, arg, 2 + count, op.traits.costly);
+      if (const SmallOperands small(arg, 2 + values.count); small.count) kernel(params(), small.p, small.count);
+      else run_kernel(kernel, params(), arg, 2 + values.count, traits.costly);
+    } else {
+      d = by_formula(k, g);
     }
-    dx[k] = reduce_gradient(static_cast<Tensor&&>(d), extras.sizes_at ? extras.sizes(k) : IntList(size), dtypes[k]);
+    if (extras.sizes_at || d->dtype != dtypes[k]) d = reduce_gradient(d, extras.sizes_at ? extras.sizes(k) : d.sizes(), dtypes[k]);
+    dx[k] = static_cast<Tensor&&>(d);
   }
+}
+Tensor ElementwiseNode::by_formula(int k, const Tensor& g) {  // of complex numbers: g conj(derivative), as in cpu/loops.h
+  const Values values(*this, op.traits.needs[k]);
+  Tensor v[3];
+  for (int i = 0; i < values.count; i++) v[i] = *values.of[i];
+  return is_complex(g->dtype) ? conj(op.formula[k](params(), conj(g), v)) : op.formula[k](params(), g, v);
 }
 
 template <int S> struct Slots { SavedTensor v[S]; };
@@ -114,14 +125,14 @@ template <int N, int S> struct ElementwiseNodeOf final : ElementwiseNode {
       : ElementwiseNode(e), slots{Edge(inputs)...} {
     edges = slots, edge_count = N, saved = values.v;
     follow_inputs(*this);
-    extras.fill(e, params, in, broadcast);
+    if (e.params || broadcast) extras.fill(e, params, in, broadcast);
     unsigned wanted = 0;
     for (int k = 0; k < N; k++) {
       dtypes[k] = (*in[k])->dtype;
       if (needs(k)) wanted |= e.traits.needs[k];
     }
     if constexpr (S > 0)
-      for (int k = 0; k < N; k++) if (wanted >> k & 1) saved[slot_of(e.saves, 1u << k)] = SavedTensor(*in[k]);
+      for (int k = 0; k < N; k++) if (wanted >> k & 1) saved[slot_of(e.saves, 1u << k)].save(*in[k]);
   }
 };
 
@@ -154,12 +165,12 @@ static bool needs_sizes(const OpEntry& op, const Tensor* const* in, const Tensor
   return false;
 }
 
-void record_elementwise(const Tensor& out, const OpEntry& op, const void* params, const Tensor* const* in) {
-  const bool broadcast = needs_sizes(op, in, *out.get());
+void record_elementwise(const Tensor& out, const OpEntry& op, const void* params, const Tensor* const* in, bool broadcast) {
+  broadcast = broadcast && needs_sizes(op, in, *out.get());
   SavedTensor* keep = make_node_for(op, in, [&]<class N>(const auto&... inputs) {
     return record<N>(out, op, params, broadcast, in, inputs...);
   });
-  if (keep) *keep = SavedTensor(out, SavedTensor::output);
+  if (keep) keep->save(out, SavedTensor::output);
 }
 
 SavedTensor* record_in_place(InPlace& guard, const Tensor& self, const OpEntry& op, const void* params,

@@ -93,7 +93,7 @@ Tensor clamp(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> m
   OpScope op("clamp");
   return with_limits(x, min, max, [&](const OpEntry& e, const auto& params, Dtype d) -> Tensor {
     const Tensor* in[] = {&x};
-    return elementwise(e, &params, in, d == x->dtype ? std::nullopt : std::optional(d));
+    return elementwise<1>(e, &params, in, d == x->dtype ? std::nullopt : std::optional(d));
   });
 }
 const Tensor& clamp_(const Tensor& self, std::optional<Scalar> min, std::optional<Scalar> max) {

@@ -25,6 +25,7 @@ struct OpTraits {
   bool masked = false;      // the first of three inputs is a condition
   bool divides = false;     // integers: the last input must not hold zeros
   bool wide_number = false; // a 0-d operand keeps its digits beside 16-bit floats, as in PyTorch's mul and div
+  uint8_t passes = 0;       // inputs whose gradient is g itself: nothing is computed
 };
 
 }}  // namespace tapegrad

@@ -8,14 +8,14 @@ namespace tapegrad { inline namespace TG_NS {
 // ---- arithmetic
 
 struct Add {
-  static constexpr OpTraits traits = {"add", "AddBackward0", Types::Number};
+  static constexpr OpTraits traits = {.name = "add", .node = "AddBackward0", .types = Types::Number, .passes = A | B};
   static constexpr const char* doc = "input + alpha * other, broadcast. On two bools: or.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return a + b; }
   template <class T> TG_HD T backward_a(const T& g) const { return g; }
   template <class T> TG_HD T backward_b(const T& g) const { return g; }
 };
 struct Sub {
-  static constexpr OpTraits traits = {"sub", "SubBackward0", Types::Number};
+  static constexpr OpTraits traits = {.name = "sub", .node = "SubBackward0", .types = Types::Number, .passes = A};
   static constexpr const char* doc = "input - alpha * other, broadcast. Not for bools.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return a - b; }
   template <class T> TG_HD T backward_a(const T& g) const { return g; }
@@ -23,7 +23,7 @@ struct Sub {
 };
 /// other - input.
 struct Rsub {
-  static constexpr OpTraits traits = {"rsub", "RsubBackward1", Types::Number};
+  static constexpr OpTraits traits = {.name = "rsub", .node = "RsubBackward1", .types = Types::Number, .passes = B};
   static constexpr const char* doc = "other - alpha * input, broadcast.";
   template <class T> TG_HD T forward(const T& a, const T& b) const { return b - a; }
   template <class T> TG_HD T backward_a(const T& g) const { return -g; }
@@ -31,14 +31,14 @@ struct Rsub {
 };
 /// add and sub with an alpha that is not 1.
 struct AddScaled {
-  static constexpr OpTraits traits = {"add", "AddBackward0", Types::Number};
+  static constexpr OpTraits traits = {.name = "add", .node = "AddBackward0", .types = Types::Number, .passes = A};
   Number alpha;
   template <class T> TG_HD T forward(const T& a, const T& b) const { return a + number<T>(alpha) * b; }
   template <class T> TG_HD T backward_a(const T& g) const { return g; }
   template <class T> TG_HD T backward_b(const T& g) const { return g * number<T>(alpha); }
 };
 struct SubScaled {
-  static constexpr OpTraits traits = {"sub", "SubBackward0", Types::Number};
+  static constexpr OpTraits traits = {.name = "sub", .node = "SubBackward0", .types = Types::Number, .passes = A};
   Number alpha;
   template <class T> TG_HD T forward(const T& a, const T& b) const { return a - number<T>(alpha) * b; }
   template <class T> TG_HD T backward_a(const T& g) const { return g; }

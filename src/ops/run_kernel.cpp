@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t kCheapGrain = 32768, kCostlyGrain = 8192;  // elements worth about 10 µs
 
-// A 0-d operand beside dense ones: splatted into a block, over which the others are walked.
+// Single numbers beside dense operands: splatted into a block, over which the others are walked.
 [[gnu::noinline]] void run_splat(Kernel kernel, const void* params, const Operand* arg, int args, unsigned splats,
     int lanes, int64_t grain) {
   constexpr int64_t kBlock = 1024;
@@ -80,9 +80,7 @@ constexpr int64_t kCheapGrain = 32768, kCostlyGrain = 8192;  // elements worth a
   std::memcpy(arg[0].t->data + size_t(done) * size, tail[0], size_t(n - done) * size);
 }
 
-int lanes_of(Compute c) {
-  return c == Compute::F32 ? kernels().vector_bytes / 4 : c == Compute::F64 ? kernels().vector_bytes / 8 : 1;
-}
+int lanes_of(Compute c) { return c <= Compute::F64 ? std::max(1, kernels().vector_bytes >> kComputeShift[int(c)]) : 1; }
 bool is_dense(const Operand& a, const TensorImpl& out) {
   return a.t->contiguous && stored_as(a.t->dtype, a.compute) && same_sizes(*a.t, out);
 }
@@ -92,24 +90,46 @@ bool ends_in_padding(const TensorImpl& t, bool written, int64_t n, int64_t count
   return t.data + count * size <= end && (!written || t.data + n * size == t.storage->data + t.storage->bytes);
 }
 
+/// One element, perhaps shown many times (expand).
+bool one_number(const TensorImpl& t) {
+  for (int d = 0; d < t.ndim; d++) if (t.sizes[d] != 1 && t.strides[d] != 0) return false;
+  return true;
+}
+
 }  // namespace
 
-int64_t dense_packets(const Operand* arg, int args, char** p) {
-  constexpr int64_t kFew = 1024;
+SmallOperands::SmallOperands(const Operand* arg, int args) {
   const TensorImpl& out = *arg[0].t;
-  const int64_t n = out.numel, lanes = std::max(1, lanes_of(arg[0].compute)), count = (n + lanes - 1) / lanes * lanes;
-  if (n > kFew) return 0;
+  const int64_t n = out.numel;
+  if (n > kFew || n == 0) return;
+  int lanes = 1, used = 0;
+  for (int k = 0; k < args; k++) lanes = std::max(lanes, lanes_of(arg[k].compute));
+  const int64_t whole = (n + lanes - 1) & -int64_t(lanes);
   for (int k = 0; k < args; k++) {
-    if (!is_dense(arg[k], out) || !ends_in_padding(*arg[k].t, k == 0, n, count, kComputeSize[int(arg[k].compute)])) return 0;
-    p[k] = arg[k].t->data;
+    const Compute c = arg[k].compute;
+    if (is_dense(arg[k], out)) {
+      if (!ends_in_padding(*arg[k].t, k == 0, n, whole, kComputeSize[int(c)])) return;
+      p[k] = arg[k].t->data;
+    } else {
+      if (k == 0 || used == 2 || !one_number(*arg[k].t)) return;
+      load_for(arg[k].t->dtype, c)(arg[k].t->data, 0, whole, numbers_[used]);
+      p[k] = numbers_[used++];
+    }
   }
-  return count;
+  count = whole;
+}
+
+[[gnu::noinline]] static bool run_small(Kernel kernel, const void* params, const Operand* arg, int args) {
+  const SmallOperands small(arg, args);
+  if (small.count) kernel(params, small.p, small.count);
+  return small.count;
 }
 
 void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args, bool costly) {
   const TensorImpl& out = *arg[0].t;
   const int64_t n = out.numel;
   if (!n) return;
+  if (n <= SmallOperands::kFew && run_small(kernel, params, arg, args)) return;
   const int64_t grain = costly ? kCostlyGrain : kCheapGrain;
   LongKernel unlocked(costly ? n * 4 : n);
   int lanes = 1;
@@ -119,7 +139,7 @@ void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args,
     const TensorImpl& t = *arg[k].t;
     lanes = std::max(lanes, lanes_of(arg[k].compute));
     if (is_dense(arg[k], out)) continue;
-    if (k && t.numel == 1) splats |= 1u << k; else dense = false;
+    if (k && one_number(t)) splats |= 1u << k; else dense = false;
   }
   if (!dense || (splats && __builtin_popcount(splats) > 3)) return run_strided(kernel, params, arg, args, lanes, grain);
   if (splats) return run_splat(kernel, params, arg, args, splats, lanes, grain);

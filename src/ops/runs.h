@@ -16,19 +16,10 @@ struct Operand {
   Compute compute;
 };
 
+inline constexpr Dtype kStoredAs[kAllComputes] = {Dtype::Float32, Dtype::Float64, Dtype::Int64, Dtype::Int32, Dtype::Bool,
+                                                   Dtype::Complex64, Dtype::Complex128, Dtype::UInt64};
 /// Is this dtype in memory what kernels of type c read?
-constexpr bool stored_as(Dtype d, Compute c) {
-  switch (c) {
-    case Compute::F32: return d == Dtype::Float32;
-    case Compute::F64: return d == Dtype::Float64;
-    case Compute::I64: return d == Dtype::Int64;
-    case Compute::I32: return d == Dtype::Int32;
-    case Compute::C64: return d == Dtype::Complex64;
-    case Compute::C128: return d == Dtype::Complex128;
-    case Compute::U64: return d == Dtype::UInt64;
-    default: return d == Dtype::Bool;
-  }
-}
+constexpr bool stored_as(Dtype d, Compute c) { return d == (c == Compute::None ? Dtype::Bool : kStoredAs[int(c)]); }
 
 struct Plan {
   struct Arg {
