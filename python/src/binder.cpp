@@ -15,17 +15,25 @@ namespace tapegrad::py {
 // What converted arguments need beyond their Values; lives on the stack of one call.
 struct Scratch {
   static constexpr int kInts = 64, kNumbers = 4;
+  struct Rare {  // what few calls need
+    std::vector<std::vector<Tensor>> lists;
+    std::vector<std::unique_ptr<int64_t[]>> long_ints;
+    std::unique_ptr<double[]> floats;
+  };
   int used = 0, made = 0;
   PyObject* out = nullptr;
+  std::unique_ptr<Rare> rare_;
   int64_t ints[kInts];
   Tensor numbers[kNumbers];
-  std::vector<std::vector<Tensor>> lists;
-  std::vector<std::unique_ptr<int64_t[]>> long_ints;
-  std::unique_ptr<double[]> floats;
 
+  Rare& rare() {
+    if (!rare_) rare_ = std::make_unique<Rare>();
+    return *rare_;
+  }
+  std::vector<Tensor>& new_list() { return rare().lists.emplace_back(); }
   int64_t* room(Py_ssize_t n) {
     if (n <= kInts - used) [[likely]] return ints + std::exchange(used, used + int(n));
-    return long_ints.emplace_back(new int64_t[size_t(n)]).get();
+    return rare().long_ints.emplace_back(new int64_t[size_t(n)]).get();
   }
 };
 
@@ -80,23 +88,24 @@ bool load_floats(PyObject* o, Value& v, Scratch& s) {
   PyObject* const* items = &o;
   Py_ssize_t n = 1;
   if (PyTuple_Check(o) || PyList_Check(o)) items = PySequence_Fast_ITEMS(o), n = PySequence_Fast_GET_SIZE(o);
-  s.floats.reset(new double[size_t(n)]);
+  auto& floats = s.rare().floats;
+  floats.reset(new double[size_t(n)]);
   for (Py_ssize_t k = 0; k < n; k++) {
     if (!read_scalar(items[k], one) || one.is_complex()) return false;
-    s.floats[size_t(k)] = one.to_double();
+    floats[size_t(k)] = one.to_double();
   }
-  v.numbers = {s.floats.get(), size_t(n)};
+  v.numbers = {floats.get(), size_t(n)};
   return true;
 }
 bool load_tensors(PyObject* o, Value& v, Scratch& s) {
   if (is_tensor(o)) {  // a tensor is the sequence of its rows
     if (!unwrap(o).dim()) return false;
-    v.tensors = s.lists.emplace_back(unbind(unwrap(o), 0));
+    v.tensors = s.new_list() = unbind(unwrap(o), 0);
     return true;
   }
   if (!PyTuple_Check(o) && !PyList_Check(o)) return false;
   const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
-  auto& list = s.lists.emplace_back();
+  auto& list = s.new_list();
   list.reserve(size_t(n));
   for (Py_ssize_t k = 0; k < n; k++) {
     PyObject* t = PySequence_Fast_GET_ITEM(o, k);
@@ -210,9 +219,13 @@ std::string type_of(PyObject* o) {
 // Fills v in the order of the parameters. `why`, when given, gets what did not fit.
 bool match(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, Value* v, Scratch& s, std::string* why = nullptr) {
   const Param* params = o.params.data();
-  const int n = int(o.params.size());
+  const int n = o.count;
   int at = 0;
   for (Py_ssize_t k = 0; k < nargs; k++, at++) {
+    if (at < o.positional && params[at].want <= Want::TensorOrNumber && Py_IS_TYPE(args[k], TensorType)) {  // what most arguments are
+      v[at].none = false, v[at].tensor = &unwrap(args[k]);
+      continue;
+    }
     if (at >= o.positional) {
       if (why) *why = "takes " + std::to_string(o.positional) + " positional arguments, got " + std::to_string(nargs);
       return false;
@@ -228,7 +241,7 @@ bool match(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject*
       break;
     }
     if (p.varargs && p.want == Want::Tensors && is_tensor(args[k])) {
-      auto& list = s.lists.emplace_back();
+      auto& list = s.new_list();
       for (; k < nargs && is_tensor(args[k]); k++) list.push_back(unwrap(args[k]));
       v[at].none = false, v[at].tensors = list;
       if (k < nargs) {
@@ -246,7 +259,7 @@ bool match(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject*
   if (!kwnames) [[likely]] {
     for (; at < n; at++) {
       if (!params[at].has_fallback) {
-        if (params[at].varargs && params[at].want == Want::Ints && o.params.size() && o.ignores_layout) {
+        if (params[at].varargs && params[at].want == Want::Ints && o.ignores_layout) {
           v[at].none = false, v[at].ints = {};  // rand(): a 0-d tensor
           continue;
         }
@@ -524,6 +537,7 @@ PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObjec
       if (s.out) [[unlikely]] return call_with_out(o, v, s.out, r);
       if (o.cast != Cast::None && autocast_used) [[unlikely]] return call_autocast(o, v);
       o.call.invoke(o.call.function, v, r);
+      if (r.kind == Result::Kind::Tensor) [[likely]] return wrap(std::move(r.tensor));
       return to_python(r, o.fields);
     }
     return no_match(op, args, nargs, kwnames);

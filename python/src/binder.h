@@ -29,6 +29,7 @@ struct Overload {
   const OpInfo* info;
   Callable call;
   std::vector<Param> params;
+  int count = 0;                  // of params
   int positional = 0;             // how many parameters may be given by position
   bool accepts_out = false;
   Cast cast = Cast::None;

@@ -1,5 +1,5 @@
-// NumPy without its headers and without importing it first: arrays come in through the buffer protocol and go out as ndarrays over
-// a small object that exports a tensor's memory.
+// NumPy without its headers and without importing it first: arrays come in through the buffer protocol and go out as ndarrays
+// over a small object that keeps a tensor's memory.
 #include <cstring>
 #include <memory>
 
@@ -133,28 +133,47 @@ Tensor over_array(PyObject* array, bool reading) {
 
 // ---- out -----------------------------------------------------------------------------------------------------------------------
 
-// Exports the memory of a tensor from its first element on as bytes: the base of the arrays that numpy() makes.
+// The base of the arrays that numpy() makes: keeps a tensor's memory.
 struct PyMemory {
   PyObject_HEAD
-  Tensor tensor;
+  Storage* storage;
 };
 PyTypeObject* MemoryType;
-const Tensor& memory_of(PyObject* o) { return reinterpret_cast<PyMemory*>(o)->tensor; }
 void memory_dealloc(PyObject* o) {
-  reinterpret_cast<PyMemory*>(o)->tensor.~Tensor();
+  Storage* s = reinterpret_cast<PyMemory*>(o)->storage;
+  if (s->drop()) Storage::destroy(s);
   PyTypeObject* t = Py_TYPE(o);
   PyObject_Free(o);
   Py_DECREF(t);
 }
-int memory_buffer(PyObject* o, Py_buffer* view, int flags) {
-  const Tensor& t = memory_of(o);
-  int64_t last = t.numel() ? 1 : 0;
-  for (int64_t d = 0; d < t.dim() && last; d++) last += (t->sizes[d] - 1) * t->strides[d];
-  return PyBuffer_FillInfo(view, o, t->data, Py_ssize_t(last) * Py_ssize_t(t.element_size()), 0, flags);
-}
-const char* numpy_name(Dtype d) {
+
+// The three functions of NumPy's C interface that make an array over given memory, by their places in its table, which are the
+// same in all versions since 1.7.
+struct ArrayMaker {
+  PyTypeObject* type;
+  PyObject* (*descr)(int type_number);
+  PyObject* (*make)(PyTypeObject* type, PyObject* descr, int dims, const Py_ssize_t* sizes, const Py_ssize_t* strides, void* data, int flags, PyObject*);
+  int (*set_base)(PyObject* array, PyObject* base);
+  ArrayMaker() {
+    PyObject* module = PyImport_ImportModule("numpy._core.multiarray");
+    if (!module) {  // before NumPy 2
+      PyErr_Clear();
+      module = PyImport_ImportModule("numpy.core.multiarray");
+    }
+    const Obj held = Obj::take(module), capsule = Obj::take(PyObject_GetAttrString(module, "_ARRAY_API"));
+    auto** table = static_cast<void**>(PyCapsule_GetPointer(capsule.get(), nullptr));
+    if (!table) throw PythonError();
+    type = static_cast<PyTypeObject*>(table[2]);
+    descr = reinterpret_cast<decltype(descr)>(table[45]);
+    make = reinterpret_cast<decltype(make)>(table[94]);
+    set_base = reinterpret_cast<decltype(set_base)>(table[282]);
+  }
+};
+constexpr int kWritable = 0x400, kAligned = 0x100;
+int numpy_type_number(Dtype d) {
+  static constexpr int number[kDtypes] = {0, 2, 1, 3, 5, sizeof(long) == 8 ? 7 : 9, 23, -1, 11, 12, 14, 15, 4, 6, sizeof(long) == 8 ? 8 : 10};
   if (d == Dtype::BFloat16) raise(PyExc_TypeError, "Got unsupported ScalarType BFloat16: NumPy has no such type; convert with .float()");
-  return name(d);
+  return number[int(d)];
 }
 
 struct Format { Dtype dtype; const char* text; };
@@ -214,29 +233,29 @@ void release_tensor_buffer(PyObject*, Py_buffer* view) {
 }
 
 PyObject* to_numpy(const Tensor& t, bool force) {
-  if (!force) {
-    TG_CHECK(!needs_grad(t), GradError, "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
-    TG_CHECK(!t.is_cuda(), DeviceError, "can't convert a cuda tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.");
+  if (t.is_cuda()) [[unlikely]] {
+    TG_CHECK(force, DeviceError, "can't convert a cuda tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.");
+    return to_numpy(to(t, Device()), force);
   }
-  const Tensor plain = detach(t.is_cuda() ? to(t, Device()) : t);
-  const char* dtype = numpy_name(t.dtype());
-  static PyObject* ndarray = nullptr;
-  if (!ndarray) {
-    const Obj numpy = Obj::take(PyImport_ImportModule("numpy"));
-    ndarray = checked(PyObject_GetAttrString(numpy.get(), "ndarray"));
-  }
+  TG_CHECK(force || !needs_grad(t), GradError, "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
+  static const ArrayMaker numpy;
+  const int type = numpy_type_number(t.dtype());
   PyMemory* memory = PyObject_New(PyMemory, MemoryType);
   if (!memory) throw PythonError();
-  new (&memory->tensor) Tensor(plain);
-  const Obj base = Obj::take(reinterpret_cast<PyObject*>(memory));
-  Shape strides(plain.strides());
-  for (int64_t& s : strides) s *= int64_t(plain.element_size());
-  const Obj sizes = Obj::take(int_tuple(plain.sizes())), steps = Obj::take(int_tuple(strides));
-  return PyObject_CallFunction(ndarray, "OsOiO", sizes.get(), dtype, base.get(), 0, steps.get());
+  t->storage->retain();
+  memory->storage = t->storage;
+  Obj base = Obj::take(reinterpret_cast<PyObject*>(memory));
+  Py_ssize_t strides[kMaxDims];
+  for (int d = 0; d < t->ndim; d++) strides[d] = t->strides[d] * Py_ssize_t(t.element_size());
+  static_assert(sizeof(Py_ssize_t) == sizeof(int64_t));
+  const auto* sizes = reinterpret_cast<const Py_ssize_t*>(t->sizes);
+  Obj array = Obj::take(numpy.make(numpy.type, numpy.descr(type), t->ndim, sizes, strides, t->data, kWritable | kAligned, nullptr));
+  checked(numpy.set_base(array.get(), base.release()));
+  return array.release();
 }
 
 PyMethodDef* numpy_functions() {
-  PyType_Slot slots[] = {{Py_tp_dealloc, (void*)memory_dealloc}, {Py_bf_getbuffer, (void*)memory_buffer}, {0, nullptr}};
+  PyType_Slot slots[] = {{Py_tp_dealloc, (void*)memory_dealloc}, {0, nullptr}};
   PyType_Spec spec{"tapegrad.Memory", sizeof(PyMemory), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   MemoryType = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
   return functions;

@@ -1,4 +1,6 @@
 // x[...] and x[...] = v: Python's keys become Index entries. One int and one slice go straight to select() and slice().
+#include <new>
+
 #include "py.h"
 #include "tapegrad/ops.h"
 
@@ -41,16 +43,36 @@ Index entry(PyObject* key) {
   if (read_int(key, i)) return Index(i);
   raise(PyExc_IndexError, "indices must be integers, slices, None, Ellipsis, bool or integer tensors, not %.200s", Py_TYPE(key)->tp_name);
 }
-std::vector<Index> entries(PyObject* key) {
-  std::vector<Index> list;
-  if (!PyTuple_Check(key)) {
-    list.push_back(entry(key));
-    return list;
+// The entries of a key, in place: a list that no call pays malloc for.
+class Entries {
+  static constexpr size_t kMost = 64;  // more than any tensor has dimensions, with as many None
+  alignas(Index) char space_[kMost * sizeof(Index)];
+  size_t count_ = 0;
+  Index* at(size_t k) { return std::launder(reinterpret_cast<Index*>(space_)) + k; }
+ public:
+  explicit Entries(PyObject* key) {
+    if (!PyTuple_Check(key)) {
+      add(key);
+      return;
+    }
+    if (PyTuple_GET_SIZE(key) > Py_ssize_t(kMost)) raise(PyExc_IndexError, "too many indices: %zd, at most %d", PyTuple_GET_SIZE(key), int(kMost));
+    try {
+      for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(key); k++) add(PyTuple_GET_ITEM(key, k));
+    } catch (...) {
+      drop();
+      throw;
+    }
   }
-  list.reserve(size_t(PyTuple_GET_SIZE(key)));
-  for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(key); k++) list.push_back(entry(PyTuple_GET_ITEM(key, k)));
-  return list;
-}
+  ~Entries() { drop(); }
+  Entries(const Entries&) = delete;
+  operator std::span<const Index>() { return {at(0), count_}; }
+ private:
+  void add(PyObject* key) {
+    new (space_ + count_ * sizeof(Index)) Index(entry(key));
+    count_++;
+  }
+  void drop() { while (count_) at(--count_)->~Index(); }
+};
 
 }  // namespace
 
@@ -69,7 +91,7 @@ PyObject* get_item(PyObject* self, PyObject* key) {
       const Index s = slice_entry(key);
       if (!s.step || *s.step > 0) return wrap(slice(x, 0, s.start, s.stop, s.step.value_or(1)));
     }
-    return wrap(index(x, entries(key)));
+    return wrap(index(x, Entries(key)));
   } catch (...) { return raise_current(); }
 }
 
@@ -77,7 +99,7 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
   return guarded_int([&] {
     if (!value) raise(PyExc_TypeError, "Tensor does not support deleting items");
     const Tensor& x = unwrap(self);
-    const std::vector<Index> at = entries(key);
+    Entries at(key);
     Scalar number = 0;
     if (is_tensor(value)) {
       index_set(x, at, unwrap(value));

@@ -212,11 +212,17 @@ PyObject* share_memory_(PyObject* self, PyObject*) {
     return Py_NewRef(self);
   });
 }
-PyObject* numpy(PyObject* self, PyObject* args, PyObject* kwargs) {
+PyObject* numpy(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   return guarded([&]() -> PyObject* {
-    int force = 0;
-    static const char* names[] = {"force", nullptr};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$p:numpy", const_cast<char**>(names), &force)) return nullptr;
+    bool force = false;
+    if (nargs) raise(PyExc_TypeError, "numpy() takes no positional arguments");
+    for (Py_ssize_t k = 0; kwnames && k < PyTuple_GET_SIZE(kwnames); k++) {
+      PyObject* name = PyTuple_GET_ITEM(kwnames, k);
+      if (PyUnicode_CompareWithASCIIString(name, "force")) raise(PyExc_TypeError, "numpy() got an unexpected keyword argument '%U'", name);
+      const int on = PyObject_IsTrue(args[k]);
+      checked(on);
+      force = on;
+    }
     return to_numpy(unwrap(self), force);
   });
 }
@@ -320,7 +326,7 @@ PyMethodDef tensor_methods[] = {
      "backward(gradient=None, retain_graph=None, create_graph=False, inputs=None)\n\nAdds the gradients of x * gradient to the leaves' .grad."},
     {"register_hook", tensor_register_hook, METH_O, "register_hook(hook)\n\nCalls hook(grad) with each gradient of x; it may return another."},
     {"register_post_accumulate_grad_hook", tensor_register_post_hook, METH_O, "Calls hook(x) after x.grad was written."},
-    {"numpy", function_pointer(numpy), METH_VARARGS | METH_KEYWORDS, "numpy(*, force=False)\n\nThe same memory as a NumPy array."},
+    {"numpy", function_pointer(numpy), METH_FASTCALL | METH_KEYWORDS, "numpy(*, force=False)\n\nThe same memory as a NumPy array."},
     {"__array__", function_pointer(array), METH_VARARGS | METH_KEYWORDS, nullptr},
     {"__array_wrap__", array_wrap, METH_VARARGS, nullptr},
     {"__complex__", as_complex, METH_NOARGS, nullptr},
