@@ -6,30 +6,44 @@
 
 #include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
+#include "src/ops/stream.h"
 #include "src/tensor/parallel.h"
 
 namespace tapegrad {
 
 namespace {
 
-constexpr int64_t kGrain = 32768;
+constexpr int64_t kGrain = 32768, kTileRows = 64;
 
 // ---- the same dtype: bytes, by width
 
-template <class T> void copy_row(char* d, const char* s, int64_t n, int64_t to, int64_t from) {
+template <class T> void copy_row(char* d, const char* s, int64_t n, int64_t to, int64_t from, const Streamed& out = Streamed(false)) {
   if (to == sizeof(T) && from == sizeof(T)) {
-    std::memcpy(d, s, size_t(n) * sizeof(T));
+    out.copy(d, s, n * int64_t(sizeof(T)));
   } else if (to == sizeof(T) && from == 0) {
     std::fill_n(reinterpret_cast<T*>(d), n, *reinterpret_cast<const T*>(s));
   } else {
     for (int64_t i = 0; i < n; i++) *reinterpret_cast<T*>(d + i * to) = *reinterpret_cast<const T*>(s + i * from);
   }
 }
+/// A plane that is dense in d along its rows and in s across them: transposed in L2, by tiles.
+template <class T> void copy_across(char* d, const char* s, const int64_t* shape, int64_t to, int64_t from, const Streamed& out) {
+  constexpr int64_t kRows = kTileRows, kCols = 256, kItem = sizeof(T);
+  alignas(64) char tile[kRows * kCols * kItem];
+  for (int64_t r = 0; r < shape[1]; r += kRows)
+    for (int64_t c = 0; c < shape[0]; c += kCols) {
+      const int64_t rows = std::min(kRows, shape[1] - r), cols = std::min(kCols, shape[0] - c);
+      kernels().moves->transpose[kItem == 8](s + c * from + r * kItem, from, tile, kCols * kItem, cols, rows);
+      for (int64_t k = 0; k < rows; k++) out.copy(d + (r + k) * to + c * kItem, tile + k * kCols * kItem, cols * kItem);
+    }
+}
 /// Dims [0, dims) of a plan; a transposed plane goes by tiles, so that each cache line is used while it is there.
-template <class T> void copy_box(const Plan& plan, int dims, const int64_t* shape, char* d, const char* s) {
+template <class T> void copy_box(const Plan& plan, int dims, const int64_t* shape, char* d, const char* s, const Streamed& out) {
   const int64_t *to = plan.arg[0].stride, *from = plan.arg[1].stride;
-  if (dims == 1) return copy_row<T>(d, s, shape[0], to[0], from[0]);
+  if (dims == 1) return copy_row<T>(d, s, shape[0], to[0], from[0], out);
   if (dims == 2 && from[0] != sizeof(T) && from[0] != 0 && from[1] == sizeof(T)) {
+    if constexpr (sizeof(T) == 4 || sizeof(T) == 8)
+      if (to[0] == sizeof(T)) return copy_across<T>(d, s, shape, to[1], from[0], out);
     constexpr int64_t kTile = 32;
     for (int64_t j = 0; j < shape[1]; j += kTile)
       for (int64_t i = 0; i < shape[0]; i += kTile)
@@ -37,7 +51,7 @@ template <class T> void copy_box(const Plan& plan, int dims, const int64_t* shap
           copy_row<T>(d + y * to[1] + i * to[0], s + y * from[1] + i * from[0], std::min(kTile, shape[0] - i), to[0], from[0]);
     return;
   }
-  for (int64_t i = 0; i < shape[dims - 1]; i++) copy_box<T>(plan, dims - 1, shape, d + i * to[dims - 1], s + i * from[dims - 1]);
+  for (int64_t i = 0; i < shape[dims - 1]; i++) copy_box<T>(plan, dims - 1, shape, d + i * to[dims - 1], s + i * from[dims - 1], out);
 }
 
 // ---- another dtype: through the compute type that loses nothing
@@ -55,19 +69,27 @@ Compute path_between(Dtype from, Dtype to) {
     default: return is_differentiable(from) || item_size(to) == 4 ? Compute::I64 : Compute::I32;
   }
 }
-void cast_box(const Plan& plan, int dims, const int64_t* shape, char* d, const char* s) {
+void cast_box(const Plan& plan, int dims, const int64_t* shape, char* d, const char* s, const Streamed& out) {
   const Plan::Arg &to = plan.arg[0], &from = plan.arg[1];
   if (dims > 1) {
     for (int64_t i = 0; i < shape[dims - 1]; i++)
-      cast_box(plan, dims - 1, shape, d + i * to.stride[dims - 1], s + i * from.stride[dims - 1]);
+      cast_box(plan, dims - 1, shape, d + i * to.stride[dims - 1], s + i * from.stride[dims - 1], out);
     return;
   }
-  if (to.plain && to.stride[0] == to.size) return from.load(s, from.stride[0], shape[0], d);
-  alignas(64) char buffer[512 * 16];
-  for (int64_t i = 0; i < shape[0]; i += 512) {
-    const int64_t n = std::min<int64_t>(512, shape[0] - i);
-    from.load(s + i * from.stride[0], from.stride[0], n, buffer);
-    to.store(buffer, d + i * to.stride[0], to.stride[0], n);
+  constexpr int64_t kBlock = 256;
+  alignas(64) char buffer[kBlock * 16];
+  const bool direct = to.plain && to.stride[0] == to.size;
+  for (int64_t i = 0; i < shape[0]; i += kBlock) {
+    const int64_t n = std::min(kBlock, shape[0] - i);
+    char* y = d + i * to.stride[0];
+    const char* x = s + i * from.stride[0];
+    if (direct) {
+      out.put(y, n * to.size, [&](char* where) { from.load(x, from.stride[0], n, where); });
+      continue;
+    }
+    if (!from.plain || from.stride[0] != from.size) from.load(x, from.stride[0], n, buffer), x = buffer;
+    if (to.stride[0] != to.item) to.store(x, y, to.stride[0], n);
+    else out.put(y, n * to.item, [&](char* where) { to.store(x, where, to.item, n); });
   }
 }
 
@@ -84,7 +106,9 @@ void copy_elements(const Tensor& dst, const Tensor& src) {
   const Compute c = same ? Compute::None : path_between(src->dtype, dst->dtype);
   const Operand arg[] = {{dst.get(), c}, {src.get(), c}};
   const Plan plan(dst.sizes(), arg, 2, 1);
-  const Plan::Cut cut = plan.cut(kGrain);
+  Plan::Cut cut = plan.cut(kGrain);
+  if (cut.dim == 1) cut.piece = (cut.piece + kTileRows - 1) / kTileRows * kTileRows;
+  const bool past = is_past_caches(n * int64_t(item_size(dst->dtype)));
   LongKernel unlocked(n);
   parallel_for(plan.shape[cut.dim], n <= kGrain ? plan.shape[cut.dim] : cut.piece, [&](int64_t begin, int64_t end) {
     int64_t shape[kMaxDims];
@@ -92,13 +116,14 @@ void copy_elements(const Tensor& dst, const Tensor& src) {
     shape[cut.dim] = end - begin;
     char* d = plan.arg[0].base + begin * plan.arg[0].stride[cut.dim];
     const char* s = plan.arg[1].base + begin * plan.arg[1].stride[cut.dim];
-    if (!same) return cast_box(plan, plan.dims, shape, d, s);
+    const Streamed out(past);
+    if (!same) return cast_box(plan, plan.dims, shape, d, s, out);
     switch (item_size(dst->dtype)) {
-      case 1: return copy_box<uint8_t>(plan, plan.dims, shape, d, s);
-      case 2: return copy_box<uint16_t>(plan, plan.dims, shape, d, s);
-      case 4: return copy_box<uint32_t>(plan, plan.dims, shape, d, s);
-      case 8: return copy_box<uint64_t>(plan, plan.dims, shape, d, s);
-      default: return copy_box<Complex<double>>(plan, plan.dims, shape, d, s);
+      case 1: return copy_box<uint8_t>(plan, plan.dims, shape, d, s, out);
+      case 2: return copy_box<uint16_t>(plan, plan.dims, shape, d, s, out);
+      case 4: return copy_box<uint32_t>(plan, plan.dims, shape, d, s, out);
+      case 8: return copy_box<uint64_t>(plan, plan.dims, shape, d, s, out);
+      default: return copy_box<Complex<double>>(plan, plan.dims, shape, d, s, out);
     }
   });
 }

@@ -8,36 +8,56 @@
 #include "src/ops/cpu/elementwise.h"
 #include "src/ops/cpu/fft.h"
 #include "src/ops/cpu/gemm.h"
+#include "src/ops/cpu/moves.h"
 #include "src/ops/cpu/optim.h"
 #include "src/ops/cpu/pool.h"
 #include "src/ops/cpu/random.h"
 #include "src/ops/cpu/reduce.h"
 #include "src/ops/cpu/rnn.h"
 #include "src/ops/cpu/rowwise.h"
+#include "src/ops/cpu/scan.h"
 #include "src/ops/cpu/table.h"
 #include "src/ops/cpu/winograd.h"
 
 namespace tapegrad {
 
-#define TG_KERNELS(isa, bytes)                                                                   \
-  extern "C" const FamilyTable tg_unary_##isa, tg_binary_##isa, tg_ternary_##isa;                \
-  extern "C" const CastTable tg_casts_##isa;                                                     \
-  extern "C" const GemmTable tg_gemm_##isa;                                                      \
-  extern "C" const ConvTable tg_conv_##isa;                                                      \
-  extern "C" const DepthwiseTable tg_depthwise_##isa;                                            \
-  extern "C" const PoolTable tg_pool_##isa;                                                      \
-  extern "C" const WinogradTable tg_winograd_##isa;                                              \
-  extern "C" const ReduceTable tg_reduce_##isa;                                                  \
-  extern "C" const RowTable tg_rowwise_##isa;                                                    \
-  extern "C" const RandomTable tg_random_##isa;                                                  \
-  extern "C" const RnnTable tg_rnn_##isa;                                                        \
-  extern "C" const FftTable tg_fft_##isa;                                                        \
-  extern "C" const AttentionTable tg_attention_##isa;                                            \
-  extern "C" const OptimTable tg_optim_##isa;                                                    \
-  static constexpr KernelTable table_##isa = {                                                   \
-      #isa, bytes, {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa}, &tg_casts_##isa, &tg_reduce_##isa, &tg_gemm_##isa,     \
-      &tg_conv_##isa, &tg_depthwise_##isa, &tg_pool_##isa, &tg_winograd_##isa, &tg_rowwise_##isa, &tg_random_##isa, &tg_rnn_##isa, &tg_fft_##isa, \
-      &tg_attention_##isa, &tg_optim_##isa};
+#define TG_KERNELS(isa, bytes)                                                                                \
+  extern "C" const FamilyTable tg_unary_##isa, tg_binary_##isa, tg_ternary_##isa;                             \
+  extern "C" const CastTable tg_casts_##isa;                                                                  \
+  extern "C" const ReduceTable tg_reduce_##isa;                                                               \
+  extern "C" const GemmTable tg_gemm_##isa;                                                                   \
+  extern "C" const ConvTable tg_conv_##isa;                                                                   \
+  extern "C" const DepthwiseTable tg_depthwise_##isa;                                                         \
+  extern "C" const PoolTable tg_pool_##isa;                                                                   \
+  extern "C" const WinogradTable tg_winograd_##isa;                                                           \
+  extern "C" const RowTable tg_rowwise_##isa;                                                                 \
+  extern "C" const RandomTable tg_random_##isa;                                                               \
+  extern "C" const RnnTable tg_rnn_##isa;                                                                     \
+  extern "C" const FftTable tg_fft_##isa;                                                                     \
+  extern "C" const AttentionTable tg_attention_##isa;                                                         \
+  extern "C" const OptimTable tg_optim_##isa;                                                                 \
+  extern "C" const MoveTable tg_moves_##isa;                                                                  \
+  extern "C" const ScanTable tg_scan_##isa;                                                                   \
+  static constexpr KernelTable table_##isa = {                                                                \
+      .name = #isa,                                                                                           \
+      .vector_bytes = bytes,                                                                                  \
+      .elementwise = {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa},                                  \
+      .casts = &tg_casts_##isa,                                                                               \
+      .reduce = &tg_reduce_##isa,                                                                             \
+      .gemm = &tg_gemm_##isa,                                                                                 \
+      .conv = &tg_conv_##isa,                                                                                 \
+      .depthwise = &tg_depthwise_##isa,                                                                       \
+      .pool = &tg_pool_##isa,                                                                                 \
+      .winograd = &tg_winograd_##isa,                                                                         \
+      .rows = &tg_rowwise_##isa,                                                                              \
+      .random = &tg_random_##isa,                                                                             \
+      .rnn = &tg_rnn_##isa,                                                                                   \
+      .fft = &tg_fft_##isa,                                                                                   \
+      .attention = &tg_attention_##isa,                                                                       \
+      .optim = &tg_optim_##isa,                                                                               \
+      .moves = &tg_moves_##isa,                                                                               \
+      .scan = &tg_scan_##isa,                                                                                 \
+  };
 
 #ifdef TG_HAVE_avx512
 TG_KERNELS(avx512, 64)

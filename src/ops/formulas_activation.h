@@ -40,9 +40,9 @@ struct Gelu {
   static constexpr OpTraits traits = {"gelu", "GeluBackward0", Types::FloatOnly, fused, costly, {A}};
   static constexpr const char* doc =
       "input times the normal distribution function; approximate='tanh' uses its tanh approximation.";
-  template <class T> TG_HD T forward(const T& x) const { return x * T(0.5) * (T(1) + erf(x * T(0.70710678118654752440))); }
+  template <class T> TG_HD T forward(const T& x) const { return x * ndtr(x); }
   template <class T> TG_HD T backward(const T& g, const T& x) const {
-    return g * (T(0.5) * (T(1) + erf(x * T(0.70710678118654752440))) + x * (exp(x * x * T(-0.5)) * T(0.39894228040143267794)));
+    return g * (ndtr(x) + x * (exp(x * x * T(-0.5)) * T(0.39894228040143267794)));
   }
 };
 struct GeluTanh {

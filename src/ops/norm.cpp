@@ -47,27 +47,35 @@ struct RowNormBackward final : NodeOf<3> {
     Tensor out = to_x ? empty(in.sizes(), d, in.device()) : Tensor();
     Tensor sums = to_w || to_b ? zeros({2, pieces, n}, d) : Tensor();
     const void* scale = w.defined() ? w->data : nullptr;
-    auto row = [&](int64_t r, char* dw, char* db) {
+    const bool past = to_x && is_past_caches(out);
+    auto row = [&](int64_t r, char* dw, char* db, const Streamed& result) {
       const char *gr = row_of(g, r, n), *xr = row_of(in, r, n);
       const double m = s[2 * r], a = s[2 * r + 1];
+      const bool together = to_x && dw && db;
       if (to_x) {
         double sum_g, sum_gx;
         k.dots(gr, xr, scale, n, m, &sum_g, &sum_gx);
-        k.mix(gr, xr, scale, n, m, a, -a * a * a * sum_gx / double(n), centred ? -a * sum_g / double(n) : 0, row_of(out, r, n));
+        const double to_gx = -a * a * a * sum_gx / double(n), to_g = centred ? -a * sum_g / double(n) : 0;
+        result.put(row_of(out, r, n), row_bytes(out, n), [&](char* to) {
+          if (together) k.mix_gather(gr, xr, scale, n, m, a, to_gx, to_g, to, dw, db);
+          else k.mix(gr, xr, scale, n, m, a, to_gx, to_g, to);
+        });
       }
-      if (dw || db) k.gather(gr, xr, n, m, a, dw, db);
+      if (!together && (dw || db)) k.gather(gr, xr, n, m, a, dw, db);
     };
     {
       LongKernel unlocked(rows * n * 2);
       if (!sums.defined()) {
         parallel_for(rows, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
-          for (int64_t r = begin; r < end; r++) row(r, nullptr, nullptr);
+          const Streamed result(past);
+          for (int64_t r = begin; r < end; r++) row(r, nullptr, nullptr, result);
         });
       } else {
         parallel_for(pieces, 1, [&](int64_t begin, int64_t end) {
+          const Streamed result(past);
           for (int64_t p = begin; p < end; p++)
             for (int64_t r = p * each; r < std::min(rows, (p + 1) * each); r++)
-              row(r, to_w ? row_of(sums, p, n) : nullptr, to_b ? row_of(sums, pieces + p, n) : nullptr);
+              row(r, to_w ? row_of(sums, p, n) : nullptr, to_b ? row_of(sums, pieces + p, n) : nullptr, result);
         });
       }
     }
@@ -99,11 +107,14 @@ static Tensor row_norm(const Tensor& input, IntList shape, const Tensor& weight,
   {
     LongKernel unlocked(x.numel() * 2);
     parallel_for(rows, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
+      const Streamed out(is_past_caches(y));
       for (int64_t r = begin; r < end; r++) {
         double var;
         k.moments(row_of(x, r, n), n, centred, s + 2 * r, &var);
         s[2 * r + 1] = 1 / std::sqrt(var + eps);
-        k.affine_by(row_of(x, r, n), n, s[2 * r], s[2 * r + 1], w.defined() ? w->data : nullptr, b.defined() ? b->data : nullptr, row_of(y, r, n));
+        out.put(row_of(y, r, n), row_bytes(y, n), [&](char* to) {
+          k.affine_by(row_of(x, r, n), n, s[2 * r], s[2 * r + 1], w.defined() ? w->data : nullptr, b.defined() ? b->data : nullptr, to);
+        });
       }
     });
   }

@@ -42,7 +42,7 @@ int64_t reduced_count(const Tensor& x, uint32_t dims) {
 
 namespace {
 
-constexpr int64_t kMaxBlock = 512;     // results computed together
+constexpr int64_t kMaxBlock = 1024;    // results computed together
 constexpr int64_t kBuffer = 2048;      // elements converted at a time
 constexpr int64_t kPiece = 1 << 15;    // elements worth a thread's while
 
@@ -145,7 +145,7 @@ struct Fold {
     if (plain && inner.xs == 1) return kernel.cols(x, count, other.size, other.xs, shift, acc);
     alignas(64) int64_t buffer[kBuffer];
     const size_t width = compute == kFoldF32 ? 4 : 8;
-    const int64_t group = kBuffer / count;
+    const int64_t group = kBuffer * 8 / int64_t(width) / count;
     for (int64_t r = 0; r < other.size; r += group) {
       const int64_t m = std::min(group, other.size - r);
       for (int64_t k = 0; k < m; k++) load(x + (r + k) * other.xs * item, inner.xs * item, count, reinterpret_cast<char*>(buffer) + size_t(k * count) * width);
@@ -213,7 +213,8 @@ void run(FoldKind kind, Plan& p, const Sink& sink) {
   for (int d = 0; d < f.kept_count; d++) kept *= f.kept[d].size;
   const Dim& along = f.by_rows ? f.other : f.inner;
   const int64_t each = std::max<int64_t>(1, total / (kept * along.size));  // elements per result
-  const int64_t block = std::clamp<int64_t>(kPiece / each, f.by_rows ? 1 : 64, kMaxBlock);
+  const bool whole_rows = !f.by_rows && f.plain && f.inner.xs == 1;  // read from end to end
+  const int64_t block = whole_rows ? kMaxBlock : std::clamp<int64_t>(kPiece / each, f.by_rows ? 1 : 64, kMaxBlock / 2);
   const int64_t blocks = (along.size + block - 1) / block;
   const int64_t grain = std::max<int64_t>(1, kPiece / (each * std::min(block, along.size)));
   LongKernel unlocked(total);
@@ -273,9 +274,11 @@ void fold_into(const Tensor& out, FoldKind kind, const Tensor& x, uint32_t dims,
     return run(joiner(kind), j, sink);
   }
   // Few results of very many elements each: cut the outermost reduced dim into pieces that count as results, then join those.
-  const int64_t pieces = std::min<int64_t>({64, x.numel() / (2 * kPiece), each / 4096});
-  if (pieces > 1 && results * 2048 < each * 64) {
-    simplify(p);
+  // Columns that are read along the rows are cut so too: a piece then reads memory from end to end.
+  simplify(p);
+  const bool down = p.count && p.dims[p.count - 1].kept;
+  const int64_t pieces = down ? std::min<int64_t>({64, x.numel() / (4 * kPiece), each / 128}) : std::min<int64_t>({64, x.numel() / (2 * kPiece), each / 4096});
+  if (pieces > 1 && (down || results * 2048 < each * 64)) {
     for (int d = 0; d < p.count && (widest < 0 || p.dims[widest].size < pieces); d++)  // the outermost that is long enough
       if (!p.dims[d].kept && (widest < 0 || p.dims[d].size > p.dims[widest].size)) widest = d;
     Dim& cut = p.dims[widest];

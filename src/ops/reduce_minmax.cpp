@@ -3,6 +3,7 @@
 
 #include "src/ops/op_info.h"
 #include "src/ops/reduce.h"
+#include "src/ops/rows.h"
 #include "src/tensor/half.h"
 #include "src/tensor/parallel.h"
 
@@ -124,6 +125,36 @@ void find_any(const Tensor& x, int64_t dim, const Tensor& best, const Tensor& in
     default: return find<double>(x, dim, best, out);
   }
 }
+// In one pass, by a kernel: row-major tensors of the types that folds compute in, and more than one result.
+bool has_place_kernel(const Tensor& x, int64_t dim) {
+  const Dtype t = x.dtype();
+  const int64_t n = x->sizes[dim];
+  return (t == Dtype::Float32 || t == Dtype::Float64 || t == Dtype::Int64) && x->contiguous && n > 0 && n < INT32_MAX && x.numel() > n;
+}
+ValuesIndices places(FoldKind kind, const Tensor& x, int64_t dim, bool keepdim) {
+  const Shape shape = reduced_shape(x.sizes(), uint32_t(1) << dim, keepdim);
+  Tensor value = empty(shape, x.dtype(), x.device()), index = empty(shape, Dtype::Int64, x.device());
+  const PlaceKernel& kernel = reduce_kernels().place[kind == kMin][fold_compute(x.dtype())];
+  const Split s(x, dim);
+  const int64_t item = int64_t(item_size(x.dtype()));
+  int64_t* at = reinterpret_cast<int64_t*>(index->data);
+  LongKernel unlocked(x.numel());
+  if (s.inner == 1) {
+    parallel_for(s.outer, std::max<int64_t>(1, (1 << 15) / s.n), [&](int64_t begin, int64_t end) {
+      kernel.rows(row_of(x, begin, s.n), s.n, end - begin, s.n, row_of(value, begin, 1), at + begin);
+    });
+    return {value, index};
+  }
+  constexpr int64_t kStrip = 256;
+  const int64_t strips = (s.inner + kStrip - 1) / kStrip, each = s.n * std::min(kStrip, s.inner);
+  parallel_for(s.outer * strips, std::max<int64_t>(1, (1 << 15) / each), [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; t++) {
+      const int64_t o = t / strips, c = t % strips * kStrip, r = o * s.inner + c;
+      kernel.cols(x->data + (o * s.n * s.inner + c) * item, std::min(kStrip, s.inner - c), s.n, s.inner, row_of(value, r, 1), at + r);
+    }
+  });
+  return {value, index};
+}
 ValuesIndices extreme_with_index(FoldKind kind, const Tensor& x, int64_t dim, bool keepdim) {
   if (!x.dim()) {
     wrap_dim(dim, x.dim(), x);
@@ -132,6 +163,7 @@ ValuesIndices extreme_with_index(FoldKind kind, const Tensor& x, int64_t dim, bo
     return {fold(kind, x, 0, false, x.dtype()), index};
   }
   const int64_t d = wrap_dim(dim, x.dim(), x);
+  if (has_place_kernel(x, d)) return places(kind, x, d, keepdim);
   Tensor value = extreme(kind, x, uint32_t(1) << d, keepdim), index = empty(value.sizes(), Dtype::Int64, x.device());
   if (value.numel()) find_any(x, d, value, index);
   return {value, index};

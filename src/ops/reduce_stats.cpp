@@ -1,8 +1,11 @@
 // Variance, norms and logsumexp: folds that need a second pass or a root, and gradients that must be safe at zero.
+#include <algorithm>
 #include <cmath>
 
 #include "src/ops/op_info.h"
 #include "src/ops/reduce.h"
+#include "src/ops/rows.h"
+#include "src/tensor/parallel.h"
 
 namespace tapegrad {
 
@@ -51,12 +54,51 @@ static Tensor complex_var(const Tensor& x, uint32_t dims, Scalar correction, boo
   return x.dim() ? var(real(x), dim, correction, keepdim) + var(imag(x), dim, correction, keepdim)
                  : var(real(x), {}, correction) + var(imag(x), {}, correction);
 }
+// Over rows that lie one after another, in one pass over memory: each block's mean and squared deviations while it is in L1, then
+// the blocks of a row joined (Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances",
+// 1979).
+static Tensor row_variances(const Tensor& x, uint32_t dims, double freedom, bool keepdim, bool root) {
+  constexpr int64_t kBlock = 4096;
+  Tensor out = empty(reduced_shape(x.sizes(), dims, keepdim), x.dtype(), x.device());
+  const int64_t rows = out.numel(), n = x.numel() / rows, blocks = (n + kBlock - 1) / kBlock;
+  Tensor parts = empty({rows, blocks, 2}, Dtype::Float64);
+  double* part = reinterpret_cast<double*>(parts->data);
+  LongKernel unlocked(x.numel());
+  parallel_for(rows * blocks, std::max<int64_t>(1, 8 * kBlock / std::min(n, kBlock)), [&](int64_t begin, int64_t end) {
+    for (int64_t k = begin; k < end; k++) {
+      const int64_t at = k % blocks * kBlock;
+      row_kernels(x.dtype()).moments(row_of(x, k / blocks * n + at, 1), std::min(kBlock, n - at), true, part + 2 * k, part + 2 * k + 1);
+    }
+  });
+  for (int64_t r = 0; r < rows; r++) {
+    double count = 0, mean = 0, squares = 0;
+    for (int64_t b = 0; b < blocks; b++, part += 2) {
+      const double m = double(std::min(kBlock, n - b * kBlock)), apart = part[0] - mean, all = count + m;
+      squares += part[1] * m + apart * apart * count * m / all;
+      mean += apart * m / all;
+      count = all;
+    }
+    const double v = root ? std::sqrt(squares / freedom) : squares / freedom;
+    if (x.dtype() == Dtype::Float64) reinterpret_cast<double*>(out->data)[r] = v; else reinterpret_cast<float*>(out->data)[r] = float(v);
+  }
+  return out;
+}
+/// Are the reduced dims the last ones of a row-major tensor that the row kernels read as it is?
+static bool in_rows(const Tensor& x, uint32_t dims) {
+  const uint32_t all = (uint32_t(1) << x.dim()) - 1;
+  return x->contiguous && x.dtype() == row_dtype(x.dtype()) && x.numel() && dims && ((all & ~dims) & ((all & ~dims) + 1)) == 0;
+}
 static Tensor spread_about_mean(const Tensor& x, uint32_t dims, Scalar correction, bool keepdim, bool root) {
   if (is_complex(x.dtype())) return root ? sqrt(complex_var(x, dims, correction, keepdim)) : complex_var(x, dims, correction, keepdim);
   TG_CHECK(is_floating(x.dtype()), DtypeError, "input must be of a floating dtype, got ", x.dtype(), Named{"input", x});
   const double n = double(reduced_count(x, dims)), freedom = std::fmax(0, n - correction.to_double());
-  const Tensor mean = fold(kSum, x, dims, keepdim, Dtype::Float64, {.divide = n});
-  Tensor out = fold(kSumSquares, x, dims, keepdim, x.dtype(), {.divide = freedom, .root = root, .shift = &mean});
+  Tensor out;
+  if (in_rows(x, dims)) {
+    out = row_variances(x, dims, freedom, keepdim, root);
+  } else {
+    const Tensor mean = fold(kSum, x, dims, keepdim, Dtype::Float64, {.divide = n});
+    out = fold(kSumSquares, x, dims, keepdim, x.dtype(), {.divide = freedom, .root = root, .shift = &mean});
+  }
   if (recording(x)) {
     if (root) record<StdBackward>(out, x, dims, keepdim, freedom)->y = SavedTensor(out, SavedTensor::output);
     else record<VarBackward>(out, x, dims, keepdim, freedom);

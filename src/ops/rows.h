@@ -2,6 +2,7 @@
 #pragma once
 #include "src/ops/cpu/rowwise.h"
 #include "src/ops/cpu/table.h"
+#include "src/ops/stream.h"
 #include "src/ops/view.h"
 
 namespace tapegrad {
@@ -22,6 +23,19 @@ inline Tensor cast_back(const Tensor& y, Dtype d) {
 }
 /// Row r of a row-major tensor with rows of n.
 inline char* row_of(const Tensor& x, int64_t r, int64_t n) { return x->data + r * n * int64_t(item_size(x.dtype())); }
+inline int64_t row_bytes(const Tensor& x, int64_t n) { return n * int64_t(item_size(x.dtype())); }
+inline bool is_past_caches(const Tensor& x) { return is_past_caches(row_bytes(x, x.numel())); }
+/// write(r, m, to) for the rows [begin, begin + count) of y, m at a time: to their place, or past the caches.
+template <class F> void each_row(const Tensor& y, int64_t begin, int64_t count, int64_t n, F write) {
+  const int64_t bytes = row_bytes(y, n);
+  if (!is_past_caches(y)) return write(begin, count, row_of(y, begin, n));
+  const Streamed out(true);
+  const int64_t group = bytes < 4096 ? 4096 / bytes : 1;
+  for (int64_t r = begin; r < begin + count; r += group) {
+    const int64_t m = r + group < begin + count ? group : begin + count - r;
+    out.put(row_of(y, r, n), m * bytes, [&](char* to) { write(r, m, to); });
+  }
+}
 inline double element(const Tensor& x, int64_t i) {
   return x.dtype() == Dtype::Float64 ? reinterpret_cast<const double*>(x->data)[i] : double(reinterpret_cast<const float*>(x->data)[i]);
 }

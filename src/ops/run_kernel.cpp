@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "src/ops/elementwise.h"
+#include "src/ops/scratch.h"
+#include "src/ops/stream.h"
 #include "src/tensor/parallel.h"
 
 namespace tapegrad {
@@ -12,10 +14,33 @@ namespace {
 
 constexpr int64_t kCheapGrain = 32768, kCostlyGrain = 8192;  // elements worth about 10 µs
 
+constexpr int64_t kBlock = 1024;
+/// Elements [begin, end) of operands that are dense or, with size 0, splatted blocks of kBlock elements. Past the caches, blocks are
+/// short: the processor then reads the next one's operands while this one is written.
+void run_blocks(Kernel kernel, const void* params, char* const* p, const int* size, int args, int64_t begin, int64_t end, bool past) {
+  const Streamed out(past);
+  const int64_t block = past ? kStreamBlock / size[0] : kBlock;
+  for (int64_t i = begin; i < end; i += block) {
+    char* q[kMaxArgs];
+    for (int k = 0; k < args; k++) q[k] = p[k] + i * size[k];
+    const int64_t n = std::min(block, end - i);
+    out.put(q[0], n * size[0], [&](char* to) {
+      q[0] = to;
+      kernel(params, q, n);
+    });
+  }
+}
+/// Is the output big, and not one of the inputs, whose lines are in the cache anyway?
+bool writes_past(const Operand* arg, int args) {
+  const TensorImpl& out = *arg[0].t;
+  if (!is_past_caches(out.numel * int64_t(item_size(out.dtype)))) return false;
+  for (int k = 1; k < args; k++) if (arg[k].t->storage == out.storage) return false;
+  return true;
+}
+
 // Single numbers beside dense operands: splatted into a block, over which the others are walked.
 [[gnu::noinline]] void run_splat(Kernel kernel, const void* params, const Operand* arg, int args, unsigned splats,
     int lanes, int64_t grain) {
-  constexpr int64_t kBlock = 1024;
   alignas(64) char block[3][kBlock * 16];
   const int64_t n = arg[0].t->numel, whole = n - n % lanes;
   char* p[kMaxArgs];
@@ -28,13 +53,8 @@ constexpr int64_t kCheapGrain = 32768, kCostlyGrain = 8192;  // elements worth a
     p[k] = block[used++];
     size[k] = 0;
   }
-  parallel_for(whole, grain, [&](int64_t begin, int64_t end) {
-    char* q[kMaxArgs];
-    for (int64_t i = begin; i < end; i += kBlock) {
-      for (int k = 0; k < args; k++) q[k] = p[k] + i * size[k];
-      kernel(params, q, std::min(kBlock, end - i));
-    }
-  });
+  const bool past = writes_past(arg, args);
+  parallel_for(whole, grain, [&](int64_t begin, int64_t end) { run_blocks(kernel, params, p, size, args, begin, end, past); });
   if (whole == n) return;
   alignas(64) char tail[kMaxArgs][128];  // a packet's worth of elements, which may be wider than its own
   char* q[kMaxArgs];
@@ -48,8 +68,50 @@ constexpr int64_t kCheapGrain = 32768, kCostlyGrain = 8192;  // elements worth a
   std::memcpy(p[0] + whole * size[0], tail[0], size_t((n - whole) * size[0]));
 }
 
+// A plane in which an input is dense across the output's rows, as in a + b.t(): by tiles, that input transposed into L2.
+[[gnu::noinline]] void run_tiles(Kernel kernel, const void* params, const Plan& plan) {
+  constexpr int64_t kCols = 256, kTile = 1 << 16;
+  int64_t height = 64;
+  for (int k = 1; k < plan.args; k++) height = std::min(height, kTile / kCols / plan.arg[k].size);
+  const int64_t cols = plan.shape[0], rows = plan.shape[1], strips = (cols + kCols - 1) / kCols;
+  std::atomic<bool> failed = false;
+  parallel_for((rows + height - 1) / height * strips, 2, [&](int64_t begin, int64_t end) {
+    const Streamed out(plan.past);
+    const Scratch tiles(size_t(kTile) * size_t(plan.args - 1), failed);
+    if (!tiles) return;
+    alignas(64) char row[kMaxArgs][kCols * 8];
+    for (int64_t t = begin; t < end; t++) {
+      const int64_t r0 = t / strips * height, c0 = t % strips * kCols, nr = std::min(height, rows - r0), nc = std::min(kCols, cols - c0);
+      const int64_t padded = (nc + plan.lanes - 1) / plan.lanes * plan.lanes;
+      auto tile = [&](int k) { return tiles.get<char>() + (k - 1) * kTile; };
+      for (int k = 1; k < plan.args; k++)
+        if (const Plan::Arg& a = plan.arg[k]; a.crosses())
+          kernels().moves->transpose[a.size == 8](a.base + r0 * a.stride[1] + c0 * a.stride[0], a.stride[0], tile(k), kCols * a.size, nc, nr);
+      for (int64_t r = 0; r < nr; r++) {
+        char* p[kMaxArgs] = {row[0]};
+        for (int k = 1; k < plan.args; k++) {
+          const Plan::Arg& a = plan.arg[k];
+          char* from = a.crosses() ? tile(k) + r * kCols * a.size : a.base + (r0 + r) * a.stride[1] + c0 * a.stride[0];
+          const int64_t step = a.crosses() ? a.size : a.stride[0];
+          p[k] = from;
+          if (a.plain && step == a.size && nc == padded) continue;
+          p[k] = row[k];
+          a.load(from, step, nc, row[k]);
+          a.load(from + (nc - 1) * step, 0, padded - nc, row[k] + nc * a.size);
+        }
+        kernel(params, p, padded);
+        const Plan::Arg& y = plan.arg[0];
+        out.copy(y.base + (r0 + r) * y.stride[1] + c0 * y.size, row[0], nc * y.size);
+      }
+    }
+  });
+  check_memory(failed);
+}
+
 [[gnu::noinline]] void run_strided(Kernel kernel, const void* params, const Operand* arg, int args, int lanes, int64_t grain) {
-  const Plan plan({arg[0].t->sizes, arg[0].t->ndim}, arg, args, lanes);
+  Plan plan({arg[0].t->sizes, arg[0].t->ndim}, arg, args, lanes);
+  plan.past = writes_past(arg, args) && plan.arg[0].stride[0] == plan.arg[0].item;
+  if (plan.numel > grain && plan.crosses()) return run_tiles(kernel, params, plan);
   if (plan.numel <= grain) {
     Runs runs(plan);
     while (runs.next()) kernel(params, runs.p, runs.n);
@@ -156,9 +218,13 @@ void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args,
   if (count <= grain) {
     if (count) kernel(params, p, count);
   } else {
+    const bool past = writes_past(arg, args);
+    int size[kMaxArgs];
+    for (int k = 0; k < args; k++) size[k] = kComputeSize[int(arg[k].compute)];
     parallel_for(count, grain, [&](int64_t begin, int64_t end) {
+      if (past) return run_blocks(kernel, params, p, size, args, begin, end, true);
       char* q[kMaxArgs];
-      for (int k = 0; k < args; k++) q[k] = p[k] + begin * kComputeSize[int(arg[k].compute)];
+      for (int k = 0; k < args; k++) q[k] = p[k] + begin * size[k];
       kernel(params, q, end - begin);
     });
   }

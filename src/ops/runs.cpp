@@ -2,6 +2,7 @@
 #include "src/ops/runs.h"
 
 #include "src/ops/plain.h"
+#include "src/ops/stream.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -17,7 +18,7 @@ Plan::Plan(IntList size, const Operand* operands, int count, int packet) : args(
     const Compute c = operands[k].compute;
     Arg& a = arg[k];
     a.base = t.data;
-    const int64_t item = int64_t(item_size(t.dtype));
+    const int64_t item = a.item = int(item_size(t.dtype));
     if (c == Compute::None) {
       a.size = int(item), a.plain = true, a.load = nullptr, a.store = nullptr;
     } else {
@@ -71,6 +72,16 @@ Plan::Plan(IntList size, const Operand* operands, int count, int packet) : args(
   dims = m;
 }
 
+bool Plan::crosses() const {
+  if (dims != 2 || shape[0] < 32 || shape[1] < 8 || !arg[0].plain || arg[0].stride[0] != arg[0].size) return false;
+  bool any = false;
+  for (int k = 0; k < args; k++) {
+    if (arg[k].size > 8) return false;
+    any |= k && arg[k].crosses();
+  }
+  return any;
+}
+
 Plan::Cut Plan::cut(int64_t grain) const {
   int dim = dims - 1;  // the outermost is best, unless it is too short to share
   for (int d = dims - 1; d >= 0 && shape[dim] < 8; d--)
@@ -90,7 +101,7 @@ Runs::Runs(const Plan& plan, int dim, int64_t begin, int64_t end) : plan_(plan) 
     s.dense = a.plain && a.stride[0] == a.size;
     s.splat = k > 0 && a.stride[0] == 0;
     s.filled = nullptr;
-    all_dense_ &= s.dense;
+    all_dense_ &= s.dense && !plan.past;
     widest_ = std::max(widest_, a.size);
   }
   if (plan.numel == 0) {
@@ -166,13 +177,23 @@ bool Runs::next_group() {
   return true;
 }
 
+/// Takes what the kernel left in the output's buffer to its place.
+void Runs::flush() {
+  const Plan::Arg& out = plan_.arg[0];
+  char *to = state_[0].row + (pos_ - pending_) * out.stride[0], *from = buffer_[0];
+  if (!plan_.past) {
+    out.store(from, to, out.stride[0], pending_);
+  } else {
+    char* stored = out.plain ? from : from + kGroup / 2;
+    if (!out.plain) out.store(from, stored, out.stride[0], pending_);
+    kernels().moves->stream(to, stored, pending_ * out.stride[0]);
+  }
+  pending_ = 0;
+}
+
 bool Runs::next() {
   if (group_) return next_group();
-  if (pending_) {  // what the kernel left in the output's buffer
-    const Plan::Arg& out = plan_.arg[0];
-    out.store(buffer_[0], state_[0].row + (pos_ - pending_) * out.stride[0], out.stride[0], pending_);
-    pending_ = 0;
-  }
+  if (pending_) flush();
   if (pos_ == shape_[0]) {
     if (!shape_[0] || !next_row(1)) return false;
     pos_ = 0;
@@ -185,13 +206,13 @@ bool Runs::next() {
     n = m, pos_ += m;
     return true;
   }
-  m = std::min<int64_t>(m, kBlock / widest_);
+  m = std::min<int64_t>(m, (plan_.past ? kStreamBlock : kBlock) / widest_);
   if (m >= lanes) m -= m % lanes;
   n = (m + lanes - 1) / lanes * lanes;
   for (int k = 0; k < plan_.args; k++) {
     const Plan::Arg& a = plan_.arg[k];
     State& st = state_[k];
-    if (k == 0 && (!st.dense || m < n)) {
+    if (k == 0 && (!st.dense || m < n || plan_.past)) {
       p[0] = buffer_[0], pending_ = m;
     } else if (st.dense && m == n) {
       p[k] = st.row + pos_ * a.size;

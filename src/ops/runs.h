@@ -5,6 +5,7 @@
 // that no element's bits depend on its position. Operands that are not dense, or of another dtype, go through an L1 buffer.
 #pragma once
 #include "src/ops/cpu/elementwise.h"
+#include "src/ops/cpu/moves.h"
 #include "tapegrad/tensor.h"
 
 namespace tapegrad {
@@ -25,17 +26,22 @@ struct Plan {
   struct Arg {
     char* base;
     int64_t stride[kMaxDims];  // bytes, innermost first
-    int size;                  // of the compute type
+    int size, item;            // bytes: of the compute type, and in memory
     bool plain;                // stored as it is computed
     LoadFn load;
     StoreFn store;
+    /// Dense across the rows, in elements that move as they are?
+    bool crosses() const { return plain && (size == 4 || size == 8) && stride[1] == size && stride[0] >= 8 * size; }
   };
   int args, dims, lanes;       // lanes: what n is a multiple of
   int64_t shape[kMaxDims], numel;
+  bool past = false;           // is the output, dense along dim 0, written past the caches (stream.h)?
   Arg arg[kMaxArgs];
   /// arg[0] is the output, of exactly `shape`; the others broadcast to it. Compute::None: the caller moves the bytes itself
   /// (a copy) and wants the sorted dims only.
   Plan(IntList shape, const Operand* operands, int args, int lanes);
+  /// Is this a plane with a dense output and an input that is dense across its rows?
+  bool crosses() const;
   /// The dim that threads should share, and how many of its entries one piece takes.
   struct Cut { int dim; int64_t piece; };
   Cut cut(int64_t grain) const;
@@ -49,10 +55,12 @@ struct Runs {
   explicit Runs(const Plan& plan) : Runs(plan, 0, 0, plan.shape[0]) {}
   Runs(const Plan& plan, int dim, int64_t begin, int64_t end);
   Runs(const Runs&) = delete;
+  ~Runs() { if (plan_.past) kernels().moves->fence(); }
 
  private:
   bool next_group();
   bool next_row(int first);
+  void flush();
   struct State {
     char* row;                 // of the current outer index
     bool dense, splat;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "src/ops/complex_number.h"
+#include "src/ops/cpu/scan.h"
 #include "src/ops/in_place.h"
 #include "src/ops/op_info.h"
 #include "src/ops/rows.h"
@@ -32,6 +33,26 @@ template <class T, class A> void recurrence_lines(const Split& s, const T* a, co
     A acc = 0;
     if (a) for (int64_t i = 0; i < s.n; i++, at += step) r[at] = T(acc = acc * A(a[at]) + A(b[at]));
     else for (int64_t i = 0; i < s.n; i++, at += step) r[at] = T(acc = acc + A(b[at]));
+  });
+}
+/// The same with every a = 1: running sums, rows or strips of columns at a time.
+void running_sums(const Split& s, const Tensor& b, const Tensor& r, bool back) {
+  const RunningSum& k = kernels().scan->sum[b.dtype() == Dtype::Float32 ? 0 : b.dtype() == Dtype::Float64 ? 1 : 2];
+  LongKernel unlocked(s.outer * s.n * s.inner);
+  if (!s.n || !s.inner) return;
+  if (s.inner == 1) {
+    parallel_for(s.outer, std::max<int64_t>(1, (1 << 15) / s.n), [&](int64_t begin, int64_t end) {
+      for (int64_t l = begin; l < end; l++) k.row(row_of(b, l, s.n), row_of(r, l, s.n), s.n, back);
+    });
+    return;
+  }
+  constexpr int64_t kStrip = 256;
+  const int64_t strips = (s.inner + kStrip - 1) / kStrip;
+  parallel_for(s.outer * strips, std::max<int64_t>(1, (1 << 15) / (s.n * std::min(kStrip, s.inner))), [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; t++) {
+      const int64_t c = t % strips * kStrip, at = t / strips * s.n * s.inner + c;
+      k.cols(row_of(b, at, 1), row_of(r, at, 1), s.n, s.inner, std::min(kStrip, s.inner - c), back);
+    }
   });
 }
 Tensor recurrence(const Tensor& a, const Tensor& b, int64_t dim, bool back);
@@ -63,11 +84,11 @@ Tensor recurrence(const Tensor& a_in, const Tensor& b_in, int64_t dim, bool back
   const Tensor a = row_major(a_in, d), b = row_major(b_in, d);
   Tensor r = empty(b.sizes(), d, b.device());
   const Split s(b, dim);
-  if (d == Dtype::Float32) recurrence_lines<float, double>(s, a.defined() ? data<float>(a) : nullptr, data<float>(b), data<float>(r), back);
-  else if (d == Dtype::Float64) recurrence_lines<double, double>(s, a.defined() ? data<double>(a) : nullptr, data<double>(b), data<double>(r), back);
-  else if (d == Dtype::Complex128) recurrence_lines<Complex<double>, Complex<double>>(s, a.defined() ? data<Complex<double>>(a) : nullptr,
-      data<Complex<double>>(b), data<Complex<double>>(r), back);
-  else recurrence_lines<int64_t, int64_t>(s, nullptr, data<int64_t>(b), data<int64_t>(r), back);
+  if (!a.defined() && d != Dtype::Complex128) running_sums(s, b, r, back);
+  else if (d == Dtype::Float32) recurrence_lines<float, double>(s, data<float>(a), data<float>(b), data<float>(r), back);
+  else if (d == Dtype::Float64) recurrence_lines<double, double>(s, data<double>(a), data<double>(b), data<double>(r), back);
+  else recurrence_lines<Complex<double>, Complex<double>>(s, a.defined() ? data<Complex<double>>(a) : nullptr, data<Complex<double>>(b),
+      data<Complex<double>>(r), back);
   r = cast_back(r, is_differentiable(b_in.dtype()) ? b_in.dtype() : Dtype::Int64);
   if (recording(a_in, b_in)) {
     auto* n = record<RecurrenceBackward>(r, a_in, b_in, dim, back);

@@ -23,7 +23,6 @@ class Scratch {
   template <class T> T* get() const { return static_cast<T*>(p_); }
   explicit operator bool() const { return p_; }
 };
-inline void check_memory(const std::atomic<bool>& failed) { TG_CHECK(!failed, OutOfMemoryError,
-    "cannot allocate the working memory of a convolution"); }
+inline void check_memory(const std::atomic<bool>& failed) { TG_CHECK(!failed, OutOfMemoryError, "cannot allocate working memory"); }
 
 }  // namespace tapegrad

@@ -1,7 +1,10 @@
-// Sums (and other joins) over an index range in an order that depends on its length alone: 256 bytes' worth of lanes, then 64
-// and 16 for the tail, each joined by a fixed tree. So results have the same bits with any packet width.
+// Loops over an index range in packets, the last of which may be partly filled, and sums (and other joins) in an order that
+// depends on the range's length alone: element i goes to lane i modulo 256 bytes' worth, and the lanes are joined by a fixed
+// tree. So results have the same bits with any packet width.
 #pragma once
 #include <stdint.h>
+
+#include <utility>
 
 #include "src/ops/cpu/packet_math.h"
 
@@ -31,42 +34,137 @@ template <class C, class V> TG_IN V exp_of(V x) {
 }
 
 struct AddJoin { template <class V> static V join(V a, V b) { return a + b; } };
+/// The larger one; MaxJoin lets NaN win, MostJoin ignores it in b.
+struct MostJoin { template <class V> static V join(V a, V b) { return b > a ? b : a; } };
 struct MaxJoin { template <class V> static V join(V a, V b) { const auto m = (a > b) | (a != a); return m ? a : b; } };
 
-// Joins `count` packets of L lanes to one number: halves are joined until one lane is left.
-template <class J, class C, int L> TG_IN C tree(typename Packet<C, L>::type* acc, int count) {
-  for (int h = count / 2; h; h /= 2)
-    for (int k = 0; k < h; k++) acc[k] = J::join(acc[k], acc[k + h]);
-  C r[L];
-  __builtin_memcpy(r, acc, sizeof r);
-  for (int h = L / 2; h; h /= 2)
-    for (int k = 0; k < h; k++) r[k] = J::template join<C>(r[k], r[k + h]);
-  return r[0];
+/// What a step of a loop works on: a packet of elements …
+template <class C, int L> struct Whole {
+  using V = typename Packet<C, L>::type;
+  TG_IN V get(const C* x) const { return tapegrad::get<V>(x); }
+  TG_IN void put(C* x, V v) const { tapegrad::put<V>(x, v); }
+};
+/// … or, at the end, its first `count` lanes: the others read as 0 and are not written.
+template <class C, int L> struct Part {
+  using V = typename Packet<C, L>::type;
+  using I = typename IntOf<C>::type;
+  typedef I Lanes __attribute__((vector_size(L * sizeof(C))));
+  int count;
+  TG_IN Lanes there() const {
+    Lanes k;
+    for (int l = 0; l < L; l++) k[l] = l;
+    return k < I(count);
+  }
+  TG_IN V keep(V v, C other) const { return there() ? v : V{} + other; }
+#if defined(__AVX512F__)
+  TG_IN V get(const C* x) const {
+    if constexpr (sizeof(C) == 4) return (V)_mm512_maskz_loadu_ps(__mmask16((1u << count) - 1), x);
+    else return (V)_mm512_maskz_loadu_pd(__mmask8((1u << count) - 1), x);
+  }
+  TG_IN void put(C* x, V v) const {
+    if constexpr (sizeof(C) == 4) _mm512_mask_storeu_ps(x, __mmask16((1u << count) - 1), (__m512)v);
+    else _mm512_mask_storeu_pd(x, __mmask8((1u << count) - 1), (__m512d)v);
+  }
+#elif defined(__AVX2__)
+  TG_IN V get(const C* x) const {
+    if constexpr (sizeof(C) == 4) return (V)_mm256_maskload_ps((const float*)x, (__m256i)there());
+    else return (V)_mm256_maskload_pd((const double*)x, (__m256i)there());
+  }
+  TG_IN void put(C* x, V v) const {
+    if constexpr (sizeof(C) == 4) _mm256_maskstore_ps((float*)x, (__m256i)there(), (__m256)v);
+    else _mm256_maskstore_pd((double*)x, (__m256i)there(), (__m256d)v);
+  }
+#else
+  TG_IN V get(const C* x) const {
+    V v{};
+    for (int l = 0; l < L; l++) if (l < count) v[l] = x[l];
+    return v;
+  }
+  TG_IN void put(C* x, V v) const { for (int l = 0; l < L; l++) if (l < count) x[l] = v[l]; }
+#endif
+};
+template <class C> constexpr int kLanes = TG_VECTOR_BYTES / sizeof(C);
+/// step(i, at) over [0, n), where at.get and at.put move the elements i, i + 1, … of this step.
+template <class C, class F> TG_IN void steps(int64_t n, F step) {
+  constexpr int L = kLanes<C>;
+  int64_t i = 0;
+  for (; i + L <= n; i += L) step(i, Whole<C, L>{});
+  if (i < n) step(i, Part<C, L>{int(n - i)});
 }
-// At least one step of `Lanes` lanes from index `at`.
-template <class J, class C, int Lanes, class Map> TG_IN C join_lanes(int64_t at, int64_t steps, Map map) {
-  constexpr int L = TG_VECTOR_BYTES / sizeof(C) < Lanes ? int(TG_VECTOR_BYTES / sizeof(C)) : Lanes, K = Lanes / L;
+
+// Joins the lanes of a packet, and of K packets, to one number: halves are joined until one is left.
+template <class J, class C, int L, int... I> TG_IN C across(typename Packet<C, L>::type v, std::integer_sequence<int, I...>) {
+  if constexpr (L == 2) return J::template join<C>(v[0], v[1]);
+  else return across<J, C, L / 2>(J::join(__builtin_shufflevector(v, v, I...), __builtin_shufflevector(v, v, (I + L / 2)...)),
+      std::make_integer_sequence<int, L / 4>());
+}
+template <class J, class C, int L, int K> TG_IN C tree(typename Packet<C, L>::type* acc) {
+  if constexpr (K == 1) return across<J, C, L>(acc[0], std::make_integer_sequence<int, L / 2>());
+  else {
+    for (int k = 0; k < K / 2; k++) acc[k] = J::join(acc[k], acc[k + K / 2]);
+    return tree<J, C, L, K / 2>(acc);
+  }
+}
+/// The running values of all lanes, for ranges that are joined bit by bit.
+template <class J, class C> struct Lanes {
+  static constexpr int L = kLanes<C>, K = 256 / TG_VECTOR_BYTES;
   using V = typename Packet<C, L>::type;
   V acc[K];
-  for (int k = 0; k < K; k++) acc[k] = map(at + k * L, V{});
-  for (int64_t i = 1; i < steps; i++) {
-    at += Lanes;
-    for (int k = 0; k < K; k++) acc[k] = J::join(acc[k], map(at + k * L, V{}));
+  C id;
+  TG_IN explicit Lanes(C identity) : id(identity) { for (int k = 0; k < K; k++) acc[k] = V{} + id; }
+  /// Joins map(i, at) over [begin, end), where only the last part of a range may end within the lanes; map gives the packet of
+  /// values that the elements of a step have.
+  template <class Map> TG_IN void take(int64_t i, int64_t end, Map map) {
+    V a[K];
+    for (int k = 0; k < K; k++) a[k] = acc[k];
+    for (; i + K * L <= end; i += K * L)
+      for (int k = 0; k < K; k++) a[k] = J::join(a[k], map(i + k * L, Whole<C, L>{}));
+    for (int k = 0; k < K; k++) acc[k] = a[k];
+    int k = 0;
+    for (; i + L <= end; i += L, k++) acc[k] = J::join(acc[k], map(i, Whole<C, L>{}));
+    if (i == end) return;
+    const Part<C, L> part{int(end - i)};
+    acc[k] = J::join(acc[k], part.keep(map(i, part), id));
   }
-  return tree<J, C, L>(acc, K);
-}
-/// Joins map(i, V{}) over [0, n); V is a packet of elements i, i + 1, … or C for one of them.
+  TG_IN C total() { return tree<J, C, L, K>(acc); }
+};
+/// Joins map(i, at) over [0, n).
 template <class J, class C, class Map> TG_IN C join_run(int64_t n, C id, Map map) {
-  constexpr int kWide = 256 / sizeof(C), kMid = kWide / 4, kNarrow = kMid / 4;
-  C r = id;
-  int64_t i = 0;
-  if (n >= kWide) r = join_lanes<J, C, kWide>(0, n / kWide, map), i = n / kWide * kWide;
-  if (n - i >= kMid) r = J::template join<C>(r, join_lanes<J, C, kMid>(i, (n - i) / kMid, map)), i += (n - i) / kMid * kMid;
-  if (n - i >= kNarrow) r = J::template join<C>(r, join_lanes<J, C, kNarrow>(i, (n - i) / kNarrow, map)), i += (n - i) / kNarrow * kNarrow;
-  for (; i < n; i++) r = J::template join<C>(r, map(i, C{}));
-  return r;
+  Lanes<J, C> lanes(id);
+  lanes.take(0, n, map);
+  return lanes.total();
 }
-/// f(i, V{}) over [0, n): packets, then single elements.
+template <class V> struct Pair { V a, b; };
+template <class V> Pair(V, V) -> Pair<V>;
+/// Two sums at once: map gives a Pair of packets.
+template <class C, class Map> TG_IN Pair<C> sum_pairs(int64_t n, Map map) {
+  constexpr int L = kLanes<C>, K = 128 / TG_VECTOR_BYTES;  // half as many lanes for each, for want of registers
+  using V = typename Packet<C, L>::type;
+  V a[K], b[K];
+  for (int k = 0; k < K; k++) a[k] = b[k] = V{};
+  int64_t i = 0;
+  for (; i + K * L <= n; i += K * L)
+    for (int k = 0; k < K; k++) {
+      const auto p = map(i + k * L, Whole<C, L>{});
+      a[k] += p.a, b[k] += p.b;
+    }
+  if (i < n) {
+    V rest[2][K] = {};
+    for (int k = 0; i < n; i += L, k++) {
+      if (i + L <= n) {
+        const auto p = map(i, Whole<C, L>{});
+        rest[0][k] = p.a, rest[1][k] = p.b;
+      } else {
+        const Part<C, L> part{int(n - i)};
+        const auto p = map(i, part);
+        rest[0][k] = part.keep(p.a, C(0)), rest[1][k] = part.keep(p.b, C(0));
+      }
+    }
+    for (int k = 0; k < K; k++) a[k] += rest[0][k], b[k] += rest[1][k];
+  }
+  return {tree<AddJoin, C, L, K>(a), tree<AddJoin, C, L, K>(b)};
+}
+/// f(i, V{}) over [0, n): packets, then single elements, where V is C itself.
 template <class C, class F> TG_IN void each(int64_t n, F f) {
   constexpr int L = TG_VECTOR_BYTES / sizeof(C);
   using V = typename Packet<C, L>::type;

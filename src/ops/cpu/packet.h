@@ -41,6 +41,7 @@ TG_V Vec<T, N> operator-(Vec<T, N> a) { return -a.v; }
 TG_V Mask<T, N> operator&(Mask<T, N> a, Mask<T, N> b) { return {a.v & b.v}; }
 TG_V Mask<T, N> operator|(Mask<T, N> a, Mask<T, N> b) { return {a.v | b.v}; }
 TG_V Mask<T, N> operator!=(Mask<T, N> a, Mask<T, N> b) { return {a.v ^ b.v}; }
+TG_V Mask<T, N> operator==(Mask<T, N> a, Mask<T, N> b) { return {~(a.v ^ b.v)}; }
 TG_V Vec<T, N> where(Mask<T, N> m, Vec<T, N> a, Vec<T, N> b) { return m.v ? a.v : b.v; }
 TG_V Vec<T, N> zeros_like(Vec<T, N>) { return Vec<T, N>(0); }
 
@@ -55,15 +56,38 @@ TG_V Mask<T, N> isinf(Vec<T, N> x) { return abs(x) == Vec<T, N>(__builtin_inf())
 TG_V Mask<T, N> isfinite(Vec<T, N> x) { return abs(x) < Vec<T, N>(__builtin_inf()); }
 TG_V Vec<T, N> maximum(Vec<T, N> a, Vec<T, N> b) { return where((a > b) | (a != a), a, b); }
 TG_V Vec<T, N> minimum(Vec<T, N> a, Vec<T, N> b) { return where((a < b) | (a != a), a, b); }
+/// x within [low, high]; NaN stays.
+TG_V Vec<T, N> limited(Vec<T, N> x, double low, double high) {
+  const Vec<T, N> l(low), h(high), y = where(x < l, l, x);
+  return where(y > h, h, y);
+}
+/// Is any lane set?
+TG_V bool any(Mask<T, N> m) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof m == 64) return _mm512_movepi32_mask((__m512i)m.v) != 0;
+#elif defined(__AVX2__)
+  if constexpr (sizeof m == 32) return _mm256_movemask_epi8((__m256i)m.v) != 0;
+#elif defined(__SSE4_2__)
+  if constexpr (sizeof m == 16) return _mm_movemask_epi8((__m128i)m.v) != 0;
+#endif
+  typename IntOf<T>::type r = 0;
+  for (int i = 0; i < N; i++) r |= m.v[i];
+  return r;
+}
 
-// sqrt and rounding to whole numbers: one instruction each.
+// sqrt, rounding to whole numbers, and limits by which NaN passes: an instruction or two.
 #ifdef __SSE4_2__
 #define TG_WIDE(prefix, T, N, ps)                                                             \
   TG_IN Vec<T, N> sqrt(Vec<T, N> x) { return Vec<T, N>::Raw(prefix##_sqrt_##ps(x.v)); }         \
+  TG_IN Vec<T, N> limited(Vec<T, N> x, double low, double high) {                               \
+    return Vec<T, N>::Raw(prefix##_min_##ps(Vec<T, N>(high).v, prefix##_max_##ps(Vec<T, N>(low).v, x.v))); \
+  }                                                                                             \
   template <int mode> TG_IN Vec<T, N> rounded(Vec<T, N> x) {                                    \
     return Vec<T, N>::Raw(TG_ROUND(prefix, ps)(x.v, mode | _MM_FROUND_NO_EXC));                 \
   }
 #if defined(__AVX512F__)
+TG_IN Vec<float, 16> scaled(Vec<float, 16> y, Vec<float, 16> k) { return Vec<float, 16>::Raw(_mm512_scalef_ps(y.v, k.v)); }  // y 2^k
+TG_IN Vec<double, 8> scaled(Vec<double, 8> y, Vec<double, 8> k) { return Vec<double, 8>::Raw(_mm512_scalef_pd(y.v, k.v)); }
 #define TG_ROUND(prefix, ps) prefix##_roundscale_##ps
 TG_WIDE(_mm512, float, 16, ps) TG_WIDE(_mm512, double, 8, pd)
 #elif defined(__AVX2__)
@@ -96,7 +120,7 @@ TG_WORD(cosh) TG_WORD(asinh) TG_WORD(acosh) TG_WORD(atanh) TG_WORD(erfc)
 TG_WORD(erfinv) TG_WORD(lgamma) TG_WORD(digamma)
 #undef TG_WORD
 #define TG_WORD(name) TG_V Vec<T, N> name(Vec<T, N> a, Vec<T, N> b) { return each_lane([](T x, T y) { return name(x, y); }, a, b); }
-TG_WORD(atan2) TG_WORD(hypot)
+TG_WORD(atan2)
 #undef TG_WORD
 TG_V Vec<T, N> polygamma(int n, Vec<T, N> a) { return each_lane([n](T x) { return polygamma(n, x); }, a); }
 TG_V Vec<T, N> trunc_div(Vec<T, N> a, Vec<T, N> b) { return trunc(a / b); }

@@ -16,8 +16,14 @@ struct FoldKernel {
   // acc[c] = join(acc[c], x[r * row_stride + c] for r < rows), c < cols
   void (*cols)(const void* x, int64_t cols, int64_t rows, int64_t row_stride, const double* shift, void* acc);
 };
+/// Extremes and their first places. Fewer than 2^31 elements meet.
+struct PlaceKernel {
+  void (*rows)(const void* x, int64_t n, int64_t rows, int64_t row_stride, void* value, int64_t* index);
+  void (*cols)(const void* x, int64_t cols, int64_t rows, int64_t row_stride, void* value, int64_t* index);
+};
 struct ReduceTable {
   FoldKernel fold[kFolds][kFoldComputes];
+  PlaceKernel place[2][kFoldComputes];  // largest, smallest
 };
 
 }  // namespace tapegrad

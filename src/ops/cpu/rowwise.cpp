@@ -11,13 +11,15 @@ template <class C> struct Rows {
   static C* out(void* p) { return static_cast<C*>(p); }
   static C log_of(C x) { return log(Vec<C, int(16 / sizeof(C))>(double(x))).v[0]; }
 
+  // Asks for what lies a row further on, while this row is written.
+  static TG_IN void ahead(const C* p) { __builtin_prefetch(p); }
+  // NaN may be ignored here: the sum of exponentials will be NaN.
   static C largest(const C* x, int64_t n) {
-    return join_run<MaxJoin, C>(n, C(-__builtin_inf()), [=](int64_t i, auto v) { return get<decltype(v)>(x + i); });
+    return join_run<MostJoin, C>(n, C(-__builtin_inf()), [=](int64_t i, auto at) { return at.get(x + i); });
   }
   static C sum_exp(const C* x, int64_t n, C shift) {
-    return join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto v) {
-      using V = decltype(v);
-      return exp_of<C>(V(get<V>(x + i) - shift));
+    return join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto at) {
+      return exp_of<C>(at.get(x + i) - shift);
     });
   }
 
@@ -28,31 +30,29 @@ template <class C> struct Rows {
       const C m = largest(x, n);
       if (log) {
         const C rest = log_of(sum_exp(x, n, m));  // apart from m, which may be so large that the rest would drown in it
-        each<C>(n, [=](int64_t i, auto v) { using V = decltype(v); put<V>(y + i, V(get<V>(x + i) - m - rest)); });
+        steps<C>(n, [=](int64_t i, auto at) { at.put(y + i, at.get(x + i) - m - rest), ahead(x + n + i); });
         continue;
       }
-      const C sum = join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto v) {
-        using V = decltype(v);
-        const V e = exp_of<C>(V(get<V>(x + i) - m));
-        put<V>(y + i, e);
+      const C sum = join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto at) {
+        const auto e = exp_of<C>(at.get(x + i) - m);
+        at.put(y + i, e);
         return e;
       });
       const C scale = C(1) / sum;
-      each<C>(n, [=](int64_t i, auto v) { using V = decltype(v); put<V>(y + i, V(get<V>(y + i) * scale)); });
+      steps<C>(n, [=](int64_t i, auto at) { at.put(y + i, at.get(y + i) * scale), ahead(x + n + i); });
     }
   }
   static void softmax_backward(const void* pg, const void* py, void* pd, int64_t rows, int64_t n, bool log) {
     const C *g = in(pg), *y = in(py);
     C* d = out(pd);
     for (int64_t r = 0; r < rows; r++, g += n, y += n, d += n) {
-      const C s = join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto v) {
-        using V = decltype(v);
-        return log ? get<V>(g + i) : V(get<V>(g + i) * get<V>(y + i));
+      const C s = join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto at) {
+        return log ? at.get(g + i) : at.get(g + i) * at.get(y + i);
       });
-      each<C>(n, [=](int64_t i, auto v) {
-        using V = decltype(v);
-        const V gi = get<V>(g + i), yi = get<V>(y + i);
-        put<V>(d + i, log ? V(gi - exp_of<C>(yi) * s) : V((gi - s) * yi));
+      steps<C>(n, [=](int64_t i, auto at) {
+        const auto gi = at.get(g + i), yi = at.get(y + i);
+        at.put(d + i, log ? gi - exp_of<C>(yi) * s : (gi - s) * yi);
+        ahead(g + n + i), ahead(y + n + i);
       });
     }
   }
@@ -67,25 +67,23 @@ template <class C> struct Rows {
     for (int64_t c = 0; c < cols; c++) m[c] = C(-__builtin_inf());
     for (int64_t r = 0; r < n; r++) {
       const C* p = x + r * stride;
-      each<C>(cols, [=](int64_t i, auto v) { using V = decltype(v); put<V>(m + i, MaxJoin::join<V>(get<V>(m + i), get<V>(p + i))); });
+      steps<C>(cols, [=](int64_t i, auto at) { at.put(m + i, MostJoin::join(at.get(m + i), at.get(p + i))); });
     }
     for (int64_t r = 0; r < n; r++) {
       const C* p = x + r * stride;
       C* q = y + r * stride;
-      each<C>(cols, [=](int64_t i, auto v) {
-        using V = decltype(v);
-        const V e = exp_of<C>(V(get<V>(p + i) - get<V>(m + i)));
-        put<V>(s + i, V(get<V>(s + i) + e));
-        if (!log) put<V>(q + i, e);
+      steps<C>(cols, [=](int64_t i, auto at) {
+        const auto e = exp_of<C>(at.get(p + i) - at.get(m + i));
+        at.put(s + i, at.get(s + i) + e);
+        if (!log) at.put(q + i, e);
       });
     }
     for (int64_t c = 0; c < cols; c++) s[c] = log ? log_of(s[c]) : C(1) / s[c];
     for (int64_t r = 0; r < n; r++) {
       const C* p = x + r * stride;
       C* q = y + r * stride;
-      each<C>(cols, [=](int64_t i, auto v) {
-        using V = decltype(v);
-        put<V>(q + i, log ? V(get<V>(p + i) - get<V>(m + i) - get<V>(s + i)) : V(get<V>(q + i) * get<V>(s + i)));
+      steps<C>(cols, [=](int64_t i, auto at) {
+        at.put(q + i, log ? at.get(p + i) - at.get(m + i) - at.get(s + i) : at.get(q + i) * at.get(s + i));
       });
     }
   }
@@ -94,18 +92,16 @@ template <class C> struct Rows {
     C* s = sums;
     for (int64_t r = 0; r < n; r++) {
       const C *g = in(pg) + r * stride, *y = in(py) + r * stride;
-      each<C>(cols, [=](int64_t i, auto v) {
-        using V = decltype(v);
-        put<V>(s + i, V(get<V>(s + i) + (log ? get<V>(g + i) : V(get<V>(g + i) * get<V>(y + i)))));
+      steps<C>(cols, [=](int64_t i, auto at) {
+        at.put(s + i, at.get(s + i) + (log ? at.get(g + i) : at.get(g + i) * at.get(y + i)));
       });
     }
     for (int64_t r = 0; r < n; r++) {
       const C *g = in(pg) + r * stride, *y = in(py) + r * stride;
       C* d = out(pd) + r * stride;
-      each<C>(cols, [=](int64_t i, auto v) {
-        using V = decltype(v);
-        const V gi = get<V>(g + i), yi = get<V>(y + i), si = get<V>(s + i);
-        put<V>(d + i, log ? V(gi - exp_of<C>(yi) * si) : V((gi - si) * yi));
+      steps<C>(cols, [=](int64_t i, auto at) {
+        const auto gi = at.get(g + i), yi = at.get(y + i), si = at.get(s + i);
+        at.put(d + i, log ? gi - exp_of<C>(yi) * si : (gi - si) * yi);
       });
     }
   }
@@ -120,55 +116,67 @@ template <class C> struct Rows {
   static void exp_affine(const void* px, int64_t n, double shift, double scale, double bias, void* py) {
     const C *x = in(px), h = C(shift), a = C(scale), b = C(bias);
     C* y = out(py);
-    each<C>(n, [=](int64_t i, auto v) { using V = decltype(v); put<V>(y + i, V(exp_of<C>(V(get<V>(x + i) - h)) * a + b)); });
+    steps<C>(n, [=](int64_t i, auto at) { at.put(y + i, exp_of<C>(at.get(x + i) - h) * a + b), ahead(x + n + i); });
   }
   static void moments(const void* px, int64_t n, bool centred, double* mean, double* var) {
     const C* x = in(px);
-    const C m = centred ? join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto v) { return get<decltype(v)>(x + i); }) / C(n) : C(0);
+    const C m = centred ? join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto at) { return at.get(x + i); }) / C(n) : C(0);
     *mean = m;
-    *var = double(join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto v) {
-             using V = decltype(v);
-             const V d = get<V>(x + i) - m;
-             return V(d * d);
+    *var = double(join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto at) {
+             const auto d = at.get(x + i) - m;
+             return d * d;
            })) / double(n);
   }
   static void dots(const void* pg, const void* px, const void* pw, int64_t n, double mean, double* sum_g, double* sum_gx) {
     const C *g = in(pg), *x = in(px), *w = in(pw), m = C(mean);
-    if (w) {
-      *sum_g = join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto v) { using V = decltype(v); return V(get<V>(g + i) * get<V>(w + i)); });
-      *sum_gx = join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto v) { using V = decltype(v); return V(get<V>(g + i) * get<V>(w + i) * (get<V>(x + i) - m)); });
-    } else {
-      *sum_g = join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto v) { return get<decltype(v)>(g + i); });
-      *sum_gx = join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto v) { using V = decltype(v); return V(get<V>(g + i) * (get<V>(x + i) - m)); });
-    }
+    const auto sums = [&](auto weighted) {
+      return sum_pairs<C>(n, [=](int64_t i, auto at) { const auto v = weighted(i, at); return Pair{v, v * (at.get(x + i) - m)}; });
+    };
+    const auto s = w ? sums([=](int64_t i, auto at) { return at.get(g + i) * at.get(w + i); }) : sums([=](int64_t i, auto at) { return at.get(g + i); });
+    *sum_g = double(s.a), *sum_gx = double(s.b);
   }
   static void affine(const void* px, int64_t n, double mean, double pa, double pb, void* py) {
     const C *x = in(px), m = C(mean), a = C(pa), b = C(pb);
     C* y = out(py);
-    each<C>(n, [=](int64_t i, auto v) { using V = decltype(v); put<V>(y + i, V((get<V>(x + i) - m) * a + b)); });
+    steps<C>(n, [=](int64_t i, auto at) { at.put(y + i, (at.get(x + i) - m) * a + b); });
   }
   static void affine_by(const void* px, int64_t n, double mean, double pa, const void* pw, const void* pb, void* py) {
     const C *x = in(px), *w = in(pw), *b = in(pb), m = C(mean), a = C(pa);
     C* y = out(py);
-    if (w && b) each<C>(n, [=](int64_t i, auto v) { using V = decltype(v); put<V>(y + i, V((get<V>(x + i) - m) * a * get<V>(w + i) + get<V>(b + i))); });
-    else if (w) each<C>(n, [=](int64_t i, auto v) { using V = decltype(v); put<V>(y + i, V((get<V>(x + i) - m) * a * get<V>(w + i))); });
-    else if (b) each<C>(n, [=](int64_t i, auto v) { using V = decltype(v); put<V>(y + i, V((get<V>(x + i) - m) * a + get<V>(b + i))); });
-    else each<C>(n, [=](int64_t i, auto v) { using V = decltype(v); put<V>(y + i, V((get<V>(x + i) - m) * a)); });
+    auto write = [=](auto finish) {
+      steps<C>(n, [=](int64_t i, auto at) { at.put(y + i, finish(i, at, (at.get(x + i) - m) * a)), ahead(x + n + i); });
+    };
+    if (w && b) write([=](int64_t i, auto at, auto v) { return v * at.get(w + i) + at.get(b + i); });
+    else if (w) write([=](int64_t i, auto at, auto v) { return v * at.get(w + i); });
+    else if (b) write([=](int64_t i, auto at, auto v) { return v + at.get(b + i); });
+    else write([](int64_t, auto, auto v) { return v; });
   }
   static void mix(const void* pg, const void* px, const void* pw, int64_t n, double mean, double pa, double pb, double pc, void* py) {
     const C *g = in(pg), *x = in(px), *w = in(pw), m = C(mean), a = C(pa), b = C(pb), c = C(pc);
     C* y = out(py);
-    if (w) each<C>(n, [=](int64_t i, auto v) { using V = decltype(v); put<V>(y + i, V(get<V>(g + i) * get<V>(w + i) * a + (get<V>(x + i) - m) * b + c)); });
-    else each<C>(n, [=](int64_t i, auto v) { using V = decltype(v); put<V>(y + i, V(get<V>(g + i) * a + (get<V>(x + i) - m) * b + c)); });
+    if (w) steps<C>(n, [=](int64_t i, auto at) { at.put(y + i, at.get(g + i) * at.get(w + i) * a + (at.get(x + i) - m) * b + c); });
+    else steps<C>(n, [=](int64_t i, auto at) { at.put(y + i, at.get(g + i) * a + (at.get(x + i) - m) * b + c); });
   }
   static void gather(const void* pg, const void* px, int64_t n, double mean, double pa, void* pw, void* pb) {
     const C *g = in(pg), *x = in(px), m = C(mean), a = C(pa);
     C *dw = out(pw), *db = out(pb);
-    if (dw) each<C>(n, [=](int64_t i, auto v) { using V = decltype(v); put<V>(dw + i, V(get<V>(dw + i) + get<V>(g + i) * ((get<V>(x + i) - m) * a))); });
-    if (db) each<C>(n, [=](int64_t i, auto v) { using V = decltype(v); put<V>(db + i, V(get<V>(db + i) + get<V>(g + i))); });
+    if (dw) steps<C>(n, [=](int64_t i, auto at) { at.put(dw + i, at.get(dw + i) + at.get(g + i) * ((at.get(x + i) - m) * a)); });
+    if (db) steps<C>(n, [=](int64_t i, auto at) { at.put(db + i, at.get(db + i) + at.get(g + i)); });
+  }
+  static void mix_gather(const void* pg, const void* px, const void* pw, int64_t n, double mean, double pa, double pb, double pc, void* py, void* pdw,
+      void* pdb) {
+    const C *g = in(pg), *x = in(px), *w = in(pw), m = C(mean), a = C(pa), b = C(pb), c = C(pc);
+    C *y = out(py), *dw = out(pdw), *db = out(pdb);
+    steps<C>(n, [=](int64_t i, auto at) {
+      const auto gi = at.get(g + i), d = at.get(x + i) - m;
+      at.put(y + i, (w ? gi * at.get(w + i) : gi) * a + d * b + c);
+      at.put(dw + i, at.get(dw + i) + gi * (d * a));
+      at.put(db + i, at.get(db + i) + gi);
+      ahead(g + n + i), ahead(x + n + i);
+    });
   }
   static constexpr RowKernels table = {softmax, softmax_backward, softmax_cols, softmax_backward_cols, sum_exps, exp_affine,
-                                       moments, dots, affine, affine_by, mix, gather};
+                                       moments, dots, affine, affine_by, mix, gather, mix_gather};
 };
 
 }}  // namespace

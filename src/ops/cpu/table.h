@@ -21,6 +21,8 @@ struct RnnTable;
 struct FftTable;
 struct AttentionTable;
 struct OptimTable;
+struct MoveTable;
+struct ScanTable;
 struct KernelTable {
   const char* name;
   int vector_bytes;                // of a packet; 1 in the debug set, whose loops take one number at a time
@@ -38,6 +40,8 @@ struct KernelTable {
   const FftTable* fft;
   const AttentionTable* attention;
   const OptimTable* optim;
+  const MoveTable* moves;
+  const ScanTable* scan;
 };
 /// The best set this processor has, chosen at load; TAPEGRAD_ISA=sse42|avx2|avx512 may lower the choice.
 extern const KernelTable* kernel_table;
