@@ -12,7 +12,7 @@ using namespace tapegrad;
 
 namespace {
 
-struct Function {
+struct Sweep {
   const char* name;
   Tensor (*ours)(const Tensor&);
   double (*exact)(double);
@@ -34,7 +34,7 @@ double error_in_ulp(float y, double exact) {
 }
 double normal(double x) { return 0.5 * std::erfc(-x * M_SQRT1_2); }
 
-const Function kFunctions[] = {
+const Sweep kFunctions[] = {
     {"exp", [](const Tensor& x) { return exp(x); }, std::exp, 1.1},
     {"exp2", [](const Tensor& x) { return exp2(x); }, std::exp2, 1.2},
     {"expm1", [](const Tensor& x) { return expm1(x); }, std::expm1, 1.4},
@@ -74,7 +74,7 @@ TEST(Accuracy, OfFunctionsOfOneFloat) {
   while (next >> 32 == 0) {
     for (int64_t i = 0; i < kCount; i++, next += step) v[i] = std::bit_cast<float>(uint32_t(next));  // past the end: the first ones again
     for (size_t f = 0; f < std::size(kFunctions); f++) {
-      const Function& fn = kFunctions[f];
+      const Sweep& fn = kFunctions[f];
       const Tensor y = fn.ours(x);
       const float* out = y.data_ptr<float>();
       for (int64_t i = 0; i < kCount; i++) {
