@@ -46,7 +46,7 @@ const Sweep kFunctions[] = {
     {"tanh", [](const Tensor& x) { return tanh(x); }, std::tanh, 1.4},
     {"sin", [](const Tensor& x) { return sin(x); }, std::sin, 1.5},
     {"cos", [](const Tensor& x) { return cos(x); }, std::cos, 1.5},
-    {"atan", [](const Tensor& x) { return atan(x); }, std::atan, 2},
+    {"atan", [](const Tensor& x) { return atan(x); }, std::atan, 2.5},
     {"erf", [](const Tensor& x) { return erf(x); }, std::erf, 1.3},
     {"sqrt", [](const Tensor& x) { return sqrt(x); }, std::sqrt, 0.51},
     {"gelu, not negative", [](const Tensor& x) { return gelu(x); }, [](double x) { return x * normal(x); }, 2, 0},
