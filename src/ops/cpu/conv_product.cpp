@@ -11,7 +11,7 @@ namespace tapegrad { inline namespace TG_NS { namespace {
 
 constexpr int kTileRows = TG_VECTOR_BYTES == 64 ? 8 : 4, kTileColumns = 3;
 constexpr long kDepth = 192;  // rows of a panel at a time, about
-template <class T> constexpr long kPanel = kTileColumns * kLanes<T>;
+template <class T> constexpr long kPanel = kTileColumns * kWide<T>;
 
 // Where the source's numbers lie: in frames, or as they are.
 struct Source {
@@ -122,8 +122,8 @@ template <class T> void pack(const ConvShape& s, const T* w, long row_begin, lon
 
 // c[m][v] = [c +] start + sum over k of a[k][m] b[k][v]
 template <class T, int M, int N> void tile(long depth, const T* a, const T* b, const T* start, T* c, long c_row, bool add) {
-  using V = Lanes<T>;
-  constexpr long L = kLanes<T>;
+  using V = Wide<T>;
+  constexpr long L = kWide<T>;
   V sum[M][N];
   TG_EACH(m, M) { TG_EACH(v, N) __builtin_prefetch(c + m * c_row + v * L, 1); }
   TG_EACH(m, M) { TG_EACH(v, N) sum[m][v] = V{}; }
@@ -146,8 +146,8 @@ template <class T, int M, int N> void tile(long depth, const T* a, const T* b, c
 // The same from frames: row k of b is a channel at a tap.
 template <class T, int M, int N> void flat_tile(long channels, long channel, long taps, const long* tap, const T* a, const T* b,
                                                 const T* start, T* c, bool add) {
-  using V = Lanes<T>;
-  constexpr long L = kLanes<T>;
+  using V = Wide<T>;
+  constexpr long L = kWide<T>;
   V sum[M][N] = {};
   for (; channels; channels--, b += channel)
     for (long t = 0; t < taps; t++, a += M) {
@@ -208,8 +208,8 @@ template <class T> struct Task {
     return n;
   }
   void pack_panel(long c0, long c1, const Run* runs, long n, T* to) const {
-    using V = Lanes<T>;
-    constexpr long L = kLanes<T>, N = kPanel<T>;
+    using V = Wide<T>;
+    constexpr long L = kWide<T>, N = kPanel<T>;
     using Half = typename Packet<T, int(L / 2)>::type;
     long longest = 0;
     for (long r = 0; r < n; r++) longest = most(longest, runs[r].length);
@@ -242,7 +242,7 @@ template <class T> struct Task {
     }
   }
   void packed(long begin, long end) const {
-    constexpr long N = kPanel<T>, L = kLanes<T>;
+    constexpr long N = kPanel<T>, L = kWide<T>;
     constexpr int M = kTileRows;
     const long depth = most(1, least(s.channels, kDepth / p.taps));  // channels at a time
     T *panel = work, *sums = panel + depth * p.taps * N + N + L, *memory = sums + up(row_end - row_begin, M) * N;
@@ -268,7 +268,7 @@ template <class T> struct Task {
 
   // ---- flat
   template <int M, int N> void flat_images(long begin, long end) const {
-    constexpr long W = N * kLanes<T>;
+    constexpr long W = N * kWide<T>;
     const long depth = most(1, least(s.channels, 256 / p.taps)), pitch = p.source_pitch[1];
     T *sums = work, *memory = sums + up(row_end - row_begin, M) * W;
     while (begin < end) {
@@ -331,7 +331,7 @@ template <class T> void frames(const ConvShape& s, const T* from, long from_imag
 
 template <class T> long workspace(const ConvShape& s, long rows) {
   const long taps = volume(s.window.kernel), longs = long(sizeof(long) / sizeof(T));
-  return 2 * taps * longs + most(kDepth, taps) * kPanel<T> + kPanel<T> + kLanes<T> + (up(rows, kTileRows) + 1) * 8 * kLanes<T>;
+  return 2 * taps * longs + most(kDepth, taps) * kPanel<T> + kPanel<T> + kWide<T> + (up(rows, kTileRows) + 1) * 8 * kWide<T>;
 }
 
 template <class T> void run(const ConvShape& s, const ConvOperands<T>& o, long begin, long end, long row_begin, long row_end, T* work) {

@@ -5,20 +5,20 @@
 
 namespace tapegrad { inline namespace TG_NS {
 
-template <class T> constexpr long kLanes = long(TG_VECTOR_BYTES / sizeof(T));
-template <class T> using Lanes = typename Packet<T, int(kLanes<T>)>::type;
+template <class T> constexpr long kWide = long(TG_VECTOR_BYTES / sizeof(T));
+template <class T> using Wide = typename Packet<T, int(kWide<T>)>::type;
 #define TG_EACH(i, n) _Pragma("GCC unroll 32") for (int i = 0; i < int(n); i++)
 
 TG_IN long least(long a, long b) { return a < b ? a : b; }
 TG_IN long most(long a, long b) { return a > b ? a : b; }
 TG_IN long up(long a, long b) { return (a + b - 1) / b * b; }
 TG_IN long volume(const long* s) { return s[0] * s[1] * s[2]; }
-template <class T> TG_IN Lanes<T> splat(T x) { return x - Lanes<T>{}; }
+template <class T> TG_IN Wide<T> splat(T x) { return x - Wide<T>{}; }
 
 // A row, without a library call: whole packets, the last one overlapping.
 template <class T> TG_IN void copy_row(T* to, const T* from, long n) {
-  constexpr long L = kLanes<T>;
-  using V = Lanes<T>;
+  constexpr long L = kWide<T>;
+  using V = Wide<T>;
   long i = 0;
   for (; i + L <= n; i += L) put<V>(to + i, get<V>(from + i));
   if (i == n) return;
@@ -28,8 +28,8 @@ template <class T> TG_IN void copy_row(T* to, const T* from, long n) {
 
 // even[i] = from[2 i], odd[i] = from[2 i + 1]
 template <class T> TG_IN void split_row(T* even, T* odd, const T* from, long n) {
-  constexpr int L = kLanes<T>;
-  using V = Lanes<T>;
+  constexpr int L = kWide<T>;
+  using V = Wide<T>;
   typename Mask<T, L>::Raw e, o;
   TG_EACH(l, L) e[l] = 2 * l, o[l] = 2 * l + 1;
   long i = 0;
