@@ -48,6 +48,17 @@ static void accumulate_grad(const Tensor& leaf, Tensor g) {
     grad = owned(g) && g->contiguous && !g->requires_grad ? std::move(g) : detach(clone(g, leaf->contiguous ? MemoryFormat::Contiguous : MemoryFormat::Preserve));
   }
 }
+Tensor lend_gradient(const Node& n, int k) {
+  const Edge& e = n.edges[k];
+  if (!e || !e.leaf() || grad_enabled() || Backward::captures()) return {};
+  const TensorImpl* leaf = e.tensor();
+  Extra* x = leaf->extra;
+  if (!x || !x->hooks.empty() || !x->post_accumulate_hooks.empty()) return {};
+  std::lock_guard guard(lock_of(leaf));
+  Tensor& grad = x->grad;
+  if (!grad.defined() || !owned(grad) || !grad->contiguous || grad.dtype() != leaf->dtype || grad->requires_grad) return {};
+  return std::move(grad);
+}
 
 // ---- the run
 

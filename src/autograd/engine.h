@@ -19,6 +19,7 @@ class Backward {
   void give_leaf(const Tensor& leaf, Tensor g);
   void run();
   Tensor captured(const Tensor& input);
+  static bool captures() { return current_->capture_.has_value(); }  // the innermost running one
 
  private:
   struct Capture {

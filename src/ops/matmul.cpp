@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "src/autograd/node.h"
 #include "src/ops/complex.h"
 #include "src/ops/gemm.h"
 #include "src/ops/op_info.h"
@@ -121,6 +122,11 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
   return out;
 }
 
+template <class T> void add_product(const Tensor& to, const Matrices& x, const Matrices& y) {
+  const auto at = [](const char* p) { return reinterpret_cast<const T*>(p); };
+  gemm(Gemm<T>{x.rows, y.cols, x.cols, at(x.data), x.row, x.col, at(y.data), y.row, y.col, reinterpret_cast<T*>(to->data), y.cols, nullptr, true});
+}
+
 // The gradient with respect to an operand whose leading dimensions were broadcast.
 Tensor unbroadcast(const Tensor& g, IntList size) { return size.empty() || g.sizes() == size ? g : sum_to_size(g, size); }
 
@@ -139,12 +145,12 @@ struct ProductBackward final : NodeOf<2> {
   void backward(Tensor g, Tensor* dx) override {
     if (needs(0)) {
       const Tensor y = conj(b.unpack(*this));
-      dx[0] = unbroadcast(ta ? product(y, tb, g, true) : product(g, false, y, !tb), a_size);
+      dx[0] = unbroadcast(ta ? gradient_product(*this, 0, y, tb, g, true) : gradient_product(*this, 0, g, false, y, !tb), a_size);
     }
     if (needs(1)) {
       const Tensor x = conj(a.unpack(*this));
-      if (folded) dx[1] = tb ? product(fold(g), true, fold(x), false) : product(fold(x), true, fold(g), false);
-      else dx[1] = unbroadcast(tb ? product(g, true, x, ta) : product(x, !ta, g, false), b_size);
+      if (folded) dx[1] = tb ? gradient_product(*this, 1, fold(g), true, fold(x), false) : gradient_product(*this, 1, fold(x), true, fold(g), false);
+      else dx[1] = unbroadcast(tb ? gradient_product(*this, 1, g, true, x, ta) : gradient_product(*this, 1, x, !ta, g, false), b_size);
     }
   }
   void free_saved() override { a.reset(), b.reset(); }
@@ -228,6 +234,16 @@ void check_product_dtypes(const Tensor& a, const Tensor& b) {
   TG_CHECK(a.dtype() != bool_, DtypeError, "products of bool tensors are not defined, got bool", Named{"a", a}, Named{"b", b});
 }
 void check_product(const Tensor& a, const Tensor& b) { check_product_dtypes(a, b), check_fit(a, b); }
+
+Tensor gradient_product(const Node& n, int k, const Tensor& a, bool ta, const Tensor& b, bool tb) {
+  const bool plain = a.dim() == 2 && b.dim() == 2 && a.numel() > 0 && (a.dtype() == float32 || a.dtype() == float64);
+  const Tensor sum = plain ? lend_gradient(n, k) : Tensor();
+  if (!sum.defined()) return product(a, ta, b, tb);
+  const Matrices x(a, ta), y(b, tb);
+  LongKernel release(int64_t(double(x.rows) * x.cols * y.cols / 4));
+  a.dtype() == float32 ? add_product<float>(sum, x, y) : add_product<double>(sum, x, y);
+  return sum;
+}
 
 Tensor product(const Tensor& a, bool ta, const Tensor& b, bool tb) {
   Tensor out = multiply(a, ta, b, tb);
@@ -421,7 +437,7 @@ struct LinearBackward final : NodeOf<3> {
       return;
     }
     const Tensor rows = needs(1) || needs(2) ? fold(g) : g;
-    if (needs(1)) dx[1] = product(rows, true, fold(conj(x.unpack(*this))), false);
+    if (needs(1)) dx[1] = gradient_product(*this, 1, rows, true, fold(conj(x.unpack(*this))), false);
     if (needs(2)) dx[2] = sum(rows, 0);
   }
   void free_saved() override { x.reset(), weight.reset(); }

@@ -222,11 +222,11 @@ struct RnnBackward final : NodeOf<8> {
     if (needs(0)) dx[0] = product(q.sums, false, w.w_ih, false);
     if (needs(1)) dx[1] = q.h;
     if (needs(2)) dx[2] = q.c;
-    if (needs(3)) dx[3] = product(q.sums, true, x, false);
-    if (needs(4)) dx[4] = product(q.hidden_sums, true, r.h_before, false);
+    if (needs(3)) dx[3] = gradient_product(*this, 3, q.sums, true, x, false);
+    if (needs(4)) dx[4] = gradient_product(*this, 4, q.hidden_sums, true, r.h_before, false);
     if (needs(5)) dx[5] = sum(q.sums, 0);
     if (needs(6)) dx[6] = dx[5].defined() && cell != Cell::Gru ? clone(dx[5]) : sum(q.hidden_sums, 0);
-    if (needs(7)) dx[7] = product(q.outputs, true, q.whole, false);
+    if (needs(7)) dx[7] = gradient_product(*this, 7, q.outputs, true, q.whole, false);
   }
   void backward_all(Tensor* g, Tensor* dx) override {
     Tensor v[8];

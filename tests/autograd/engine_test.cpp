@@ -21,6 +21,26 @@ TEST(Backward, SumsOverAllPaths) {
   sum(mul(x, x)).backward();  // accumulates
   EXPECT_EQ(values(x.grad()), (V{5, 9, 13}));
 }
+TEST(Backward, AWeightSharedByStepsSumsInOneBuffer) {
+  const Tensor x = reshape(arange(6), {2, 3}).to(float64), start = leaf({1, 0, 2, 1, 1, 0, 0, 2, 1});
+  const auto loss_of = [&](const Tensor& w, int steps) {
+    Tensor y = x;
+    for (int k = 0; k < steps; k++) y = linear(y, w);
+    return sum(y);
+  };
+  const auto weight = [&] { return reshape(detach(start), {3, 3}).clone().set_requires_grad(); };
+  Tensor w = weight(), parts = zeros({3, 3}, float64);
+  for (int k = 1; k <= 3; k++) parts = add(parts, grad(loss_of(w, k), w)[0]);
+  for (int k = 1; k <= 3; k++) loss_of(w, k).backward();
+  EXPECT_EQ(values(w.grad()), values(parts));
+  const Tensor held = w.grad();  // somebody else's too: still one tensor, changed in place
+  loss_of(w, 1).backward();
+  EXPECT_TRUE(held.is_same(w.grad()));
+  w = weight();  // recorded, the sum is a new tensor each time
+  loss_of(w, 3).backward({}, false, true);
+  EXPECT_NE(grad_fn(w.grad()), nullptr);
+  EXPECT_EQ(values(w.grad()), values(grad(loss_of(w, 3), w)[0]));
+}
 TEST(Backward, NamesWhatIsWrong) {
   Tensor x = leaf({1, 2});
   EXPECT_THROW(mul(x, x).backward(), GradError);            // not a scalar
