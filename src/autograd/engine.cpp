@@ -50,7 +50,8 @@ static void accumulate_grad(const Tensor& leaf, Tensor g) {
 }
 Tensor lend_gradient(const Node& n, int k) {
   const Edge& e = n.edges[k];
-  if (!e || !e.leaf() || grad_enabled() || Backward::captures()) return {};
+  if (!e || !e.leaf() || grad_enabled() || tls.anomaly || Backward::captures()) return {};
+  if (n.extra && !n.extra->after.empty()) return {};
   const TensorImpl* leaf = e.tensor();
   Extra* x = leaf->extra;
   if (!x || !x->hooks.empty() || !x->post_accumulate_hooks.empty()) return {};
