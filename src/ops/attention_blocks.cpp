@@ -50,10 +50,11 @@ Tensor with_rows(const Tensor& x) {
   NoGrad off;
   return contiguous(x);
 }
-// Heads of one position side by side, as a layer that goes on with all of them wants them: it then need not copy.
+// Of four dimensions (batch, heads, rows, columns) the heads of one row side by side, as a layer wants them that goes on with all
+// of them: it then need not copy.
 Tensor empty_heads(IntList size, Dtype dtype) {
   const size_t n = size.size();
-  if (n < 3) return empty(size, dtype);
+  if (n < 4) return empty(size, dtype);
   Shape order = size, strides = size;
   std::swap(order[n - 3], order[n - 2]);
   int64_t step = 1;

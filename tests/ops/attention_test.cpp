@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "tapegrad/ops.h"
+#include "tapegrad/tapegrad.h"
 
 using namespace tapegrad;
 
@@ -59,6 +59,37 @@ TEST(Attention, AQueryThatSeesNothingGivesZeros) {
   sum(y).backward();
   for (int e = 0; e < 4; e++) EXPECT_EQ(q.grad().data_ptr<double>()[4 + e], 0);
   EXPECT_FALSE(std::isnan(k.grad().data_ptr<double>()[0]));
+}
+// Lengths that take several blocks of queries and of keys, few heads and many, against products and a softmax.
+TEST(Attention, BlocksAgreeWithTheWholeMatrix) {
+  for (const int64_t heads : {1, 9})
+    for (const auto& [queries, keys] : {std::pair<int64_t, int64_t>{70, 600}, {600, 70}, {300, 300}})
+      for (int kind = 0; kind < 3; kind++) {
+        const Tensor x[] = {leaf({heads, queries, 5}, 1), leaf({heads, keys, 5}, 2), leaf({heads, keys, 3}, 3)}, g = counted({heads, queries, 3}, 4);
+        Tensor hidden = zeros({queries, keys}, bool_), mask;
+        if (kind == 1) hidden = logical_not(tril(ones({queries, keys}, bool_)));
+        if (kind == 2) hidden = gt(counted({queries, keys}, 5), Tensor(0.9)), mask = logical_not(hidden);
+        const Tensor scores = matmul(x[0], transpose(x[1], -2, -1)) * Tensor(0.4);
+        const Tensor whole = matmul(softmax(masked_fill(scores, hidden, Tensor(-INFINITY)), -1), x[2]);
+        const Tensor blocks = scaled_dot_product_attention(x[0], x[1], x[2], mask, 0, kind == 1, 0.4);
+        EXPECT_TRUE(allclose(blocks, whole, 1e-11, 1e-12)) << heads << " " << queries << " " << keys << " " << kind;
+        const auto want = grad(whole, {x[0], x[1], x[2]}, g), got = grad(blocks, {x[0], x[1], x[2]}, g);
+        for (size_t i = 0; i < 3; i++) EXPECT_TRUE(allclose(got[i], want[i], 1e-10, 1e-11)) << i << " of " << heads << " " << queries << " " << keys << " " << kind;
+      }
+}
+TEST(Attention, HasTheSameBitsWithAnyNumberOfThreads) {
+  const int before = num_threads();
+  for (const int64_t heads : {2, 12}) {
+    std::vector<Tensor> results;
+    for (const int threads : {1, 3}) {
+      set_num_threads(threads);
+      const Tensor x = to(counted({heads, 200, 16}), float32).set_requires_grad();
+      const Tensor y = scaled_dot_product_attention(x, x, x, {}, 0, true);
+      results.push_back(y), results.push_back(grad(sum(y * y), x)[0]);
+    }
+    EXPECT_TRUE(equal(results[0], results[2]) && equal(results[1], results[3]));
+  }
+  set_num_threads(before);
 }
 TEST(Attention, SaysWhatDoesNotFit) {
   const Tensor q = counted({2, 3, 4});
