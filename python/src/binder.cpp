@@ -24,8 +24,16 @@ struct Scratch {
   PyObject* out = nullptr;
   std::unique_ptr<Rare> rare_;
   int64_t ints[kInts];
-  Tensor numbers[kNumbers];
+  alignas(Tensor) char numbers[kNumbers * sizeof(Tensor)];  // `made` of them are tensors
 
+  Scratch() = default;
+  Scratch(const Scratch&) = delete;
+  ~Scratch() { while (made) reinterpret_cast<Tensor*>(numbers)[--made].~Tensor(); }
+  const Tensor* new_number(Scalar s) {
+    const auto* t = new (numbers + size_t(made) * sizeof(Tensor)) Tensor(s);
+    made++;
+    return t;
+  }
   Rare& rare() {
     if (!rare_) rare_ = std::make_unique<Rare>();
     return *rare_;
@@ -137,8 +145,7 @@ bool load(const Param& p, PyObject* o, Value& v, Scratch& s) {
         v = p.fallback;
         return true;
       }
-      s.numbers[s.made] = Tensor(number);
-      v.tensor = &s.numbers[s.made++];
+      v.tensor = s.new_number(number);
       return true;
     }
     case Want::Tensors: return load_tensors(o, v, s);
@@ -436,7 +443,7 @@ PyTypeObject* make_op_type(const char* name, bool method) {
   PyType_Slot slots[] = {{Py_tp_call, (void*)PyVectorcall_Call}, {Py_tp_repr, (void*)op_repr}, {Py_tp_getset, op_getset},
                          {Py_tp_methods, op_methods}, {Py_tp_members, op_members},
                          {Py_tp_descr_get, method ? (void*)method_get : (void*)function_get}, {0, nullptr}};
-  const unsigned long flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | (method ? Py_TPFLAGS_METHOD_DESCRIPTOR : 0ul);
+  const unsigned long flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_IMMUTABLETYPE | (method ? Py_TPFLAGS_METHOD_DESCRIPTOR : 0ul);
   PyType_Spec spec{name, sizeof(PyOp), 0, unsigned(flags), slots};
   return reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
 }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "tapegrad/ops.h"
 
@@ -65,7 +66,7 @@ Tensor lend_gradient(const Node& n, int k) {
 
 static bool earlier(const Node* a, const Node* b) { return a->sequence < b->sequence; }  // the heap's top was recorded last
 
-Backward::Backward(BackwardOptions options) : options_(options), outer_(current_), heap_(std::move(spare_heap)) { current_ = this; }
+Backward::Backward(BackwardOptions options) : options_(options), outer_(current_) { current_ = this; }
 Backward::~Backward() {
   current_ = outer_;
   while (Node* n = pop()) {  // only after an exception
@@ -74,16 +75,22 @@ Backward::~Backward() {
     n->queued = false;
     __atomic_store_n(&n->owner, nullptr, __ATOMIC_RELEASE);
   }
-  spare_heap = std::move(heap_);
+  if (heap_.capacity()) spare_heap = std::move(heap_);
 }
 Node* Backward::pop() {
-  Node* n = next_;
-  next_ = nullptr;
-  if (heap_.empty()) return n;
+  Node* n = std::exchange(next_, nullptr);
+  if (!heap_.empty()) next_from_heap();
+  return n;
+}
+void Backward::next_from_heap() {
   std::pop_heap(heap_.begin(), heap_.end(), earlier);
   next_ = heap_.back();
   heap_.pop_back();
-  return n;
+}
+void Backward::keep_in_heap(Node* n) {
+  if (!heap_.capacity()) heap_ = std::move(spare_heap);
+  heap_.push_back(n);
+  std::push_heap(heap_.begin(), heap_.end(), earlier);
 }
 
 void Backward::push(Node* n, uint32_t output_nr, Tensor g) {
@@ -109,13 +116,14 @@ void Backward::push(Node* n, uint32_t output_nr, Tensor g) {
     return;
   }
   if (earlier(next_, n)) std::swap(next_, n);
-  heap_.push_back(n);
-  std::push_heap(heap_.begin(), heap_.end(), earlier);
+  keep_in_heap(n);
 }
 
 void Backward::give(const Edge& e, Tensor g) {
   if (!e.leaf()) return push(e.node(), e.output_nr(), std::move(g));
-  give_leaf(Tensor::share(e.tensor()), std::move(g));
+  TensorImpl* leaf = e.tensor();  // the edge keeps it: no new reference
+  static_assert(sizeof(Tensor) == sizeof(TensorImpl*));
+  give_leaf(reinterpret_cast<const Tensor&>(leaf), std::move(g));
 }
 void Backward::give_leaf(const Tensor& leaf, Tensor g) {
   if (capture_) {
@@ -281,16 +289,17 @@ void Backward::find_needed(const std::vector<Node*>& roots) {
 
 // ---- entry points
 
-static Tensor root_gradient(const Tensor& root, const Tensor& g, size_t k) {
-  if (!g.defined()) {
-    TG_CHECK(root.numel() == 1, GradError, "grad can be implicitly created only for scalar outputs, output ", k, " is ", root);
-    TG_CHECK(!is_complex(root.dtype()), GradError, "grad can be implicitly created only for real scalar outputs but got ", root.dtype());
-    NoGrad guard;
-    Tensor one = empty_like(root);
-    if (root.dtype() == Dtype::Float32) *one.data_ptr<float>() = 1;
-    else fill_(one, 1);
-    return one;
-  }
+static Tensor one_like(const Tensor& root, size_t k) {
+  TG_CHECK(root.numel() == 1, GradError, "grad can be implicitly created only for scalar outputs, output ", k, " is ", root);
+  TG_CHECK(!is_complex(root.dtype()), GradError, "grad can be implicitly created only for real scalar outputs but got ", root.dtype());
+  Tensor one = empty(root.sizes(), root.dtype(), root.device());
+  NoGrad guard;
+  if (root.dtype() == Dtype::Float32) *one.data_ptr<float>() = 1;
+  else fill_(one, 1);
+  return one;
+}
+static Tensor checked_gradient(const Tensor& root, const Tensor& g, size_t k) {
+  if (!g.defined()) return one_like(root, k);
   TG_CHECK(g.sizes() == root.sizes(), ShapeError, "gradient ", k, " must have the shape of its output", Named{"gradient", g}, Named{"output", root});
   TG_CHECK(is_differentiable(g.dtype()), DtypeError, "gradient ", k, " must be floating point or complex", Named{"gradient", g});
   TG_CHECK(is_complex(g.dtype()) <= is_complex(root.dtype()), DtypeError, "gradient ", k, " must be real as its output is",
@@ -309,8 +318,9 @@ class Seeds {
     if (roots.size() > 1) many_.resize(roots.size());
     for (size_t k = 0; k < roots.size(); k++) {
       TG_CHECK(roots[k].defined() && needs_grad(roots[k]), GradError, "element ", k, " of tensors does not require grad and does not have a grad_fn");
-      Tensor g = root_gradient(roots[k], gradients.empty() ? Tensor() : gradients[k], k);
-      (roots.size() > 1 ? many_[k] : one_) = create_graph || !g->requires_grad ? g : detach(g);
+      Tensor g = gradients.empty() ? one_like(roots[k], k) : checked_gradient(roots[k], gradients[k], k);
+      if (!create_graph && g->requires_grad) g = detach(g);
+      (roots.size() > 1 ? many_[k] : one_) = std::move(g);
     }
   }
   void push_into(Backward& run, TensorList roots) {

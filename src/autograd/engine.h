@@ -28,6 +28,8 @@ class Backward {
   };
   void give(const Edge& e, Tensor g);
   Node* pop();
+  void next_from_heap();
+  void keep_in_heap(Node* n);
   Tensor* gathered(Node* n, std::vector<Tensor>& side);
   bool prepare(Node* n, Tensor* g);
   void run_hooks_before(Node* n, Tensor* g);
