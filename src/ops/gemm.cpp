@@ -4,17 +4,18 @@
 #include <algorithm>
 
 #include "src/ops/cpu/table.h"
-#include "src/tensor/parallel.h"
+#include "src/ops/typed.h"
 
 namespace tapegrad {
 namespace {
 
-// Below this many multiply-adds a piece is not worth a thread; larger products get larger pieces, for each piece packs its
-// part of a and b again.
-constexpr double kPiece = 4e5, kLarge = 4e7;
+// Below this many multiply-adds a piece is not worth a thread.
+constexpr double kPiece = 4e5, kLarge = 2e7;
+// A block: how much of a and of b is packed at a time.
+constexpr int64_t kDepth = 384, kBlock = 3072;
 
-void run(const Gemm<float>& g) { kernels().gemm->f32(g); }
-void run(const Gemm<double>& g) { kernels().gemm->f64(g); }
+const GemmKernels<float>& kernels_of(float) { return kernels().gemm->f32; }
+const GemmKernels<double>& kernels_of(double) { return kernels().gemm->f64; }
 
 // Rows and columns of a tile: multiples of what the kernel works on at once.
 struct Tiles {
@@ -31,20 +32,73 @@ struct Tiles {
     count_m = (m + rows - 1) / rows, count_n = (n + columns - 1) / columns;
   }
 };
-
-template <class T> void cut(const Gemm<T>& g) {
-  if (double(g.m) * g.n * g.k <= 2 * kPiece) return run(g);
-  const Tiles t(g.m, g.n, g.k);
+// Rows [i, i + m) and columns [j, j + n), or less at the end.
+template <class G> G part_of(G g, int64_t i, int64_t m, int64_t j, int64_t n) {
+  g.m = std::min(m, g.m - i), g.n = std::min(n, g.n - j);
+  g.a += i * g.a_row, g.b += j * g.b_col, g.c += i * g.c_row + j;
+  if (g.bias) g.bias += j;
+  return g;
+}
+// f(i, rows, j, columns) for all tiles of m x n.
+template <class F> void each_tile(int64_t m, int64_t n, int64_t k, F f) {
+  const Tiles t(m, n, k);
   parallel_for(t.count_m * t.count_n, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; p++) {
-      const int64_t i = p / t.count_n * t.rows, j = p % t.count_n * t.columns;
-      Gemm<T> piece = g;
-      piece.m = std::min(t.rows, g.m - i), piece.n = std::min(t.columns, g.n - j);
-      piece.a += i * g.a_row, piece.b += j * g.b_col, piece.c += i * g.c_row + j;
-      if (g.bias) piece.bias += j;
-      run(piece);
-    }
+    for (int64_t p = begin; p < end; p++) f(p / t.count_n * t.rows, t.rows, p % t.count_n * t.columns, t.columns);
   });
+}
+
+// Packing pays when each number of a and of b is read often, or when b lies across.
+template <class T> bool is_direct(const Gemm<T>& g) {
+  if (g.m == 1 || g.n == 1 || g.k == 0 || (g.n <= 8 && g.k <= 8)) return true;
+  if (g.b_col == 1) return g.m <= 16 || g.n * g.k * int64_t(sizeof(T)) <= 1 << 18;
+  return g.a_col == 1 && g.b_row == 1 && g.m <= 16;
+}
+template <class T> void direct(const Gemm<T>& g) {
+  const GemmKernels<T>& k = kernels_of(T());
+  if (double(g.m) * g.n * g.k <= 2 * kPiece) return k.direct(g);
+  each_tile(g.m, g.n, g.k, [&](int64_t i, int64_t m, int64_t j, int64_t n) { k.direct(part_of(g, i, m, j, n)); });
+}
+// One block of a and of b: packed, then multiplied. Panels have `steps` numbers for each row of a and column of b.
+template <class G, class K, class P> void block(const G& g, const K& kernel, int64_t steps, P* a, P* b) {
+  constexpr int64_t rows = 96, columns = 192;  // multiples of every kernel's tile
+  const int64_t blocks_a = (g.m + rows - 1) / rows, blocks_b = (g.n + columns - 1) / columns;
+  const auto pack = [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; p++) {
+      if (p < blocks_a) kernel.pack_a(part_of(g, p * rows, rows, 0, g.n), a + p * rows * steps);
+      else kernel.pack_b(part_of(g, 0, g.m, (p - blocks_a) * columns, columns), b + (p - blocks_a) * columns * steps);
+    }
+  };
+  if ((g.m + g.n) * g.k < 1 << 16) pack(0, blocks_a + blocks_b);
+  else parallel_for(blocks_a + blocks_b, 1, pack);
+  const auto multiply = [&](int64_t i, int64_t m, int64_t j, int64_t n) { kernel.packed(part_of(g, i, m, j, n), a + i * steps, b + j * steps); };
+  if (double(g.m) * g.n * g.k <= 2 * kPiece) multiply(0, g.m, 0, g.n);
+  else each_tile(g.m, g.n, g.k, multiply);
+}
+// False when there is no memory for the panels. P holds `per` numbers that are neighbours in k.
+template <class P, int per, class G, class K> bool blocks(const G& g, const K& kernel) {
+  constexpr int64_t deepest = kDepth * per;
+  const int64_t count = (g.k + deepest - 1) / deepest, depth = ((g.k + count - 1) / count + per - 1) / per * per, steps = depth / per;
+  const auto rounded = [](int64_t n, int64_t unit) { return (std::min(n, kBlock) + unit - 1) / unit * unit; };
+  const int64_t a_size = rounded(g.m, kernel.rows) * steps;
+  const size_t bytes = size_t(a_size + rounded(g.n, kernel.columns) * steps) * sizeof(P);
+  P* work = nullptr;
+  try {
+    work = static_cast<P*>(pool_alloc(bytes));
+  } catch (const OutOfMemoryError&) {
+    return false;
+  }
+  for (int64_t i = 0; i < g.m; i += kBlock)
+    for (int64_t j = 0; j < g.n; j += kBlock)
+      for (int64_t p = 0; p < g.k; p += depth) {
+        G s = part_of(g, i, kBlock, j, kBlock);
+        s.k = std::min(depth, g.k - p), s.a += p * g.a_col, s.b += p * g.b_row, s.add |= p > 0;
+        block(s, kernel, (s.k + per - 1) / per, work, work + a_size);
+      }
+  pool_free(work, bytes);
+  return true;
+}
+template <class T> void cut(const Gemm<T>& g) {
+  if (is_direct(g) || !blocks<T, 1>(g, kernels_of(T()))) direct(g);  // which needs no memory of its own
 }
 
 // Integers: plain loops that wrap around as PyTorch's do.
@@ -61,52 +115,74 @@ template <class T> void integers(const Gemm<T>& g) {
     }
   }
 }
-void serial(const Gemm<float>& g) { run(g); }
-void serial(const Gemm<double>& g) { run(g); }
-template <class T> void serial(const Gemm<T>& g) { integers(g); }
+template <class T> void product(const Gemm<T>& g) {
+  if constexpr (std::is_floating_point_v<T>) cut(g);
+  else integers(g);
+}
 template <class T> void one(const Gemm<T>& g) {
   if constexpr (std::is_floating_point_v<T>) return cut(g);
   const double row = double(g.n) * g.k;
   parallel_for(g.m, std::max<int64_t>(1, int64_t(kPiece / 4 / std::max(row, 1.0))), [&](int64_t begin, int64_t end) {
     Gemm<T> piece = g;
     piece.m = end - begin, piece.a += begin * g.a_row, piece.c += begin * g.c_row;
-    serial(piece);
+    product(piece);
   });
 }
 
 template <class T> void batched(const BatchedGemm& g) {
-  const auto item = [&](int64_t i) {
-    int64_t a = 0, b = 0, rest = i;
-    for (size_t d = g.size.size(); d-- > 0; rest /= g.size[d]) {
-      const int64_t at = rest % g.size[d];
-      a += at * g.a_stride[d], b += at * g.b_stride[d];
-    }
-    return Gemm<T>{g.m, g.n, g.k, reinterpret_cast<const T*>(g.a) + a, g.a_row, g.a_col, reinterpret_cast<const T*>(g.b) + b,
-        g.b_row, g.b_col,
-                   reinterpret_cast<T*>(g.c) + i * g.m * g.n, g.n, reinterpret_cast<const T*>(g.bias), false};
-  };
-  if (g.count == 1) return one(item(0));
+  Walk<2> items;
+  for (size_t d = 0; d < g.size.size(); d++) items.add(g.size[d], g.a_stride[d], g.b_stride[d]);
+  const Gemm<T> first = {g.m, g.n, g.k, reinterpret_cast<const T*>(g.a), g.a_row, g.a_col, reinterpret_cast<const T*>(g.b), g.b_row, g.b_col,
+      reinterpret_cast<T*>(g.c), g.n, reinterpret_cast<const T*>(g.bias), false};
+  if (g.count == 1) return one(first);
   const double work = double(g.m) * g.n * g.k;
-  if (g.count < 16 && work > 16 * kPiece) {
-    for (int64_t i = 0; i < g.count; i++) one(item(i));
-    return;
-  }
-  parallel_for(g.count, std::max<int64_t>(1, int64_t(kPiece / std::max(work, 1.0))), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) serial(item(i));
+  const bool each_cut = g.count < 16 && work > 16 * kPiece;
+  const int64_t grain = each_cut ? g.count : std::max<int64_t>(1, int64_t(kPiece / std::max(work, 1.0)));
+  parallel_for(g.count, grain, [&](int64_t begin, int64_t end) {
+    Gemm<T> item = first;
+    item.c += begin * g.m * g.n;
+    items(begin, end, [&](const int64_t (&at)[2]) {
+      item.a = first.a + at[0], item.b = first.b + at[1];
+      each_cut ? one(item) : product(item);
+      item.c += g.m * g.n;
+    });
+  });
+}
+
+void bfloat_products(const BatchedGemm& g) {
+  Walk<2> items;
+  for (size_t d = 0; d < g.size.size(); d++) items.add(g.size[d], g.a_stride[d], g.b_stride[d]);
+  BfloatGemm item{g.m, g.n, g.k, nullptr, g.a_row, g.a_col, nullptr, g.b_row, g.b_col, reinterpret_cast<float*>(g.c), g.n,
+      reinterpret_cast<const float*>(g.bias), false};
+  items(0, g.count, [&](const int64_t (&at)[2]) {
+    item.a = reinterpret_cast<const uint16_t*>(g.a) + at[0], item.b = reinterpret_cast<const uint16_t*>(g.b) + at[1];
+    TG_CHECK((blocks<uint32_t, 2>(item, *kernels().gemm->bfloat)), OutOfMemoryError, "cannot allocate the working memory of a product");
+    item.c += g.m * g.n;
   });
 }
 
 }  // namespace
 
+bool has_bfloat_products(int64_t m, int64_t n, int64_t k) {
+#if defined(__x86_64__)
+  static const bool have = __builtin_cpu_supports("avx512bf16");
+  return have && kernels().gemm->bfloat->packed && m >= 8 && n >= 16 && k >= 16;
+#else
+  (void)m, (void)n, (void)k;
+  return false;
+#endif
+}
+
 void gemm(const Gemm<float>& g) { cut(g); }
 void gemm(const Gemm<double>& g) { cut(g); }
-void gemm_serial(const Gemm<float>& g) { run(g); }
-void gemm_serial(const Gemm<double>& g) { run(g); }
+void gemm_serial(const Gemm<float>& g) { cut(g); }
+void gemm_serial(const Gemm<double>& g) { cut(g); }
 
 void gemm(const BatchedGemm& g) {
   switch (g.dtype) {
     case Dtype::Float32: return batched<float>(g);
     case Dtype::Float64: return batched<double>(g);
+    case Dtype::BFloat16: return bfloat_products(g);
     case Dtype::UInt8: return batched<uint8_t>(g);
     case Dtype::Int8: return batched<int8_t>(g);
     case Dtype::Int16: return batched<int16_t>(g);

@@ -9,12 +9,12 @@ namespace tapegrad {
 /// One product, in parallel when worth it.
 void gemm(const Gemm<float>& g);
 void gemm(const Gemm<double>& g);
-/// The same in the calling thread: for pieces of work that is cut already.
+/// The same within a piece of a parallel loop, where the calling thread does all of it.
 void gemm_serial(const Gemm<float>& g);
 void gemm_serial(const Gemm<double>& g);
 
 /// Products over broadcast leading dimensions: item i of `count` has its operands at a + a_offset[i] and so on (elements).
-/// Any dtype but bool; 16-bit floats are not for here (convert first).
+/// Any dtype but bool and float16. Of bfloat16, where has_bfloat_products, c and bias are float; else convert first.
 struct BatchedGemm {
   Dtype dtype;
   int64_t m, n, k;
@@ -28,5 +28,7 @@ struct BatchedGemm {
   IntList size, a_stride, b_stride;  // the leading dimensions, count in all; strides in elements, 0 where broadcast
 };
 void gemm(const BatchedGemm& g);
+/// Whether the processor multiplies bfloat16 numbers, and the sizes are worth it.
+bool has_bfloat_products(int64_t m, int64_t n, int64_t k);
 
 }  // namespace tapegrad

@@ -1,7 +1,7 @@
 // Factorizations of symmetric matrices: Cholesky's, and Bunch and Kaufman's for indefinite ones.
 #include <Eigen/LU>
 
-#include "src/ops/linalg.h"
+#include "src/ops/linalg_product.h"
 
 namespace tapegrad {
 
@@ -29,7 +29,10 @@ template <class T> int32_t factor(Matrix<T>& a) {
     if (!below) break;
     auto panel = a.block(j + w, j, below, w);
     a.block(j, j, w, w).template triangularView<Eigen::Lower>().adjoint().template solveInPlace<Eigen::OnTheRight>(panel);
-    a.bottomRightCorner(below, below).template selfadjointView<Eigen::Lower>().rankUpdate(panel, Real<T>(-1));
+    for (Eigen::Index i = 0; i < below; i += 2 * kPanel) {  // strips that cover the lower triangle
+      const Eigen::Index s = std::min(2 * kPanel, below - i);
+      subtract_product<T>(a.block(j + w + i, j + w + i, below - i, s), panel.bottomRows(below - i), panel.middleRows(i, s).adjoint().eval());
+    }
   }
   return 0;
 }

@@ -1,7 +1,7 @@
 // LU factorizations and what is made of them: solutions, inverses, determinants.
 // Gradients: of solve, inv and det, Giles, "An extended collection of matrix derivative results" (2008), section 2; of LU, the same
 // differential dA = dL U + L dU split into its two triangles.
-#include "src/ops/linalg.h"
+#include "src/ops/linalg_product.h"
 
 namespace tapegrad {
 
@@ -48,7 +48,7 @@ template <class T> int32_t factor(Matrix<T>& a, int32_t* pivots, bool pivot) {
     if (!right) continue;
     auto top = a.block(j, j + w, w, right);
     a.block(j, j, w, w).template triangularView<Eigen::UnitLower>().solveInPlace(top);
-    if (below) a.bottomRightCorner(below, right).noalias() -= a.block(j + w, j, below, w) * top;
+    if (below) subtract_product<T>(a.bottomRightCorner(below, right), a.block(j + w, j, below, w), top);
   }
   return info;
 }
@@ -137,10 +137,10 @@ struct SolveTriangularBackward final : NodeOf<2> {
     dx[0] = upper ? triu(gA, unit) : tril(gA, -int64_t(unit));
   }
 };
-template <class T, int Side, int Mode> void solve_in_place(const Matrix<T>& a, Matrix<T>& b) {
+template <class T, int Side, int Mode> void solve_in_place(const RowMajorMap<T>& a, Matrix<T>& b) {
   a.template triangularView<Mode>().template solveInPlace<Side>(b);
 }
-template <class T, int Side> void solve_in_place(const Matrix<T>& a, Matrix<T>& b, bool upper, bool unit) {
+template <class T, int Side> void solve_in_place(const RowMajorMap<T>& a, Matrix<T>& b, bool upper, bool unit) {
   if (upper) unit ? solve_in_place<T, Side, Eigen::UnitUpper>(a, b) : solve_in_place<T, Side, Eigen::Upper>(a, b);
   else unit ? solve_in_place<T, Side, Eigen::UnitLower>(a, b) : solve_in_place<T, Side, Eigen::Lower>(a, b);
 }
@@ -272,7 +272,7 @@ Tensor solve_triangular(const Tensor& A_in, const Tensor& B_in, bool upper, bool
   with_scalar(A, [&](auto t) {
     using T = decltype(t);
     each_matrix(batch(A), double(rows(A)) * double(rows(B)) * double(columns(B)), [&](int64_t i) {
-      const Matrix<T> factor = matrix<T>(a, i);
+      const RowMajorMap<T> factor = matrix<T>(a, i);
       Matrix<T> x = matrix<T>(b, i);
       left ? solve_in_place<T, Eigen::OnTheLeft>(factor, x, upper, unitriangular)
            : solve_in_place<T, Eigen::OnTheRight>(factor, x, upper, unitriangular);

@@ -90,12 +90,21 @@ Tensor complex_multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, cons
   return detach(view_as_complex(view(floats, size)));
 }
 
+bool bfloat_sizes(const Tensor& a, bool ta, const Tensor& b, bool tb) {
+  const int64_t m = b->ndim == 2 && !ta ? a.numel() / std::max<int64_t>(1, a.size(-1)) : a.size(ta ? -1 : -2);
+  return has_bfloat_products(m, b.size(tb ? -2 : -1), a.size(ta ? -2 : -1));
+}
 // The product's numbers. `bias` (n of them, dense, same dtype) starts each row.
 Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias) {
   if (is_complex(a.dtype())) [[unlikely]] return complex_multiply(a, ta, b, tb, bias);
-  if (item_size(a.dtype()) == 2 && is_floating(a.dtype())) {  // 16-bit floats: in float
+  const bool narrow = item_size(a.dtype()) == 2 && is_floating(a.dtype());
+  if (narrow && bias.defined()) {
     NoGrad off;
-    return to(multiply(to(a, float32), ta, to(b, float32), tb, bias.defined() ? to(bias, float32) : Tensor()), a.dtype());
+    if (bias.dtype() != float32) return multiply(a, ta, b, tb, to(bias, float32));
+  }
+  if (narrow && !(a.dtype() == bfloat16 && bfloat_sizes(a, ta, b, tb))) {  // in float
+    NoGrad off;
+    return to(multiply(to(a, float32), ta, to(b, float32), tb, bias), a.dtype());
   }
   const Matrices x(a, ta), y(b, tb);
   BatchedGemm g{a.dtype(), x.rows, y.cols, x.cols, x.data, x.row, x.col, y.data, y.row, y.col, nullptr, bias.defined()
@@ -114,12 +123,15 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
   }
   size.push_back(x.rows);
   size.push_back(y.cols);
-  Tensor out = empty(size, a.dtype());
+  Tensor out = empty(size, narrow ? float32 : a.dtype());
   g.c = out->data;
-  if (out.numel() == 0) return out;
-  LongKernel release(int64_t(double(g.count) * g.m * g.n * g.k / 4));
-  gemm(g);
-  return out;
+  if (out.numel()) {
+    LongKernel release(int64_t(double(g.count) * g.m * g.n * g.k / 4));
+    gemm(g);
+  }
+  if (!narrow) return out;
+  NoGrad off;
+  return to(out, a.dtype());
 }
 
 template <class T> void add_product(const Tensor& to, const Matrices& x, const Matrices& y) {

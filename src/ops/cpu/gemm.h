@@ -1,5 +1,6 @@
 // The products of one instruction set: serial, on raw memory. Plain data only: see table.h.
 #pragma once
+#include <stdint.h>
 
 namespace tapegrad {
 
@@ -17,9 +18,37 @@ template <class T> struct Gemm {
   bool add;       // start: what c holds
 };
 
+/// Two ways: directly, or from panels: a's of `rows` rows and b's of `columns` columns, with zeros behind the last.
+template <class T> struct GemmKernels {
+  long rows, columns;
+  void (*direct)(const Gemm<T>&);
+  void (*pack_a)(const Gemm<T>&, T* panels);
+  void (*pack_b)(const Gemm<T>&, T* panels);
+  void (*packed)(const Gemm<T>&, const T* a_panels, const T* b_panels);
+};
+/// The same from bfloat16 numbers into float ones; panels hold pairs of neighbours in k. Null where the set has none.
+struct BfloatGemm {
+  long m, n, k;
+  const uint16_t* a;
+  long a_row, a_col;
+  const uint16_t* b;
+  long b_row, b_col;
+  float* c;
+  long c_row;
+  const float* bias;
+  bool add;
+};
+struct BfloatTable {
+  long rows, columns;
+  void (*pack_a)(const BfloatGemm&, uint32_t* panels);
+  void (*pack_b)(const BfloatGemm&, uint32_t* panels);
+  void (*packed)(const BfloatGemm&, const uint32_t* a_panels, const uint32_t* b_panels);
+};
+
 struct GemmTable {
-  void (*f32)(const Gemm<float>&);
-  void (*f64)(const Gemm<double>&);
+  GemmKernels<float> f32;
+  GemmKernels<double> f64;
+  const BfloatTable* bfloat;
 };
 
 }  // namespace tapegrad
