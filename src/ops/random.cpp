@@ -97,6 +97,23 @@ void fill_int(const Tensor& out, int64_t low, uint64_t range, const Generator* g
   });
 }
 
+// Ones with probability p, else zeros: the same numbers as a tensor of p in float gives.
+void fill_chance(const Tensor& out, double p, const Generator* g) {
+  const int64_t n = out.numel(), size = int64_t(item_size(out.dtype()));
+  const uint32_t threshold = uint32_t(std::ceil(double(float(p)) * 0x1p24));
+  const RandomTable& k = random_kernels();
+  const StoreFn store = store_for(Compute::F32, out.dtype());
+  char* to = out->data;
+  const bool plain = out.dtype() == Dtype::Float32;
+  each_random_block(RandomStream(g, (n + 3) / 4), (n + 3) / 4, [=, &k](const uint32_t* w, int64_t block, int64_t count) {
+    const int64_t at = 4 * block, m = std::min(4 * count, n - at);
+    if (plain) return k.chance(w, threshold, m, reinterpret_cast<float*>(to) + at);
+    float v[4 * kRandomBlocks];
+    k.chance(w, threshold, m, v);
+    store(reinterpret_cast<const char*>(v), to + at * size, size, m);
+  });
+}
+
 void check_drawn(Dtype d, const char* what) {
   TG_CHECK(is_differentiable(d), DtypeError, what, " must be of a floating or complex dtype, got ", d);
 }
@@ -275,7 +292,8 @@ const Tensor& bernoulli_(const Tensor& self, const Tensor& p, const Generator* g
 const Tensor& bernoulli_(const Tensor& self, double p, const Generator* generator) {
   OpScope op("bernoulli_");
   TG_CHECK(p >= 0 && p <= 1, ValueError, "p must be between 0 and 1, got ", p);
-  return bernoulli_(self, full({}, p, Dtype::Float32), generator);
+  if (self.dtype() > Dtype::Float64) return bernoulli_(self, full({}, p, Dtype::Float32), generator);
+  return in_place(self, [&](const Tensor& t) { fill_chance(t, p, generator); });
 }
 
 // ---- rows

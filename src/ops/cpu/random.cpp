@@ -2,6 +2,8 @@
 // for every instruction set and on CUDA.
 #include "src/ops/cpu/random.h"
 
+#include <utility>
+
 #include "src/ops/cpu/table.h"
 #ifdef __SSE2__
 #include <immintrin.h>
@@ -40,6 +42,18 @@ inline U high(U a) { return a >> 32; }
 inline U all(uint64_t x) { return x; }
 #endif
 
+inline U joined(U low, U high) { return (low & all(0xffffffffu)) | (high << 32); }
+// The lanes of a and b in turn.
+#if defined(__SSE2__)
+template <int... I> inline void in_turn(U a, U b, U* r, std::integer_sequence<int, I...>) {
+  r[0] = __builtin_shufflevector(a, b, (I / 2 + I % 2 * kLanes)...);
+  r[1] = __builtin_shufflevector(a, b, (kLanes / 2 + I / 2 + I % 2 * kLanes)...);
+}
+inline void in_order(U a, U b, U* r) { in_turn(a, b, r, std::make_integer_sequence<int, kLanes>()); }
+#else
+inline void in_order(U a, U b, U* r) { r[0] = a, r[1] = b; }
+#endif
+
 void words(uint64_t seed, uint64_t counter, int64_t blocks, uint32_t* out) {
   constexpr int kGroup = 2 * kLanes;  // two packets at a time hide the multiply's latency
   const U m0 = all(0xD2511F53u), m1 = all(0xCD9E8D57u);
@@ -62,14 +76,11 @@ void words(uint64_t seed, uint64_t counter, int64_t blocks, uint32_t* out) {
         x[h] = bits(bits(high(q), y[h]), all(k0)), y[h] = q;
         z[h] = bits(bits(high(p), w[h]), all(k1)), w[h] = p;
       }
-    uint64_t r[4][kGroup];
-    for (int h = 0; h < 2; h++) {
-      __builtin_memcpy(r[0] + h * kLanes, &x[h], sizeof(U)), __builtin_memcpy(r[1] + h * kLanes, &y[h], sizeof(U));
-      __builtin_memcpy(r[2] + h * kLanes, &z[h], sizeof(U)), __builtin_memcpy(r[3] + h * kLanes, &w[h], sizeof(U));
-    }
-    const int n = blocks - b < kGroup ? int(blocks - b) : kGroup;
-    for (int i = 0; i < n; i++)
-      for (int k = 0; k < 4; k++) *out++ = uint32_t(r[k][i]);
+    U r[4];  // the words in order: x, y, z, w of a block
+    for (int h = 0; h < 2; h++) in_order(joined(x[h], y[h]), joined(z[h], w[h]), r + 2 * h);
+    const int64_t n = blocks - b < kGroup ? blocks - b : kGroup;
+    if (n == kGroup) __builtin_memcpy(out + 4 * b, r, sizeof r);
+    else __builtin_memcpy(out + 4 * b, r, size_t(n) * 16);
   }
 }
 
@@ -114,6 +125,9 @@ void normal(const uint32_t* w, int64_t n, float* out) {
   }
 }
 
+void chance(const uint32_t* w, uint32_t threshold, int64_t n, float* y) {
+  for (int64_t i = 0; i < n; i++) y[i] = (w[i] >> 8) < threshold ? 1.f : 0.f;
+}
 void dropout(const uint32_t* w, uint32_t threshold, float scale, const float* x, int64_t n, float* y, uint8_t* keep) {
   for (int64_t i = 0; i < n; i++) {
     const bool k = (w[i] >> 8) >= threshold;
@@ -126,6 +140,6 @@ void dropout(const uint32_t* w, uint32_t threshold, float scale, const float* x,
 }  // namespace TG_NS
 
 extern "C" const RandomTable TG_TABLE(random);
-constinit const RandomTable TG_TABLE(random) = {words, uniform, normal, dropout};
+constinit const RandomTable TG_TABLE(random) = {words, uniform, normal, chance, dropout};
 
 }  // namespace tapegrad
