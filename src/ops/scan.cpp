@@ -22,18 +22,50 @@ template <class F> void each_line(const Split& s, F line) {
     for (int64_t l = begin; l < end; l++) line(l / s.inner * s.n * s.inner + l % s.inner, s.inner);
   });
 }
+// r[at] = acc = f(acc, at) along each line, from its back if `back`. Several lines go side by side: none waits for its own sum.
+template <class T, class A, class F> void scan_lines(const Split& s, T* __restrict r, A start, bool back, F f) {
+  LongKernel unlocked(s.outer * s.n * s.inner * 2);
+  const int64_t first = back ? (s.n - 1) * s.inner : 0, step = back ? -s.inner : s.inner;
+  const auto grain = [&](int64_t lines) { return std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, s.n * lines)); };
+  if (s.inner == 1) {
+    constexpr int64_t kLines = 4;
+    parallel_for((s.outer + kLines - 1) / kLines, grain(kLines), [&](int64_t begin, int64_t end) {
+      for (int64_t line = begin * kLines; line < std::min(end * kLines, s.outer); line += kLines) {
+        const int64_t count = std::min(kLines, s.outer - line);
+        A acc[kLines] = {start, start, start, start};
+        int64_t at = line * s.n + first;
+        if (count < kLines) {
+          for (int64_t l = 0; l < count; l++)
+            for (int64_t i = 0, k = at + l * s.n; i < s.n; i++, k += step) r[k] = T(acc[l] = f(acc[l], k));
+        } else {
+          for (int64_t i = 0; i < s.n; i++, at += step)
+            for (int64_t l = 0, k = at; l < kLines; l++, k += s.n) r[k] = T(acc[l] = f(acc[l], k));
+        }
+      }
+    });
+    return;
+  }
+  constexpr int64_t kWidth = 128;
+  const int64_t blocks = (s.inner + kWidth - 1) / kWidth;
+  parallel_for(s.outer * blocks, grain(std::min(kWidth, s.inner)), [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; b++) {
+      const int64_t column = b % blocks * kWidth, width = std::min(kWidth, s.inner - column);
+      A acc[kWidth];
+      std::fill_n(acc, width, start);
+      int64_t at = b / blocks * s.n * s.inner + column + first;
+      for (int64_t i = 0; i < s.n; i++, at += step)
+        for (int64_t l = 0; l < width; l++) r[at + l] = T(acc[l] = f(acc[l], at + l));
+    }
+  });
+}
 // What running sums and products of this dtype are computed in.
 Dtype scan_dtype(Dtype d) { return is_complex(d) ? Dtype::Complex128 : is_floating(d) ? row_dtype(d) : Dtype::Int64; }
 template <class T> T* data(const Tensor& t) { return reinterpret_cast<T*>(t->data); }
 
 // ---- r[i] = a[i] r[i-1] + b[i], from the front or from the back; an undefined `a` is 1
 template <class T, class A> void recurrence_lines(const Split& s, const T* a, const T* b, T* r, bool back) {
-  each_line(s, [=](int64_t at, int64_t step) {
-    if (back) at += (s.n - 1) * step, step = -step;
-    A acc = 0;
-    if (a) for (int64_t i = 0; i < s.n; i++, at += step) r[at] = T(acc = acc * A(a[at]) + A(b[at]));
-    else for (int64_t i = 0; i < s.n; i++, at += step) r[at] = T(acc = acc + A(b[at]));
-  });
+  if (a) scan_lines(s, r, A(0), back, [=](A acc, int64_t at) { return acc * A(a[at]) + A(b[at]); });
+  else scan_lines(s, r, A(0), back, [=](A acc, int64_t at) { return acc + A(b[at]); });
 }
 /// The same with every a = 1: running sums, rows or strips of columns at a time.
 void running_sums(const Split& s, const Tensor& b, const Tensor& r, bool back) {
@@ -113,10 +145,7 @@ struct CumprodBackward final : NodeOf<1> {
   }
 };
 template <class T, class A> void product_lines(const Split& s, const T* x, T* y) {
-  each_line(s, [=](int64_t at, int64_t step) {
-    A acc = 1;
-    for (int64_t i = 0; i < s.n; i++, at += step) y[at] = T(acc = acc * A(x[at]));
-  });
+  scan_lines(s, y, A(1), false, [=](A acc, int64_t at) { return acc * A(x[at]); });
 }
 
 // ---- logcumsumexp: with y the result, the gradient is exp(x - y) times a recurrence whose factors exp(y[i] - y[i+1]) are at most 1
@@ -167,7 +196,7 @@ struct CumextremeBackward final : NodeOf<1> {
   void backward(Tensor g, Tensor* dx) override {
     if (!needs(0)) return;
     if (!g.dim()) { dx[0] = g; return; }
-    dx[0] = scatter_add(zeros(g.sizes(), g.dtype(), g.device()), dim, index.unpack(*this), g);
+    dx[0] = scatter_add_(zeros(g.sizes(), g.dtype(), g.device()), dim, index.unpack(*this), g);
   }
 };
 ValuesIndices cumextreme(const Tensor& input, int64_t dim, bool largest) {
