@@ -17,7 +17,7 @@ struct PickBackward final : NodeOf<1> {
   const char* name() const override { return title; }
   void backward(Tensor g, Tensor* dx) override {
     const Tensor at = indices.unpack(*this);
-    dx[0] = scatter_add(zeros(sizes, g.dtype(), g.device()), dim, at, g.dim() == at.dim() ? g : unsqueeze(g, dim));
+    dx[0] = scatter_add_(zeros(sizes, g.dtype(), g.device()), dim, at, g.dim() == at.dim() ? g : unsqueeze(g, dim));
   }
   void free_saved() override { indices.reset(); }
 };
@@ -40,6 +40,40 @@ template <class T> void fill_items(std::vector<Item<OrderKey<T>>>& items, const 
   items.resize(size_t(n));
   const Key flip = descending ? ~Key(0) : 0;
   for (int64_t i = 0; i < n; i++) items[size_t(i)] = Item<Key>(order_key(p[i * step]) ^ flip, i);
+}
+// The first k items in order, of a line much longer: what does not precede the k-th of those seen is passed over.
+template <class T> void fill_first(std::vector<Item<OrderKey<T>>>& items, const T* p, int64_t n, int64_t step, int64_t k, bool descending) {
+  using Key = OrderKey<T>;
+  const Key flip = descending ? ~Key(0) : 0;
+  const size_t room = size_t(2 * k + 32);
+  items.clear();
+  items.reserve(room);
+  Key limit = ~Key(0);
+  Wide<T> bound = {};
+  bool full = false;
+  const auto keep_first = [&] {
+    std::nth_element(items.begin(), items.begin() + (k - 1), items.end());
+    items.resize(size_t(k));
+    limit = items.back().key(), bound = Wide<T>(p[items.back().at() * step]), full = true;
+  };
+  constexpr int64_t kGroup = 16;
+  for (int64_t i = 0; i < n; i += kGroup) {
+    const int64_t end = std::min(n, i + kGroup);
+    if (full && step == 1 && end - i == kGroup) {
+      unsigned candidates = 0;  // NaN is one, always
+      if (descending) for (int64_t j = 0; j < kGroup; j++) candidates |= unsigned(!(Wide<T>(p[i + j]) <= bound));
+      else for (int64_t j = 0; j < kGroup; j++) candidates |= unsigned(!(Wide<T>(p[i + j]) >= bound));
+      if (!candidates) continue;
+    }
+    for (int64_t j = i; j < end; j++) {
+      const Key key = order_key(p[j * step]) ^ flip;
+      if (full && key >= limit) continue;
+      items.emplace_back(key, j);
+      if (items.size() == room) keep_first();
+    }
+  }
+  keep_first();
+  std::sort(items.begin(), items.end());
 }
 Shape with_size(const Tensor& x, int64_t d, int64_t n) {
   Shape size(x.sizes());
@@ -66,12 +100,12 @@ ValuesIndices first_in_order(const Tensor& x, int64_t d, int64_t k, bool descend
       using T = decltype(zero);
       using Items = std::vector<Item<OrderKey<T>>>;
       each_line<T>(x, d, values, indices, [n, k, descending, items = Items(), spare = Items()](const T* p, int64_t step, T* o, int64_t* at, int64_t out_step) mutable {
-        fill_items(items, p, n, step, descending);
-        if (k < n) {
-          if (k * 16 < n) std::partial_sort(items.begin(), items.begin() + k, items.end());
-          else std::nth_element(items.begin(), items.begin() + k, items.end()), std::sort(items.begin(), items.begin() + k);
+        if (k * 8 < n) {
+          fill_first(items, p, n, step, k, descending);
         } else {
-          sort_items(items, spare);
+          fill_items(items, p, n, step, descending);
+          if (k < n) std::nth_element(items.begin(), items.begin() + k, items.end()), std::sort(items.begin(), items.begin() + k);
+          else sort_items(items, spare);
         }
         for (int64_t i = 0; i < k; i++) {
           const int64_t from = items[size_t(i)].at();

@@ -48,11 +48,10 @@ template <> struct Item<uint64_t> {
   bool operator<(const Item& o) const { return key_ != o.key_ ? key_ < o.key_ : at_ < o.at_; }
 };
 
-/// Items in order of index come out sorted: by comparison when few, by radix (11 bits a pass, stable) when many.
-template <class Key> void sort_items(std::vector<Item<Key>>& items, std::vector<Item<Key>>& spare) {
+/// Items in order of index come out sorted: by radix, which is stable.
+template <int bits, class Key> void radix_sort(std::vector<Item<Key>>& items, std::vector<Item<Key>>& spare) {
   const size_t n = items.size();
-  if (n < 1024) return std::sort(items.begin(), items.end());
-  constexpr int bits = 11, passes = (int(sizeof(Key)) * 8 + bits - 1) / bits, buckets = 1 << bits;
+  constexpr int passes = (int(sizeof(Key)) * 8 + bits - 1) / bits, buckets = 1 << bits;
   std::vector<uint32_t> count(size_t(passes) * buckets);
   for (const Item<Key>& i : items)
     for (int p = 0; p < passes; p++) count[size_t(p * buckets + int(i.key() >> (p * bits) & (buckets - 1)))]++;
@@ -69,6 +68,12 @@ template <class Key> void sort_items(std::vector<Item<Key>>& items, std::vector<
     for (const Item<Key>& i : items) spare[c[i.key() >> (p * bits) & (buckets - 1)]++] = i;
     items.swap(spare);
   }
+}
+/// The same, by comparison when they are few; digits are short where 2^11 counters would cost more than the items.
+template <class Key> void sort_items(std::vector<Item<Key>>& items, std::vector<Item<Key>>& spare) {
+  if (items.size() < 32 * sizeof(Key)) std::sort(items.begin(), items.end());
+  else if (items.size() < 8192) radix_sort<8>(items, spare);
+  else radix_sort<11>(items, spare);
 }
 
 }  // namespace tapegrad
