@@ -1,5 +1,8 @@
 // gather and scatter: along one dimension each element has an index of its own. Lines along that dimension never meet, so
 // they run on several threads; within a line index order decides.
+#include <algorithm>
+#include <atomic>
+
 #include "src/ops/complex_number.h"
 #include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
@@ -8,42 +11,84 @@
 namespace tapegrad {
 namespace {
 
-// Lines along dim of `index`, with the strides of x (the indexed tensor), index and a third tensor.
+// Strides of three operands along one dimension: x (the indexed tensor), the index and a third tensor.
+struct Steps {
+  int64_t x, index, other;
+};
+// The positions of `index`, with dim and the last other dimension ("across") apart.
 struct Lines {
   Walk<3> walk;
-  int64_t length, x_step, index_step, other_step, x_size, dim;
+  int64_t length, across = 1, x_size;
+  Steps along, step = {1, 1, 1};
 };
 Lines lines_of(const Tensor& x, const Tensor& index, const Tensor& other, int64_t dim) {
   Lines l;
-  for (int64_t d = 0; d < index.dim(); d++)
-    if (d != dim) l.walk.add(index->sizes[d], x->strides[d], index->strides[d], other->strides[d]);
-  const bool scalar = index.dim() == 0;
-  l.length = size_of(index, dim), l.x_size = size_of(x, dim), l.dim = dim;
-  l.x_step = x.dim() ? x->strides[dim] : 0, l.index_step = scalar ? 0 : index->strides[dim], l.other_step = scalar || !other.dim() ? 0 : other->strides[dim];
+  const int64_t dims = index.dim(), last = dim == dims - 1 ? -1 : dims - 1;
+  for (int64_t d = 0; d < dims; d++) {
+    if (d == last) l.across = index->sizes[d], l.step = {x->strides[d], index->strides[d], other->strides[d]};
+    else if (d != dim) l.walk.add(index->sizes[d], x->strides[d], index->strides[d], other->strides[d]);
+  }
+  l.length = size_of(index, dim), l.x_size = size_of(x, dim);
+  l.along = {x.dim() ? x->strides[dim] : 0, dims ? index->strides[dim] : 0, dims && other.dim() ? other->strides[dim] : 0};
   return l;
 }
-// f(x element, other element) for each index.
-template <class T, class F> void each_index(const Lines& l, T* x, const int64_t* index, T* other, F&& f) {
-  parallel_for(l.walk.count, grain_for(l.length), [&](int64_t begin, int64_t end) {
-    l.walk(begin, end, [&](const int64_t (&at)[3]) {
-      T* xs = x + at[0];
-      const int64_t* is = index + at[1];
-      T* os = other + at[2];
-      for (int64_t k = 0; k < l.length; k++) {
-        const int64_t i = is[k * l.index_step];
-        f(xs[(i < 0 ? i + l.x_size : i) * l.x_step], os[k * l.other_step]);
-      }
-    });
-  });
+bool in_bounds(const int64_t* p, int64_t n, int64_t size) {
+  int64_t signs = 0;
+  for (int64_t k = 0; k < n; k++) signs |= p[k] | (size - 1 - p[k]);
+  return signs >= 0;
 }
-// int64 and in bounds, so that threads need not check.
-Tensor checked_index(const Tensor& index, int64_t dim, int64_t size) {
+// f(x element, other element) for each index, in order along dim; false, and some left out, if `check` and one is out of bounds.
+// Across it goes by strips, so narrow that the strip of x that the indices point into stays in the cache.
+template <bool check, class T, class F> bool each_index(const Lines& l, T* x, const int64_t* index, T* other, F&& f) {
+  constexpr int64_t kCache = 1 << 19, kRun = 1024;
+  const int64_t fits = kCache / std::max<int64_t>(1, l.x_size * int64_t(sizeof(T))) / 16 * 16;
+  const int64_t width = std::min(l.across, std::clamp<int64_t>(fits, 16, 512)), strips = l.across ? (l.across + width - 1) / width : 0;
+  const Steps along = l.along, step = l.step;
+  std::atomic<bool> outside{false};
+  parallel_for(l.walk.count * strips, grain_for(l.length * width), [&](int64_t begin, int64_t end) {
+    for (int64_t piece = begin; piece < end; piece++)
+      l.walk(piece / strips, piece / strips + 1, [&](const int64_t (&at)[3]) {
+        const int64_t first = piece % strips * width, count = std::min(width, l.across - first);
+        T *xs = x + at[0] + first * step.x, *os = other + at[2] + first * step.other;
+        const int64_t* is = index + at[1] + first * step.index;
+        if (l.across == 1 && along.index == 1) {
+          for (int64_t k0 = 0; k0 < l.length; k0 += kRun) {
+            const int64_t k1 = std::min(l.length, k0 + kRun);
+            if (check && !in_bounds(is + k0, k1 - k0, l.x_size)) outside = true;
+            else if (along.x == 1 && along.other == 1) for (int64_t k = k0; k < k1; k++) f(xs[is[k]], os[k]);
+            else for (int64_t k = k0; k < k1; k++) f(xs[is[k] * along.x], os[k * along.other]);
+          }
+          return;
+        }
+        for (int64_t k = 0; k < l.length; k++, is += along.index, os += along.other) {
+          if (check && !in_bounds(is, count, l.x_size)) outside = true;
+          else for (int64_t j = 0; j < count; j++) f(xs[is[j] * along.x + j * step.x], os[j * step.other]);
+        }
+      });
+  });
+  return !outside;
+}
+Tensor int64_index(const Tensor& index) {
   TG_CHECK(index.dtype() == Dtype::Int64 || index.dtype() == Dtype::Int32, DtypeError, "index must be an int32 or int64 tensor, got ", index.dtype(), Named{"index", index});
   NoGrad guard;
-  const Tensor i = to(index, Dtype::Int64), c = contiguous(i);
-  const int64_t* p = c.data_ptr<int64_t>();
-  for (int64_t k = 0, n = c.numel(); k < n; k++)
+  return contiguous(to(index, Dtype::Int64));
+}
+// Throws for the first index out of bounds.
+void refuse_outside(const Tensor& index, int64_t dim, int64_t size) {
+  const int64_t* p = index.data_ptr<int64_t>();
+  for (int64_t k = 0, n = index.numel(); k < n; k++)
     TG_CHECK(p[k] >= 0 && p[k] < size, IndexError, "index ", p[k], " is out of bounds for dimension ", dim, " with size ", size);
+}
+// int64 and in bounds, so that nothing is written when one is not.
+Tensor checked_index(const Tensor& index, int64_t dim, int64_t size) {
+  const Tensor c = int64_index(index);
+  const int64_t* p = c.data_ptr<int64_t>();
+  std::atomic<bool> outside{false};
+  {
+    LongKernel unlock(c.numel());
+    parallel_for(c.numel(), int64_t(1) << 15, [&](int64_t begin, int64_t end) { if (!in_bounds(p + begin, end - begin, size)) outside = true; });
+  }
+  if (outside) refuse_outside(c, dim, size);
   return c;
 }
 void check_shapes(const Tensor& x, int64_t dim, const Tensor& index, const Tensor* src) {
@@ -71,7 +116,7 @@ struct GatherBackward final : NodeOf<1> {
   SavedTensor index;
   GatherBackward(const Tensor& x, int64_t d, const Tensor& i) : NodeOf(x), sizes(x.sizes()), dim(d), index(i) {}
   const char* name() const override { return "GatherBackward0"; }
-  void backward(Tensor g, Tensor* dx) override { dx[0] = scatter_add(zeros(sizes, g.dtype(), g.device()), dim, index.unpack(*this), g); }
+  void backward(Tensor g, Tensor* dx) override { dx[0] = scatter_add_(zeros(sizes, g.dtype(), g.device()), dim, index.unpack(*this), g); }
   void free_saved() override { index.reset(); }
 };
 
@@ -83,13 +128,14 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
   check_shapes(x, d, index, nullptr);
   Tensor out = empty(index.sizes(), x.dtype(), x.device());
   if (out.numel()) {
-    const Tensor at = checked_index(index, d, size_of(x, d));
+    const Tensor at = int64_index(index);
     const Lines l = lines_of(x, at, out, d);
-    LongKernel unlock(out.numel());
-    by_size(x.element_size(), [&](auto zero) {
+    const bool good = by_size(x.element_size(), [&](auto zero) {
       using T = decltype(zero);
-      each_index(l, reinterpret_cast<T*>(x->data), at.data_ptr<int64_t>(), reinterpret_cast<T*>(out->data), [](T& from, T& to) { to = from; });
+      LongKernel unlock(out.numel());
+      return each_index<true>(l, reinterpret_cast<T*>(x->data), at.data_ptr<int64_t>(), reinterpret_cast<T*>(out->data), [](T& from, T& to) { to = from; });
     });
+    if (!good) refuse_outside(at, d, size_of(x, d));
   }
   if (recording(x)) record<GatherBackward>(out, x, d, index);
   return out;
@@ -127,7 +173,7 @@ void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
   const int64_t* i = at.data_ptr<int64_t>();
   const auto run = [&](auto zero, auto write) {
     using T = decltype(zero);
-    each_index(l, reinterpret_cast<T*>(x->data), i, reinterpret_cast<T*>(from->data), write);
+    each_index<false>(l, reinterpret_cast<T*>(x->data), i, reinterpret_cast<T*>(from->data), write);
   };
   if (what == Scatter::Set) return by_size(x.element_size(), [&](auto zero) { run(zero, [](auto& to, auto& v) { to = v; }); });
   typed_or_complex(x.dtype(), [&](auto zero) {

@@ -24,7 +24,7 @@ struct IndexBackward final : NodeOf<1> {
   std::vector<SavedTensor> indices;
   IndexBackward(const Tensor& x, TensorList i) : NodeOf(x), sizes(x.sizes()), indices(save_all(i)) {}
   const char* name() const override { return "IndexBackward0"; }
-  void backward(Tensor g, Tensor* dx) override { dx[0] = index_put(zeros(sizes, g.dtype(), g.device()), unpack_all(indices, *this), g, true); }
+  void backward(Tensor g, Tensor* dx) override { dx[0] = index_put_(zeros(sizes, g.dtype(), g.device()), unpack_all(indices, *this), g, true); }
   void free_saved() override { for (SavedTensor& s : indices) s.reset(); }
 };
 // `indices` are int64 or undefined.
@@ -169,6 +169,8 @@ static Tensor apply_basic(const Tensor& x, std::span<const Index> entries, std::
 
 Tensor index(const Tensor& x, std::span<const Index> indices) {
   OpScope op("index");
+  if (indices.size() == 1 && is_mask(indices[0]) && x.dim() > 0 && indices[0].tensor.sizes() == x.sizes())
+    return select_set(x, indices[0].tensor, "IndexBackward0");
   std::vector<Tensor> tensors;
   Tensor out = apply_basic(x, indices, tensors);
   if (!tensors.empty()) return index_integers(out, tensors);

@@ -2,6 +2,7 @@
 #include "src/ops/index_rows.h"
 
 #include <algorithm>
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -11,15 +12,21 @@ namespace tapegrad {
 
 // ---- where the rows are
 
-// out[k] += index[k] · stride, wrapped and checked. `index` is int64 and contiguous.
-static void add_offsets(int64_t* out, const Tensor& index, int64_t dim, int64_t size, int64_t stride) {
-  const int64_t* in = index.data_ptr<int64_t>();
-  for (int64_t k = 0, n = index.numel(); k < n; k++) {
-    const int64_t i = in[k];
-    if (uint64_t(i + size) >= uint64_t(2 * size)) [[unlikely]]
-      detail::fail<IndexError>("index ", i, " is out of bounds for dimension ", dim, " with size ", size);
-    out[k] += (i < 0 ? i + size : i) * stride;
-  }
+// out[k] = index[k] · stride, or that more; wrapped and checked. `index` is int64 and contiguous.
+static void put_offsets(int64_t* out, const Tensor& index, int64_t dim, int64_t size, int64_t stride, bool add) {
+  const int64_t *in = index.data_ptr<int64_t>(), n = index.numel();
+  std::atomic<bool> outside{false};
+  parallel_for(n, int64_t(1) << 15, [&](int64_t begin, int64_t end) {
+    bool wrong = false;
+    for (int64_t k = begin; k < end; k++) {
+      const int64_t i = in[k], at = (i + (i >> 63 & size)) * stride;
+      wrong |= uint64_t(i) + uint64_t(size) >= uint64_t(2 * size);
+      out[k] = add ? out[k] + at : at;
+    }
+    if (wrong) outside = true;
+  });
+  for (int64_t k = 0; outside && k < n; k++)
+    if (in[k] < -size || in[k] >= size) detail::fail<IndexError>("index ", in[k], " is out of bounds for dimension ", dim, " with size ", size);
 }
 
 // As broadcast_sizes, with the error that belongs to an index.
@@ -55,10 +62,10 @@ Rows plan_rows(const Tensor& x, TensorList indices) {
   if (adjacent) add_dims(0, first, rows.before);
   for (int64_t s : IntList(shape)) rows.size.push_back(s);
   add_dims(adjacent ? last : 0, int(x.dim()), rows.after);
-  rows.offsets = zeros(shape, Dtype::Int64);
+  rows.offsets = empty(shape, Dtype::Int64);
   for (int d = first; d <= last; d++)
     if (const Tensor& i = indices[size_t(d)]; i.defined())
-      add_offsets(rows.offsets.data_ptr<int64_t>(), contiguous(expand(i, shape)), d, x->sizes[d], x->strides[d]);
+      put_offsets(rows.offsets.data_ptr<int64_t>(), contiguous(expand(i, shape)), d, x->sizes[d], x->strides[d], d > first);
   return rows;
 }
 Rows plan_rows(const Tensor& x, int64_t dim, const Tensor& index) {
@@ -70,8 +77,8 @@ Rows plan_rows(const Tensor& x, int64_t dim, const Tensor& index) {
   for (int64_t d = dim + 1; d < x.dim(); d++) rows.after.add(x->sizes[d], x->strides[d]);
   rows.size = x.sizes();
   if (x.dim()) rows.size[size_t(dim)] = index.numel();
-  rows.offsets = zeros({index.numel()}, Dtype::Int64);
-  add_offsets(rows.offsets.data_ptr<int64_t>(), contiguous(to(index, Dtype::Int64)), dim, size_of(x, dim), x.dim() ? x->strides[dim] : 0);
+  rows.offsets = empty({index.numel()}, Dtype::Int64);
+  put_offsets(rows.offsets.data_ptr<int64_t>(), contiguous(to(index, Dtype::Int64)), dim, size_of(x, dim), x.dim() ? x->strides[dim] : 0, false);
   return rows;
 }
 
@@ -96,11 +103,14 @@ Tensor get_rows(const Tensor& x, const Rows& rows) {
       for (int64_t b = begin / n; b * n < end; b++) {
         rows.before(b, b + 1, [&](const int64_t (&at)[1]) {
           const T* base = from + at[0];
-          const int64_t i1 = std::min(n, end - b * n);
-          for (int64_t i = std::max<int64_t>(0, begin - b * n); i < i1; i++) {
+          const int64_t i0 = std::max<int64_t>(0, begin - b * n), i1 = std::min(n, end - b * n);
+          if (length == 1) {
+            for (int64_t i = i0; i < i1; i++) *o++ = base[offset[i]];
+            return;
+          }
+          for (int64_t i = i0; i < i1; i++) {
             const T* p = base + offset[i];
-            if (length == 1) *o = *p;
-            else if (plain) std::memcpy(o, p, size_t(length) * sizeof(T));
+            if (plain) std::memcpy(o, p, size_t(length) * sizeof(T));
             else rows.after(0, length, [&, k = int64_t(0)](const int64_t (&a)[1]) mutable { o[k++] = p[a[0]]; });
             o += length;
           }
@@ -126,17 +136,20 @@ template <class F> static void each_row(const Rows& rows, F&& f) {
     });
     return;
   }
+  // Rows at the same place are in the same bucket, in order.
+  constexpr int64_t kBuckets = 64;
   const int64_t* offset = rows.offsets.data_ptr<int64_t>();
-  std::vector<std::pair<int64_t, int64_t>> order(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; i++) order[size_t(i)] = {offset[i], i};
-  std::sort(order.begin(), order.end());
-  for (int64_t b = 0; b < rows.before.count; b++) {
-    parallel_for(n, grain_for(length), [&](int64_t begin, int64_t end) {  // a group belongs to the piece it starts in
-      int64_t k = begin;
-      while (k > 0 && k < end && order[size_t(k)].first == order[size_t(k) - 1].first) k++;
-      for (; k < n && (k < end || order[size_t(k)].first == order[size_t(k) - 1].first); k++) f(b, order[size_t(k)].second);
-    });
-  }
+  const auto [least, most] = std::minmax_element(offset, offset + n);
+  const int64_t first = *least, width = (*most - first) / kBuckets + 1;
+  std::vector<int64_t> order(static_cast<size_t>(n)), start(kBuckets + 1), next;
+  for (int64_t i = 0; i < n; i++) start[size_t((offset[i] - first) / width) + 1]++;
+  for (size_t k = 0; k < kBuckets; k++) start[k + 1] += start[k];
+  next = start;
+  for (int64_t i = 0; i < n; i++) order[size_t(next[size_t((offset[i] - first) / width)]++)] = i;
+  parallel_for(kBuckets, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t b = 0; b < rows.before.count; b++)
+      for (int64_t k = start[size_t(begin)]; k < start[size_t(end)]; k++) f(b, order[size_t(k)]);
+  });
 }
 
 void put_rows(const Tensor& x, const Rows& rows, const Tensor& values, Put what, Scalar alpha) {
@@ -158,7 +171,8 @@ void put_rows(const Tensor& x, const Rows& rows, const Tensor& values, Put what,
     each_row(rows, [&](int64_t b, int64_t i) {
       T* o = to + bases[b] + offset[i];
       const T* p = one ? from : from + (b * n + i) * length;
-      if (plain && !one) for (int64_t k = 0; k < length; k++) write(o[k], p[k]);
+      if (length == 1) write(*o, *p);
+      else if (plain && !one) for (int64_t k = 0; k < length; k++) write(o[k], p[k]);
       else rows.after(0, length, [&, p](const int64_t (&a)[1]) mutable { write(o[a[0]], *p), p += step; });
     });
   };
@@ -177,37 +191,68 @@ void put_rows(const Tensor& x, const Rows& rows, const Tensor& values, Put what,
 
 // ---- masks
 
+// Pieces of a fixed size, and where among the set elements each begins.
+static constexpr int64_t kMaskPiece = 1 << 15;
+template <class F> static std::vector<int64_t> count_set(int64_t n, F is_set) {
+  std::vector<int64_t> start(size_t((n + kMaskPiece - 1) / kMaskPiece) + 1);
+  parallel_for(n, kMaskPiece, [&](int64_t begin, int64_t end) {
+    int64_t count = 0;
+    for (int64_t i = begin; i < end; i++) count += is_set(i);
+    start[size_t(begin / kMaskPiece) + 1] = count;
+  });
+  for (size_t k = 1; k < start.size(); k++) start[k] += start[k - 1];
+  return start;
+}
 Tensor nonzero_columns(const Tensor& mask_in) {
   NoGrad guard;
   const Tensor mask = contiguous(mask_in.dtype() > Dtype::Float64 ? to(mask_in, Dtype::Bool) : mask_in);
   const int64_t n = mask.numel(), dims = mask.dim();
+  LongKernel unlock(n);
   return typed(mask.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* p = reinterpret_cast<const T*>(mask->data);
-    const auto is_set = [](const T& v) { return Wide<T>(v) != Wide<T>(0); };
-    // Pieces of a fixed size: count, then write where the counts before end.
-    constexpr int64_t piece = 1 << 15;
-    std::vector<int64_t> start(size_t((n + piece - 1) / piece) + 1);
-    parallel_for(n, piece, [&](int64_t begin, int64_t end) {
-      int64_t count = 0;
-      for (int64_t i = begin; i < end; i++) count += is_set(p[i]);
-      start[size_t(begin / piece) + 1] = count;
-    });
-    for (size_t k = 1; k < start.size(); k++) start[k] += start[k - 1];
+    const auto is_set = [p](int64_t i) { return Wide<T>(p[i]) != Wide<T>(0); };
+    const std::vector<int64_t> start = count_set(n, is_set);
     const int64_t found = start.back();
     Tensor out = empty({dims, found}, Dtype::Int64);
+    if (!found || !dims) return out;
     int64_t* o = out.data_ptr<int64_t>();
-    parallel_for(n, piece, [&](int64_t begin, int64_t end) {
-      int64_t k = start[size_t(begin / piece)];
-      for (int64_t i = begin; i < end; i++) {
-        if (!is_set(p[i])) continue;
-        int64_t rest = i;
-        for (int64_t d = dims; d-- > 0; rest /= mask->sizes[d]) o[d * found + k] = d ? rest % mask->sizes[d] : rest;
-        k++;
+    const int64_t row = mask->sizes[dims - 1];
+    parallel_for(n, kMaskPiece, [&](int64_t begin, int64_t end) {
+      int64_t k = start[size_t(begin / kMaskPiece)];
+      const int64_t stop = start[size_t(begin / kMaskPiece) + 1];
+      for (int64_t i = begin; i < end && k < stop;) {  // a row of the mask, or what the piece has of it
+        const int64_t first = i / row * row, row_end = std::min(end, first + row), from = k;
+        int64_t* last = o + (dims - 1) * found;
+        for (; i < row_end && k < stop; i++) last[k] = i - first, k += is_set(i);  // written anyway, kept if set
+        i = row_end;
+        for (int64_t d = dims - 1, rest = first / row; d-- > 0; rest /= mask->sizes[d])
+          std::fill(o + d * found + from, o + d * found + k, d ? rest % mask->sizes[d] : rest);
       }
     });
     return out;
   });
+}
+
+Tensor get_set(const Tensor& x_in, const Tensor& mask_in) {
+  NoGrad guard;
+  const Tensor x = contiguous(x_in), mask = contiguous(mask_in);
+  const int64_t n = mask.numel();
+  const uint8_t* m = reinterpret_cast<const uint8_t*>(mask->data);
+  LongKernel unlock(n);
+  const std::vector<int64_t> start = count_set(n, [m](int64_t i) { return m[i] != 0; });
+  Tensor out = empty({start.back()}, x.dtype(), x.device());
+  by_size(x.element_size(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* from = reinterpret_cast<const T*>(x->data);
+    T* to = reinterpret_cast<T*>(out->data);
+    parallel_for(n, kMaskPiece, [&](int64_t begin, int64_t end) {
+      int64_t k = start[size_t(begin / kMaskPiece)];
+      const int64_t stop = start[size_t(begin / kMaskPiece) + 1];
+      for (int64_t i = begin; i < end && k < stop; i++) to[k] = from[i], k += m[i] != 0;  // written anyway, kept if set
+    });
+  });
+  return out;
 }
 
 std::vector<Tensor> integer_indices(const Tensor& x, TensorList indices) {

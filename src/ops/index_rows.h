@@ -26,6 +26,10 @@ void put_rows(const Tensor& x, const Rows& rows, const Tensor& values, Put what,
 
 /// Positions of the elements that are not zero: int64[mask.dim(), n], a row per dimension.
 Tensor nonzero_columns(const Tensor& mask);
+/// x's elements where mask, a bool or uint8 tensor of its size, is set, as a vector. Records nothing.
+Tensor get_set(const Tensor& x, const Tensor& mask);
+/// The same, recorded; `title` is the node's name.
+Tensor select_set(const Tensor& x, const Tensor& mask, const char* title);
 /// Masks become integer tensors, others int64; checked against x's dimensions. `dim` is where the first stands.
 std::vector<Tensor> integer_indices(const Tensor& x, TensorList indices);
 

@@ -13,7 +13,7 @@ struct IndexSelectBackward final : NodeOf<1> {
   SavedTensor index;
   IndexSelectBackward(const Tensor& x, int64_t d, const Tensor& i) : NodeOf(x), sizes(x.sizes()), dim(d), index(i) {}
   const char* name() const override { return "IndexSelectBackward0"; }
-  void backward(Tensor g, Tensor* dx) override { dx[0] = index_add(zeros(sizes, g.dtype(), g.device()), dim, index.unpack(*this), g); }
+  void backward(Tensor g, Tensor* dx) override { dx[0] = index_add_(zeros(sizes, g.dtype(), g.device()), dim, index.unpack(*this), g); }
   void free_saved() override { index.reset(); }
 };
 Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
@@ -147,8 +147,8 @@ struct EmbeddingBackward final : NodeOf<1> {
   const char* name() const override { return "EmbeddingBackward0"; }
   void backward(Tensor g, Tensor* dx) override {
     const Tensor at = indices.unpack(*this);
-    dx[0] = index_add(zeros(sizes, g.dtype(), g.device()), 0, reshape(at, {-1}), reshape(g, {at.numel(), sizes[1]}));
-    if (padding) dx[0] = index_fill(dx[0], 0, full({1}, *padding, Dtype::Int64), Scalar(0));
+    dx[0] = index_add_(zeros(sizes, g.dtype(), g.device()), 0, reshape(at, {-1}), reshape(g, {at.numel(), sizes[1]}));
+    if (padding) index_fill_(dx[0], 0, full({1}, *padding, Dtype::Int64), Scalar(0));
   }
   void free_saved() override { indices.reset(); }
 };

@@ -15,13 +15,27 @@ static void check_mask(const Tensor& mask) {
 }
 static Tensor as_shape(const Tensor& t, const Shape& size) { return t.sizes() == size ? t : expand(t, size); }
 
+struct SelectBackward final : NodeOf<1> {
+  const char* title;
+  SavedTensor mask;
+  SelectBackward(const Tensor& x, const Tensor& m, const char* t) : NodeOf(x), title(t), mask(m) {}
+  const char* name() const override { return title; }
+  void backward(Tensor g, Tensor* dx) override {
+    const Tensor m = mask.unpack(*this);
+    dx[0] = masked_scatter(zeros(m.sizes(), g.dtype(), g.device()), m, g);
+  }
+  void free_saved() override { mask.reset(); }
+};
+Tensor select_set(const Tensor& x, const Tensor& mask, const char* title) {
+  Tensor out = get_set(x, mask);
+  if (recording(x)) record<SelectBackward>(out, x, to(mask, Dtype::Bool), title);
+  return out;
+}
 Tensor masked_select(const Tensor& x, const Tensor& mask) {
   OpScope op("masked_select");
   check_mask(mask);
   const Shape size = broadcast_sizes({x, mask});
-  const Tensor wide = as_shape(x, size);
-  if (size.empty()) return index(wide, {{Index(mask)}});
-  return index(wide, {{Index(as_shape(mask, size))}});
+  return select_set(as_shape(x, size), as_shape(mask, size), "MaskedSelectBackward0");
 }
 
 // ---- masked_fill
