@@ -13,9 +13,14 @@
 namespace tapegrad {
 namespace {
 
-double log_add(double a, double b) {
-  const double most = std::max(a, b), least = std::min(a, b);
-  return most == -INFINITY ? most : most + std::log1p(std::exp(least - most));
+// log(exp(a) + exp(b) + exp(c)); what is less than half an ulp of the largest is not worth an exp.
+double log_add(double a, double b, double c = -INFINITY) {
+  constexpr double kLeast = -37.5;
+  const double most = std::max(a, std::max(b, c));
+  if (most == -INFINITY) return most;
+  double rest = -1;  // the largest itself, less 1
+  for (double x : {a, b, c}) rest += x == most ? 1 : x - most < kLeast ? 0 : std::exp(x - most);
+  return rest == 0 ? most : most + std::log1p(rest);
 }
 
 /// One batch: log-probabilities (T, N, C) row-major and, for each n, how much of it counts and its labels.
@@ -38,8 +43,8 @@ template <class F> void sweep(const Problem& p, int64_t n, bool back, F step) {
     const int64_t t = back ? length - 1 - i : i;
     for (int64_t s = 0; s < m; s++) {
       double sum = i ? before[size_t(s)] : s < 2 ? 0 : -INFINITY;
-      if (i && s > 0) sum = log_add(sum, before[size_t(s) - 1]);
-      if (i && s > 1 && s % 2 && label(s) != label(s - 2)) sum = log_add(sum, before[size_t(s) - 2]);  // over the blank between
+      const bool skips = i && s > 1 && s % 2 && label(s) != label(s - 2);  // over the blank between
+      if (i && s > 0) sum = log_add(sum, before[size_t(s) - 1], skips ? before[size_t(s) - 2] : -INFINITY);
       now[size_t(s)] = sum + p.log_prob(t, n, label(s));
     }
     step(t, now);

@@ -45,6 +45,29 @@ struct ResampleBackward final : NodeOf<1> {
   const char* name() const override { return title; }
   void backward(Tensor g, Tensor* dx) override { dx[0] = resample(g, dim, transposed(taps), title); }
 };
+template <class T, class W> void resample_line(const Taps& taps, const W* weight, const T* from, T* to) {
+  for (int64_t o = 0, n = taps.outputs(); o < n; o++) {
+    W sum = 0;
+    for (int64_t k = taps.start[size_t(o)]; k < taps.start[size_t(o) + 1]; k++) sum += weight[k] * W(from[taps.index[size_t(k)]]);
+    to[o] = T(sum);
+  }
+}
+// Row o of the result, which has rows of n.
+template <class T, class W> void resample_row(const Taps& taps, const W* weight, int64_t o, const T* from, int64_t n, T* to) {
+  constexpr int64_t kBlock = 512;
+  const int64_t k0 = taps.start[size_t(o)], k1 = taps.start[size_t(o) + 1];
+  for (int64_t at = 0; at < n; at += kBlock) {
+    const int64_t count = std::min(kBlock, n - at);
+    W sum[kBlock];
+    std::fill_n(sum, count, W(0));
+    for (int64_t k = k0; k < k1; k++) {
+      const W w = weight[k];
+      const T* p = from + taps.index[size_t(k)] * n + at;
+      for (int64_t i = 0; i < count; i++) sum[i] += w * W(p[i]);
+    }
+    for (int64_t i = 0; i < count; i++) to[at + i] = T(sum[i]);
+  }
+}
 Tensor resample(const Tensor& x_in, int64_t dim, const Taps& taps, const char* title) {
   Tensor x;
   {
@@ -62,19 +85,16 @@ Tensor resample(const Tensor& x_in, int64_t dim, const Taps& taps, const char* t
       using W = Wide<T>;
       const T* from = reinterpret_cast<const T*>(x->data);
       T* to = reinterpret_cast<T*>(out->data);
+      const std::vector<W> weight(taps.weight.begin(), taps.weight.end());
+      if (inner == 1) {
+        parallel_for(out.numel() / n, grain_for(4 * n), [&](int64_t begin, int64_t end) {
+          for (int64_t r = begin; r < end; r++) resample_line(taps, weight.data(), from + r * taps.inputs, to + r * n);
+        });
+        return;
+      }
       parallel_for(out.numel() / inner, grain_for(4 * inner), [&](int64_t begin, int64_t end) {
-        std::vector<W> sum(static_cast<size_t>(inner));
-        for (int64_t r = begin; r < end; r++) {  // row r is (outer, o)
-          const size_t o = size_t(r % n);
-          const T* plane = from + r / n * taps.inputs * inner;
-          std::fill(sum.begin(), sum.end(), W(0));
-          for (int64_t k = taps.start[o]; k < taps.start[o + 1]; k++) {
-            const W w = W(taps.weight[size_t(k)]);
-            const T* p = plane + taps.index[size_t(k)] * inner;
-            for (int64_t i = 0; i < inner; i++) sum[size_t(i)] += w * W(p[i]);
-          }
-          for (int64_t i = 0; i < inner; i++) to[r * inner + i] = T(sum[size_t(i)]);
-        }
+        for (int64_t r = begin; r < end; r++)  // row r is (outer, o)
+          resample_row(taps, weight.data(), r % n, from + r / n * taps.inputs * inner, inner, to + r * inner);
       });
     });
   }
