@@ -51,7 +51,8 @@ Tensor r2c(const Tensor& x, int64_t dim, Direction way, double scale) {
   Tensor out;
   {
     NoGrad off;
-    out = contiguous(narrow(transformed(to(detach(x), complex_dtype(x.dtype())), dim, way, scale), dim, 0, x.size(dim) / 2 + 1));
+    if (is_packed_real(x, dim, x.size(dim))) out = frequencies_of_real(detach(x), x.size(dim), way, scale);
+    else out = contiguous(narrow(transformed(to(detach(x), complex_dtype(x.dtype())), dim, way, scale), dim, 0, x.size(dim) / 2 + 1));
   }
   if (recording(x)) record<FftR2CBackward>(out, x, dim, way, scale);
   return out;
@@ -78,8 +79,12 @@ Tensor c2r(const Tensor& x, int64_t dim, int64_t n, Direction way, double scale)
   Tensor out;
   {
     NoGrad off;
-    const Tensor rest = flip(conj(narrow(detach(x), dim, 1, (n - 1) / 2)), dim);
-    out = contiguous(real(transformed(cat({detach(x), rest}, dim), dim, way, scale)));
+    if (is_packed_real(x, dim, n)) {
+      out = real_of_frequencies(detach(x), n, way, scale);
+    } else {
+      const Tensor rest = flip(conj(narrow(detach(x), dim, 1, (n - 1) / 2)), dim);
+      out = contiguous(real(transformed(cat({detach(x), rest}, dim), dim, way, scale)));
+    }
   }
   if (recording(x)) record<FftC2RBackward>(out, x, dim, n, way, scale);
   return out;

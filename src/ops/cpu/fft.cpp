@@ -1,36 +1,44 @@
-// Fourier passes of radix 2, 3, 4, 5 and any other small prime. The inner loops run over transforms side by side, so that the
+// Fourier passes of radix 2, 3, 4, 5, 8 and any other small prime. The inner loops run over transforms side by side, so that the
 // compiler makes packets of them.
 #include "src/ops/cpu/fft.h"
 
-#include <math.h>
-
+#include "src/ops/cpu/lanes.h"
 #include "src/ops/cpu/table.h"
 
 namespace tapegrad { inline namespace TG_NS {
 
-template <class R> struct Number { R re, im; };
-template <class R> inline Number<R> operator+(Number<R> a, Number<R> b) { return {a.re + b.re, a.im + b.im}; }
-template <class R> inline Number<R> operator-(Number<R> a, Number<R> b) { return {a.re - b.re, a.im - b.im}; }
-template <class R> inline Number<R> operator*(Number<R> a, Number<R> b) { return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re}; }
-template <class R> inline Number<R> times(R s, Number<R> a) { return {s * a.re, s * a.im}; }
-template <class R> inline Number<R> by_i(Number<R> a) { return {-a.im, a.re}; }
+// V is a packet of real numbers, of several transforms, or one number.
+template <class V> struct ReIm { V re, im; };
+template <class V> TG_IN ReIm<V> operator+(ReIm<V> a, ReIm<V> b) { return {a.re + b.re, a.im + b.im}; }
+template <class V> TG_IN ReIm<V> operator-(ReIm<V> a, ReIm<V> b) { return {a.re - b.re, a.im - b.im}; }
+template <class V> TG_IN ReIm<V> operator*(ReIm<V> a, ReIm<V> b) { return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re}; }
+template <class R, class V> TG_IN ReIm<V> times(R s, ReIm<V> a) { return {s * a.re, s * a.im}; }
+template <class V> TG_IN ReIm<V> by_i(ReIm<V> a) { return {-a.im, a.re}; }
 
 // The transform of r numbers, in place.
-template <int r, class R> inline void butterfly(Number<R>* a) {
+template <int r, class R, class V> TG_IN void butterfly(ReIm<V>* a) {
   if constexpr (r == 2) {
-    const Number<R> b = a[1];
+    const ReIm<V> b = a[1];
     a[1] = a[0] - b, a[0] = a[0] + b;
   } else if constexpr (r == 3) {
-    const Number<R> s = a[1] + a[2], d = by_i(times(R(-0.86602540378443864676), a[1] - a[2])), c = a[0] + times(R(-0.5), s);
+    const ReIm<V> s = a[1] + a[2], d = by_i(times(R(-0.86602540378443864676), a[1] - a[2])), c = a[0] + times(R(-0.5), s);
     a[0] = a[0] + s, a[1] = c + d, a[2] = c - d;
   } else if constexpr (r == 4) {
-    const Number<R> s = a[0] + a[2], d = a[0] - a[2], t = a[1] + a[3], u = by_i(a[1] - a[3]);
+    const ReIm<V> s = a[0] + a[2], d = a[0] - a[2], t = a[1] + a[3], u = by_i(a[1] - a[3]);
     a[0] = s + t, a[1] = d - u, a[2] = s - t, a[3] = d + u;
+  } else if constexpr (r == 8) {  // two of radix 4, the second one turned
+    ReIm<V> e[4] = {a[0], a[2], a[4], a[6]}, o[4] = {a[1], a[3], a[5], a[7]};
+    butterfly<4, R>(e), butterfly<4, R>(o);
+    constexpr R h = R(0.70710678118654752440);
+    o[1] = {h * (o[1].re + o[1].im), h * (o[1].im - o[1].re)};
+    o[2] = {o[2].im, -o[2].re};
+    o[3] = {h * (o[3].im - o[3].re), -h * (o[3].im + o[3].re)};
+    for (int k = 0; k < 4; k++) a[k] = e[k] + o[k], a[k + 4] = e[k] - o[k];
   } else {
-    const Number<R> s1 = a[1] + a[4], s2 = a[2] + a[3], d1 = a[1] - a[4], d2 = a[2] - a[3];
+    const ReIm<V> s1 = a[1] + a[4], s2 = a[2] + a[3], d1 = a[1] - a[4], d2 = a[2] - a[3];
     constexpr R c1 = R(0.30901699437494742410), c2 = R(-0.80901699437494742410), n1 = R(0.95105651629515357212), n2 = R(0.58778525229247312917);
-    const Number<R> e1 = a[0] + times(c1, s1) + times(c2, s2), e2 = a[0] + times(c2, s1) + times(c1, s2);
-    const Number<R> o1 = by_i(times(n1, d1) + times(n2, d2)), o2 = by_i(times(n2, d1) - times(n1, d2));
+    const ReIm<V> e1 = a[0] + times(c1, s1) + times(c2, s2), e2 = a[0] + times(c2, s1) + times(c1, s2);
+    const ReIm<V> o1 = by_i(times(n1, d1) + times(n2, d2)), o2 = by_i(times(n2, d1) - times(n1, d2));
     a[0] = a[0] + s1 + s2, a[1] = e1 - o1, a[4] = e1 + o1, a[2] = e2 - o2, a[3] = e2 + o2;
   }
 }
@@ -44,20 +52,21 @@ template <int r, class R> void fixed_radix(const FftPass& f) {
   const Arrays<R> d(f);
   const int64_t m = f.m, inner = f.inner;
   for (int64_t p = 0; p < m; p++) {
-    Number<R> w[r];
+    ReIm<R> w[r];
     for (int k = 1; k < r; k++) w[k] = {d.cos[p * k * f.step], d.sin[p * k * f.step]};
     const R *__restrict xr = d.x_re + p * inner, *__restrict xi = d.x_im + p * inner;
     R *__restrict yr = d.y_re + p * r * inner, *__restrict yi = d.y_im + p * r * inner;
-    for (int64_t q = 0; q < inner; q++) {
-      Number<R> a[r];
-      for (int j = 0; j < r; j++) a[j] = {xr[m * j * inner + q], xi[m * j * inner + q]};
-      butterfly<r>(a);
-      yr[q] = a[0].re, yi[q] = a[0].im;
+    each<R>(inner, [&](int64_t q, auto packet) {
+      using V = decltype(packet);
+      ReIm<V> a[r];
+      for (int j = 0; j < r; j++) a[j] = {get<V>(xr + m * j * inner + q), get<V>(xi + m * j * inner + q)};
+      butterfly<r, R>(a);
+      put(yr + q, a[0].re), put(yi + q, a[0].im);
       for (int k = 1; k < r; k++) {
-        const Number<R> b = a[k] * w[k];
-        yr[k * inner + q] = b.re, yi[k * inner + q] = b.im;
+        const ReIm<V> b = {a[k].re * w[k].re - a[k].im * w[k].im, a[k].re * w[k].im + a[k].im * w[k].re};
+        put(yr + k * inner + q, b.re), put(yi + k * inner + q, b.im);
       }
-    }
+    });
   }
 }
 template <class R> void any_radix(const FftPass& f) {
@@ -65,11 +74,11 @@ template <class R> void any_radix(const FftPass& f) {
   const int64_t r = f.r, m = f.m, inner = f.inner, turn = f.m * f.step;  // v^t is at t turn
   for (int64_t p = 0; p < m; p++)
     for (int64_t k = 0; k < r; k++) {
-      const Number<R> w = {d.cos[p * k * f.step], d.sin[p * k * f.step]};
+      const ReIm<R> w = {d.cos[p * k * f.step], d.sin[p * k * f.step]};
       R *__restrict yr = d.y_re + (p * r + k) * inner, *__restrict yi = d.y_im + (p * r + k) * inner;
       for (int64_t j = 0; j < r; j++) {
         const int64_t t = j * k % r * turn;
-        const Number<R> v = w * Number<R>{d.cos[t], d.sin[t]};
+        const ReIm<R> v = w * ReIm<R>{d.cos[t], d.sin[t]};
         const R *__restrict xr = d.x_re + (p + m * j) * inner, *__restrict xi = d.x_im + (p + m * j) * inner;
         if (j == 0) for (int64_t q = 0; q < inner; q++) yr[q] = v.re * xr[q] - v.im * xi[q], yi[q] = v.re * xi[q] + v.im * xr[q];
         else for (int64_t q = 0; q < inner; q++) yr[q] += v.re * xr[q] - v.im * xi[q], yi[q] += v.re * xi[q] + v.im * xr[q];
@@ -82,6 +91,7 @@ template <class R> void pass(const FftPass& f) {
     case 3: return fixed_radix<3, R>(f);
     case 4: return fixed_radix<4, R>(f);
     case 5: return fixed_radix<5, R>(f);
+    case 8: return fixed_radix<8, R>(f);
     default: return any_radix<R>(f);
   }
 }
