@@ -36,5 +36,7 @@ Tensor conv_weight(const ConvPlan& p, const Tensor& x, const Tensor& y);
 /// The forward (or, transposed, the data) product of a float32 3x3 convolution by Winograd's method, into `to`. False, and
 /// nothing done, where it does not apply or does not pay.
 bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tensor& w, const Tensor& bias, const Tensor& to);
+/// The same for the gradient of the weights.
+bool winograd_weight(const ConvPlan& p, const Tensor& x, const Tensor& y, const Tensor& w);
 
 }  // namespace tapegrad

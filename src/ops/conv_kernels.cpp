@@ -1,50 +1,29 @@
-// Convolution as matrix products: images are gathered into columns (one per output pixel, one row per channel and tap), a tile
-// at a time, and multiplied with the weights. 1x1 convolutions need no gathering; depthwise ones run plane by plane.
-// Work is cut into pieces by shape only, and no two pieces write one number, so results do not depend on threads.
+// Chooses the kernels of a convolution's three products by its shape, and cuts the work: into pieces that depend on the shape only
+// and of which no two write one number, so results do not depend on threads.
 #include "src/ops/conv.h"
 
 #include <algorithm>
 
 #include "src/ops/cpu/depthwise.h"
 #include "src/ops/cpu/table.h"
-#include "src/ops/gemm.h"
 #include "src/ops/scratch.h"
 #include "src/tensor/parallel.h"
+#include "tapegrad/ops.h"
 
 namespace tapegrad {
 namespace {
 
 const ConvKernels<float>& kernels_for(float) { return kernels().conv->f32; }
 const ConvKernels<double>& kernels_for(double) { return kernels().conv->f64; }
-const ProductKernels<float>& product_for(float) { return *kernels().conv->product_f32; }
-const ProductKernels<double>& product_for(double) { return *kernels().conv->product_f64; }
 const DepthwiseKernels<float>& depthwise_for(float) { return kernels().depthwise->f32; }
 const DepthwiseKernels<double>& depthwise_for(double) { return kernels().depthwise->f64; }
 
-// How a convolution is cut: a tile is a number of whole small images, or a range of output pixels of one large image.
-struct Tiles {
-  int64_t images, pixels, per_image, groups_of_images;
-  Tiles(const ConvPlan& p, size_t item) {
-    const int64_t rows = p.in_group() * p.taps(), out = p.out();
-    const int64_t wanted = std::clamp<int64_t>(int64_t(384 * 1024 / item) / std::max<int64_t>(rows, 1), 192, 4096);
-        // columns near a core's cache
-    images = out > 0 ? std::clamp<int64_t>(wanted / out, 1, std::max<int64_t>(p.batch, 1)) : 1;
-    per_image = images > 1 ? 1 : std::max<int64_t>(1, (out + wanted / 2) / wanted);
-    pixels = (out + per_image - 1) / per_image;
-    groups_of_images = (p.batch + images - 1) / images;
-  }
-};
-bool pointwise(const ConvPlan& p) {
-  const Window& w = p.window;
-  for (int d = 0; d < 3; d++) if (w.kernel[d] != 1 || w.stride[d] != 1 || w.pad[d] != 0) return false;
-  return true;
-}
 bool depthwise(const ConvPlan& p) { return p.groups > 1 && p.in_group() == 1 && p.out_group() <= 4; }
-// Is the input so much larger than the result that reading taps of padding would cost more than adding columns up?
-bool grows(const ConvPlan& p) {
-  bool dense = true;
-  for (int d = 0; d < 3; d++) dense &= p.window.stride[d] == 1;
-  return dense && p.in() > p.out() + p.out() / 2;
+// Would frames of the result be mostly padding on the way back to the input, or too few rows to be worth them?
+bool spreads(const ConvPlan& p) {
+  const Window& w = p.window;
+  for (int d = 0; d < 3; d++) if (w.stride[d] != 1) return false;
+  return w.kernel[0] == 1 && w.in[0] == 1 && w.pad[0] == 0 && double(p.in()) > (p.in_group() < 8 ? 1.1 : 1.25) * double(p.out());
 }
 double work(const ConvPlan& p) { return double(p.batch) * p.out_channels * p.out() * p.in_group() * p.taps(); }
 int64_t grain(const ConvPlan& p, int64_t pieces) { return std::clamp<int64_t>(int64_t(4e5 * pieces / std::max(work(p), 1.0)), 1, pieces); }
@@ -53,12 +32,6 @@ template <class T> struct Operands {
   T *x, *y, *w;
   const T* bias;
 };
-
-// Rows of `planes` planes, side by side: the columns of a tile that holds several images.
-template <class T> void collect(const T* from, int64_t image, int64_t plane, int64_t images, int64_t planes, T* to) {
-  for (int64_t k = 0; k < planes; k++)
-    for (int64_t n = 0; n < images; n++, to += plane) std::copy_n(from + n * image + k * plane, plane, to);
-}
 
 // f(begin, end, working memory) for pieces of the planes or channels of a depthwise convolution
 template <class T, class F> void each_depthwise(const ConvPlan& p, int64_t count, F f) {
@@ -74,7 +47,7 @@ template <class T, class F> void each_depthwise(const ConvPlan& p, int64_t count
 // One of the two products whose result has places: forward, or (back) data. Groups of images are pieces of their own when there
 // are enough of them; otherwise the work in each is cut by columns and rows.
 template <class T> void product(const ConvPlan& p, bool back, const T* from, const T* w, const T* bias, T* to) {
-  const auto& kernel = product_for(T());
+  const auto& kernel = kernels_for(T()).product;
   const int64_t c = back ? p.out_group() : p.in_group(), rows = back ? p.in_group() : p.out_group(), taps = p.taps();
   const int64_t plane = back ? p.out() : p.in(), result_plane = back ? p.in() : p.out();
   const ConvShape s{p.window, back, c, rows};
@@ -143,124 +116,92 @@ template <class T> void forward(const ConvPlan& p, const Operands<T>& o) {
 
 // ---- x = the transpose of that: y's pixels spread over those they came from
 
+template <class T> void spread(const ConvPlan& p, const Operands<T>& o) {
+  const auto& kernel = kernels_for(T()).spread;
+  const int64_t in = p.in(), out = p.out(), c = p.in_group(), k = p.out_group();
+  const ConvShape s{p.window, true, k, c};
+  const int64_t weights = kernel.weight_numbers(s);
+  std::atomic<bool> failed = false;
+  Scratch packed(size_t(p.groups * weights) * sizeof(T), failed);
+  check_memory(failed);
+  parallel_for(p.groups, std::max<int64_t>(1, 32768 / weights), [&](int64_t begin, int64_t end) {
+    for (int64_t g = begin; g < end; g++) kernel.pack(s, o.w + g * k * c * p.taps(), packed.get<T>() + g * weights);
+  });
+  const int64_t images = p.batch * p.groups, wanted = images < 16 ? std::max<int64_t>(16 / images, 1) : 1;
+  const int64_t block = ((c + wanted - 1) / wanted + 7) / 8 * 8, blocks = (c + block - 1) / block;
+  parallel_for(images * blocks, grain(p, images * blocks), [&](int64_t begin, int64_t end) {
+    Scratch memory(size_t(kernel.workspace(s, std::min(block, c))) * sizeof(T), failed);
+    if (!memory) return;
+    for (int64_t i = begin; i < end; i++) {
+      const int64_t c0 = i % blocks * block, image = i / blocks, g = image % p.groups;
+      kernel.run(s, packed.get<T>() + g * weights, o.y + image * k * out, o.bias ? o.bias + g * c : nullptr, o.x + image * c * in, c0,
+          std::min(c, c0 + block), memory.get<T>());
+    }
+  });
+  check_memory(failed);
+}
 template <class T> void data(const ConvPlan& p, const Operands<T>& o) {
-  const auto& kernel = kernels_for(T());
-  const int64_t in = p.in(), out = p.out(), c = p.in_group(), k = p.out_group(), taps = p.taps();
-  const auto start = [&](int64_t n, int64_t channel, int64_t count) {
-    for (int64_t ch = channel; ch < channel + count; ch++) std::fill_n(o.x + (n * p.in_channels + ch) * in, in, o.bias ? o.bias[ch] : T(0));
-  };
+  const int64_t k = p.out_group();
   if (depthwise(p))
     return each_depthwise<T>(p, p.batch * p.in_channels, [&](int64_t begin, int64_t end, T* work) {
       depthwise_for(T()).data(p.window, k, p.in_channels, begin, end, o.y, o.w, o.bias, o.x, work);
     });
-  if (!grows(p)) return product<T>(p, true, o.y, o.w, o.bias, o.x);
-  const Tiles t(p, sizeof(T));
-  const bool direct = pointwise(p);
-  // Pieces must not share pixels of x: whole images, cut by channels when there are few.
-  const int64_t blocks = std::clamp<int64_t>((16 + t.groups_of_images * p.groups - 1) / std::max<int64_t>(t.groups_of_images * p.groups, 1), 1, std::max<int64_t>(c / 8, 1));
-  const int64_t block = (c + blocks - 1) / blocks, pieces = t.groups_of_images * p.groups * blocks;
-  std::atomic<bool> failed = false;
-  parallel_for(pieces, grain(p, pieces), [&](int64_t begin, int64_t end) {
-    const bool several = t.images > 1;
-    Scratch memory(((direct && !several ? 0 : block * taps * t.images * t.pixels) + (several ? k * t.images * t.pixels
-        : 0)) * sizeof(T), failed);
-    if (!memory) return;
-    T* cols = memory.template get<T>();
-    for (int64_t i = begin; i < end; i++) {
-      const int64_t c0 = i % blocks * block, cb = std::min(block, c - c0), g = i / blocks % p.groups, n = i / blocks / p.groups * t.images;
-      if (cb <= 0) continue;
-      const int64_t images = std::min(t.images, p.batch - n), rows = cb * taps;
-      const T *y = o.y + (n * p.out_channels + g * k) * out, *w = o.w + (g * k * c + c0) * taps;
-      T* x = o.x + (n * p.in_channels + g * c + c0) * in;
-      for (int64_t m = 0; m < images && (!direct || o.bias); m++) start(n + m, g * c + c0, cb);
-      for (int64_t first = 0; first < out; first += t.pixels) {
-        const int64_t last = std::min(out, first + t.pixels), width = images * (last - first);
-        const T* right = y + first;
-        if (several) {
-          T* together = cols + rows * width;
-          collect<T>(y, p.out_channels * out, out, images, k, together);
-          right = together;
-        }
-        const bool in_place = direct && !several;
-        gemm_serial(Gemm<T>{rows, width, k, w, 1, c * taps, right, several ? width : out, 1, in_place ? x + first : cols,
-            in_place ? in : width, nullptr, in_place && o.bias});
-        if (in_place) continue;
-        for (int64_t m = 0; m < images; m++) {
-          T* image = x + m * p.in_channels * in;
-          if (!direct) kernel.scatter(p.window, image, cb, first, last, cols + m * (last - first), width);
-          else for (int64_t r = 0; r < cb; r++)
-            for (int64_t q = 0; q < in; q++) o.bias ? image[r * in + q] += cols[r * width + m * out + q] : image[r * in + q] =
-                cols[r * width + m * out + q];
-        }
-      }
-    }
-  });
-  check_memory(failed);
+  spreads(p) ? spread(p, o) : product<T>(p, true, o.y, o.w, o.bias, o.x);
 }
 
 // ---- w = the product of both over all pixels of all images
 
 template <class T> void weight(const ConvPlan& p, const Operands<T>& o) {
-  const auto& kernel = kernels_for(T());
   const int64_t in = p.in(), out = p.out(), c = p.in_group(), k = p.out_group(), taps = p.taps();
   if (depthwise(p))
     return each_depthwise<T>(p, p.in_channels, [&](int64_t begin, int64_t end, T* work) {
       depthwise_for(T()).weight(p.window, k, p.in_channels, begin, end, p.batch, o.x, o.y, o.w, work);
     });
-  const Tiles t(p, sizeof(T));
-  const bool direct = pointwise(p);
-  // Pieces: blocks of input channels, which share nothing; with few channels also slices of the batch, each with a sum of its
-  // own, added in order at the end.
-  const int64_t blocks = std::clamp<int64_t>(16 / std::max<int64_t>(p.groups, 1), 1, std::max<int64_t>(c / 16, 1)), block =
-      (c + blocks - 1) / blocks;
-  const int64_t slices = std::clamp<int64_t>(16 / (blocks * p.groups), 1, std::max<int64_t>(t.groups_of_images, 1));
-  const int64_t per_slice = (t.groups_of_images + slices - 1) / slices, size = p.out_channels * c * taps, pieces =
-      blocks * p.groups * slices;
+  if (p.batch * out == 0) return void(std::fill_n(o.w, p.out_channels * c * taps, T(0)));
+  const auto& kernel = kernels_for(T()).weight;
+  WeightShape s{p.window, c, k, p.batch};
+  const WeightSizes size = kernel.sizes(s);
+  const bool many = p.groups >= 16;
   std::atomic<bool> failed = false;
-  Scratch sums(slices > 1 ? size_t(slices * size) * sizeof(T) : 0, failed);
-  check_memory(failed);
-  parallel_for(pieces, grain(p, pieces), [&](int64_t begin, int64_t end) {
-    const bool several = t.images > 1;
-    Scratch memory(((direct && !several ? 0 : block * taps * t.images * t.pixels) + (several ? k * t.images * t.pixels
-        : 0)) * sizeof(T), failed);
-    if (!memory) return;
-    T* cols = memory.template get<T>();
-    for (int64_t i = begin; i < end; i++) {
-      const int64_t slice = i / (blocks * p.groups), g = i / blocks % p.groups, c0 = i % blocks * block, cb = std::min(block,
-          c - c0), rows = cb * taps;
-      if (cb <= 0) continue;
-      T* w = (slices > 1 ? sums.template get<T>() + slice * size : o.w) + (g * k * c + c0) * taps;
-      bool add = false;
-      for (int64_t group = slice * per_slice; group < std::min(t.groups_of_images, (slice + 1) * per_slice); group++) {
-        const int64_t n = group * t.images, images = std::min(t.images, p.batch - n);
-        const T *x = o.x + (n * p.in_channels + g * c + c0) * in, *y = o.y + (n * p.out_channels + g * k) * out;
-        for (int64_t first = 0; first < out; first += t.pixels) {
-          const int64_t last = std::min(out, first + t.pixels), width = images * (last - first);
-          if (!direct) for (int64_t m = 0; m < images; m++) kernel.gather(p.window, x + m * p.in_channels * in, cb, first,
-              last, cols + m * (last - first), width);
-          else if (several) collect<T>(x, p.in_channels * in, in, images, cb, cols);
-          const T* left = y + first;
-          if (several) {
-            T* together = cols + rows * width;
-            collect<T>(y, p.out_channels * out, out, images, k, together);
-            left = together;
-          }
-          const bool in_place = direct && !several;
-          gemm_serial(Gemm<T>{k, rows, width, left, several ? width : out, 1, in_place ? x + first : cols, 1, in_place ? in
-              : width, w, c * taps, nullptr, add});
-          add = true;
-        }
+  parallel_for(p.groups, many ? grain(p, p.groups) : p.groups, [&](int64_t begin, int64_t end) {
+    Scratch prepared(size_t(size.prepared) * sizeof(T), failed), sums(size_t(size.sums) * sizeof(T), failed);
+    if (!prepared || !sums) return;
+    std::fill_n(prepared.get<T>(), size.prepared, T(0));
+    for (int64_t g = begin; g < end; g++) {
+      for (int64_t n = 0; n < p.batch; n += s.images) {
+        const int64_t images = std::min<int64_t>(s.images, p.batch - n), parts = size.parts / s.images * images, steps = (p.batch + s.images - 1) / s.images;
+        const T *x = o.x + (n * p.in_channels + g * c) * in, *y = o.y + (n * p.out_channels + g * k) * out;
+        if (size.prepared)
+          parallel_for(parts, std::max<int64_t>(1, 32768 * parts / (images * (c * in + k * out))), [&](int64_t first, int64_t last) {
+            kernel.prepare(s, x, p.in_channels * in, y, p.out_channels * out, first, last, prepared.get<T>());
+          });
+        parallel_for(size.pieces, grain(p, size.pieces * steps * p.groups), [&](int64_t first, int64_t last) {
+          Scratch memory(size_t(size.workspace) * sizeof(T), failed);
+          if (memory) kernel.products(s, images, prepared.get<T>(), x, p.in_channels * in, y, p.out_channels * out, first, last, sums.get<T>(), n > 0, memory.get<T>());
+        });
       }
-      if (!add) for (int64_t r = 0; r < k; r++) std::fill_n(w + r * c * taps, rows, T(0));
+      parallel_for(k, std::max<int64_t>(1, 32768 / (c * taps)), [&](int64_t first, int64_t last) {
+        kernel.finish(s, sums.get<T>(), first, last, o.w + g * k * c * taps);
+      });
     }
   });
   check_memory(failed);
-  if (slices > 1) {
-    const T* s = sums.get<T>();
-    std::copy_n(s, size, o.w);
-    for (int64_t slice = 1; slice < slices; slice++)
-      for (int64_t i = 0; i < size; i++) o.w[i] += s[slice * size + i];
+}
+
+// A 1x1 convolution with a stride is one without on the numbers that it reads.
+Tensor thin(const ConvPlan& p, Tensor x) {
+  for (int d = 3 - p.dims; d < 3; d++)
+    x = slice(x, d - 3, 0, (p.window.out[d] - 1) * p.window.stride[d] + 1, p.window.stride[d]);
+  return contiguous(x);
+}
+bool can_thin(const ConvPlan& p) {
+  const Window& w = p.window;
+  bool strided = false;
+  for (int d = 0; d < 3; d++) {
+    if (w.kernel[d] != 1 || w.pad[d] != 0) return false;
+    strided |= w.stride[d] > 1;
   }
+  return strided && p.out() > 0;
 }
 
 template <class T> Operands<T> operands(const Tensor& x, const Tensor& y, const Tensor& w, const Tensor& bias) {
@@ -290,6 +231,12 @@ Tensor conv_weight(const ConvPlan& p, const Tensor& x, const Tensor& y) {
   Tensor w = empty(p.w_size(), x.dtype());
   if (w.numel() == 0) return w;
   LongKernel release(int64_t(work(p) / 4));
+  if (can_thin(p)) {
+    ConvPlan dense = p;
+    for (int d = 0; d < 3; d++) dense.window.in[d] = p.window.out[d], dense.window.stride[d] = 1;
+    return conv_weight(dense, thin(p, x), y);
+  }
+  if (x.dtype() == float32 && winograd_weight(p, x, y, w)) return w;
   x.dtype() == float32 ? weight(p, operands<float>(x, y, w, {})) : weight(p, operands<double>(x, y, w, {}));
   return w;
 }

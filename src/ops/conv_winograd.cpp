@@ -9,21 +9,31 @@
 
 namespace tapegrad {
 
-bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tensor& w, const Tensor& bias, const Tensor& to) {
-  const Window& win = p.window;
-  if (p.groups != 1 || win.kernel[0] != 1 || win.in[0] != win.out[0] || win.kernel[1] != 3 || win.kernel[2] != 3 ||
-      win.pad[0] != 0) return false;
-  for (int d = 1; d < 3; d++) if (win.stride[d] != 1 || win.dilation[d] != 1 || win.pad[d] != win.pad[1] || win.pad[d] > 2) return false;
-  if (win.stride[0] != 1 || win.in[0] != 1 || p.in_channels < 16 || p.out_channels < 16) return false;
+namespace {
 
+bool applies(const ConvPlan& p) {
+  const Window& w = p.window;
+  if (p.groups != 1 || w.kernel[0] != 1 || w.in[0] != 1 || w.pad[0] != 0 || w.kernel[1] != 3 || w.kernel[2] != 3) return false;
+  for (int d = 1; d < 3; d++) if (w.stride[d] != 1 || w.dilation[d] != 1 || w.pad[d] != w.pad[1] || w.pad[d] > 2) return false;
+  return w.stride[0] == 1 && p.in_channels >= 16 && p.out_channels >= 16;
+}
+// Tiles of the result with `tile` numbers each way.
+int64_t rows_of_tiles(const Winograd& g) { return (g.oh + g.tile - 1) / g.tile; }
+void set_tile(Winograd& g, long tile) { g.tile = tile, g.tile_columns = (g.ow + tile - 1) / tile; }
+
+}  // namespace
+
+bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tensor& w, const Tensor& bias, const Tensor& to) {
+  if (!applies(p)) return false;
+  const Window& win = p.window;
   const WinogradTable& kernel = *kernels().winograd;
   const int64_t taps = 9, row = p.in_channels * taps;
   Winograd g = transposed ? Winograd{p.out_channels, win.out[1], win.out[2], p.in_channels, win.in[1], win.in[2],
-      2 - win.pad[1], taps, row, true, 0}
+      2 - win.pad[1], taps, row, true, 2, 0}
                           : Winograd{p.in_channels, win.in[1], win.in[2], p.out_channels, win.out[1], win.out[2], win.pad[1],
-                              row, taps, false, 0};
-  g.tile_columns = (g.ow + 1) / 2;
-  const int64_t tile_rows = (g.oh + 1) / 2, per_image = tile_rows * g.tile_columns;
+                              row, taps, false, 2, 0};
+  set_tile(g, 2);
+  const int64_t tile_rows = rows_of_tiles(g), per_image = tile_rows * g.tile_columns;
   if (p.batch * per_image < 64) return false;  // the filters' transform would not pay
 
   std::atomic<bool> failed = false;
@@ -54,6 +64,55 @@ bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tens
     }
   });
   check_memory(failed);
+  return true;
+}
+
+bool winograd_weight(const ConvPlan& p, const Tensor& x, const Tensor& y, const Tensor& w) {
+  if (!applies(p)) return false;
+  const Window& win = p.window;
+  const WinogradTable& kernel = *kernels().winograd;
+  Winograd g{p.in_channels, win.in[1], win.in[2], p.out_channels, win.out[1], win.out[2], win.pad[1], 9 * p.in_channels, 9, false, 2, 0};
+  const auto cost = [&](long tile) {
+    set_tile(g, tile);
+    return (p.batch * rows_of_tiles(g) * g.tile_columns + 24) * (tile + 2) * (tile + 2);  // 24: what writing the sums is worth
+  };
+  const bool large = cost(4) < cost(2);
+  set_tile(g, large ? 4 : 2);
+  const int64_t tile_rows = rows_of_tiles(g), per_image = tile_rows * g.tile_columns, all = p.batch * per_image;
+  if (all < 16) return false;
+
+  // A unit is a strip of tile rows of an image; some units make a block, whose products are added to those before.
+  const int64_t rows = std::clamp<int64_t>((48 + g.tile_columns - 1) / g.tile_columns, 1, tile_rows), strips = (tile_rows + rows - 1) / rows;
+  const int64_t units = p.batch * strips, per_block = std::clamp<int64_t>(192 / (rows * g.tile_columns), 1, units);
+  const int64_t held = per_block * rows * g.tile_columns, points = (g.tile + 2) * (g.tile + 2);
+  std::atomic<bool> failed = false;
+  Scratch d_memory(size_t(kernel.tile_numbers(g, g.c, held)) * sizeof(float), failed), m_memory(size_t(kernel.tile_numbers(g, g.k, held)) * sizeof(float), failed),
+      sums(size_t(kernel.weight_sums(g)) * sizeof(float), failed);
+  check_memory(failed);
+  float *d = d_memory.get<float>(), *m = m_memory.get<float>(), *u = sums.get<float>();
+  const auto *from_x = reinterpret_cast<const float*>(x->data), *from_y = reinterpret_cast<const float*>(y->data);
+  const int64_t k_block = g.k > 128 ? 64 : (g.k + 31) / 32 * 16, k_blocks = (g.k + k_block - 1) / k_block;
+  for (int64_t first = 0; first < units; first += per_block) {
+    const int64_t last = std::min(units, first + per_block);
+    const auto tile_of = [&](int64_t unit) { return unit / strips * per_image + unit % strips * rows * g.tile_columns; };
+    parallel_for(last - first, std::max<int64_t>(1, 4000 / (rows * g.tile_columns * (g.c + g.k))), [&](int64_t begin, int64_t end) {
+      Scratch memory(size_t(kernel.weight_workspace(g, rows)) * sizeof(float), failed);
+      if (!memory) return;
+      for (int64_t i = first + begin; i < first + end; i++) {
+        const int64_t n = i / strips, r = i % strips * rows;
+        kernel.weight_tiles(g, from_x + n * g.c * g.h * g.w, from_y + n * g.k * g.oh * g.ow, r, std::min(tile_rows, r + rows),
+            tile_of(i) - tile_of(first), held, d, m, memory.get<float>());
+      }
+    });
+    const int64_t count = (last == units ? all : tile_of(last)) - tile_of(first);
+    parallel_for(points * k_blocks, std::max<int64_t>(1, int64_t(2e5 / (double(count) * double(g.c) * double(k_block)))), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++)
+        kernel.weight_products(g, i / k_blocks, i % k_blocks * k_block, (i % k_blocks + 1) * k_block, d, m, held, count, u, first > 0);
+    });
+  }
+  check_memory(failed);
+  auto* taps = reinterpret_cast<float*>(w->data);
+  parallel_for(g.k, std::max<int64_t>(1, 1024 / g.c), [&](int64_t begin, int64_t end) { kernel.weight_taps(g, u, begin, end, taps); });
   return true;
 }
 

@@ -1,4 +1,4 @@
-// What convolution needs of one instruction set besides ordinary products. Plain data only: see table.h.
+// The convolution kernels of one instruction set, but for depthwise.h and winograd.h. Plain data only: see table.h.
 #pragma once
 #include "src/ops/cpu/window.h"
 
@@ -19,13 +19,6 @@ template <class T> struct ConvOperands {
   const T* bias;  // a number for each row, or null
   long images;
 };
-template <class T> struct ConvKernels {
-  /// cols[(c, tap)][q - begin] = x[c][pixel that tap sees for output pixel q], 0 in the padding, for q in [begin, end) and
-  /// `channels` planes of x; rows of cols lie `row` apart.
-  void (*gather)(const Window& w, const T* x, long channels, long begin, long end, T* cols, long row);
-  /// The transpose of gather: adds cols into x.
-  void (*scatter)(const Window& w, T* x, long channels, long begin, long end, const T* cols, long row);
-};
 /// result[image][row] = bias + sum over channels and taps of weight times source.
 template <class T> struct ProductKernels {
   long panel;  // columns that are worked on together
@@ -40,11 +33,41 @@ template <class T> struct ProductKernels {
   long (*workspace)(const ConvShape& s, long rows);
   void (*run)(const ConvShape& s, const ConvOperands<T>& o, long begin, long end, long row_begin, long row_end, T* work);
 };
+/// The same, back and for stride 1 only: rows of one image in the order of x, from c0, a multiple of 8, on.
+template <class T> struct SpreadKernels {
+  long (*weight_numbers)(const ConvShape& s);
+  long (*workspace)(const ConvShape& s, long rows);
+  void (*pack)(const ConvShape& s, const T* w, T* packed);
+  void (*run)(const ConvShape& s, const T* packed, const T* y, const T* bias, T* x, long c0, long c1, T* work);
+};
+/// One group's weights, and images: all of them, or as many as are worked on together.
+struct WeightShape {
+  Window window;
+  long channels, filters, images;
+};
+struct WeightSizes {
+  long prepared;       // numbers of what prepare() makes, to be zero before the first time; 0: nothing to prepare
+  long parts;          // that it may be cut into
+  long sums, pieces;   // numbers that products() adds up, and pieces that it may be cut into
+  long workspace;      // numbers, for each caller
+};
+template <class T> struct WeightKernels {
+  WeightSizes (*sizes)(WeightShape& s);  // also says how many images go together
+  /// x_step and y_step: numbers from image to image.
+  void (*prepare)(const WeightShape& s, const T* x, long x_step, const T* y, long y_step, long begin, long end, T* prepared);
+  void (*products)(const WeightShape& s, long images, const T* prepared, const T* x, long x_step, const T* y, long y_step, long begin,
+                   long end, T* sums, bool add, T* work);
+  /// The weights of filters [k0, k1) from all sums.
+  void (*finish)(const WeightShape& s, const T* sums, long k0, long k1, T* w);
+};
+template <class T> struct ConvKernels {
+  const ProductKernels<T>& product;
+  const SpreadKernels<T>& spread;
+  const WeightKernels<T>& weight;
+};
 struct ConvTable {
   ConvKernels<float> f32;
   ConvKernels<double> f64;
-  const ProductKernels<float>* product_f32;
-  const ProductKernels<double>* product_f64;
 };
 
 }  // namespace tapegrad

@@ -5,13 +5,11 @@
 // numbers of x that the same taps reach, where the map is a convolution of stride 1. Results of a few rows are not worth packing:
 // for these, columns run over whole rows of the frame, and what lies between the rows is dropped.
 #include "src/ops/cpu/conv.h"
-#include "src/ops/cpu/frame.h"
+#include "src/ops/cpu/conv_tile.h"
 
 namespace tapegrad { inline namespace TG_NS { namespace {
 
-constexpr int kTileRows = TG_VECTOR_BYTES == 64 ? 8 : 4, kTileColumns = 3;
 constexpr long kDepth = 192;  // rows of a panel at a time, about
-template <class T> constexpr long kPanel = kTileColumns * kWide<T>;
 
 // Where the source's numbers lie: in frames, or as they are.
 struct Source {
@@ -120,30 +118,7 @@ template <class T> void pack(const ConvShape& s, const T* w, long row_begin, lon
   }
 }
 
-// c[m][v] = [c +] start + sum over k of a[k][m] b[k][v]
-template <class T, int M, int N> void tile(long depth, const T* a, const T* b, const T* start, T* c, long c_row, bool add) {
-  using V = Wide<T>;
-  constexpr long L = kWide<T>;
-  V sum[M][N];
-  TG_EACH(m, M) { TG_EACH(v, N) __builtin_prefetch(c + m * c_row + v * L, 1); }
-  TG_EACH(m, M) { TG_EACH(v, N) sum[m][v] = V{}; }
-  for (long k = 0; k < depth; k++, a += M, b += kPanel<T>) {
-    V x[N];
-    TG_EACH(v, N) x[v] = get<V>(b + v * L);
-    TG_EACH(m, M) {
-      const V s = splat(a[m]);
-      TG_EACH(v, N) sum[m][v] += s * x[v];
-    }
-  }
-  if (add) TG_EACH(m, M) { TG_EACH(v, N) sum[m][v] += get<V>(c + m * c_row + v * L); }
-  else if (start) TG_EACH(m, M) { TG_EACH(v, N) sum[m][v] += splat(start[m]); }
-  TG_EACH(m, M) {
-    TG_EACH(v, N) {
-      put<V>(c + m * c_row + v * L, sum[m][v]);
-    }
-  }
-}
-// The same from frames: row k of b is a channel at a tap.
+// c[m][v] = [c +] start + sum over k of a[k][m] b[k][v], where row k of b is a channel at a tap in frames.
 template <class T, int M, int N> void flat_tile(long channels, long channel, long taps, const long* tap, const T* a, const T* b,
                                                 const T* start, T* c, bool add) {
   using V = Wide<T>;
@@ -256,10 +231,8 @@ template <class T> struct Task {
         pack_panel(c, c1, runs, n, panel);
         for (long m = row_begin; m < row_end; m += M) {
           const T *a = weights + (m * s.channels + c * M) * p.taps, *start = c ? nullptr : starts(m, M, memory);
-          if (straight) tile<T, M, 3>(k, a, panel, start, direct + m * result_channel, result_channel, c > 0);
-          else if (packets == 3) tile<T, M, 3>(k, a, panel, start, sums + (m - row_begin) * N, N, c > 0);
-          else if (packets == 2) tile<T, M, 2>(k, a, panel, start, sums + (m - row_begin) * N, N, c > 0);
-          else tile<T, M, 1>(k, a, panel, start, sums + (m - row_begin) * N, N, c > 0);
+          if (straight) tile(3, k, a, panel, start, direct + m * result_channel, result_channel, c > 0);
+          else tile(packets, k, a, panel, start, sums + (m - row_begin) * N, N, c > 0);
         }
       }
       if (!straight) write(at, columns, sums, N);

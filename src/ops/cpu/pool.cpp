@@ -2,6 +2,7 @@
 // others (adaptive, global, narrow) go cell by cell.
 #include "src/ops/cpu/pool.h"
 
+#include "src/ops/cpu/lanes.h"
 #include "src/ops/cpu/table.h"
 
 namespace tapegrad {
@@ -102,18 +103,7 @@ template <class T> T divisor(const Cells& c, long a, long b, long o) {
   return c.divisor ? T(c.divisor) : T(c.count[0][a] * c.count[1][b] * c.count[2][o]);
 }
 template <class T> T sum_run(const T* x, long n) {
-  constexpr long lanes = 16;
-  T sum = 0;
-  long k = 0;
-  if (n >= lanes) {
-    T part[lanes];
-    for (long l = 0; l < lanes; l++) part[l] = x[l];
-    for (k = lanes; k + lanes <= n; k += lanes) for (long l = 0; l < lanes; l++) part[l] += x[k + l];
-    for (long half = lanes / 2; half > 0; half /= 2) for (long l = 0; l < half; l++) part[l] += part[l + half];
-    sum = part[0];
-  }
-  for (; k < n; k++) sum += x[k];
-  return sum;
+  return join_run<AddJoin, T>(n, T(0), [&](int64_t i, auto v) { return get<decltype(v)>(x + i); });
 }
 template <class T> void mean_cells(const Cells& c, const T* x, T* y) {
   const Window& w = c.window;

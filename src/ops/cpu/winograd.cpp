@@ -6,118 +6,19 @@
 #include "src/ops/cpu/winograd.h"
 
 #include "src/ops/cpu/table.h"
-
-#ifdef TG_VECTOR_BYTES
-#define TG_LANES (TG_VECTOR_BYTES / 4)
-#else
-#define TG_LANES 4
-#endif
-#define TG_EACH(i, n) _Pragma("GCC unroll 16") for (int i = 0; i < (n); i++)
+#include "src/ops/cpu/winograd_lines.h"
 
 namespace tapegrad {
 extern "C" const WinogradTable TG_TABLE(winograd);
 namespace TG_NS {
 namespace {
 
-constexpr int L = TG_LANES;
-constexpr long kPoints = 16;  // of the transform: 4 x 4
-typedef float V __attribute__((vector_size(4 * L)));
-typedef float Loose __attribute__((vector_size(4 * L), aligned(4), may_alias));
-typedef int VI __attribute__((vector_size(4 * L)));
-inline V load(const float* p) { return *reinterpret_cast<const Loose*>(p); }
-inline void store(float* p, V v) { *reinterpret_cast<Loose*>(p) = v; }
-inline V splat(float x) { return x - V{}; }
-inline long up(long a, long b) { return (a + b - 1) / b * b; }
-inline long least(long a, long b) { return a < b ? a : b; }
-
-inline void transpose(V* v) {
-  _Pragma("GCC unroll 4") for (int h = 1; h < L; h *= 2) {
-    VI low, high;
-    TG_EACH(l, L) low[l] = (l & h) ? L + l - h : l, high[l] = (l & h) ? L + l : l + h;
-    TG_EACH(i, L)
-      if (!(i & h)) {
-        const V a = v[i], b = v[i + h];
-        v[i] = __builtin_shuffle(a, b, low), v[i + h] = __builtin_shuffle(a, b, high);
-      }
-  }
-}
-
-// The three transforms of one line: 4 inputs, 4 products -> 2 outputs, 3 taps -> 4.
-inline void input_line(const V* d, V* o) { o[0] = d[0] - d[2], o[1] = d[1] + d[2], o[2] = d[2] - d[1], o[3] = d[1] - d[3]; }
-inline void output_line(const V* m, V* o) { o[0] = m[0] + m[1] + m[2], o[1] = m[1] - m[2] - m[3]; }
-inline void filter_line(const V* g, V* o) {
-  const V e = .5f * (g[0] + g[2]), h = .5f * g[1];
-  o[0] = g[0], o[1] = e + h, o[2] = e - h, o[3] = g[2];
-}
-// Applies `line` to the columns, then to the rows, of an In x In square.
-template <int In, int Out, class F, class Load, class Store> inline void both(F line, Load get, Store put) {
-  V t[Out][In];
-  TG_EACH(j, In) {
-    V c[In], o[Out];
-    TG_EACH(i, In) c[i] = get(i, j);
-    line(c, o);
-    TG_EACH(i, Out) t[i][j] = o[i];
-  }
-  TG_EACH(i, Out) {
-    V o[Out];
-    line(t[i], o);
-    TG_EACH(j, Out) put(i, j, o[j]);
-  }
-}
-
-// ---- planes <-> pixels of channels
-
-// `rows` rows of w pixels of each of c planes (plane apart) -> d[row][pixel][cp], rows d_row apart
-void to_pixels(const float* x, long plane, long c, long rows, long w, float* d, long d_row, long cp) {
-  const long n = rows * w;
-  for (long p0 = 0; p0 < n; p0 += L) {
-    const long p = n >= L && p0 + L > n ? n - L : p0, count = least(L, n - p);
-    float* at[L];
-    long r = p / w, q = p % w;
-    for (long i = 0; i < count; i++) {
-      at[i] = d + r * d_row + q * cp;
-      if (++q == w) q = 0, r++;
-    }
-    for (long ch = 0; ch < cp; ch += L) {
-      V v[L];
-      if (count == L && ch + L <= c) {
-        TG_EACH(i, L) v[i] = load(x + (ch + i) * plane + p);
-      } else {
-        for (long i = 0; i < L; i++) {
-          float t[L] = {};
-          if (ch + i < c) for (long l = 0; l < count; l++) t[l] = x[(ch + i) * plane + p + l];
-          v[i] = load(t);
-        }
-      }
-      transpose(v);
-      for (long i = 0; i < count; i++) store(at[i] + ch, v[i]);
-    }
-  }
-}
-// The way back, plus bias.
-void to_planes(const float* s, long s_row, long kp, long k, long rows, long w, const float* bias, float* y, long plane) {
-  const long n = rows * w;
-  for (long p0 = 0; p0 < n; p0 += L) {
-    const long p = n >= L && p0 + L > n ? n - L : p0, count = least(L, n - p);
-    const float* at[L];
-    long r = p / w, q = p % w;
-    for (long i = 0; i < L; i++) {
-      at[i] = s + r * s_row + q * kp;
-      if (i + 1 < count && ++q == w) q = 0, r++;
-    }
-    for (long ch = 0; ch < k; ch += L) {
-      V v[L];
-      TG_EACH(i, L) v[i] = load(at[i] + ch);
-      transpose(v);
-      for (long i = 0; i < least(L, k - ch); i++) {
-        const V sum = bias ? v[i] + splat(bias[ch + i]) : v[i];
-        float* to = y + (ch + i) * plane + p;
-        if (count == L) store(to, sum);
-        else for (long l = 0; l < count; l++) to[l] = sum[int(l)];
-      }
-    }
-  }
-}
+constexpr int L = int(kLanes<float>);
+constexpr long kApart = 16;  // more numbers between planes of points: else these share few sets of the cache
+using V = Lanes<float>;
+inline V load(const float* p) { return get<V>(p); }
+inline void store(float* p, V v) { put<V>(p, v); }
+long points(const Winograd& g) { return (g.tile + 2) * (g.tile + 2); }
 
 // ---- the products: m[t][block] = sum over c of a[t][c] u[c][block]
 
@@ -143,11 +44,11 @@ int block_vectors(long kp) { return L == 16 && kp % (4 * L) == 0 ? 4 : kp % (2 *
 
 // ---- the table's functions
 
-long filter_plane(const Winograd& g) { return up(g.k, L) * g.c + 16; }  // + 16: else 16 planes share few sets of the cache
-long filter_floats(const Winograd& g) { return filter_plane(g) * kPoints; }
+long filter_plane(const Winograd& g) { return up(g.k, L) * g.c + kApart; }
+long filter_floats(const Winograd& g) { return filter_plane(g) * points(g); }
 
 // u[point][block of k][c][block]
-void filters(const Winograd& g, const float* w, long k0, long k1, float* u) {
+template <int Out> void filters(const Winograd& g, const float* w, long k0, long k1, float* u) {
   const long kp = up(g.k, L), plane = filter_plane(g), block = block_vectors(kp) * L;
   for (long kb = k0; kb < least(k1, kp); kb += block)
     for (long c = 0; c < g.c; c++)
@@ -160,8 +61,8 @@ void filters(const Winograd& g, const float* w, long k0, long k1, float* u) {
           taps[t] = v;
         }
         float* to = u + kb * g.c + c * block + k - kb;
-        both<3, 4>(filter_line, [&](int i, int j) { return taps[i * 3 + j]; }, [&](int i, int j,
-            V v) { store(to + (i * 4 + j) * plane, v); });
+        both<3, Out + 2>(Lines<Out>::filter, [&](int i, int j) { return taps[i * 3 + j]; },
+                         [&](int i, int j, V v) { store(to + (i * (Out + 2) + j) * plane, v); });
       }
 }
 
@@ -170,41 +71,38 @@ struct Sizes {
   Sizes(const Winograd& g, long images, long rows) {
     cp = up(g.c, L), kp = up(g.k, L);
     tiles = images * rows * g.tile_columns;
-    x_row = (2 * g.tile_columns + 2) * cp, x_image = (2 * rows + 2) * x_row;
-    y_row = 2 * g.tile_columns * kp, y_image = 2 * rows * y_row;
-    d_plane = tiles * cp + 16, m_plane = tiles * kp + 16;
+    x_row = (g.tile * g.tile_columns + 2) * cp, x_image = (g.tile * rows + 2) * x_row;
+    y_row = g.tile * g.tile_columns * kp, y_image = g.tile * rows * y_row;
+    d_plane = tiles * cp + kApart, m_plane = tiles * kp + kApart;
   }
 };
 long workspace(const Winograd& g, long images, long rows) {
   const Sizes s(g, images, rows);
-  return images * (s.x_image + s.y_image) + kPoints * (s.d_plane + s.m_plane);
+  return images * (s.x_image + s.y_image) + points(g) * (s.d_plane + s.m_plane);
 }
 
-void run(const Winograd& g, const float* x, long x_image, const float* u, const float* bias, float* y, long y_image,
-    long images, long r0, long r1, float* work) {
+// The pixels that rows of tiles from r0 on need, zeros around.
+void read_pixels(const Winograd& g, const float* x, long r0, long rows, float* pixels, long row, long cp) {
+  const long top = g.tile * r0 - g.pad, first = most(top, 0), last = least(g.h, top + g.tile * rows + 2);
+  __builtin_memset(pixels, 0, size_t(g.tile * rows + 2) * size_t(row) * sizeof(float));
+  if (first < last) to_pixels(x + first * g.w, g.h * g.w, g.c, last - first, g.w, pixels + (first - top) * row + g.pad * cp, row, cp, cp);
+}
+
+template <int Out> void run(const Winograd& g, const float* x, long x_image, const float* u, const float* bias, float* y, long y_image,
+                            long images, long r0, long r1, float* work) {
+  constexpr int T = Out + 2;
   const long rows = r1 - r0;
   const Sizes s(g, images, rows);
-  float *pixels = work, *out = pixels + images * s.x_image, *d = out + images * s.y_image, *m = d + kPoints * s.d_plane;
-  const long top = 2 * r0 - g.pad, first = top < 0 ? 0 : top, last = least(g.h, top + 2 * rows + 2);  // input rows this needs
-  __builtin_memset(pixels, 0, (unsigned long)(images * s.x_image) * sizeof(float));
-  for (long n = 0; n < images && first < last; n++)
-    to_pixels(x + n * x_image + first * g.w, g.h * g.w, g.c, last - first, g.w,
-        pixels + n * s.x_image + (first - top) * s.x_row + g.pad * s.cp, s.x_row, s.cp);
-
+  float *pixels = work, *out = pixels + images * s.x_image, *d = out + images * s.y_image, *m = d + T * T * s.d_plane;
   const long per_image = rows * g.tile_columns;
-  for (long t = 0; t < s.tiles; t++) {
-    const long n = t / per_image, q = t % per_image;
-    const float* a = pixels + n * s.x_image + q / g.tile_columns * 2 * s.x_row + q % g.tile_columns * 2 * s.cp;
-    for (long c = 0; c < s.cp; c += L) {
-      float* to = d + t * s.cp + c;
-      both<4, 4>(input_line, [&](int i, int j) { return load(a + i * s.x_row + j * s.cp + c); }, [&](int i, int j,
-          V v) { store(to + (i * 4 + j) * s.d_plane, v); });
-    }
+  for (long n = 0; n < images; n++) {
+    read_pixels(g, x + n * x_image, r0, rows, pixels + n * s.x_image, s.x_row, s.cp);
+    tiles<T, T>(Lines<Out>::input, pixels + n * s.x_image, s.x_row, Out, s.cp, rows, g.tile_columns, d + n * per_image * s.cp, s.d_plane, s.cp);
   }
 
   const int vectors = block_vectors(s.kp);
   const long plane = filter_plane(g);
-  for (long i = 0; i < kPoints; i++)
+  for (long i = 0; i < T * T; i++)
     for (long k = 0; k < s.kp; k += vectors * L) {
       const float *a = d + i * s.d_plane, *b = u + i * plane + k * g.c;
       float* to = m + i * s.m_plane + k;
@@ -220,21 +118,110 @@ void run(const Winograd& g, const float* x, long x_image, const float* u, const 
 
   for (long t = 0; t < s.tiles; t++) {
     const long n = t / per_image, q = t % per_image;
-    float* to = out + n * s.y_image + q / g.tile_columns * 2 * s.y_row + q % g.tile_columns * 2 * s.kp;
+    float* to = out + n * s.y_image + q / g.tile_columns * Out * s.y_row + q % g.tile_columns * Out * s.kp;
     for (long k = 0; k < s.kp; k += L) {
       const float* from = m + t * s.kp + k;
-      both<4, 2>(output_line, [&](int i, int j) { return load(from + (i * 4 + j) * s.m_plane); }, [&](int i, int j,
-          V v) { store(to + i * s.y_row + j * s.kp + k, v); });
+      both<T, Out>(Lines<Out>::output, [&](int i, int j) { return load(from + (i * T + j) * s.m_plane); },
+                   [&](int i, int j, V v) { store(to + i * s.y_row + j * s.kp + k, v); });
     }
   }
-  const long bottom = least(g.oh, 2 * r1);
+  const long bottom = least(g.oh, Out * r1);
   for (long n = 0; n < images; n++)
-    to_planes(out + n * s.y_image, s.y_row, s.kp, g.k, bottom - 2 * r0, g.ow, bias, y + n * y_image + 2 * r0 * g.ow, g.oh * g.ow);
+    to_planes(out + n * s.y_image, s.y_row, s.kp, g.k, bottom - Out * r0, g.ow, bias, y + n * y_image + Out * r0 * g.ow, g.oh * g.ow);
+}
+
+// ---- the gradient of the weights: products over tiles, for each point
+
+// Channels of a tile in memory: stepping over tiles by a power of two would use few sets of the cache.
+long tile_row(long channels) { return up(channels, L) + kApart; }
+long weight_workspace(const Winograd& g, long rows) {
+  const Sizes s(g, 1, rows);
+  return s.x_image + s.y_image;
+}
+long weight_sums(const Winograd& g) { return points(g) * (up(g.k, L) * up(g.c, L) + kApart); }
+long tile_numbers(const Winograd& g, long channels, long count) { return points(g) * (count * tile_row(channels) + kApart); }
+
+// Rows [r0, r1) of an image's tiles become tiles from `at` of `count` in d (from x) and m (from the gradient y).
+template <int Out> void weight_tiles(const Winograd& g, const float* x, const float* y, long r0, long r1, long at, long count, float* d,
+                                     float* m, float* work) {
+  constexpr int T = Out + 2;
+  const long rows = r1 - r0;
+  const Sizes s(g, 1, rows);
+  float *pixels = work, *out = pixels + s.x_image;
+  read_pixels(g, x, r0, rows, pixels, s.x_row, s.cp);
+  const long first = Out * r0, last = least(g.oh, Out * r1), xr = tile_row(g.c), yr = tile_row(g.k);
+  __builtin_memset(out, 0, size_t(s.y_image) * sizeof(float));
+  to_pixels(y + first * g.ow, g.oh * g.ow, g.k, last - first, g.ow, out, s.y_row, s.kp, s.kp);
+  tiles<T, T>(Lines<Out>::input, pixels, s.x_row, Out, s.cp, rows, g.tile_columns, d + at * xr, count * xr + kApart, xr);
+  tiles<Out, T>(Lines<Out>::spread, out, s.y_row, Out, s.kp, rows, g.tile_columns, m + at * yr, count * yr + kApart, yr);
+}
+
+// c[i][v] = [c +] sum over t of a[t][i] b[t][v]
+template <int M, int N> void outer(long count, const float* a, long a_row, const float* b, long b_row, float* c, long c_row, bool add) {
+  V sum[M][N] = {};
+  for (long t = 0; t < count; t++, a += a_row, b += b_row) {
+    V x[N];
+    TG_EACH(v, N) x[v] = load(b + v * L);
+    TG_EACH(i, M) {
+      const V s = splat(a[i]);
+      TG_EACH(v, N) sum[i][v] += s * x[v];
+    }
+  }
+  if (add) TG_EACH(i, M) { TG_EACH(v, N) sum[i][v] += load(c + i * c_row + v * L); }
+  TG_EACH(i, M) { TG_EACH(v, N) store(c + i * c_row + v * L, sum[i][v]); }
+}
+template <int M, int N> void outer_rows(long k0, long k1, long count, const float* a, long a_row, const float* b, long b_row, float* c,
+                                        long c_row, bool add) {
+  for (long k = k0; k < k1; k += M) outer<M, N>(count, a + k, a_row, b, b_row, c + k * c_row, c_row, add);
+}
+// u[point][k][c] = [u +] the products of `count` tiles, for output channels [k0, k1), multiples of the lanes.
+void weight_products(const Winograd& g, long point, long k0, long k1, const float* d, const float* m, long held, long count, float* u,
+                     bool add) {
+  const long cp = up(g.c, L), kp = up(g.k, L), xr = tile_row(g.c), yr = tile_row(g.k);
+  const float *a = m + point * (held * yr + kApart), *b = d + point * (held * xr + kApart);
+  float* c = u + point * (kp * cp + kApart);
+  constexpr int M = L == 16 ? 8 : 4;
+  for (long v = 0; v < cp;) {
+    const long left = (cp - v) / L;
+    if (left >= 3 && left != 4) outer_rows<M, 3>(k0, least(k1, kp), count, a, yr, b + v, xr, c + v, cp, add), v += 3 * L;
+    else if (left >= 2) outer_rows<M, 2>(k0, least(k1, kp), count, a, yr, b + v, xr, c + v, cp, add), v += 2 * L;
+    else outer_rows<M, 1>(k0, least(k1, kp), count, a, yr, b + v, xr, c + v, cp, add), v += L;
+  }
+}
+// The taps of output channels [k0, k1) from all products.
+template <int Out> void weight_taps(const Winograd& g, const float* u, long k0, long k1, float* w) {
+  constexpr int T = Out + 2;
+  const long cp = up(g.c, L), plane = up(g.k, L) * cp + kApart;
+  for (long k = k0; k < k1; k++)
+    for (long c = 0; c < g.c; c += L) {
+      float taps[9][L];
+      const float* from = u + k * cp + c;
+      both<T, 3>(Lines<Out>::taps, [&](int i, int j) { return load(from + (i * T + j) * plane); },
+                 [&](int i, int j, V v) { store(taps[i * 3 + j], v); });
+      float* to = w + (k * g.c + c) * 9;
+      for (long l = 0; l < least(L, g.c - c); l++) for (int t = 0; t < 9; t++) *to++ = taps[t][l];
+    }
+}
+
+void filters_of(const Winograd& g, const float* w, long k0, long k1, float* u) {
+  g.tile == 2 ? filters<2>(g, w, k0, k1, u) : filters<4>(g, w, k0, k1, u);
+}
+void run_of(const Winograd& g, const float* x, long x_image, const float* u, const float* bias, float* y, long y_image, long images,
+            long r0, long r1, float* work) {
+  g.tile == 2 ? run<2>(g, x, x_image, u, bias, y, y_image, images, r0, r1, work)
+              : run<4>(g, x, x_image, u, bias, y, y_image, images, r0, r1, work);
+}
+void weight_tiles_of(const Winograd& g, const float* x, const float* y, long r0, long r1, long at, long count, float* d, float* m, float* work) {
+  g.tile == 2 ? weight_tiles<2>(g, x, y, r0, r1, at, count, d, m, work) : weight_tiles<4>(g, x, y, r0, r1, at, count, d, m, work);
+}
+void weight_taps_of(const Winograd& g, const float* u, long k0, long k1, float* w) {
+  g.tile == 2 ? weight_taps<2>(g, u, k0, k1, w) : weight_taps<4>(g, u, k0, k1, w);
 }
 
 }  // namespace
 }  // namespace TG_NS
 
-const WinogradTable TG_TABLE(winograd) = {TG_NS::L, TG_NS::filter_floats, TG_NS::filters, TG_NS::workspace, TG_NS::run};
+const WinogradTable TG_TABLE(winograd) = {TG_NS::L, TG_NS::filter_floats, TG_NS::filters_of, TG_NS::workspace, TG_NS::run_of,
+    TG_NS::weight_workspace, TG_NS::tile_numbers, TG_NS::weight_sums, TG_NS::weight_tiles_of, TG_NS::weight_products, TG_NS::weight_taps_of};
 
 }  // namespace tapegrad
