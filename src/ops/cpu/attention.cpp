@@ -17,15 +17,6 @@ template <class C> struct Blocks {
   static C* out(void* p) { return static_cast<C*>(p); }
   static C log_of(C x) { return log(Vec<C, int(16 / sizeof(C))>(double(x))).v[0]; }
 
-  // The lanes of a packet joined to one number, half by half.
-  template <class J, int N> static TG_IN C across(typename Packet<C, N>::type v) {
-    if constexpr (N == 2) return J::template join<C>(v[0], v[1]);
-    else {
-      typename Packet<C, N / 2>::type half[2];
-      __builtin_memcpy(half, &v, sizeof v);
-      return across<J, N / 2>(J::join(half[0], half[1]));
-    }
-  }
   // The first n lanes of v, `other` in the rest.
   static TG_IN V keep(V v, int64_t n, C other) {
     if (n >= L) return v;
@@ -67,7 +58,7 @@ template <class C> struct Blocks {
         put<V>(x + end, y);
         top = Larger::join(top, y);
       }
-      const C now = across<Larger, L>(top), shift = now == kNever ? C(0) : now;
+      const C now = tree<Larger, C, L, 1>(&top), shift = now == kNever ? C(0) : now;
       for (int64_t i = 0; i < end; i += L) {
         const V e = exp_of<C>(V(get<V>(x + i) - shift));
         put<V>(x + i, e);
@@ -75,7 +66,7 @@ template <class C> struct Blocks {
       }
       clear(x, end, s.columns);
       most[r] = now;
-      const C all = across<AddJoin, L>(total);
+      const C all = tree<AddJoin, C, L, 1>(&total);
       if (!o) {
         sum[r] = all;
         continue;
@@ -117,7 +108,7 @@ template <class C> struct Blocks {
     for (int64_t r = 0; r < rows; r++, a += a_row, b += b_row) {
       V sum = {};
       for (int64_t i = 0; i < width; i += L) sum += load(a + i, width - i) * load(b + i, width - i);
-      d[r] = across<AddJoin, L>(sum);
+      d[r] = tree<AddJoin, C, L, 1>(&sum);
     }
   }
   static constexpr AttentionKernels table = {soften, finish, backward, dots};

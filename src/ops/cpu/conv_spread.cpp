@@ -29,8 +29,8 @@ template <class T> void pack(const ConvShape& s, const T* w, T* to) {
 }
 
 template <class T> TG_IN void add_run(T* to, const T* from, long n) {
-  constexpr long L = kLanes<T>;
-  using V = Lanes<T>;
+  constexpr long L = kWide<T>;
+  using V = Wide<T>;
   using Q = typename Packet<T, int(16 / sizeof(T))>::type;
   constexpr long S = long(16 / sizeof(T));
   for (; n >= L; n -= L, to += L, from += L) put<V>(to, get<V>(to) + get<V>(from));
@@ -56,7 +56,7 @@ template <class T> void run(const ConvShape& s, const T* weights, const T* y, co
     }
     for (long k = 0; k < s.channels; k++) copy_row(panel + k * N, y + k * out + begin, columns);
     for (long r = c0 * taps; r < c1 * taps; r += M) {
-      tile<T>((columns + kLanes<T> - 1) / kLanes<T>, s.channels, weights + r * s.channels, panel, nullptr, sums, N, false);
+      tile<T>((columns + kWide<T> - 1) / kWide<T>, s.channels, weights + r * s.channels, panel, nullptr, sums, N, false);
       for (long m = r; m < least(c1 * taps, r + M); m++) {
         const long t = m % taps, at = t / w.kernel[2] * w.dilation[1] * f.columns + t % w.kernel[2] * w.dilation[2];
         T* to = frames + (m / taps - c0) * frame + at;

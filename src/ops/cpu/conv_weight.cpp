@@ -192,7 +192,7 @@ template <class T> struct Pixels {
     using V = Wide<T>;
     for (long i = k0 * pairs(); i < k1 * pairs(); i++) {
       V v = get<V>(sums + i * L);
-      to[i] = tree<AddJoin, T, L>(&v, 1);
+      to[i] = tree<AddJoin, T, int(L), 1>(&v);
     }
   }
 };

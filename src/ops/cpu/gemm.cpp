@@ -143,7 +143,7 @@ template <class T, int R, int C> void dots(const Gemm<T>& g, long i, long j) {
 #pragma GCC unroll 16
     for (int s = 0; s < R * C; s += L) put(all + s, sums<T>(&sum[0][0] + s));
   } else {
-    for (int s = 0; s < R * C; s++) all[s] = tree<AddJoin, T, L>(&sum[0][0] + s, 1);
+    for (int s = 0; s < R * C; s++) all[s] = tree<AddJoin, T, L, 1>(&sum[0][0] + s);
   }
   for (int r = 0; r < R; r++)
     for (int q = 0; q < C; q++) {

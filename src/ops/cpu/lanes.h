@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "src/ops/cpu/packet_math.h"
+#include "src/ops/cpu/shuffle.h"
 
 #ifndef TG_VECTOR_BYTES
 #define TG_VECTOR_BYTES 16
@@ -93,13 +94,12 @@ template <class C, class F> TG_IN void steps(int64_t n, F step) {
 }
 
 // Joins the lanes of a packet, and of K packets, to one number: halves are joined until one is left.
-template <class J, class C, int L, int... I> TG_IN C across(typename Packet<C, L>::type v, std::integer_sequence<int, I...>) {
-  if constexpr (L == 2) return J::template join<C>(v[0], v[1]);
-  else return across<J, C, L / 2>(J::join(__builtin_shufflevector(v, v, I...), __builtin_shufflevector(v, v, (I + L / 2)...)),
-      std::make_integer_sequence<int, L / 4>());
+template <class J, int half, class V, int... I> TG_IN auto across(V v, std::integer_sequence<int, I...> lanes) {
+  if constexpr (half == 0) return v[0];
+  else return across<J, half / 2>(J::join(v, shuffled<(I ^ half)...>(v, v)), lanes);
 }
 template <class J, class C, int L, int K> TG_IN C tree(typename Packet<C, L>::type* acc) {
-  if constexpr (K == 1) return across<J, C, L>(acc[0], std::make_integer_sequence<int, L / 2>());
+  if constexpr (K == 1) return across<J, L / 2>(acc[0], std::make_integer_sequence<int, L>());
   else {
     for (int k = 0; k < K / 2; k++) acc[k] = J::join(acc[k], acc[k + K / 2]);
     return tree<J, C, L, K / 2>(acc);

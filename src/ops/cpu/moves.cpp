@@ -1,6 +1,7 @@
 // Moves elements with wide loads and stores. A plane is transposed by squares of 8 by 8 in registers.
 #include "src/ops/cpu/moves.h"
 
+#include "src/ops/cpu/shuffle.h"
 #include "src/ops/cpu/table.h"
 #ifdef __SSE4_2__
 #include <immintrin.h>
@@ -43,17 +44,17 @@ template <class T> inline void square(const char* from, int64_t from_stride, cha
   V r[8], s[8];
   for (int k = 0; k < 8; k++) r[k] = *reinterpret_cast<const U*>(from + k * from_stride);
   for (int k = 0; k < 8; k += 2) {
-    s[k] = __builtin_shufflevector(r[k], r[k + 1], 0, 8, 2, 10, 4, 12, 6, 14);
-    s[k + 1] = __builtin_shufflevector(r[k], r[k + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+    s[k] = shuffled<0, 8, 2, 10, 4, 12, 6, 14>(r[k], r[k + 1]);
+    s[k + 1] = shuffled<1, 9, 3, 11, 5, 13, 7, 15>(r[k], r[k + 1]);
   }
   for (int k = 0; k < 8; k += 4)
     for (int h = 0; h < 2; h++) {
-      r[k + h] = __builtin_shufflevector(s[k + h], s[k + h + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-      r[k + h + 2] = __builtin_shufflevector(s[k + h], s[k + h + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+      r[k + h] = shuffled<0, 1, 8, 9, 4, 5, 12, 13>(s[k + h], s[k + h + 2]);
+      r[k + h + 2] = shuffled<2, 3, 10, 11, 6, 7, 14, 15>(s[k + h], s[k + h + 2]);
     }
   for (int h = 0; h < 4; h++) {
-    *reinterpret_cast<U*>(to + h * to_stride) = __builtin_shufflevector(r[h], r[h + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-    *reinterpret_cast<U*>(to + (h + 4) * to_stride) = __builtin_shufflevector(r[h], r[h + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    *reinterpret_cast<U*>(to + h * to_stride) = shuffled<0, 1, 2, 3, 8, 9, 10, 11>(r[h], r[h + 4]);
+    *reinterpret_cast<U*>(to + (h + 4) * to_stride) = shuffled<4, 5, 6, 7, 12, 13, 14, 15>(r[h], r[h + 4]);
   }
 }
 template <class T> void transpose(const char* from, int64_t from_stride, char* to, int64_t to_stride, int64_t rows, int64_t cols) {

@@ -6,7 +6,6 @@
 
 namespace tapegrad { inline namespace TG_NS {
 
-template <class T> constexpr int kLanes = TG_VECTOR_BYTES / int(sizeof(T));
 template <class T> using V = typename Packet<T, kLanes<T>>::type;
 // The tile: what the registers hold beside a row of b and a number of a.
 constexpr int kRows = TG_VECTOR_BYTES == 64 ? 8 : 4, kPackets = TG_VECTOR_BYTES == 16 ? 2 : 3;
@@ -40,7 +39,7 @@ template <class T> TG_IN void store_part(T* to, V<T> v, long n) {
 template <int H, bool second, class P> TG_IN P halves(P a, P b) {
   return [&]<int... I>(std::integer_sequence<int, I...>) {
     constexpr int L = sizeof...(I);
-    return __builtin_shufflevector(a, b, ((I & H) ? L + I - (second ? 0 : H) : I + (second ? H : 0))...);
+    return shuffled<((I & H) ? L + I - (second ? 0 : H) : I + (second ? H : 0))...>(a, b);
   }(std::make_integer_sequence<int, sizeof(P) / sizeof(a[0])>());
 }
 // x[i][j] = x[j][i] for as many packets as a packet has lanes.

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "src/ops/cpu/shuffle.h"
 #include "src/ops/cpu/table.h"
 #ifdef __SSE2__
 #include <immintrin.h>
@@ -46,8 +47,8 @@ inline U joined(U low, U high) { return (low & all(0xffffffffu)) | (high << 32);
 // The lanes of a and b in turn.
 #if defined(__SSE2__)
 template <int... I> inline void in_turn(U a, U b, U* r, std::integer_sequence<int, I...>) {
-  r[0] = __builtin_shufflevector(a, b, (I / 2 + I % 2 * kLanes)...);
-  r[1] = __builtin_shufflevector(a, b, (kLanes / 2 + I / 2 + I % 2 * kLanes)...);
+  r[0] = shuffled<(I / 2 + I % 2 * kLanes)...>(a, b);
+  r[1] = shuffled<(kLanes / 2 + I / 2 + I % 2 * kLanes)...>(a, b);
 }
 inline void in_order(U a, U b, U* r) { in_turn(a, b, r, std::make_integer_sequence<int, kLanes>()); }
 #else

@@ -2,6 +2,7 @@
 #include "src/ops/cpu/scan.h"
 
 #include "src/ops/cpu/scalar.h"
+#include "src/ops/cpu/shuffle.h"
 #include "src/ops/cpu/table.h"
 
 namespace tapegrad { inline namespace TG_NS { namespace {
@@ -16,7 +17,7 @@ template <class A, class C> inline typename Eight<A>::type load(const C* x) {
 template <class C, class V> inline void store(C* y, V v) {
   *reinterpret_cast<typename Eight<C>::unaligned*>(y) = __builtin_convertvector(v, typename Eight<C>::type);
 }
-template <class V> inline V reversed(V v) { return __builtin_shufflevector(v, v, 7, 6, 5, 4, 3, 2, 1, 0); }
+template <class V> inline V reversed(V v) { return shuffled<7, 6, 5, 4, 3, 2, 1, 0>(v, v); }
 
 template <class A, bool back, class C> void row_sums(const C* x, C* y, int64_t n) {
   using V = typename Eight<A>::type;
@@ -24,11 +25,11 @@ template <class A, bool back, class C> void row_sums(const C* x, C* y, int64_t n
   V sum{};  // of all before, in every lane
   auto scan = [&](V v) {
     if (back) v = reversed(v);
-    v += __builtin_shufflevector(none, v, 7, 8, 9, 10, 11, 12, 13, 14);
-    v += __builtin_shufflevector(none, v, 6, 7, 8, 9, 10, 11, 12, 13);
-    v += __builtin_shufflevector(none, v, 4, 5, 6, 7, 8, 9, 10, 11);
+    v += shuffled<7, 8, 9, 10, 11, 12, 13, 14>(none, v);
+    v += shuffled<6, 7, 8, 9, 10, 11, 12, 13>(none, v);
+    v += shuffled<4, 5, 6, 7, 8, 9, 10, 11>(none, v);
     const V r = v + sum;
-    sum += __builtin_shufflevector(v, v, 7, 7, 7, 7, 7, 7, 7, 7);
+    sum += shuffled<7, 7, 7, 7, 7, 7, 7, 7>(v, v);
     return back ? reversed(r) : r;
   };
   int64_t i = 0;

@@ -13,9 +13,9 @@ extern "C" const WinogradTable TG_TABLE(winograd);
 namespace TG_NS {
 namespace {
 
-constexpr int L = int(kLanes<float>);
+constexpr int L = int(kWide<float>);
 constexpr long kApart = 16;  // more numbers between planes of points: else these share few sets of the cache
-using V = Lanes<float>;
+using V = Wide<float>;
 inline V load(const float* p) { return get<V>(p); }
 inline void store(float* p, V v) { put<V>(p, v); }
 long points(const Winograd& g) { return (g.tile + 2) * (g.tile + 2); }

@@ -9,7 +9,7 @@ template <int Out> struct Lines;
 
 // Points 0, 1, -1 and infinity.
 template <> struct Lines<2> {
-  using V = Lanes<float>;
+  using V = Wide<float>;
   TG_IN static void input(const V* d, V* o) { o[0] = d[0] - d[2], o[1] = d[1] + d[2], o[2] = d[2] - d[1], o[3] = d[1] - d[3]; }
   TG_IN static void filter(const V* g, V* o) {
     const V e = .5f * (g[0] + g[2]), h = .5f * g[1];
@@ -26,7 +26,7 @@ template <> struct Lines<2> {
 // Points 0, ±a, ±b and infinity with a = 1/√2, b = √2: products of their powers stay near 1, so that the largest error is 3 to 5
 // times smaller than with 0, ±1, ±2.
 template <> struct Lines<4> {
-  using V = Lanes<float>;
+  using V = Wide<float>;
   static constexpr float a = .70710678118654752f, b = 1.41421356237309505f, aa = .5f, bb = 2;
   static constexpr float at_0 = 1 / (aa * bb), at_a = 1 / (2 * aa * (aa - bb)), at_b = 1 / (2 * bb * (bb - aa));
   TG_IN static void input(const V* d, V* o) {
@@ -55,7 +55,7 @@ template <> struct Lines<4> {
 
 // Applies `line` to the columns, then to the rows, of an In x In square.
 template <int In, int Out, class F, class Load, class Store> TG_IN void both(F line, Load load, Store store) {
-  using V = Lanes<float>;
+  using V = Wide<float>;
   V t[Out][In];
   TG_EACH(j, In) {
     V c[In], o[Out];
@@ -73,10 +73,10 @@ template <int In, int Out, class F, class Load, class Store> TG_IN void both(F l
 // Tiles of In x In pixels, `step` apart, `columns` in a row -> Out x Out planes of numbers, tile by tile.
 template <int In, int Out, class F> inline void tiles(F line, const float* pixels, long row, long step, long channels, long tile_rows,
                                                       long columns, float* d, long plane, long tile) {
-  using V = Lanes<float>;
+  using V = Wide<float>;
   for (long r = 0; r < tile_rows; r++)
     for (long q = 0; q < columns; q++, d += tile)
-      for (long c = 0; c < channels; c += kLanes<float>) {
+      for (long c = 0; c < channels; c += kWide<float>) {
         const float* from = pixels + r * step * row + q * step * channels + c;
         both<In, Out>(line, [&](int i, int j) { return get<V>(from + i * row + j * channels); },
                       [&](int i, int j, V v) { put<V>(d + (i * Out + j) * plane + c, v); });
