@@ -8,7 +8,7 @@ asan:   ## C++ tests under AddressSanitizer and UBSan
 tsan:   ## C++ tests under ThreadSanitizer
 lint:   ## ruff, clang-format, include rule, file sizes
 docs:   ## docs/ops.md from the op table, docs/compat.md from the names of PyTorch
-conformance: ## the array API's public conformance suite, from ARRAY_API_TESTS=<folder> or GitHub
+conformance: ## the array API's public conformance suite, as kept in tests/array_api, or from ARRAY_API_TESTS=<folder>
 demo test parity bench asan tsan lint docs conformance:
 	@bash .ci/task $@
 clean:

@@ -28,9 +28,11 @@ Dtype Scalar::dtype() const {
 Dtype promote(Dtype a, Dtype b) {
   if (a == b) return a;
   if (a > b) std::swap(a, b);
-  if (b >= Dtype::UInt16) {
-    TG_CHECK(is_floating(a), DtypeError, "uint16, uint32 and uint64 promote with floats only, got ", a, " and ", b);
-    return a;
+  if (b >= Dtype::UInt16) {  // with integers PyTorch refuses these; here they promote as in the array API
+    if (is_floating(a) || is_complex(a)) return a;
+    if (a == Dtype::Bool || a == Dtype::UInt8 || a >= Dtype::UInt16) return b;
+    TG_CHECK(b != Dtype::UInt64, DtypeError, "no integer dtype holds both ", a, " and uint64");
+    return std::max(a, b == Dtype::UInt16 ? Dtype::Int32 : Dtype::Int64);
   }
   if (is_complex(b)) return a == Dtype::Float64 ? Dtype::Complex128 : b;
   if (is_floating(b)) return a == Dtype::Float16 && b == Dtype::BFloat16 ? Dtype::Float32 : b;

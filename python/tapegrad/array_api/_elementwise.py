@@ -35,6 +35,13 @@ def _expm1(x):
     return tg.complex(tg.where(real.isfinite(), real, e.real - 1), e.imag)
 
 
+def _tanh(x):  # where the real part is infinite, the imaginary part of the result has the sign of the argument's
+    y = tg.tanh(x)
+    if not x.dtype.is_complex:
+        return y
+    return tg.where(x.real.isinf() & x.imag.isfinite(), tg.complex(y.real, tg.copysign(tg.zeros_like(x.imag), x.imag)), y)
+
+
 def _sign(x):
     return tg.where(x.isnan(), x, tg.sgn(x)) if x.dtype.is_floating_point else tg.sgn(x)
 
@@ -62,7 +69,7 @@ _UNARY = {
     "isnan": tg.isnan, "log": tg.log, "log10": tg.log10, "log1p": tg.log1p, "log2": tg.log2, "logical_not": tg.logical_not,
     "negative": lambda x: ~x + 1 if x.dtype in UNSIGNED else -x, "positive": lambda x: +x, "real": lambda x: x.real,
     "reciprocal": tg.reciprocal, "round": _by_parts(tg.round), "sign": _sign, "signbit": tg.signbit, "sin": tg.sin, "sinh": tg.sinh,
-    "sqrt": tg.sqrt, "square": tg.square, "tan": tg.tan, "tanh": tg.tanh, "trunc": tg.trunc,
+    "sqrt": tg.sqrt, "square": tg.square, "tan": tg.tan, "tanh": _tanh, "trunc": tg.trunc,
 }
 _BINARY = {
     "add": tg.add, "atan2": tg.atan2, "bitwise_and": tg.bitwise_and, "bitwise_left_shift": tg.bitwise_left_shift,
