@@ -23,6 +23,9 @@ constexpr double kTurn = 6.283185307179586476925;
 // Arrays that are used together must not lie a power of 2 apart, where they would share lines of the cache.
 int64_t apart(int64_t n) { return n + 80; }
 
+const FftKernels<float>& fft_kernels(float) { return kernels().fft->f32; }
+const FftKernels<double>& fft_kernels(double) { return kernels().fft->f64; }
+
 template <class R> struct Plan {
   int64_t n;
   std::vector<int> radices;
@@ -61,7 +64,7 @@ template <class R> struct Plan {
   /// The transforms of `lines` lines side by side, in place.
   void run(R* re, R* im, R* work, int64_t lines) const {
     if (longer) return run_chirp(re, im, work, lines);
-    const auto pass = std::is_same_v<R, float> ? kernels().fft->f32 : kernels().fft->f64;
+    const auto pass = fft_kernels(R()).pass;
     R *x_re = re, *x_im = im, *y_re = work, *y_im = work + apart(n * lines);
     int64_t done = 1;
     for (int r : radices) {
@@ -97,7 +100,7 @@ template <class R> void to_frequencies(const Plan<R>& plan, const R* z, R* x, bo
   const int64_t m = plan.n / 2;
   const R sign = conjugate ? -1 : 1;
   for (int64_t k = 0; k <= m; k++) {
-    const R *a = z + 2 * (k % m), *b = z + 2 * ((m - k) % m), c = plan.cos[size_t(k)], s = plan.sin[size_t(k)];
+    const R *a = z + 2 * (k < m ? k : 0), *b = z + 2 * (k ? m - k : 0), c = plan.cos[size_t(k)], s = plan.sin[size_t(k)];
     const R e_re = (a[0] + b[0]) / 2, e_im = (a[1] - b[1]) / 2, o_re = (a[1] + b[1]) / 2, o_im = (b[0] - a[0]) / 2;
     x[2 * k] = e_re + c * o_re - s * o_im, x[2 * k + 1] = sign * (e_im + c * o_im + s * o_re);
   }
@@ -206,9 +209,13 @@ template <class R> void transform(const Tensor& x, const Tensor& y, int64_t dim,
             for (int64_t j = tile; j < std::min(tile + kTile, n); j++, at += 2 * s.inner) f(at, j * count + l);
           }
       };
-      each_number([&](int64_t at, int64_t q) { re[q] = from[at], im[q] = from[at + 1]; });
+      const FftLines<R> group_lines{n, 2 * n, re, im};
+      const bool full = count == kLines && s.inner == 1;
+      if (full) fft_kernels(R()).split(group_lines, from + line[0]);
+      else each_number([&](int64_t at, int64_t q) { re[q] = from[at], im[q] = from[at + 1]; });
       forward ? plan->run(re, im, work, count) : plan->run(im, re, work, count);  // parts exchanged: the inverse
-      each_number([&](int64_t at, int64_t q) { to[at] = re[q] * scale, to[at + 1] = im[q] * scale; });
+      if (full) fft_kernels(R()).join(group_lines, to + line[0], scale);
+      else each_number([&](int64_t at, int64_t q) { to[at] = re[q] * scale, to[at + 1] = im[q] * scale; });
     }
   });
   TG_CHECK(!failed, OutOfMemoryError, "cannot allocate the working memory of a Fourier transform");

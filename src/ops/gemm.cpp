@@ -17,16 +17,17 @@ constexpr int64_t kDepth = 384, kBlock = 3072;
 const GemmKernels<float>& kernels_of(float) { return kernels().gemm->f32; }
 const GemmKernels<double>& kernels_of(double) { return kernels().gemm->f64; }
 
-// Rows and columns of a tile: multiples of what the kernel works on at once.
+// Rows and columns of a tile: multiples of 16 and of `unit`, what the kernel works on at once.
 struct Tiles {
   int64_t rows, columns, count_m, count_n;
-  Tiles(int64_t m, int64_t n, int64_t k) : rows(m), columns(n) {
+  Tiles(int64_t m, int64_t n, int64_t k, int64_t unit) : rows(m), columns(n) {
     const double work = double(m) * n * k;
     const double piece = work < 32 * kPiece ? kPiece * 2 : std::min(work / 16, kLarge);
+    const auto half = [](int64_t size, int64_t step) { return (size / 2 + step - 1) / step * step; };
     while (double(rows) * columns * k > piece) {
-      if (rows >= columns && rows > 32) rows = (rows / 2 + 15) / 16 * 16;
-      else if (columns > 96) columns = (columns / 2 + 47) / 48 * 48;
-      else if (rows > 32) rows = (rows / 2 + 15) / 16 * 16;
+      if (rows >= columns && rows > 32) rows = half(rows, 16);
+      else if (columns > 2 * unit) columns = half(columns, unit);
+      else if (rows > 32) rows = half(rows, 16);
       else break;
     }
     count_m = (m + rows - 1) / rows, count_n = (n + columns - 1) / columns;
@@ -40,8 +41,8 @@ template <class G> G part_of(G g, int64_t i, int64_t m, int64_t j, int64_t n) {
   return g;
 }
 // f(i, rows, j, columns) for all tiles of m x n.
-template <class F> void each_tile(int64_t m, int64_t n, int64_t k, F f) {
-  const Tiles t(m, n, k);
+template <class F> void each_tile(int64_t m, int64_t n, int64_t k, int64_t unit, F f) {
+  const Tiles t(m, n, k, unit);
   parallel_for(t.count_m * t.count_n, 1, [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; p++) f(p / t.count_n * t.rows, t.rows, p % t.count_n * t.columns, t.columns);
   });
@@ -56,7 +57,7 @@ template <class T> bool is_direct(const Gemm<T>& g) {
 template <class T> void direct(const Gemm<T>& g) {
   const GemmKernels<T>& k = kernels_of(T());
   if (double(g.m) * g.n * g.k <= 2 * kPiece) return k.direct(g);
-  each_tile(g.m, g.n, g.k, [&](int64_t i, int64_t m, int64_t j, int64_t n) { k.direct(part_of(g, i, m, j, n)); });
+  each_tile(g.m, g.n, g.k, g.n <= 512 ? 16 : 48, [&](int64_t i, int64_t m, int64_t j, int64_t n) { k.direct(part_of(g, i, m, j, n)); });
 }
 // One block of a and of b: packed, then multiplied. Panels have `steps` numbers for each row of a and column of b.
 template <class G, class K, class P> void block(const G& g, const K& kernel, int64_t steps, P* a, P* b) {
@@ -72,7 +73,7 @@ template <class G, class K, class P> void block(const G& g, const K& kernel, int
   else parallel_for(blocks_a + blocks_b, 1, pack);
   const auto multiply = [&](int64_t i, int64_t m, int64_t j, int64_t n) { kernel.packed(part_of(g, i, m, j, n), a + i * steps, b + j * steps); };
   if (double(g.m) * g.n * g.k <= 2 * kPiece) multiply(0, g.m, 0, g.n);
-  else each_tile(g.m, g.n, g.k, multiply);
+  else each_tile(g.m, g.n, g.k, 48, multiply);
 }
 // False when there is no memory for the panels. P holds `per` numbers that are neighbours in k.
 template <class P, int per, class G, class K> bool blocks(const G& g, const K& kernel) {
@@ -137,13 +138,15 @@ template <class T> void batched(const BatchedGemm& g) {
   if (g.count == 1) return one(first);
   const double work = double(g.m) * g.n * g.k;
   const bool each_cut = g.count < 16 && work > 16 * kPiece;
+  const bool tiny = std::is_floating_point_v<T> && g.n <= 8 && g.k <= 8 && g.m <= 64;
   const int64_t grain = each_cut ? g.count : std::max<int64_t>(1, int64_t(kPiece / std::max(work, 1.0)));
   parallel_for(g.count, grain, [&](int64_t begin, int64_t end) {
     Gemm<T> item = first;
     item.c += begin * g.m * g.n;
     items(begin, end, [&](const int64_t (&at)[2]) {
       item.a = first.a + at[0], item.b = first.b + at[1];
-      each_cut ? one(item) : product(item);
+      if constexpr (std::is_floating_point_v<T>) tiny ? kernels_of(T()).direct(item) : each_cut ? one(item) : product(item);
+      else each_cut ? one(item) : product(item);
       item.c += g.m * g.n;
     });
   });
@@ -156,7 +159,11 @@ void bfloat_products(const BatchedGemm& g) {
       reinterpret_cast<const float*>(g.bias), false};
   items(0, g.count, [&](const int64_t (&at)[2]) {
     item.a = reinterpret_cast<const uint16_t*>(g.a) + at[0], item.b = reinterpret_cast<const uint16_t*>(g.b) + at[1];
-    TG_CHECK((blocks<uint32_t, 2>(item, *kernels().gemm->bfloat)), OutOfMemoryError, "cannot allocate the working memory of a product");
+    if (g.m == 1 && (g.a_col == 1 || g.b_col == 1))
+      parallel_for(g.n, std::max<int64_t>(32, int64_t(kPiece) / g.k / 32 * 32), [&](int64_t begin, int64_t end) {
+        kernels().gemm->bfloat->row(part_of(item, 0, 1, begin, end - begin));
+      });
+    else TG_CHECK((blocks<uint32_t, 2>(item, *kernels().gemm->bfloat)), OutOfMemoryError, "cannot allocate the working memory of a product");
     item.c += g.m * g.n;
   });
 }
@@ -166,7 +173,7 @@ void bfloat_products(const BatchedGemm& g) {
 bool has_bfloat_products(int64_t m, int64_t n, int64_t k) {
 #if defined(__x86_64__)
   static const bool have = __builtin_cpu_supports("avx512bf16");
-  return have && kernels().gemm->bfloat->packed && m >= 8 && n >= 16 && k >= 16;
+  return have && kernels().gemm->bfloat->packed && (m == 1 || m >= 8) && n >= 16 && k >= 16;
 #else
   (void)m, (void)n, (void)k;
   return false;

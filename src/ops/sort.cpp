@@ -48,13 +48,12 @@ template <class T> void fill_first(std::vector<Item<OrderKey<T>>>& items, const 
   const size_t room = size_t(2 * k + 32);
   items.clear();
   items.reserve(room);
-  Key limit = ~Key(0);
   Wide<T> bound = {};
   bool full = false;
   const auto keep_first = [&] {
     std::nth_element(items.begin(), items.begin() + (k - 1), items.end());
     items.resize(size_t(k));
-    limit = items.back().key(), bound = Wide<T>(p[items.back().at() * step]), full = true;
+    bound = Wide<T>(p[items.back().at() * step]), full = true;
   };
   constexpr int64_t kGroup = 16;
   for (int64_t i = 0; i < n; i += kGroup) {
@@ -66,9 +65,9 @@ template <class T> void fill_first(std::vector<Item<OrderKey<T>>>& items, const 
       if (!candidates) continue;
     }
     for (int64_t j = i; j < end; j++) {
-      const Key key = order_key(p[j * step]) ^ flip;
-      if (full && key >= limit) continue;
-      items.emplace_back(key, j);
+      const Wide<T> v = Wide<T>(p[j * step]);
+      if (full && (descending ? v <= bound : v >= bound)) continue;
+      items.emplace_back(order_key(p[j * step]) ^ flip, j);
       if (items.size() == room) keep_first();
     }
   }

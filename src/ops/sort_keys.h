@@ -1,5 +1,5 @@
 // Elements as unsigned keys in sorting order, packed with their index, so that one integer sort serves all dtypes, is stable
-// and puts NaN last. Negative zero equals zero.
+// and puts NaN last. Negative zero equals zero (x + 0 is never the former).
 #pragma once
 #include <algorithm>
 #include <vector>
@@ -13,15 +13,16 @@ Tensor in_signed_order(const Tensor& x);
 
 template <class T> auto order_key(T v) {
   if constexpr (sizeof(T) == 8) {
+    if constexpr (!std::is_integral_v<T>) v += 0.0;
     uint64_t u;
     std::memcpy(&u, &v, 8);
     if constexpr (std::is_integral_v<T>) return u ^ uint64_t(1) << 63;
-    else return v != v ? ~uint64_t(0) : v == 0 ? uint64_t(1) << 63 : u >> 63 ? ~u : u | uint64_t(1) << 63;
+    else return v != v ? ~uint64_t(0) : u ^ (uint64_t(int64_t(u) >> 63) | uint64_t(1) << 63);
   } else if constexpr (is_real<T>) {
-    const float f = float(v);
+    const float f = float(v) + 0.0f;
     uint32_t u;
     std::memcpy(&u, &f, 4);
-    return f != f ? ~uint32_t(0) : f == 0 ? uint32_t(1) << 31 : u >> 31 ? ~u : u | uint32_t(1) << 31;
+    return f != f ? ~uint32_t(0) : u ^ (uint32_t(int32_t(u) >> 31) | uint32_t(1) << 31);
   } else {
     return uint32_t(int32_t(v)) ^ uint32_t(1) << 31;
   }

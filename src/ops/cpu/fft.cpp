@@ -2,7 +2,7 @@
 // compiler makes packets of them.
 #include "src/ops/cpu/fft.h"
 
-#include "src/ops/cpu/lanes.h"
+#include "src/ops/cpu/panels.h"
 #include "src/ops/cpu/table.h"
 
 namespace tapegrad { inline namespace TG_NS {
@@ -85,6 +85,43 @@ template <class R> void any_radix(const FftPass& f) {
       }
     }
 }
+// Between complex numbers in lines and split ones side by side: squares of numbers are transposed.
+template <class R> void split(const FftLines<R>& f, const R* lines) {
+  constexpr int L = kLanes<R>, G = 64 / sizeof(R);
+  for (int q = 0; q < G; q += L) {
+    const R* z = lines + q * f.apart;
+    R *re = f.re + q, *im = f.im + q;
+    int64_t j = 0;
+    for (; j + L / 2 <= f.n; j += L / 2) {
+      V<R> x[L];
+#pragma GCC unroll 16
+      for (int i = 0; i < L; i++) x[i] = get<V<R>>(z + i * f.apart + 2 * j);
+      transpose<R>(x);
+#pragma GCC unroll 8
+      for (int t = 0; t < L / 2; t++) put(re + (j + t) * G, x[2 * t]), put(im + (j + t) * G, x[2 * t + 1]);
+    }
+    for (; j < f.n; j++)
+      for (int i = 0; i < L; i++) re[j * G + i] = z[i * f.apart + 2 * j], im[j * G + i] = z[i * f.apart + 2 * j + 1];
+  }
+}
+template <class R> void join(const FftLines<R>& f, R* lines, R scale) {
+  constexpr int L = kLanes<R>, G = 64 / sizeof(R);
+  for (int q = 0; q < G; q += L) {
+    R* z = lines + q * f.apart;
+    const R *re = f.re + q, *im = f.im + q;
+    int64_t j = 0;
+    for (; j + L / 2 <= f.n; j += L / 2) {
+      V<R> x[L];
+#pragma GCC unroll 8
+      for (int t = 0; t < L / 2; t++) x[2 * t] = get<V<R>>(re + (j + t) * G) * scale, x[2 * t + 1] = get<V<R>>(im + (j + t) * G) * scale;
+      transpose<R>(x);
+#pragma GCC unroll 16
+      for (int i = 0; i < L; i++) put(z + i * f.apart + 2 * j, x[i]);
+    }
+    for (; j < f.n; j++)
+      for (int i = 0; i < L; i++) z[i * f.apart + 2 * j] = re[j * G + i] * scale, z[i * f.apart + 2 * j + 1] = im[j * G + i] * scale;
+  }
+}
 template <class R> void pass(const FftPass& f) {
   switch (f.r) {
     case 2: return fixed_radix<2, R>(f);
@@ -99,6 +136,6 @@ template <class R> void pass(const FftPass& f) {
 }
 
 extern "C" const FftTable TG_TABLE(fft);
-constinit const FftTable TG_TABLE(fft) = {pass<float>, pass<double>};
+constinit const FftTable TG_TABLE(fft) = {{pass<float>, split<float>, join<float>}, {pass<double>, split<double>, join<double>}};
 
 }  // namespace tapegrad

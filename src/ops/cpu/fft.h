@@ -13,9 +13,20 @@ struct FftPass {
   const void *cos, *sin, *x_re, *x_im;
   void *y_re, *y_im;
 };
+/// As many lines as fill 64 bytes with their first real parts, `apart` real numbers from one to the next, of n complex numbers
+/// each; and the same numbers split and side by side: number j of line l at re[j lines + l], im[j lines + l].
+template <class R> struct FftLines {
+  int64_t n, apart;
+  R *re, *im;
+};
+template <class R> struct FftKernels {
+  void (*pass)(const FftPass&);
+  void (*split)(const FftLines<R>&, const R* lines);
+  void (*join)(const FftLines<R>&, R* lines, R scale);
+};
 struct FftTable {
-  void (*f32)(const FftPass&);
-  void (*f64)(const FftPass&);
+  FftKernels<float> f32;
+  FftKernels<double> f64;
 };
 constexpr int kMaxRadix = 31;  // longer primes go another way
 

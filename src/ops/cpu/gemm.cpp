@@ -187,8 +187,13 @@ constexpr long kTiny = 8;  // b of at most 8x8 is held in registers
 template <class T, int N, int K> void tiny(const Gemm<T>& g) {
   typedef T Row __attribute__((vector_size(N * sizeof(T))));
   Row b[K], start = {};
-  for (long p = 0; p < K; p++)
-    for (long j = 0; j < N; j++) b[p][j] = p < g.k && j < g.n ? g.b[p * g.b_row + j * g.b_col] : T(0);
+  if (g.n == N && g.k == K && g.b_col == 1) {
+    for (long p = 0; p < K; p++) __builtin_memcpy(&b[p], g.b + p * g.b_row, sizeof(Row));
+  } else {
+    T rows[K][N] = {};
+    for (long p = 0; p < g.k; p++) for (long j = 0; j < g.n; j++) rows[p][j] = g.b[p * g.b_row + j * g.b_col];
+    __builtin_memcpy(b, rows, sizeof b);
+  }
   if (g.bias) for (long j = 0; j < g.n; j++) start[j] = g.bias[j];
   for (long i = 0; i < g.m; i++) {
     const T* a = g.a + i * g.a_row;

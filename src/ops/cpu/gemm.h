@@ -40,6 +40,7 @@ struct BfloatGemm {
 };
 struct BfloatTable {
   long rows, columns;
+  void (*row)(const BfloatGemm&);  // m = 1; a is dense, or b's rows are
   void (*pack_a)(const BfloatGemm&, uint32_t* panels);
   void (*pack_b)(const BfloatGemm&, uint32_t* panels);
   void (*packed)(const BfloatGemm&, const uint32_t* a_panels, const uint32_t* b_panels);

@@ -117,7 +117,52 @@ void packed(const BfloatGemm& g, const uint32_t* a_panels, const uint32_t* b_pan
       else row_of_tiles<1>(g, a, b, i, j), i += 1;
     }
 }
-constexpr BfloatTable table = {kRows, kWide, pack_a, pack_b, packed};
+// One row, read as it lies: b's rows eight at a time when they are dense, else eight of b's columns.
+TG_IN V<float> as_floats(Halves h) { return V<float>(__builtin_convertvector(h, Pairs) << 16); }
+TG_IN float as_float(uint16_t h) {
+  const uint32_t bits = uint32_t(h) << 16;
+  float f;
+  __builtin_memcpy(&f, &bits, sizeof f);
+  return f;
+}
+TG_IN __m512bh load_pairs(const uint16_t* s, long n) { return (__m512bh)_mm512_maskz_loadu_epi16(n >= 2 * L ? ~0u : (1u << n) - 1, s); }
+template <int C> __attribute__((target("avx512bf16"))) void dots(const BfloatGemm& g, long j) {
+  V<float> sum[C] = {};
+  for (long p = 0; p < g.k; p += 2 * L) {
+    const __m512bh x = load_pairs(g.a + p, g.k - p);
+#pragma GCC unroll 8
+    for (int q = 0; q < C; q++) sum[q] = V<float>(_mm512_dpbf16_ps(__m512(sum[q]), x, load_pairs(g.b + (j + q) * g.b_col + p, g.k - p)));
+  }
+  for (int q = 0; q < C; q++) {
+    float& c = g.c[j + q];
+    c = tree<AddJoin, float, L>(&sum[q], 1) + (g.add ? c : g.bias ? g.bias[j + q] : 0);
+  }
+}
+void row(const BfloatGemm& g) {
+  if (g.b_col != 1) {
+    long j = 0;
+    for (; j + 8 <= g.n; j += 8) dots<8>(g, j);
+    for (; j < g.n; j++) dots<1>(g, j);
+    return;
+  }
+  constexpr int S = 8;
+  if (!g.add) for (long j = 0; j < g.n; j++) g.c[j] = g.bias ? g.bias[j] : 0;
+  for (long p = 0; p < g.k; p += S) {
+    const uint16_t* b[S];
+    float a[S];
+    for (int s = 0; s < S; s++) {
+      const long at = p + s < g.k ? p + s : p;
+      b[s] = g.b + at * g.b_row, a[s] = p + s < g.k ? as_float(g.a[at * g.a_col]) : 0;
+    }
+    for (long j = 0; j < g.n; j += L) {
+      V<float> sum = load_part(g.c + j, g.n - j);
+#pragma GCC unroll 8
+      for (int s = 0; s < S; s++) sum += a[s] * as_floats(load_halves(b[s] + j, g.n - j));
+      store_part(g.c + j, sum, g.n - j);
+    }
+  }
+}
+constexpr BfloatTable table = {kRows, kWide, row, pack_a, pack_b, packed};
 
 #else
 constexpr BfloatTable table = {};
