@@ -2,7 +2,9 @@
 #include <cstdlib>
 #include <string_view>
 
+<<<<<<< HEAD
 #include "src/ops/cpu/attention.h"
+#include "src/ops/cpu/complex.h"
 #include "src/ops/cpu/conv.h"
 #include "src/ops/cpu/depthwise.h"
 #include "src/ops/cpu/elementwise.h"
@@ -21,6 +23,7 @@
 
 namespace tapegrad {
 
+<<<<<<< HEAD
 #define TG_KERNELS(isa, bytes)                                                                                \
   extern "C" const FamilyTable tg_unary_##isa, tg_binary_##isa, tg_ternary_##isa;                             \
   extern "C" const CastTable tg_casts_##isa;                                                                  \
@@ -38,6 +41,7 @@ namespace tapegrad {
   extern "C" const OptimTable tg_optim_##isa;                                                                 \
   extern "C" const MoveTable tg_moves_##isa;                                                                  \
   extern "C" const ScanTable tg_scan_##isa;                                                                   \
+  extern "C" const ComplexTable tg_complex_##isa;                                                             \
   static constexpr KernelTable table_##isa = {                                                                \
       .name = #isa,                                                                                           \
       .vector_bytes = bytes,                                                                                  \
@@ -57,6 +61,7 @@ namespace tapegrad {
       .optim = &tg_optim_##isa,                                                                               \
       .moves = &tg_moves_##isa,                                                                               \
       .scan = &tg_scan_##isa,                                                                                 \
+      .complex = &tg_complex_##isa,                                                                           \
   };
 
 #ifdef TG_HAVE_avx512

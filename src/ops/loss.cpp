@@ -45,22 +45,22 @@ struct ClassLossBackward final : NodeOf<1> {
     for (int64_t c = 0; c < n; c++) total += weights ? weights[c] : 1;
     const bool each = loss.reduction == Reduction::None;
     LongKernel unlocked(rows * n);
+    auto row = [&](int64_t r, char* y) {
+      const int64_t c = classes[r];
+      if (c == loss.ignore_index) return void(std::fill(y, y + row_bytes(dx, n), 0));
+      const double scale = element(g, each ? r : 0) / divide, hard = scale * (1 - loss.smoothing) * (weights ? weights[c] : 1);
+      const double soft = scale * loss.smoothing / double(n);
+      if (loss.logits) k.exp_affine(row_of(in, r, n), n, s[2 * r], (hard + soft * total) / s[2 * r + 1], weights ? 0 : -soft, y);
+      else k.affine(row_of(in, r, n), n, 0, 0, weights ? 0 : -soft, y);
+      auto add = [&](int64_t i, double v) {
+        if (d == Dtype::Float64) reinterpret_cast<double*>(y)[i] += v; else reinterpret_cast<float*>(y)[i] += float(v);
+      };
+      if (weights && soft != 0) for (int64_t i = 0; i < n; i++) add(i, -soft * weights[i]);
+      add(c, -hard);
+    };
     parallel_for(rows, std::max<int64_t>(1, (1 << 13) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
-      each_row(dx, begin, end - begin, n, [&](int64_t first, int64_t count, char* to) {
-       for (int64_t r = first; r < first + count; r++) {
-        const int64_t c = classes[r];
-        char* y = to + (r - first) * row_bytes(dx, n);
-        if (c == loss.ignore_index) { std::fill(y, y + n * int64_t(item_size(d)), 0); continue; }
-        const double scale = element(g, each ? r : 0) / divide, hard = scale * (1 - loss.smoothing) * (weights ? weights[c] : 1), soft = scale * loss.smoothing / double(n);
-        if (loss.logits) k.exp_affine(row_of(in, r, n), n, s[2 * r], (hard + soft * total) / s[2 * r + 1], weights ? 0 : -soft, y);
-        else k.affine(row_of(in, r, n), n, 0, 0, weights ? 0 : -soft, y);
-        auto add = [&](int64_t i, double v) {
-          if (d == Dtype::Float64) reinterpret_cast<double*>(y)[i] += v; else reinterpret_cast<float*>(y)[i] += float(v);
-        };
-        if (weights && soft != 0) for (int64_t i = 0; i < n; i++) add(i, -soft * weights[i]);
-        add(c, -hard);
-       }
-      });
+      const Streamed out(is_past_caches(dx));
+      for (int64_t r = begin; r < end; r++) out.put(row_of(dx, r, n), row_bytes(dx, n), [&](char* y) { row(r, y); });
     });
     return cast_back(dx, input.dtype());
   }

@@ -63,11 +63,14 @@ struct BatchNormBackward final : NodeOf<3> {
     for (int64_t r = channels; r < batch * channels; r++) sum_g[r % channels] += sum_g[r], sum_gx[r % channels] += sum_gx[r];
     if (needs(0)) {
       parallel_for(batch * channels, grain, [&](int64_t begin, int64_t end) {
+        const Streamed result(is_past_caches(out));
         for (int64_t r = begin; r < end; r++) {
           const int64_t c = r % channels;
           const double m = s[c], a = s[channels + c], f = w.defined() ? element(w, c) : 1;
           const double b = training ? -a * a * a * f * sum_gx[c] / count : 0, shift = training ? -a * f * sum_g[c] / count : 0;
-          k.mix(row_of(g, r, n), row_of(in, r, n), nullptr, n, m, a * f, b, shift, row_of(out, r, n));
+          each_block(result, out, r * n, n, [&](int64_t i, int64_t length, char* to) {
+            k.mix(row_of(g, r * n + i, 1), row_of(in, r * n + i, 1), nullptr, length, m, a * f, b, shift, to);
+          });
         }
       });
       dx[0] = cast_back(out, input.dtype());
@@ -130,9 +133,13 @@ Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor&
     const RowKernels& k = row_kernels(d);
     LongKernel unlocked(x.numel());
     parallel_for(n ? x->sizes[0] * channels : 0, std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
+      const Streamed result(is_past_caches(y));
       for (int64_t q = begin; q < end; q++) {
         const int64_t c = q % channels;
-        k.affine(row_of(x, q, n), n, m[c], r[c] * (w.defined() ? element(w, c) : 1), b.defined() ? element(b, c) : 0, row_of(y, q, n));
+        const double scale = r[c] * (w.defined() ? element(w, c) : 1), shift = b.defined() ? element(b, c) : 0;
+        each_block(result, y, q * n, n, [&](int64_t i, int64_t length, char* to) {
+          k.affine(row_of(x, q * n + i, 1), length, m[c], scale, shift, to);
+        });
       }
     });
   }

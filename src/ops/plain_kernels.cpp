@@ -1,19 +1,28 @@
-// Elementwise kernels on complex numbers and uint64: the loops of cpu/loops.h, one number at a time.
+// Elementwise kernels on complex numbers and uint64: the loops of cpu/loops.h, one number at a time, but for complex sums and products.
 #include "src/ops/complex_number.h"
+#include "src/ops/cpu/complex.h"
 #include "src/ops/cpu/loops.h"
 #include "src/ops/plain.h"
 
 namespace tapegrad {
 namespace {
 
+// Sums and products of complex numbers have packet code.
+template <class R> const ComplexKernels& packets() { return sizeof(R) == 4 ? kernels().complex->c64 : kernels().complex->c128; }
 template <class Op, int N, class T, class List> constexpr Kernel forward() {
   if constexpr (is_in<Op, List>) return forward_loop<Op, T, N>; else return nullptr;
+}
+template <class Op, int N, class R> constexpr Kernel complex_forward() {
+  if constexpr (__is_same(Op, Add)) return [](const void*, char* const* p, int64_t n) { packets<R>().add(p, n); };
+  else if constexpr (__is_same(Op, Sub)) return [](const void*, char* const* p, int64_t n) { packets<R>().sub(p, n); };
+  else if constexpr (__is_same(Op, Mul)) return [](const void*, char* const* p, int64_t n) { packets<R>().mul(p, n); };
+  else return forward<Op, N, Complex<R>, ComplexOps>();
 }
 template <class Op, int N, class R, int K> constexpr Kernel backward() {
   if constexpr (is_in<Op, ComplexOps>) return backward_kernel<Op, N, Complex<R>, K>(); else return nullptr;
 }
 template <class Op, int N> constexpr PlainKernels kernels_of() {
-  return {{forward<Op, N, Complex<float>, ComplexOps>(), forward<Op, N, Complex<double>, ComplexOps>(), forward<Op, N, uint64_t, UnsignedOps>()},
+  return {{complex_forward<Op, N, float>(), complex_forward<Op, N, double>(), forward<Op, N, uint64_t, UnsignedOps>()},
           {{backward<Op, N, float, 0>(), backward<Op, N, double, 0>()},
            {backward<Op, N, float, 1>(), backward<Op, N, double, 1>()},
            {backward<Op, N, float, 2>(), backward<Op, N, double, 2>()}}};

@@ -214,7 +214,7 @@ void run(FoldKind kind, Plan& p, const Sink& sink) {
   const Dim& along = f.by_rows ? f.other : f.inner;
   const int64_t each = std::max<int64_t>(1, total / (kept * along.size));  // elements per result
   const bool whole_rows = !f.by_rows && f.plain && f.inner.xs == 1;  // read from end to end
-  const int64_t block = whole_rows ? kMaxBlock : std::clamp<int64_t>(kPiece / each, f.by_rows ? 1 : 64, kMaxBlock / 2);
+  const int64_t block = whole_rows ? kMaxBlock : std::clamp<int64_t>(kPiece / each, f.by_rows ? 4 : 64, kMaxBlock / 2);
   const int64_t blocks = (along.size + block - 1) / block;
   const int64_t grain = std::max<int64_t>(1, kPiece / (each * std::min(block, along.size)));
   LongKernel unlocked(total);
@@ -277,7 +277,8 @@ void fold_into(const Tensor& out, FoldKind kind, const Tensor& x, uint32_t dims,
   // Columns that are read along the rows are cut so too: a piece then reads memory from end to end.
   simplify(p);
   const bool down = p.count && p.dims[p.count - 1].kept;
-  const int64_t pieces = down ? std::min<int64_t>({64, x.numel() / (4 * kPiece), each / 128}) : std::min<int64_t>({64, x.numel() / (2 * kPiece), each / 4096});
+  const int64_t pieces = down ? std::min<int64_t>({64, x.numel() / (4 * kPiece), each / 128})
+                              : std::min<int64_t>({64, x.numel() / (2 * kPiece), each / 4096});
   if (pieces > 1 && (down || results * 2048 < each * 64)) {
     for (int d = 0; d < p.count && (widest < 0 || p.dims[widest].size < pieces); d++)  // the outermost that is long enough
       if (!p.dims[d].kept && (widest < 0 || p.dims[d].size > p.dims[widest].size)) widest = d;

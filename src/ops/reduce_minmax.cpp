@@ -145,14 +145,26 @@ ValuesIndices places(FoldKind kind, const Tensor& x, int64_t dim, bool keepdim) 
     });
     return {value, index};
   }
-  constexpr int64_t kStrip = 256;
-  const int64_t strips = (s.inner + kStrip - 1) / kStrip, each = s.n * std::min(kStrip, s.inner);
-  parallel_for(s.outer * strips, std::max<int64_t>(1, (1 << 15) / each), [&](int64_t begin, int64_t end) {
+  // Down the columns: long ones in pieces, whose results are then searched in the same way.
+  constexpr int64_t kStrip = 1024, kPiece = 1 << 17;
+  const int64_t results = s.outer * s.inner, strips = (s.inner + kStrip - 1) / kStrip;
+  const int64_t wanted = std::clamp<int64_t>(s.n * s.inner / kPiece, 1, std::max<int64_t>(1, s.n / 128)), rows = (s.n + wanted - 1) / wanted;
+  const int64_t pieces = (s.n + rows - 1) / rows;
+  Tensor best = value, place = index;
+  if (pieces > 1) best = empty({pieces, results}, x.dtype(), x.device()), place = empty({pieces, results}, Dtype::Int64, x.device());
+  int64_t* places = reinterpret_cast<int64_t*>(place->data);
+  const int64_t each = rows * std::min(kStrip, s.inner);
+  parallel_for(pieces * s.outer * strips, std::max<int64_t>(1, (1 << 15) / each), [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; t++) {
-      const int64_t o = t / strips, c = t % strips * kStrip, r = o * s.inner + c;
-      kernel.cols(x->data + (o * s.n * s.inner + c) * item, std::min(kStrip, s.inner - c), s.n, s.inner, row_of(value, r, 1), at + r);
+      const int64_t c = t % strips * kStrip, o = t / strips % s.outer, first = t / strips / s.outer * rows, r = first / rows * results + o * s.inner + c;
+      kernel.cols(x->data + ((o * s.n + first) * s.inner + c) * item, std::min(kStrip, s.inner - c), std::min(rows, s.n - first), s.inner,
+                  row_of(best, r, 1), places + r);
     }
   });
+  if (pieces > 1) {
+    kernel.cols(best->data, results, pieces, results, value->data, at);
+    for (int64_t r = 0; r < results; r++) at[r] = at[r] * rows + places[at[r] * results + r];
+  }
   return {value, index};
 }
 ValuesIndices extreme_with_index(FoldKind kind, const Tensor& x, int64_t dim, bool keepdim) {

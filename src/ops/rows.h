@@ -36,6 +36,14 @@ template <class F> void each_row(const Tensor& y, int64_t begin, int64_t count, 
     out.put(row_of(y, r, n), m * bytes, [&](char* to) { write(r, m, to); });
   }
 }
+/// write(i, m, to) for the n elements of y from `at` on, [i, i + m) of them at a time: to their place, or past the caches.
+template <class F> void each_block(const Streamed& out, const Tensor& y, int64_t at, int64_t n, F write) {
+  const int64_t item = int64_t(item_size(y.dtype())), block = out.past() ? kStreamBlock / item : n;
+  for (int64_t i = 0; i < n; i += block) {
+    const int64_t m = i + block < n ? block : n - i;
+    out.put(row_of(y, at + i, 1), m * item, [&](char* to) { write(i, m, to); });
+  }
+}
 inline double element(const Tensor& x, int64_t i) {
   return x.dtype() == Dtype::Float64 ? reinterpret_cast<const double*>(x->data)[i] : double(reinterpret_cast<const float*>(x->data)[i]);
 }

@@ -17,9 +17,9 @@ constexpr int64_t kCheapGrain = 32768, kCostlyGrain = 8192;  // elements worth a
 constexpr int64_t kBlock = 1024;
 /// Elements [begin, end) of operands that are dense or, with size 0, splatted blocks of kBlock elements. Past the caches, blocks are
 /// short: the processor then reads the next one's operands while this one is written.
-void run_blocks(Kernel kernel, const void* params, char* const* p, const int* size, int args, int64_t begin, int64_t end, bool past) {
-  const Streamed out(past);
-  const int64_t block = past ? kStreamBlock / size[0] : kBlock;
+void run_blocks(Kernel kernel, const void* params, char* const* p, const int* size, int args, int64_t begin, int64_t end,
+    const Streamed& out) {
+  const int64_t block = out.past() ? kStreamBlock / size[0] : kBlock;
   for (int64_t i = begin; i < end; i += block) {
     char* q[kMaxArgs];
     for (int k = 0; k < args; k++) q[k] = p[k] + i * size[k];
@@ -54,7 +54,7 @@ bool writes_past(const Operand* arg, int args) {
     size[k] = 0;
   }
   const bool past = writes_past(arg, args);
-  parallel_for(whole, grain, [&](int64_t begin, int64_t end) { run_blocks(kernel, params, p, size, args, begin, end, past); });
+  parallel_for(whole, grain, [&](int64_t begin, int64_t end) { run_blocks(kernel, params, p, size, args, begin, end, Streamed(past)); });
   if (whole == n) return;
   alignas(64) char tail[kMaxArgs][128];  // a packet's worth of elements, which may be wider than its own
   char* q[kMaxArgs];
@@ -85,8 +85,10 @@ bool writes_past(const Operand* arg, int args) {
       const int64_t padded = (nc + plan.lanes - 1) / plan.lanes * plan.lanes;
       auto tile = [&](int k) { return tiles.get<char>() + (k - 1) * kTile; };
       for (int k = 1; k < plan.args; k++)
-        if (const Plan::Arg& a = plan.arg[k]; a.crosses())
-          kernels().moves->transpose[a.size == 8](a.base + r0 * a.stride[1] + c0 * a.stride[0], a.stride[0], tile(k), kCols * a.size, nc, nr);
+        if (const Plan::Arg& a = plan.arg[k]; a.crosses()) {
+          const char* from = a.base + r0 * a.stride[1] + c0 * a.stride[0];
+          kernels().moves->transpose[a.size == 8](from, a.stride[0], tile(k), kCols * a.size, nc, nr);
+        }
       for (int64_t r = 0; r < nr; r++) {
         char* p[kMaxArgs] = {row[0]};
         for (int k = 1; k < plan.args; k++) {
@@ -94,6 +96,8 @@ bool writes_past(const Operand* arg, int args) {
           char* from = a.crosses() ? tile(k) + r * kCols * a.size : a.base + (r0 + r) * a.stride[1] + c0 * a.stride[0];
           const int64_t step = a.crosses() ? a.size : a.stride[0];
           p[k] = from;
+          if (a.stride[0] == a.size)  // the row after the next
+            for (int64_t b = 0; b < nc * step; b += 64) __builtin_prefetch(from + 2 * a.stride[1] + b);
           if (a.plain && step == a.size && nc == padded) continue;
           p[k] = row[k];
           a.load(from, step, nc, row[k]);
@@ -117,10 +121,15 @@ bool writes_past(const Operand* arg, int args) {
     while (runs.next()) kernel(params, runs.p, runs.n);
     return;
   }
+  int size[kMaxArgs];
+  for (int k = 0; k < args; k++) size[k] = plan.arg[k].size;
   const Plan::Cut cut = plan.cut(grain);
   parallel_for(plan.shape[cut.dim], cut.piece, [&](int64_t begin, int64_t end) {
+    const Streamed out(plan.past);
     Runs runs(plan, cut.dim, begin, end);
-    while (runs.next()) kernel(params, runs.p, runs.n);
+    while (runs.next())
+      if (plan.past && runs.direct()) run_blocks(kernel, params, runs.p, size, args, 0, runs.n, out);
+      else kernel(params, runs.p, runs.n);
   });
 }
 
@@ -222,7 +231,7 @@ void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args,
     int size[kMaxArgs];
     for (int k = 0; k < args; k++) size[k] = kComputeSize[int(arg[k].compute)];
     parallel_for(count, grain, [&](int64_t begin, int64_t end) {
-      if (past) return run_blocks(kernel, params, p, size, args, begin, end, true);
+      if (past) return run_blocks(kernel, params, p, size, args, begin, end, Streamed(true));
       char* q[kMaxArgs];
       for (int k = 0; k < args; k++) q[k] = p[k] + begin * size[k];
       kernel(params, q, end - begin);

@@ -2,7 +2,6 @@
 #include "src/ops/runs.h"
 
 #include "src/ops/plain.h"
-#include "src/ops/stream.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -101,7 +100,7 @@ Runs::Runs(const Plan& plan, int dim, int64_t begin, int64_t end) : plan_(plan) 
     s.dense = a.plain && a.stride[0] == a.size;
     s.splat = k > 0 && a.stride[0] == 0;
     s.filled = nullptr;
-    all_dense_ &= s.dense && !plan.past;
+    all_dense_ &= s.dense;
     widest_ = std::max(widest_, a.size);
   }
   if (plan.numel == 0) {
@@ -206,13 +205,13 @@ bool Runs::next() {
     n = m, pos_ += m;
     return true;
   }
-  m = std::min<int64_t>(m, (plan_.past ? kStreamBlock : kBlock) / widest_);
+  m = std::min<int64_t>(m, kBlock / widest_);
   if (m >= lanes) m -= m % lanes;
   n = (m + lanes - 1) / lanes * lanes;
   for (int k = 0; k < plan_.args; k++) {
     const Plan::Arg& a = plan_.arg[k];
     State& st = state_[k];
-    if (k == 0 && (!st.dense || m < n || plan_.past)) {
+    if (k == 0 && (!st.dense || m < n)) {
       p[0] = buffer_[0], pending_ = m;
     } else if (st.dense && m == n) {
       p[k] = st.row + pos_ * a.size;

@@ -52,6 +52,8 @@ struct Runs {
   int64_t n = 0;                                       // elements in this run
   char* p[kMaxArgs];
   bool next();
+  /// Does the kernel write this run to its place?
+  bool direct() const { return !pending_; }
   explicit Runs(const Plan& plan) : Runs(plan, 0, 0, plan.shape[0]) {}
   Runs(const Plan& plan, int dim, int64_t begin, int64_t end);
   Runs(const Runs&) = delete;

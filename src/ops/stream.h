@@ -20,6 +20,7 @@ class Streamed {
   explicit Streamed(bool past) : past_(past) {}
   ~Streamed() { if (past_) kernels().moves->fence(); }
   Streamed(const Streamed&) = delete;
+  bool past() const { return past_; }
 
   void copy(char* to, const char* from, int64_t bytes) const {
     past_ ? kernels().moves->stream(to, from, bytes) : void(std::memcpy(to, from, size_t(bytes)));

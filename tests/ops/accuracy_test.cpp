@@ -46,7 +46,7 @@ const Sweep kFunctions[] = {
     {"tanh", [](const Tensor& x) { return tanh(x); }, std::tanh, 1.4},
     {"sin", [](const Tensor& x) { return sin(x); }, std::sin, 1.5},
     {"cos", [](const Tensor& x) { return cos(x); }, std::cos, 1.5},
-    {"atan", [](const Tensor& x) { return atan(x); }, std::atan, 2.5},
+    {"atan", [](const Tensor& x) { return atan(x); }, std::atan, 2},
     {"erf", [](const Tensor& x) { return erf(x); }, std::erf, 1.3},
     {"sqrt", [](const Tensor& x) { return sqrt(x); }, std::sqrt, 0.51},
     {"gelu, not negative", [](const Tensor& x) { return gelu(x); }, [](double x) { return x * normal(x); }, 2, 0},
@@ -99,8 +99,8 @@ TEST(Accuracy, OfGeluOfNegativeFloatsIsAbsolute) {  // x times a probability: wh
 }
 
 TEST(Accuracy, OfPowers) {
-  const float values[] = {1.5f, -1.5f, 2, -2, 3.f, 0.1f, -7, 1e-30f, 3e30f, 1e-42f, 0.99999f, 1.00001f, 0.f, -0.f, INFINITY, -INFINITY, NAN, 1, -1};
-  const float exponents[] = {0.5f, 1.5f, -2, 3, 7, -0.3f, 40.25f, -40, 1e5f, 16777217.f, 0, -0.f, INFINITY, -INFINITY, NAN, 1, 101, -101, 1e-20f};
+  const float values[] = {1.5f, -1.5f, 2, -2, 3, 0.1f, -7, 1e-30f, 3e30f, 1e-42f, 0.99999f, 1.00001f, 0, -0.f, 1, -1, INFINITY, -INFINITY, NAN};
+  const float exponents[] = {0.5f, 1.5f, -2, 3, 7, -0.3f, 40.25f, -40, 1e5f, 16777217.f, 0, -0.f, 1, 101, -101, 1e-20f, INFINITY, -INFINITY, NAN};
   for (float a : values)
     for (float b : exponents) {
       const Tensor y = pow(full({40}, a), full({40}, b)), z = hypot(full({40}, a), full({40}, b));

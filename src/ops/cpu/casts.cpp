@@ -71,6 +71,11 @@ template <class S, class C> void load(const char* s, int64_t stride, int64_t n, 
   C* d = reinterpret_cast<C*>(dst);
   auto cast = [](S v) -> C { if constexpr (sizeof(C) == 1) return widen(v) != 0; else return static_cast<C>(widen(v)); };
   const S* x = reinterpret_cast<const S*>(s);
+#ifdef __AVX512F__
+  if constexpr (__is_same(S, Half) && __is_same(C, float))
+    if (stride == 2)
+      for (; n >= 16; n -= 16, x += 16, d += 16) _mm512_storeu_ps(d, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)x)));
+#endif
 #ifdef __F16C__
   if constexpr (__is_same(S, Half) && __is_same(C, float))
     if (stride == 2)
@@ -88,6 +93,10 @@ template <class S, class C> void load(const char* s, int64_t stride, int64_t n, 
 template <class C, class D> void store(const char* src, char* d, int64_t stride, int64_t n) {
   const C* s = reinterpret_cast<const C*>(src);
   D* y = reinterpret_cast<D*>(d);
+#ifdef __AVX512F__
+  if constexpr (__is_same(D, Half) && __is_same(C, float))
+    if (stride == 2) for (; n >= 16; n -= 16, s += 16, y += 16) _mm256_storeu_si256((__m256i*)y, _mm512_cvtps_ph(_mm512_loadu_ps(s), 0));
+#endif
 #ifdef __F16C__
   if constexpr (__is_same(D, Half) && __is_same(C, float))
     if (stride == 2) for (; n >= 8; n -= 8, s += 8, y += 8) _mm_storeu_si128((__m128i*)y, _mm256_cvtps_ph(_mm256_loadu_ps(s), 0));

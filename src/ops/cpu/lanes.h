@@ -34,10 +34,26 @@ template <class C, class V> TG_IN V exp_of(V x) {
   else return exp(Vec<C, int(sizeof(V) / sizeof(C))>(x)).v;
 }
 
-struct AddJoin { template <class V> static V join(V a, V b) { return a + b; } };
-/// The larger one; MaxJoin lets NaN win, MostJoin ignores it in b.
-struct MostJoin { template <class V> static V join(V a, V b) { return b > a ? b : a; } };
-struct MaxJoin { template <class V> static V join(V a, V b) { const auto m = (a > b) | (a != a); return m ? a : b; } };
+// Joins, with the value that changes nothing.
+template <class C> constexpr C lowest() { return C(-__builtin_inf()); }
+template <> constexpr int64_t lowest<int64_t>() { return INT64_MIN; }
+struct AddJoin {
+  template <class C> static constexpr C id() { return 0; }
+  template <class V> static V join(V a, V b) { return a + b; }
+};
+/// The larger one; NaN in b is ignored.
+struct MostJoin {
+  template <class C> static constexpr C id() { return lowest<C>(); }
+  template <class V> static V join(V a, V b) { return b > a ? b : a; }
+};
+/// The larger one; NaN wins.
+struct MaxJoin {
+  template <class C> static constexpr C id() { return lowest<C>(); }
+  template <class V> static V join(V a, V b) {
+    const V m = a > b ? a : b;
+    return a != a ? a : m;
+  }
+};
 
 /// What a step of a loop works on: a packet of elements …
 template <class C, int L> struct Whole {
@@ -110,8 +126,7 @@ template <class J, class C> struct Lanes {
   static constexpr int L = kLanes<C>, K = 256 / TG_VECTOR_BYTES;
   using V = typename Packet<C, L>::type;
   V acc[K];
-  C id;
-  TG_IN explicit Lanes(C identity) : id(identity) { for (int k = 0; k < K; k++) acc[k] = V{} + id; }
+  TG_IN Lanes() { for (int k = 0; k < K; k++) acc[k] = V{} + J::template id<C>(); }
   /// Joins map(i, at) over [begin, end), where only the last part of a range may end within the lanes; map gives the packet of
   /// values that the elements of a step have.
   template <class Map> TG_IN void take(int64_t i, int64_t end, Map map) {
@@ -124,13 +139,13 @@ template <class J, class C> struct Lanes {
     for (; i + L <= end; i += L, k++) acc[k] = J::join(acc[k], map(i, Whole<C, L>{}));
     if (i == end) return;
     const Part<C, L> part{int(end - i)};
-    acc[k] = J::join(acc[k], part.keep(map(i, part), id));
+    acc[k] = J::join(acc[k], part.keep(map(i, part), J::template id<C>()));
   }
   TG_IN C total() { return tree<J, C, L, K>(acc); }
 };
 /// Joins map(i, at) over [0, n).
-template <class J, class C, class Map> TG_IN C join_run(int64_t n, C id, Map map) {
-  Lanes<J, C> lanes(id);
+template <class J, class C, class Map> TG_IN C join_run(int64_t n, Map map) {
+  Lanes<J, C> lanes;
   lanes.take(0, n, map);
   return lanes.total();
 }

@@ -4,7 +4,7 @@
 #include "src/ops/cpu/elementwise.h"
 #include "src/ops/formulas.h"
 #ifdef TG_VECTOR_BYTES
-#include "src/ops/cpu/packet_math.h"
+#include "src/ops/cpu/packet_trig.h"
 #endif
 
 namespace tapegrad { inline namespace TG_NS {

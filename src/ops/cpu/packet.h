@@ -1,6 +1,6 @@
 // SIMD packets on GCC/Clang vector extensions: Vec<T, N>, its Mask, and the words of scalar.h on them. One text for every
 // instruction set; the few intrinsics (sqrt, rounding) are chosen by width. Functions with packet code of their own are in
-// packet_math.h, the others go lane by lane to libm.
+// packet_math.h and packet_trig.h, the others go lane by lane to libm.
 #pragma once
 #include "src/ops/cpu/scalar.h"
 #include "src/ops/cpu/special.h"
@@ -115,12 +115,7 @@ template <class F, class T, int N> TG_IN Vec<T, N> each_lane(F f, Vec<T, N> a, V
   return a;
 }
 #define TG_WORD(name) TG_V Vec<T, N> name(Vec<T, N> a) { return each_lane([](T x) { return name(x); }, a); }
-TG_WORD(tan) TG_WORD(asin) TG_WORD(acos) TG_WORD(sinh)
-TG_WORD(cosh) TG_WORD(asinh) TG_WORD(acosh) TG_WORD(atanh) TG_WORD(erfc)
 TG_WORD(erfinv) TG_WORD(lgamma) TG_WORD(digamma)
-#undef TG_WORD
-#define TG_WORD(name) TG_V Vec<T, N> name(Vec<T, N> a, Vec<T, N> b) { return each_lane([](T x, T y) { return name(x, y); }, a, b); }
-TG_WORD(atan2)
 #undef TG_WORD
 TG_V Vec<T, N> polygamma(int n, Vec<T, N> a) { return each_lane([n](T x) { return polygamma(n, x); }, a); }
 TG_V Vec<T, N> trunc_div(Vec<T, N> a, Vec<T, N> b) { return trunc(a / b); }

@@ -1,5 +1,5 @@
-// Functions with packet code: exponentials, logarithms, sigmoid, tanh, sin, cos, and erf and pow of floats. Accurate to about
-// 1 ulp (2 for sigmoid), special values as libm. The polynomials are own Chebyshev fits.
+// Functions with packet code: exponentials, logarithms, powers, remainders, sigmoid, tanh, erf. docs/accuracy.md has their errors;
+// special values are as libm's. The polynomials are own Chebyshev fits.
 #pragma once
 #include "src/ops/cpu/packet.h"
 
@@ -9,7 +9,7 @@ template <class V, class... C> TG_IN V horner(V x, double c0, C... rest) {
   if constexpr (sizeof...(rest) == 0) return V(c0); else return horner(x, rest...) * x + V(c0);
 }
 
-/// Halves of a packet of floats, as doubles.
+/// Halves of a packet of floats, as doubles: what is computed so, with polynomials as short as floats allow, is rounded once.
 template <int N> TG_IN Vec<double, N / 2> half_of(Vec<float, N> x, int i) {
   typename Vec<float, N / 2>::Raw h;
   __builtin_memcpy(&h, (const char*)&x + i * sizeof h, sizeof h);
@@ -19,11 +19,21 @@ template <int N> TG_IN void put_half(Vec<float, N>& to, int i, Vec<double, N / 2
   const auto h = __builtin_convertvector(x.v, typename Vec<float, N / 2>::Raw);
   __builtin_memcpy((char*)&to + i * sizeof h, &h, sizeof h);
 }
+template <class F, int N> TG_IN Vec<float, N> in_double(F f, Vec<float, N> x) {
+  Vec<float, N> r;
+  for (int i = 0; i < 2; i++) put_half(r, i, f(half_of(x, i)));
+  return r;
+}
+template <class F, int N> TG_IN Vec<float, N> in_double(F f, Vec<float, N> x, Vec<float, N> y) {
+  Vec<float, N> r;
+  for (int i = 0; i < 2; i++) put_half(r, i, f(half_of(x, i), half_of(y, i)));
+  return r;
+}
 
 template <class T> struct Format;  // constants of the number format
 template <> struct Format<float> {
   static constexpr int mantissa = 23, bias = 127;
-  static constexpr double magic = 12582912., exp_max = 89, exp_min = -104, ln2_hi = 0.693359375, ln2_lo = -2.12194440054690583e-4,
+  static constexpr double magic = 12582912., exp_max = 90, exp_min = -104, ln2_hi = 0.693359375, ln2_lo = -2.12194440054690583e-4,
                           tiny = 1.17549435e-38, grow = 8388608.;
 };
 template <> struct Format<double> {
@@ -51,14 +61,15 @@ TG_V Vec<T, N> scale(Vec<T, N> y, Vec<T, N> shifted_k) {  // shifted_k: k + magi
   const typename V::Int k = shifted_k.bits() - V(F::magic).bits(), k1 = k >> 1, k2 = k - k1;
   return y * V::bits((k1 + F::bias) << F::mantissa) * V::bits((k2 + F::bias) << F::mantissa);
 }
-/// 2^k e^r with |r| <= ln2 / 2.
-TG_V Vec<T, N> exp(Vec<T, N> x) {
+/// e^x 2^power, as 2^k e^r with |r| <= ln2 / 2.
+template <int power, class T, int N> TG_IN Vec<T, N> exp_scaled(Vec<T, N> x) {
   using V = Vec<T, N>;
   using F = Format<T>;
   const V c = limited(x, F::exp_min, F::exp_max), t = c * V(1.4426950408889634) + V(F::magic), k = t - V(F::magic);
-  const V r = (c - k * V(F::ln2_hi)) - k * V(F::ln2_lo);
-  return scale((exp_tail(r) * r + V(1)) * r + V(1), t);
+  const V r = (c - k * V(F::ln2_hi)) - k * V(F::ln2_lo), y = (exp_tail(r) * r + V(1)) * r + V(1);
+  if constexpr (power == 0) return scale(y, t); else return scale(y, t + V(power));
 }
+TG_V Vec<T, N> exp(Vec<T, N> x) { return exp_scaled<0>(x); }
 TG_V Vec<T, N> exp2(Vec<T, N> x) {
   using V = Vec<T, N>;
   using F = Format<T>;
@@ -189,7 +200,9 @@ template <int N> TG_IN Vec<float, N> ndtr(Vec<float, N> x) {
 #ifdef __AVX512F__
   if constexpr (N == 16) {
     const V a = limited(abs(x), 0, 5.8), t = a * V(16. / 3) + V(Format<float>::magic), r = a - (t - V(Format<float>::magic)) * V(0.1875);
-    auto at = [&](int k) { return V(typename V::Raw(_mm512_permutex2var_ps(_mm512_load_ps(kNormal[k]), (__m512i)t.v, _mm512_load_ps(kNormal[k] + 16)))); };
+    auto at = [&](int k) {
+      return V(typename V::Raw(_mm512_permutex2var_ps(_mm512_load_ps(kNormal[k]), (__m512i)t.v, _mm512_load_ps(kNormal[k] + 16))));
+    };
     const V half = (((at(4) * r + at(3)) * r + at(2)) * r + at(1)) * r + at(0);
     return where(x < V(-5.8), V(0), V(0.5) + copysign(half, x));
   }
@@ -200,89 +213,44 @@ template <int N> TG_IN Vec<double, N> ndtr(Vec<double, N> x) {
   return Vec<double, N>(0.5) * (Vec<double, N>(1) + erf(x * Vec<double, N>(0.70710678118654752440)));
 }
 
-// ---- sin and cos: x = k pi/2 + r, then a polynomial in r, chosen and signed by k modulo 4
+// ---- powers
 
-/// sin(r + k pi/2) for |r| <= pi/4 and whole k.
-TG_V Vec<T, N> sin_quadrant(Vec<T, N> r, typename Vec<T, N>::Int k) {
-  using V = Vec<T, N>;
-  using M = Mask<T, N>;
-  const V z = r * r;
-  V s, c;
-  if constexpr (sizeof(T) == 4) {
-    s = horner(z, -0.16666664539989612813, 0.0083327247326302922174, -0.00019582855850789988097);
-    c = horner(z, 0.041666664536946091686, -0.0013888279449649537101, 0.000024542896336944627119);
-  } else {
-    s = horner(z, -0.16666666666666664366, 0.0083333333333307006253, -0.00019841269836387346242, 2.7557315911911159132e-6,
-               -2.505109250706138589e-8, 1.5915323212271400322e-10);
-    c = horner(z, 0.041666666666666665228, -0.0013888888888887242183, 0.000024801587298533455014, -2.7557317152467039576e-7,
-               2.0876121658871158775e-9, -1.138087694816971604e-11);
-  }
-  const V y = where(M{(k & 1) != 0}, V(1) - (V(0.5) * z - z * z * c), r * z * s + r);
-  return where(M{(k & 2) != 0}, -y, y);
-}
-// Floats are reduced in double by pi/2 in two parts, which will do for |x| below 1e8; doubles in three parts, below 1e6.
-template <int N> TG_IN Vec<float, N> sin_shifted(Vec<float, N> x, int quarter) {
-  using V = Vec<float, N>;
-  using Wide = Vec<double, N / 2>;
-  using Half = typename Vec<float, N / 2>::Raw;
-  using HalfInt = typename Vec<float, N / 2>::Int;
-  V r;
-  typename V::Int k;
-  for (int i = 0; i < 2; i++) {
-    Half h;
-    __builtin_memcpy(&h, (const char*)&x + i * sizeof h, sizeof h);
-    const Wide w = Wide(__builtin_convertvector(h, typename Wide::Raw)),
-        t = w * Wide(0.63661977236758134308) + Wide(6755399441055744.);
-    const Wide n = t - Wide(6755399441055744.);
-    h = __builtin_convertvector(((w - n * Wide(1.57079632673412561416626)) - n * Wide(6.077100506506192601e-11)).v, Half);
-    const HalfInt q = __builtin_convertvector(t.bits(), HalfInt);  // k is in the low bits
-    __builtin_memcpy((char*)&r + i * sizeof h, &h, sizeof h);
-    __builtin_memcpy((char*)&k + i * sizeof q, &q, sizeof q);
-  }
-  return sin_quadrant(r, k + quarter);
-}
-template <int N> TG_IN Vec<double, N> sin_shifted(Vec<double, N> x, int quarter) {
+/// To the accuracy of floats: 2^x, x limited to where a float is neither 0 nor infinite …
+template <int N> TG_IN Vec<double, N> exp2_short(Vec<double, N> x) {
   using V = Vec<double, N>;
-  const V t = x * V(0.63661977236758134308) + V(6755399441055744.), k = t - V(6755399441055744.);
-  const V r = ((x - k * V(1.57079632673412561416626)) - k * V(6.077100506303965976595549e-11)) - k * V(2.022266248795950732399685e-21);
-  return sin_quadrant(r, t.bits() + quarter);
+  using F = Format<double>;
+  const V c = limited(x, -151, 129), t = c + V(F::magic), r = c - (t - V(F::magic));
+  const V y = horner(r, 1.0000000005541916, 0.69314720573789779, 0.24022646890503918, 0.0555032877557846, 0.009618488966109914,
+                     0.0013399931784634567, 0.00015345810930374895);
+  return y * V::bits((t.bits() + (F::bias - V(F::magic).bits())) << F::mantissa);
 }
-template <class T> constexpr double kSinLimit = sizeof(T) == 4 ? 1e8 : 1e6;
-TG_V Vec<T, N> sin(Vec<T, N> x) {
-  if (any(Mask<T, N>{~(abs(x) < Vec<T, N>(kSinLimit<T>)).v})) return each_lane([](T v) { return sin(v); }, x);
-  return where(x == Vec<T, N>(0), x, sin_shifted(x, 0));
-}
-TG_V Vec<T, N> cos(Vec<T, N> x) {
-  if (any(Mask<T, N>{~(abs(x) < Vec<T, N>(kSinLimit<T>)).v})) return each_lane([](T v) { return cos(v); }, x);
-  return sin_shifted(x, 1);
-}
-
-/// atan: beyond tan(3 pi/8) through -1/x, beyond tan(pi/8) through (x - 1) / (x + 1).
-TG_V Vec<T, N> atan(Vec<T, N> x) {
-  using V = Vec<T, N>;
-  const V a = abs(x);
-  const auto far = a > V(2.41421356237309504880), middle = a > V(0.41421356237309504880);
-  const V r = where(far, V(-1), where(middle, a - V(1), a)) / where(far, a, where(middle, a + V(1), V(1)));
-  const V base = where(far, V(1.57079632679489661923), where(middle, V(0.78539816339744830962), V(0)));
-  const V z = r * r;
-  V p;
-  if constexpr (sizeof(T) == 4)
-    p = horner(z, -0.33333331609023929055, 0.19999505867568434944, -0.14262768287365591204, 0.10731026485233337827,
-        -0.064102385475622809192);
-  else
-    p = horner(z, -0.33333333333333329448, 0.19999999999994623888, -0.14285714284481354096, 0.11111111000512125517,
-               -0.090909039850883368868, 0.076921695524747547784, -0.066643212641778072856, 0.058565132983211319302,
-               -0.050769758261098085129, 0.038989279852186308195, -0.018882987965693000122);
-  return copysign(base + (r * z * p + r), x);
+/// … and the logarithm of a positive normal number.
+template <int N> TG_IN Vec<double, N> log_short(Vec<double, N> x) {
+  using V = Vec<double, N>;
+  const typename V::Int e = (x.bits() - V(0.70710678118654752).bits()) >> Format<double>::mantissa;
+  const V f = V::bits(x.bits() - (e << Format<double>::mantissa)) - V(1), s = f / (f + V(2)), z = s * s;
+  return V(__builtin_convertvector(e, typename V::Raw)) * V(0.69314718055994530942) +
+         s * horner(z, 2.0000000000084661, 0.66666665235904699, 0.40000386641782987, 0.28534943902387039, 0.2361818024168893);
 }
 
-/// The root in double, where no float overflows or vanishes.
+/// 2^(b log2 a), under 1 ulp, and no table of special cases beyond sign, parity, zero and infinity.
+template <int N> TG_IN Vec<float, N> pow(Vec<float, N> a, Vec<float, N> b) {
+  using V = Vec<float, N>;
+  const V m = abs(a), inf = V(__builtin_inf());
+  V r = in_double([](auto x, auto y) { return exp2_short(y * (log_short(x) * decltype(x)(1.44269504088896340736))); }, m, b);
+  r = where((m == V(0)) | (m == inf), where((b > V(0)) == (m == inf), inf, V(0)), where(m == m, r, m));
+  const V half = b * V(0.5);
+  const auto whole = floor(b) == b, odd = whole & (floor(half) != half) & (abs(b) < V(16777216));
+  r = where(signbit(a), where(odd, -r, where(whole | (a == V(0)) | (m == inf), r, V(__builtin_nan("")))), r);
+  r = where(b == b, r, b);
+  return where((b == V(0)) | (a == V(1)) | ((a == V(-1)) & (abs(b) == inf)), V(1), r);
+}
+template <int N> TG_IN Vec<double, N> pow(Vec<double, N> a, Vec<double, N> b) {
+  return each_lane([](double x, double y) { return pow(x, y); }, a, b);
+}
+/// In double no square of a float overflows or vanishes.
 template <int N> TG_IN Vec<float, N> hypot(Vec<float, N> a, Vec<float, N> b) {
-  Vec<float, N> r;
-  for (int i = 0; i < 2; i++) {
-    const auto x = half_of(a, i), y = half_of(b, i);
-    put_half(r, i, sqrt(x * x + y * y));
-  }
+  const auto r = in_double([](auto x, auto y) { return sqrt(x * x + y * y); }, a, b);
   return where(isinf(a) | isinf(b), Vec<float, N>(__builtin_inf()), r);
 }
 template <int N> TG_IN Vec<double, N> hypot(Vec<double, N> a, Vec<double, N> b) {
@@ -313,40 +281,6 @@ TG_V Vec<T, N> floor_div(Vec<T, N> a, Vec<T, N> b) {  // as the scalar one
   const V m = fmod(a, b), whole = (a - m) / b, down = where((m != V(0)) & ((b < V(0)) != (m < V(0))), whole - V(1), whole);
   const V f = floor(down), q = where(down - f > V(0.5), f + V(1), f);
   return where(b == V(0), a / b, where(down == V(0), copysign(V(0), a / b), q));
-}
-
-/// Float powers: 2^(b log2 a) in double, with polynomials as short as floats allow: under 1 ulp, and no table of special cases beyond
-/// sign, parity, zero and infinity.
-template <int N> TG_IN Vec<float, N> pow(Vec<float, N> a, Vec<float, N> b) {
-  using V = Vec<float, N>;
-  using F = Format<float>;
-  using Wide = Vec<double, N / 2>;
-  const V m = abs(a), inf = V(__builtin_inf());
-  const auto small = m < V(F::tiny);  // m = 2^k y with y in [sqrt(1/2), sqrt(2)), as in log_parts
-  const V grown = where(small, m * V(F::grow), m);
-  const typename V::Int e = (grown.bits() - V(0.70710678118654752).bits()) >> F::mantissa;
-  const V y = V::bits(grown.bits() - (e << F::mantissa));
-  const V k = V(__builtin_convertvector(e + (small.v & (typename V::Int{} - F::mantissa)), typename V::Raw));
-  V r, whole_power;
-  for (int i = 0; i < 2; i++) {
-    const Wide f = half_of(y, i) - Wide(1), s = f / (f + Wide(2)), z = s * s;
-    const Wide log2 = half_of(k, i) + s * horner(z, 2.8853900817901357, 0.96179667328758578, 0.57708359380116192, 0.41167225845299, 0.3407376000257);
-    const Wide p = limited(half_of(b, i) * log2, -151, 129), t = p + Wide(Format<double>::magic), n = t - Wide(Format<double>::magic), x = p - n;
-    put_half(r, i, horner(x, 1.0000000005541916, 0.69314720573789779, 0.24022646890503918, 0.0555032877557846, 0.009618488966109914,
-        0.0013399931784634567, 0.00015345810930374895));
-    put_half(whole_power, i, n);
-  }
-  r = scale(r, whole_power + V(F::magic));
-  r = where((m == V(0)) | (m == inf), where((b > V(0)) == (m == inf), inf, V(0)), where(m == m, r, m));
-  const V half = b * V(0.5);
-  const auto whole = floor(b) == b, odd = whole & (floor(half) != half) & (abs(b) < V(16777216));
-  const auto negative = signbit(a);
-  r = where(negative, where(odd, -r, where(whole | (a == V(0)) | (m == inf), r, V(__builtin_nan("")))), r);
-  r = where(b == b, r, b);
-  return where((b == V(0)) | (a == V(1)) | ((a == V(-1)) & (abs(b) == inf)), V(1), r);
-}
-template <int N> TG_IN Vec<double, N> pow(Vec<double, N> a, Vec<double, N> b) {
-  return each_lane([](double x, double y) { return pow(x, y); }, a, b);
 }
 
 }}  // namespace tapegrad

@@ -15,10 +15,10 @@ template <class C> struct Rows {
   static TG_IN void ahead(const C* p) { __builtin_prefetch(p); }
   // NaN may be ignored here: the sum of exponentials will be NaN.
   static C largest(const C* x, int64_t n) {
-    return join_run<MostJoin, C>(n, C(-__builtin_inf()), [=](int64_t i, auto at) { return at.get(x + i); });
+    return join_run<MostJoin, C>(n, [=](int64_t i, auto at) { return at.get(x + i); });
   }
   static C sum_exp(const C* x, int64_t n, C shift) {
-    return join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto at) {
+    return join_run<AddJoin, C>(n, [=](int64_t i, auto at) {
       return exp_of<C>(at.get(x + i) - shift);
     });
   }
@@ -33,7 +33,7 @@ template <class C> struct Rows {
         steps<C>(n, [=](int64_t i, auto at) { at.put(y + i, at.get(x + i) - m - rest), ahead(x + n + i); });
         continue;
       }
-      const C sum = join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto at) {
+      const C sum = join_run<AddJoin, C>(n, [=](int64_t i, auto at) {
         const auto e = exp_of<C>(at.get(x + i) - m);
         at.put(y + i, e);
         return e;
@@ -46,7 +46,7 @@ template <class C> struct Rows {
     const C *g = in(pg), *y = in(py);
     C* d = out(pd);
     for (int64_t r = 0; r < rows; r++, g += n, y += n, d += n) {
-      const C s = join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto at) {
+      const C s = join_run<AddJoin, C>(n, [=](int64_t i, auto at) {
         return log ? at.get(g + i) : at.get(g + i) * at.get(y + i);
       });
       steps<C>(n, [=](int64_t i, auto at) {
@@ -120,9 +120,9 @@ template <class C> struct Rows {
   }
   static void moments(const void* px, int64_t n, bool centred, double* mean, double* var) {
     const C* x = in(px);
-    const C m = centred ? join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto at) { return at.get(x + i); }) / C(n) : C(0);
+    const C m = centred ? join_run<AddJoin, C>(n, [=](int64_t i, auto at) { return at.get(x + i); }) / C(n) : C(0);
     *mean = m;
-    *var = double(join_run<AddJoin, C>(n, C(0), [=](int64_t i, auto at) {
+    *var = double(join_run<AddJoin, C>(n, [=](int64_t i, auto at) {
              const auto d = at.get(x + i) - m;
              return d * d;
            })) / double(n);
@@ -132,7 +132,8 @@ template <class C> struct Rows {
     const auto sums = [&](auto weighted) {
       return sum_pairs<C>(n, [=](int64_t i, auto at) { const auto v = weighted(i, at); return Pair{v, v * (at.get(x + i) - m)}; });
     };
-    const auto s = w ? sums([=](int64_t i, auto at) { return at.get(g + i) * at.get(w + i); }) : sums([=](int64_t i, auto at) { return at.get(g + i); });
+    const auto s = w ? sums([=](int64_t i, auto at) { return at.get(g + i) * at.get(w + i); })
+                     : sums([=](int64_t i, auto at) { return at.get(g + i); });
     *sum_g = double(s.a), *sum_gx = double(s.b);
   }
   static void affine(const void* px, int64_t n, double mean, double pa, double pb, void* py) {
@@ -163,8 +164,8 @@ template <class C> struct Rows {
     if (dw) steps<C>(n, [=](int64_t i, auto at) { at.put(dw + i, at.get(dw + i) + at.get(g + i) * ((at.get(x + i) - m) * a)); });
     if (db) steps<C>(n, [=](int64_t i, auto at) { at.put(db + i, at.get(db + i) + at.get(g + i)); });
   }
-  static void mix_gather(const void* pg, const void* px, const void* pw, int64_t n, double mean, double pa, double pb, double pc, void* py, void* pdw,
-      void* pdb) {
+  static void mix_gather(const void* pg, const void* px, const void* pw, int64_t n, double mean, double pa, double pb, double pc,
+      void* py, void* pdw, void* pdb) {
     const C *g = in(pg), *x = in(px), *w = in(pw), m = C(mean), a = C(pa), b = C(pb), c = C(pc);
     C *y = out(py), *dw = out(pdw), *db = out(pdb);
     steps<C>(n, [=](int64_t i, auto at) {

@@ -27,7 +27,8 @@ struct RowKernels {
   // dw += g (x - mean) a, db += g; either may be null
   void (*gather)(const void* g, const void* x, int64_t n, double mean, double a, void* dw, void* db);
   // mix and gather in one pass
-  void (*mix_gather)(const void* g, const void* x, const void* w, int64_t n, double mean, double a, double b, double c, void* y, void* dw, void* db);
+  void (*mix_gather)(const void* g, const void* x, const void* w, int64_t n, double mean, double a, double b, double c, void* y,
+                     void* dw, void* db);
 };
 struct RowTable {
   RowKernels f32, f64;

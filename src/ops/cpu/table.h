@@ -23,6 +23,7 @@ struct AttentionTable;
 struct OptimTable;
 struct MoveTable;
 struct ScanTable;
+struct ComplexTable;
 struct KernelTable {
   const char* name;
   int vector_bytes;                // of a packet; 1 in the debug set, whose loops take one number at a time
@@ -42,6 +43,7 @@ struct KernelTable {
   const OptimTable* optim;
   const MoveTable* moves;
   const ScanTable* scan;
+  const ComplexTable* complex;
 };
 /// The best set this processor has, chosen at load; TAPEGRAD_ISA=sse42|avx2|avx512 may lower the choice.
 extern const KernelTable* kernel_table;
