@@ -29,8 +29,8 @@ struct Scratch {
   Scratch() = default;
   Scratch(const Scratch&) = delete;
   ~Scratch() { while (made) reinterpret_cast<Tensor*>(numbers)[--made].~Tensor(); }
-  const Tensor* new_number(Scalar s) {
-    const auto* t = new (numbers + size_t(made) * sizeof(Tensor)) Tensor(s);
+  const Tensor* keep(Tensor number) {
+    const auto* t = new (numbers + size_t(made) * sizeof(Tensor)) Tensor(std::move(number));
     made++;
     return t;
   }
@@ -139,13 +139,13 @@ bool load(const Param& p, PyObject* o, Value& v, Scratch& s) {
       return true;
     case Want::TensorOrNumber: {
       if (is_tensor(o)) { v.tensor = &unwrap(o); return true; }
-      Scalar number = 0;
-      if (s.made == Scratch::kNumbers || !read_scalar(o, number)) {
+      Tensor number;
+      if (s.made == Scratch::kNumbers || !read_number(o, number)) {
         if (o != Py_None || !p.has_fallback || !p.fallback.none) return false;
         v = p.fallback;
         return true;
       }
-      v.tensor = s.new_number(number);
+      v.tensor = s.keep(std::move(number));
       return true;
     }
     case Want::Tensors: return load_tensors(o, v, s);

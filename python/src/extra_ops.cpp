@@ -30,7 +30,11 @@ void metadata(OpTable& t) {
   t.add("is_set_to(Tensor input, Tensor tensor)",
         +[](const Tensor& x, const Tensor& y) { return x->data == y->data && x.sizes() == y.sizes() && x.strides() == y.strides(); },
         "Are both the same elements of one storage?").method_only();
-  t.add("get_device(Tensor input)", +[](const Tensor& x) { return int64_t(x.is_cuda() ? x.device().index : -1); }, "The index of its GPU; -1 on the CPU.").method_only();
+  t.add("get_device(Tensor input)", +[](const Tensor& x) { return int64_t(x.is_cuda() ? x.device().index : -1); }, "The index of its GPU; -1 on the CPU.").method();
+  t.add("is_distributed(Tensor input)", +[](const Tensor&) { return false; }, "Is it spread over processes? Never.").method();
+  t.add("dense_dim(Tensor input)", +[](const Tensor& x) { return x.dim(); }, "How many of its dimensions are dense: all.").method_only();
+  t.add("sparse_dim(Tensor input)", +[](const Tensor&) { return int64_t(0); }, "How many of its dimensions are sparse: none.").method_only();
+  t.add("const_data_ptr(Tensor input)", +[](const Tensor& x) { return int64_t(x.numel() ? x->data : nullptr); }, "Address of the first element.").method_only();
 }
 
 void devices(OpTable& t) {
@@ -44,6 +48,8 @@ void devices(OpTable& t) {
 // conj is never lazy here, so there is nothing to resolve.
 void complex_forms(OpTable& t) {
   t.add("conj_physical(Tensor input)", +[](const Tensor& x) { return conj(x); }, "The same as conj.").method();
+  t.add("conj_physical_(Tensor input)", +[](const Tensor& x) -> Tensor { return x.is_complex() ? copy_(x, conj(x)) : x; },
+        "Conjugates in place.").method();
   for (const char* signature : {"resolve_conj(Tensor input)", "resolve_neg(Tensor input)"})
     t.add(signature, +[](const Tensor& x) { return x; }, "input itself: conj and neg are never lazy here.").method();
   t.add("cfloat(Tensor input)", +[](const Tensor& x) { return to(x, Dtype::Complex64); }, "input as complex64.").method_only();
@@ -73,6 +79,16 @@ void tape(OpTable& t) {
           return x;
         },
         "Changes the shape to other's in place; new elements are uninitialised.").method_only();
+  t.add("as_strided_(Tensor input, int[] size, int[] stride, int? storage_offset=None)",
+        +[](const Tensor& x, IntList size, IntList stride, std::optional<int64_t> storage_offset) {
+          TG_CHECK(!needs_grad(x), GradError, "cannot restride variables that require grad in place, use as_strided");
+          swap_memory(x, as_strided(x, size, stride, storage_offset));
+          return x;
+        },
+        "Gives x other sizes, strides and offset within its storage, in place.").method();
+  t.add("to_dense(Tensor input, dtype? dtype=None, *, bool? masked_grad=None)",
+        +[](const Tensor& x, std::optional<Dtype> d, std::optional<bool>) { return to(x, d.value_or(x.dtype())); },
+        "x itself, or cast: all tensors are dense.").method_only();
   t.add("set_(Tensor input, Tensor source)",
         +[](const Tensor& x, const Tensor& source) {
           TG_CHECK(x.dtype() == source.dtype(), DtypeError, "set_ needs one dtype", Named{"input", x}, Named{"source", source});

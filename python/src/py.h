@@ -124,8 +124,10 @@ PyObject* int_tuple(IntList values);
 bool read_dtype(PyObject* o, Dtype& d);
 bool read_device(PyObject* o, Device& d);           // str, Device or int
 bool read_format(PyObject* o, MemoryFormat& f);
-/// Numbers of Python and NumPy and 0-d tensors.
-bool read_scalar(PyObject* o, Scalar& s);
+/// Numbers of Python and NumPy and 0-d tensors. `large`: an int of 2^63 or more is taken, too, as its bits, and *large set.
+bool read_scalar(PyObject* o, Scalar& s, bool* large = nullptr);
+/// The same as a wrapped 0-d tensor; ints that only uint64 holds are of that dtype.
+bool read_number(PyObject* o, Tensor& made);
 bool read_int(PyObject* o, int64_t& i);             // anything with __index__ but bool; 0-d integer tensors
 bool read_bool(PyObject* o, bool& b);
 const Generator& unwrap_generator(PyObject* o);

@@ -104,6 +104,7 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
     if (is_tensor(value)) {
       index_set(x, at, unwrap(value));
     } else if (read_scalar(value, number)) {
+      if (number.to_complex().im != 0 && !x.is_complex()) raise(PyExc_RuntimeError, "a complex number cannot be assigned to a part of a real tensor");
       index_set(x, at, Tensor(number));
     } else if (PyList_Check(value) || PyTuple_Check(value) || is_numpy_array(value)) {
       index_set(x, at, tensor_from(value, is_numpy_array(value) ? std::nullopt : std::optional(x.dtype())));

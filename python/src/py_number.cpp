@@ -9,10 +9,9 @@ namespace {
 // method is then asked.
 const Tensor* operand(PyObject* o, Tensor& made) {
   if (is_tensor(o)) return &unwrap(o);
-  Scalar s = 0;
-  if (read_scalar(o, s)) made = Tensor(s);
-  else if (is_numpy_array(o)) made = tensor_from(o, {});
-  else return nullptr;
+  if (read_number(o, made)) return &made;
+  if (!is_numpy_array(o)) return nullptr;
+  made = tensor_from(o, {});
   return &made;
 }
 

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "py.h"
+#include "tapegrad/ops.h"
 #include "tapegrad/random.h"
 
 namespace tapegrad::py {
@@ -307,13 +308,19 @@ bool read_bool(PyObject* o, bool& b) {
   }
   return false;
 }
-bool read_scalar(PyObject* o, Scalar& s) {
+bool read_scalar(PyObject* o, Scalar& s, bool* large) {
   if (PyFloat_CheckExact(o)) { s = Scalar(PyFloat_AS_DOUBLE(o)); return true; }
   if (PyBool_Check(o)) { s = Scalar(o == Py_True); return true; }
   if (PyLong_Check(o)) {
     int overflow;
     const long long i = PyLong_AsLongLongAndOverflow(o, &overflow);
     if (i == -1 && PyErr_Occurred()) throw PythonError();
+    if (overflow > 0 && large) {
+      const unsigned long long bits = PyLong_AsUnsignedLongLong(o);
+      if (bits == ~0ull && PyErr_Occurred()) throw PythonError();
+      *large = true, s = Scalar((long long)bits);
+      return true;
+    }
     if (overflow) raise(PyExc_OverflowError, "the integer does not fit into 64 bits");
     s = Scalar(i);
     return true;
@@ -341,6 +348,14 @@ bool read_scalar(PyObject* o, Scalar& s) {
   const double d = PyFloat_AsDouble(o);
   if (d == -1 && PyErr_Occurred()) { PyErr_Clear(); return false; }
   s = Scalar(d);
+  return true;
+}
+bool read_number(PyObject* o, Tensor& made) {
+  Scalar s = 0;
+  bool large = false;
+  if (!read_scalar(o, s, &large)) return false;
+  if (!large) made = Tensor(s);
+  else made = view(full({}, s, Dtype::Int64), Dtype::UInt64), made->wrapped_number = true;
   return true;
 }
 PyObject* generator_object(const Generator& g) {

@@ -48,7 +48,7 @@ from .amp.autocast_mode import (autocast, autocast_decrement_nesting, autocast_i
 from .autograd import is_anomaly_check_nan_enabled, set_anomaly_enabled  # noqa: E402,F401
 from .amp.grad_scaler import GradScaler, _amp_foreach_non_finite_check_and_unscale_  # noqa: E402,F401
 from .positional import *  # noqa: E402,F401,F403
-from .functional import cond, from_file, hash_tensor, histogramdd, tensordot, while_loop  # noqa: E402,F401
+from .functional import *  # noqa: E402,F401,F403
 from . import legacy  # noqa: E402,F401  (methods of Tensor)
 from .legacy import *  # noqa: E402,F401,F403
 from .serialization import load, save  # noqa: E402,F401

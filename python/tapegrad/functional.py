@@ -97,6 +97,27 @@ def from_file(filename, shared=None, size=0, *, dtype=None, layout=None, device=
     return _C.frombuffer(memory, dtype=dtype, count=size)
 
 
+# ---- views with memory of their own
+
+def _copied(name):
+    view = getattr(_C.Tensor, name)
+
+    def copy(*args, out=None, **kwargs):
+        result = view(*args, **kwargs)
+        if not isinstance(result, _C.Tensor):
+            return tuple(x.clone() for x in result)
+        return result.clone() if out is None else out.resize_(result.shape).copy_(result)
+    copy.__name__ = copy.__qualname__ = f"{name}_copy"
+    copy.__doc__ = f"{name} with memory of its own."
+    return copy
+
+
+_VIEWS = ("as_strided", "detach", "diagonal", "expand", "permute", "select", "split", "split_with_sizes", "squeeze", "t", "transpose",
+          "unbind", "unfold", "unsqueeze", "view")
+globals().update({f"{name}_copy": _copied(name) for name in _VIEWS})
+__all__ = ["cond", "from_file", "hash_tensor", "histogramdd", "tensordot", "while_loop", *(f"{name}_copy" for name in _VIEWS)]
+
+
 # ---- control flow: Python's own, as functions
 
 def cond(pred, true_fn, false_fn, operands=()):

@@ -37,7 +37,10 @@ Tensor softplus(const Tensor& x, double beta, double threshold) {
   return unary(x, Softplus{beta, threshold});
 }
 Tensor logsigmoid(const Tensor& x) { OpScope op("logsigmoid"); return unary<LogSigmoid>(x); }
-Tensor softsign(const Tensor& x) { OpScope op("softsign"); return unary<Softsign>(x); }
+Tensor softsign(const Tensor& x) {
+  OpScope op("softsign");
+  return x.is_complex() ? div(x, abs(x) + 1) : unary<Softsign>(x);
+}
 Tensor hardsigmoid(const Tensor& x) { OpScope op("hardsigmoid"); return unary<Hardsigmoid>(x); }
 Tensor hardswish(const Tensor& x) { OpScope op("hardswish"); return unary<Hardswish>(x); }
 Tensor tanhshrink(const Tensor& x) { OpScope op("tanhshrink"); return unary<Tanhshrink>(x); }
@@ -136,7 +139,7 @@ void activation_ops(OpTable& t) {
   t.add("softplus(Tensor input, float beta=1.0, float threshold=20.0)", &softplus, Softplus::doc)
       .functional_only().samples({"T(2, 3)", "T(2, 3, lo=-5, hi=25)", "T(2, 3), 2.0, 1.0"});
   t.add("logsigmoid(Tensor input)", &logsigmoid, LogSigmoid::doc).functional_only().samples({"T(2, 3)", "T(lo=-30, hi=30)"});
-  t.add("softsign(Tensor input)", &softsign, Softsign::doc).functional_only().samples({"T(2, 3)", "T()"});
+  t.add("softsign(Tensor input)", &softsign, Softsign::doc).functional_only().complex().samples({"T(2, 3)", "T()"});
   t.add("hardsigmoid(Tensor input, bool inplace=False)",
         +[](const Tensor& x, bool in) { OpScope op("hardsigmoid"); return in ? Tensor(unary_<Hardsigmoid>(x))
             : hardsigmoid(x); }, Hardsigmoid::doc)

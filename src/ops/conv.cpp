@@ -84,7 +84,7 @@ void check_types(const Arguments& a) {
       "input, weight and bias must have the same dtype, got ", a.x.dtype(),
            ", ", a.weight.dtype(), a.bias.defined() ? " and " : "", a.bias.defined() ? name(a.bias.dtype()) : "",
            Named{"input", a.x}, Named{"weight", a.weight});
-  TG_CHECK(is_floating(a.x.dtype()) || (a.transposed ? a.x.dtype() == int64 : is_integral(a.x.dtype())), DtypeError,
+  TG_CHECK(is_differentiable(a.x.dtype()) || (a.transposed ? a.x.dtype() == int64 : is_integral(a.x.dtype())), DtypeError,
       "input must be floating or ", a.transposed ? "int64" : "integer", ", got ", a.x.dtype(), Named{"input", a.x});
 }
 
@@ -143,8 +143,25 @@ ConvPlan plan(int dims, const Arguments& a, const Tensor& x) {
   return p;
 }
 
+Tensor convolution(int dims, const Arguments& a);
+// (xr + i xi) (wr + i wi) by three real convolutions.
+Tensor complex_convolution(int dims, const Arguments& a) {
+  const auto conv = [&](const Tensor& x, const Tensor& w) {
+    return convolution(dims, {x, w, Tensor(), a.stride, a.padding, a.dilation, a.groups, a.transposed, a.output_padding});
+  };
+  const Tensor xr = real(a.x), xi = imag(a.x), wr = real(a.weight), wi = imag(a.weight);
+  const Tensor rr = conv(xr, wr), ii = conv(xi, wi), out = complex(rr - ii, conv(xr + xi, wr + wi) - rr - ii);
+  if (!a.bias.defined()) return out;
+  TG_CHECK(a.bias.dim() == 1 && a.bias.size(0) == out.size(-1 - dims), ShapeError, "bias must have shape [", out.size(-1 - dims),
+      "], got ", a.bias.sizes(), Named{"weight", a.weight}, Named{"bias", a.bias});
+  Shape by_channel(size_t(dims) + 1, 1);
+  by_channel[0] = a.bias.size(0);
+  return out + reshape(a.bias, by_channel);
+}
+
 Tensor convolution(int dims, const Arguments& a) {
   check_types(a);
+  if (a.x.is_complex()) return complex_convolution(dims, a);
   TG_CHECK(a.x.dim() == dims + 2 || a.x.dim() == dims + 1, ShapeError, "input must have ", dims + 2, " dimensions, or ",
       dims + 1, " without a batch, got ", a.x.dim(), Named{"input", a.x},
            Named{"weight", a.weight});

@@ -296,7 +296,6 @@ const Tensor& zero_(const Tensor& self) {
 
 // ---- rows
 
-static Tensor to_other(const Tensor& x, const Tensor& other, bool, bool copy) { return to(x, other->device, other->dtype, copy); }
 static Tensor to_dtype(const Tensor& x, Dtype dtype, bool, bool copy, std::optional<MemoryFormat> format) {
   return format ? clone(to(x, dtype), *format) : to(x, dtype, copy);
 }
@@ -305,9 +304,15 @@ static Tensor to_device(const Tensor& x, std::optional<Device> device, std::opti
   const Tensor y = to(x, device.value_or(x->device), dtype, copy && !format);
   return format && (copy || !y.is_contiguous(*format)) ? clone(y, *format) : y;
 }
+static Tensor to_other(const Tensor& x, const Tensor& other, bool non_blocking, bool copy, std::optional<MemoryFormat> format) {
+  return to_device(x, other->device, other->dtype, non_blocking, copy, format);
+}
 static Tensor type_as(const Tensor& x, const Tensor& other) { return to(x, other->dtype); }
-template <Dtype d> static Tensor cast_to(const Tensor& x) { return to(x, d); }
-static Tensor to_cpu(const Tensor& x) { return to(x, Device(DeviceType::CPU)); }
+static Tensor in_format(const Tensor& x, std::optional<MemoryFormat> format) {
+  return format && *format != MemoryFormat::Preserve ? contiguous(x, *format) : x;
+}
+template <Dtype d> static Tensor cast_to(const Tensor& x, std::optional<MemoryFormat> format) { return in_format(to(x, d), format); }
+static Tensor to_cpu(const Tensor& x, std::optional<MemoryFormat> format) { return in_format(to(x, Device(DeviceType::CPU)), format); }
 static Tensor clone_row(const Tensor& x, std::optional<MemoryFormat> f) { return clone(x, f.value_or(MemoryFormat::Preserve)); }
 static Tensor contiguous_row(const Tensor& x, std::optional<MemoryFormat> f) {
   return contiguous(x, f.value_or(MemoryFormat::Contiguous));
@@ -316,7 +321,7 @@ static Tensor fill_scalar(const Tensor& x, Scalar v) { return Tensor(fill_(clone
 static Tensor fill_tensor(const Tensor& x, const Tensor& v) { return Tensor(fill_(clone(x), v)); }
 
 void copy_ops(OpTable& t) {
-  t.add("to(Tensor input, Tensor other, bool non_blocking=False, bool copy=False)", &to_other,
+  t.add("to(Tensor input, Tensor other, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None)", &to_other,
       "input with other's dtype and device; input itself when nothing changes.")
       .method_only().complex().samples({"T(2, 3), C(1, 2)"});
   t.add("to(Tensor input, dtype dtype, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None)", &to_dtype,
@@ -325,22 +330,22 @@ void copy_ops(OpTable& t) {
         "input on another device and in another dtype; input itself when nothing changes, unless copy.")
       .method_only().complex().samples({"T(2, 3), 'cpu'", "T(2, 3), 'cpu', float64", "T(0, 3), dtype=float64"});
   t.add("type_as(Tensor input, Tensor other)", &type_as, "input in other's dtype.").method_only().complex().samples({"T(2, 3), C(1, 2)"});
-  t.add("float(Tensor input)", &cast_to<Dtype::Float32>, "input as float32.").method_only().complex().samples({"T(2, 3)", "I(3)"});
-  t.add("double(Tensor input)", &cast_to<Dtype::Float64>, "input as float64.").method_only().complex().samples({"T(2, 3)", "I(3)"});
-  t.add("half(Tensor input)", &cast_to<Dtype::Float16>, "input as float16.").method_only().complex().samples({"C(1.5, 2)"});
-  t.add("bfloat16(Tensor input)", &cast_to<Dtype::BFloat16>, "input as bfloat16.").method_only().complex().samples({"C(1.5, 2)"});
-  t.add("long(Tensor input)", &cast_to<Dtype::Int64>, "input as int64, truncated.")
+  t.add("float(Tensor input, *, memory_format? memory_format=None)", &cast_to<Dtype::Float32>, "input as float32.").method_only().complex().samples({"T(2, 3)", "I(3)"});
+  t.add("double(Tensor input, *, memory_format? memory_format=None)", &cast_to<Dtype::Float64>, "input as float64.").method_only().complex().samples({"T(2, 3)", "I(3)"});
+  t.add("half(Tensor input, *, memory_format? memory_format=None)", &cast_to<Dtype::Float16>, "input as float16.").method_only().complex().samples({"C(1.5, 2)"});
+  t.add("bfloat16(Tensor input, *, memory_format? memory_format=None)", &cast_to<Dtype::BFloat16>, "input as bfloat16.").method_only().complex().samples({"C(1.5, 2)"});
+  t.add("long(Tensor input, *, memory_format? memory_format=None)", &cast_to<Dtype::Int64>, "input as int64, truncated.")
       .method_only().no_grad().complex().samples({"T(2, 3)", "B(3)"});
-  t.add("int(Tensor input)", &cast_to<Dtype::Int32>, "input as int32, truncated.")
+  t.add("int(Tensor input, *, memory_format? memory_format=None)", &cast_to<Dtype::Int32>, "input as int32, truncated.")
       .method_only().no_grad().complex().samples({"T(2, 3)", "B(3)"});
-  t.add("short(Tensor input)", &cast_to<Dtype::Int16>, "input as int16, truncated.")
+  t.add("short(Tensor input, *, memory_format? memory_format=None)", &cast_to<Dtype::Int16>, "input as int16, truncated.")
       .method_only().no_grad().complex().samples({"T(2, 3)"});
-  t.add("char(Tensor input)", &cast_to<Dtype::Int8>, "input as int8, truncated.").method_only().no_grad().complex().samples({"T(2, 3)"});
-  t.add("byte(Tensor input)", &cast_to<Dtype::UInt8>, "input as uint8, truncated.")
+  t.add("char(Tensor input, *, memory_format? memory_format=None)", &cast_to<Dtype::Int8>, "input as int8, truncated.").method_only().no_grad().complex().samples({"T(2, 3)"});
+  t.add("byte(Tensor input, *, memory_format? memory_format=None)", &cast_to<Dtype::UInt8>, "input as uint8, truncated.")
       .method_only().no_grad().complex().samples({"P(2, 3)"});
-  t.add("bool(Tensor input)", &cast_to<Dtype::Bool>, "input as bool: whether each element is not zero.")
+  t.add("bool(Tensor input, *, memory_format? memory_format=None)", &cast_to<Dtype::Bool>, "input as bool: whether each element is not zero.")
       .method_only().no_grad().complex().samples({"T(2, 3)", "I(3)"});
-  t.add("cpu(Tensor input)", &to_cpu, "input in the host's memory.").method_only().complex().samples({"T(2, 3)"});
+  t.add("cpu(Tensor input, *, memory_format? memory_format=None)", &to_cpu, "input in the host's memory.").method_only().complex().samples({"T(2, 3)"});
   t.add("clone(Tensor input, *, memory_format? memory_format=None)", &clone_row,
         "A copy of input with memory of its own. Keeps the order of dense strides unless memory_format says otherwise.")
       .method().complex().samples({"T(2, 3)", "T()", "T(0, 3)"});

@@ -2,7 +2,6 @@
 #include <cstdlib>
 #include <string_view>
 
-<<<<<<< HEAD
 #include "src/ops/cpu/attention.h"
 #include "src/ops/cpu/complex.h"
 #include "src/ops/cpu/conv.h"
@@ -23,7 +22,6 @@
 
 namespace tapegrad {
 
-<<<<<<< HEAD
 #define TG_KERNELS(isa, bytes)                                                                                \
   extern "C" const FamilyTable tg_unary_##isa, tg_binary_##isa, tg_ternary_##isa;                             \
   extern "C" const CastTable tg_casts_##isa;                                                                  \

@@ -225,7 +225,7 @@ template <int N> [[gnu::noinline]] bool run_with_numbers(const OpEntry& op, cons
     const TensorImpl& t = *in[k]->get();
     const bool mask = op.traits.masked && k == 0;
     if (t.ndim == 0 && !mask) {
-      if (used == 2 || (t.dtype != call.like->dtype && !(t.wrapped_number && in_packets(c) && t.dtype != Dtype::Bool && !is_complex(t.dtype)))) return false;
+      if (used == 2 || (t.dtype != call.like->dtype && !(t.wrapped_number && in_packets(c) && t.dtype != Dtype::Bool && t.dtype < Dtype::Complex64))) return false;
       kernels().casts->load[int(t.dtype)][int(c)](t.data, 0, call.count, numbers[used]);
       p[1 + k] = numbers[used++];
     } else {

@@ -136,7 +136,12 @@ Tensor pow(Scalar base, const Tensor& exponent) { return pow(Tensor(base), expon
 Tensor atan2(const Tensor& a, const Tensor& b) { OpScope op("atan2"); return binary<Atan2>(a, b); }
 Tensor hypot(const Tensor& a, const Tensor& b) { OpScope op("hypot"); return binary<Hypot>(a, b); }
 Tensor copysign(const Tensor& a, const Tensor& b) { OpScope op("copysign"); return binary<Copysign>(a, b); }
-Tensor logaddexp(const Tensor& a, const Tensor& b) { OpScope op("logaddexp"); return binary<LogAddExp>(a, b); }
+Tensor logaddexp(const Tensor& a, const Tensor& b) {
+  OpScope op("logaddexp");
+  if (!a.is_complex() || !b.is_complex()) return binary<LogAddExp>(a, b);
+  const Tensor swapped = lt(real(detach(a)), real(detach(b))), large = where(swapped, b, a), small = where(swapped, a, b);
+  return large + log1p(exp(small - large));
+}
 Tensor logaddexp2(const Tensor& a, const Tensor& b) { OpScope op("logaddexp2"); return binary<LogAddExp2>(a, b); }
 Tensor xlogy(const Tensor& a, const Tensor& b) { OpScope op("xlogy"); return binary<Xlogy>(a, b); }
 Tensor maximum(const Tensor& a, const Tensor& b) { OpScope op("maximum"); return binary<Maximum>(a, b); }
@@ -243,7 +248,7 @@ void elementwise_binary_ops(OpTable& t) {
   row(t, "hypot(Tensor input, Tensor other)", static_cast<Pair>(&hypot), &hypot_, Hypot::doc).samples(kPositive);
   row(t, "copysign(Tensor input, Tensor|Number other)", static_cast<Pair>(&copysign), &copysign_, Copysign::doc)
       .samples({"T(2, 3), T(2, 3)", "T(2, 3), T(3)", "T(2, 3), -1.0"});
-  t.add("logaddexp(Tensor input, Tensor other)", &logaddexp, LogAddExp::doc).method().with_out(true).samples(kSamples);
+  t.add("logaddexp(Tensor input, Tensor other)", &logaddexp, LogAddExp::doc).method().with_out().complex().samples(kSamples);
   t.add("logaddexp2(Tensor input, Tensor other)", &logaddexp2, LogAddExp2::doc).method().with_out(true).samples(kSamples);
   row(t, "xlogy(Tensor input, Tensor|Number other)", &xlogy, &xlogy_, Xlogy::doc)
       .alias("special_xlogy").samples({"T(2, 3), P(2, 3)", "T(2, 3), P(3)", "T(2, 3), 2.5"});

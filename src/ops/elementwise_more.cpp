@@ -72,9 +72,13 @@ constexpr auto kNext = []<class E>(E a, E b) requires is_real<E> {
   else return next_bits(a, b);
 };
 struct NextafterBackward final : NodeOf<2> {
-  NextafterBackward(T a, T b) : NodeOf(a, b) {}
+  Shape sizes[2];
+  NextafterBackward(T a, T b) : NodeOf(a, b), sizes{a.sizes(), b.sizes()} {}
   const char* name() const override { return "NextafterBackward0"; }
-  void backward(Tensor, Tensor*) override { detail::fail<NotImplementedError>("nextafter has no derivative"); }
+  void backward(Tensor g, Tensor* dx) override {  // it moves with a, whatever b is
+    if (needs(0)) dx[0] = sum_to_size(g, sizes[0]);
+    if (needs(1)) dx[1] = zeros(sizes[1], g.dtype(), g.device());
+  }
 };
 
 struct FrexpBackward final : NodeOf<1> {

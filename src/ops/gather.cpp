@@ -143,7 +143,8 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
 Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int64_t> dim) {
   OpScope op("take_along_dim");
   TG_CHECK(indices.dtype() == Dtype::Int64, DtypeError, "indices must be an int64 tensor, got ", indices.dtype(), Named{"indices", indices});
-  if (!dim) return gather(reshape(x, {-1}), 0, reshape(indices, {-1}));
+  const auto from_end = [&](int64_t n) { return where(indices < 0, indices + n, indices); };  // -1 is the last
+  if (!dim) return gather(reshape(x, {-1}), 0, reshape(from_end(x.numel()), {-1}));
   TG_CHECK(x.dim() == indices.dim(), ShapeError, "indices must have as many dimensions as input, got ", indices.dim(), " and ", x.dim(), Named{"input", x}, Named{"indices", indices});
   const int64_t d = wrap_dim(*dim, x.dim(), x);
   if (!x.dim()) return gather(x, 0, indices);
@@ -153,7 +154,7 @@ Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int6
     TG_CHECK(a[k] == b[k] || a[k] == 1 || b[k] == 1, ShapeError, "input and indices must broadcast except in dimension ", d, ", got ", x.sizes(), " and ", indices.sizes());
     a[k] = b[k] = a[k] == 1 ? b[k] : a[k];
   }
-  return gather(expand(x, a), d, expand(indices, b));
+  return gather(expand(x, a), d, expand(from_end(x.size(d)), b));
 }
 
 // ---- scatter
@@ -364,8 +365,8 @@ static Tensor scatter_folded(const Tensor& x, int64_t d, const Tensor& index, co
     NoGrad guard;  // ties share equally
     won = to(eq(trimmed(src, index), gather(out, d, index)), x.dtype());
     self_won = to(eq(x, out), x.dtype());
+    const Tensor count = scatter_add(self_won, d, index, won);  // an x that is left out and yet equal counts too, as in PyTorch
     if (!include_self) self_won = scatter(self_won, d, index, Scalar(0));
-    const Tensor count = scatter_add(self_won, d, index, won);
     won = div(won, gather(count, d, index));
     self_won = div(self_won, masked_fill(count, eq(count, Tensor(Scalar(0))), Scalar(1)));
   }

@@ -86,8 +86,9 @@ struct IndexWriteBackward final : NodeOf<2> {
     const Tensor at = index.unpack(*this);
     if (needs(0)) dx[0] = index_fill(g, dim, at, Scalar(0));
     if (needs(1)) {
-      const Tensor part = index_select(g, dim, at);
-      dx[1] = value_sizes.empty() && part.dim() ? sum(part) : reshape(part, value_sizes);
+      const bool filled = value_sizes.empty() && g.dim();  // with one value: what is written twice counts once
+      const Tensor part = index_select(g, dim, filled ? std::get<0>(tapegrad::unique(remainder(at, Tensor(Scalar(g.size(dim)))))) : at);
+      dx[1] = filled ? sum(part) : reshape(part, value_sizes);
     }
   }
   void free_saved() override { index.reset(); }

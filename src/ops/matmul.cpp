@@ -386,7 +386,8 @@ Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, 
   OpScope op("addr");
   TG_CHECK(is_differentiable(input.dtype()) || (!beta.is_float() && !alpha.is_float()), DtypeError,
       "beta and alpha must be integers for integer tensors, got ", beta, " and ", alpha, Named{"input", input});
-  return add_scaled(input, outer(a, b), beta, alpha);
+  const Tensor out = add_scaled(input, outer(a, b), beta, alpha);
+  return input.dtype() == Dtype::Bool && a.dtype() == Dtype::Bool && b.dtype() == Dtype::Bool ? to(out, Dtype::Bool) : out;
 }
 Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
   OpScope op("baddbmm");

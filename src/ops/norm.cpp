@@ -128,6 +128,16 @@ Tensor layer_norm(const Tensor& x, IntList normalized_shape, const Tensor& weigh
 }
 Tensor rms_norm(const Tensor& x, IntList normalized_shape, const Tensor& weight, std::optional<double> eps) {
   OpScope op("rms_norm");
+  if (x.is_complex()) {
+    Shape dims;
+    for (size_t k = normalized_shape.size(); k-- > 0;) {
+      dims.push_back(int64_t(k) - int64_t(normalized_shape.size()));
+      TG_CHECK(x.dim() + dims.back() >= 0 && x.size(dims.back()) == normalized_shape[k], ShapeError,
+          "normalized_shape must be the last sizes of input, got ", normalized_shape, Named{"input", x});
+    }
+    const Tensor y = x * rsqrt(mean(x * x, dims, true) + eps.value_or(x.dtype() == Dtype::Complex128 ? 0x1p-52 : 0x1p-23));
+    return weight.defined() ? y * weight : y;
+  }
   const double smallest = x.dtype() == Dtype::Float64 ? 0x1p-52 : x.dtype() == Dtype::Float16 ? 0x1p-10 : x.dtype() == Dtype::BFloat16 ? 0x1p-7 : 0x1p-23;
   return row_norm(x, normalized_shape, weight, {}, eps.value_or(smallest), false);
 }

@@ -162,19 +162,19 @@ static Tensor derivative(const Tensor& x, double step, const Tensor& steps, int6
   const Tensor inside = steps.defined() ? around(0, n - 2, 0) : (part(2, n - 2) - part(0, n - 2)) / Tensor(2 * step);
   return cat({first, inside, last}, d);
 }
-static Shape gradient_dims(const Tensor& x, IntList dim, size_t spacings, int64_t edge_order) {
+static Shape gradient_dims(const Tensor& x, IntList dim, std::optional<size_t> spacings, int64_t edge_order) {
   TG_CHECK(edge_order == 1 || edge_order == 2, ValueError, "edge_order must be 1 or 2, got ", edge_order, Named{"input", x});
   TG_CHECK(x.dtype() != uint8 && x.dtype() != bool_, DtypeError, "input must not be ", x.dtype(), Named{"input", x});
   Shape dims;
   if (dim.empty()) for (int64_t d = 0; d < x.dim(); d++) dims.push_back(d);
   for (int64_t d : dim) dims.push_back(wrap_dim(d, x.dim(), x));
-  TG_CHECK(!spacings || spacings == dims.size(), ValueError, "spacing must have one element for each of the ", dims.size(), " dims, got ", spacings, Named{"input", x});
+  TG_CHECK(!spacings || *spacings == dims.size(), ValueError, "spacing must have one element for each of the ", dims.size(), " dims, got ", *spacings, Named{"input", x});
   return dims;
 }
 std::vector<Tensor> gradient(const Tensor& x, Scalar spacing, IntList dim, int64_t edge_order) {
   OpScope op("gradient");
   std::vector<Tensor> out;
-  for (int64_t d : gradient_dims(x, dim, 0, edge_order)) out.push_back(derivative(x, spacing.to_double(), {}, d, edge_order));
+  for (int64_t d : gradient_dims(x, dim, {}, edge_order)) out.push_back(derivative(x, spacing.to_double(), {}, d, edge_order));
   return out;
 }
 std::vector<Tensor> gradient(const Tensor& x, std::span<const double> spacing, IntList dim, int64_t edge_order) {
@@ -226,8 +226,9 @@ void numeric_ops(OpTable& t) {
       .on("number").samples({"T(4), T(4)", "T(2, 4), T(4)", "T(4, 2), T(4), dim=0"}).complex();
   t.add("cumulative_trapezoid(Tensor y, *, Scalar dx=1, int dim=-1)", static_cast<Signature<Scalar, int64_t>>(&cumulative_trapezoid),
         "The same with points dx apart.").on("number").samples({"T(4)", "T(2, 4), dx=0.5", "T(4, 2), dim=0"}).complex();
-  t.add("gradient(Tensor input, *, Scalar spacing=1, int[]? dim=None, int edge_order=1)", static_cast<Gradient<Scalar>>(&gradient),
-        "Derivatives along each of dim (all when None) by differences: second order inside, edge_order at the ends; spacing apart.")
+  t.add("gradient(Tensor input, *, Scalar? spacing=None, int[]? dim=None, int edge_order=1)",
+        +[](const Tensor& x, std::optional<Scalar> spacing, IntList dim, int64_t edge_order) { return gradient(x, spacing.value_or(Scalar(1)), dim, edge_order); },
+        "Derivatives along each of dim (all when None) by differences: second order inside, edge_order at the ends; spacing (1 when None) apart.")
       .on("number").samples({"T(4)", "T(3, 4), spacing=0.5", "T(3, 4), dim=1, edge_order=2", "T(3, 4), dim=(0, 1)"}).complex();
   t.add("gradient(Tensor input, *, float[] spacing, int[]? dim=None, int edge_order=1)", static_cast<Gradient<std::span<const double>>>(&gradient),
         "A spacing for each dim.").on("number").samples({"T(3, 4), spacing=[0.5, 2.]"}).complex();

@@ -15,7 +15,7 @@ struct ConstantPadBackward final : NodeOf<1> {
   const char* name() const override { return "ConstantPadNdBackward0"; }
   void backward(Tensor g, Tensor* dx) override { dx[0] = pad(g, amounts); }
 };
-Tensor constant_pad(const Tensor& x, IntList amounts, double value) {
+Tensor constant_pad(const Tensor& x, IntList amounts, Scalar value) {
   const size_t dims = amounts.size() / 2;
   TG_CHECK(int64_t(dims) <= x.dim(), ShapeError, "pad must have at most two numbers for each of the ", x.dim(), " dimensions, got ", amounts, Named{"input", x});
   Shape size(x.sizes());
@@ -27,7 +27,9 @@ Tensor constant_pad(const Tensor& x, IntList amounts, double value) {
   Tensor out;
   {
     NoGrad guard;
-    out = value == 0 ? zeros(size, x.dtype(), x.device()) : full(size, is_differentiable(x.dtype()) ? Scalar(value) : Scalar(int64_t(value)), x.dtype(), x.device());
+    TG_CHECK(value.to_complex().im == 0 || x.is_complex() || x.dtype() == Dtype::Bool, ValueError, "value must fit ", x.dtype(), ", got ", value, Named{"input", x});
+    const Scalar fill = x.is_complex() ? value : is_differentiable(x.dtype()) ? Scalar(value.to_double()) : x.dtype() == Dtype::Bool ? Scalar(value.to_bool()) : Scalar(value.to_int());
+    out = value.to_bool() ? full(size, fill, x.dtype(), x.device()) : zeros(size, x.dtype(), x.device());
     Tensor from = detach(x), to = out;  // narrowed to what both have
     for (size_t k = 0; k < dims; k++) {
       const int64_t d = x.dim() - 1 - int64_t(k), left = amounts[2 * k], right = amounts[2 * k + 1];
@@ -64,10 +66,14 @@ Tensor border_pad(const Tensor& x, IntList amounts, Border border) {
   Tensor out = x;
   for (int64_t k = 0; k < dims; k++) {
     const int64_t d = x.dim() - 1 - k, n = x->sizes[d], left = amounts[size_t(2 * k)], right = amounts[size_t(2 * k + 1)];
-    const int64_t most = border == Border::Reflect ? n - 1 : border == Border::Circular ? n : left + right + n;
+    const int64_t most = border == Border::Reflect ? n - 1 : border == Border::Circular ? n : INT64_MAX;
     TG_CHECK(n > 0 || x.numel() == 0, ShapeError, "padded dimensions must not be empty", Named{"input", x});
     TG_CHECK(left <= most && right <= most && left + right + n > 0, ShapeError, "padding of dimension ", d, " must be ", most, " or less, got ", amounts, Named{"input", x});
     if (left == 0 && right == 0) continue;
+    if (border == Border::Replicate) {  // a crop that leaves nothing still has the border to repeat
+      out = index_select(out, d, border_index(n, left, right, border));
+      continue;
+    }
     const int64_t crop_left = std::max<int64_t>(-left, 0), crop_right = std::max<int64_t>(-right, 0);
     if (crop_left + crop_right) out = narrow(out, d, crop_left, n - crop_left - crop_right);
     const int64_t l = std::max<int64_t>(left, 0), r = std::max<int64_t>(right, 0);
@@ -89,12 +95,18 @@ Tensor pad(const Tensor& x, IntList pad, std::string_view mode, std::optional<do
   return border_pad(x, pad, Border::Circular);
 }
 
+static Tensor constant_pad_nd(const Tensor& x, IntList pad, Scalar value) {
+  OpScope op("constant_pad_nd");
+  TG_CHECK(pad.size() % 2 == 0, ValueError, "pad must have two numbers for each padded dimension, got ", pad);
+  return constant_pad(x, pad, value);
+}
+
 void pad_ops(OpTable& t) {
   t.add("pad(Tensor input, int[] pad, str mode=\"constant\", float? value=None)", &pad,
         "Borders round the last dimensions: pad is [left, right, top, bottom, …] from the last one; negative numbers crop. mode: \"constant\" (value), \"reflect\", \"replicate\", \"circular\".")
       .functional_only().samples({"T(2, 3), [1, 2]", "T(2, 3), [1, -1, 0, 2], value=1.5", "T(2, 3, 5), [2, 1], 'reflect'", "T(2, 3, 4, 5), [1, 2, 2, 0], 'replicate'", "T(1, 3, 4), [3, 2], 'circular'", "T(0, 3), [1, 1]"});
-  t.add("constant_pad_nd(Tensor input, int[] pad, float value=0)", static_cast<Tensor (*)(const Tensor&, IntList, double)>([](const Tensor& x, IntList p, double v) { return pad(x, p, "constant", v); }),
-        "pad with a constant.").complex().samples({"T(2, 3), [1, 2], 2.0"});
+  t.add("constant_pad_nd(Tensor input, int[] pad, Scalar value=0)", &constant_pad_nd,
+        "pad with a constant.").complex().samples({"T(2, 3), [1, 2], 2.0", "Z(2, 3), [1, -1], 2 + 1j"});
 }
 
 }  // namespace tapegrad

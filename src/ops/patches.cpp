@@ -109,6 +109,10 @@ Tensor im2col(const Tensor& x, IntList kernel_size, IntList dilation, IntList pa
   OpScope op("unfold");
   TG_CHECK(x.dim() == 3 || x.dim() == 4, ShapeError, "input must have 3 or 4 dimensions, got ", x.dim(), Named{"input", x});
   if (x.dim() == 3) return squeeze(im2col(unsqueeze(x, 0), kernel_size, dilation, padding, stride), {0});
+  if (x.is_complex()) {
+    const auto part = [&](const Tensor& y) { return im2col(y, kernel_size, dilation, padding, stride); };
+    return complex(part(real(x)), part(imag(x)));
+  }
   return to_columns(x, make_patches({x->sizes + 2, 2}, kernel_size, dilation, padding, stride));
 }
 Tensor col2im(const Tensor& x, IntList output_size, IntList kernel_size, IntList dilation, IntList padding, IntList stride) {
@@ -118,6 +122,7 @@ Tensor col2im(const Tensor& x, IntList output_size, IntList kernel_size, IntList
   const Patches p = make_patches(output_size, kernel_size, dilation, padding, stride);
   TG_CHECK(x->sizes[1] % (p.kernel[0] * p.kernel[1]) == 0 && x->sizes[2] == p.count[0] * p.count[1], ShapeError,
            "input must be (N, channels · ", p.kernel[0] * p.kernel[1], ", ", p.count[0] * p.count[1], "), got ", x.sizes(), Named{"input", x});
+  if (x.is_complex()) return complex(to_images(contiguous(real(x)), p), to_images(contiguous(imag(x)), p));
   return to_images(x, p);
 }
 

@@ -165,7 +165,8 @@ Tensor norm(const Tensor& x, Scalar p, IntList dim, bool keepdim, std::optional<
   else if (e == -INFINITY) out = fold(kMinAbs, x, dims, keepdim, d);
   else {
     NoGrad off;
-    out = pow(fold(kSum, pow(abs(x), Tensor(e)), dims, keepdim, d), Tensor(1 / e));
+    const Tensor powers = pow(abs(to(x, d == Dtype::Float64 ? d : Dtype::Float32)), Tensor(e));  // a float16 overflows too soon
+    out = to(pow(fold(kSum, powers, dims, keepdim, powers.dtype()), Tensor(1 / e)), d);
   }
   if (recording(x)) record<NormBackward>(out, x, dims, keepdim, e)->y = SavedTensor(out, SavedTensor::output);
   return out;
@@ -213,26 +214,44 @@ Tensor logsumexp(const Tensor& x, IntList dim, bool keepdim) {
 
 static Tensor var_unbiased(const Tensor& x, IntList dim, bool unbiased, bool keepdim) { return var(x, dim, unbiased, keepdim); }
 static Tensor std_unbiased(const Tensor& x, IntList dim, bool unbiased, bool keepdim) { return std(x, dim, unbiased, keepdim); }
+static std::tuple<Tensor, Tensor> var_mean_unbiased(const Tensor& x, IntList dim, bool unbiased, bool keepdim) {
+  return var_mean(x, dim, unbiased, keepdim);
+}
+static std::tuple<Tensor, Tensor> std_mean_unbiased(const Tensor& x, IntList dim, bool unbiased, bool keepdim) {
+  return std_mean(x, dim, unbiased, keepdim);
+}
+static std::tuple<Tensor, Tensor> var_mean_all(const Tensor& x, bool unbiased) { return var_mean(x, {}, unbiased); }
+static std::tuple<Tensor, Tensor> std_mean_all(const Tensor& x, bool unbiased) { return std_mean(x, {}, unbiased); }
 static Tensor var_all(const Tensor& x, bool unbiased) { return var(x, {}, unbiased); }
 static Tensor std_all(const Tensor& x, bool unbiased) { return std(x, {}, unbiased); }
 
+template <auto F> static auto corrected(const Tensor& x, IntList dim, std::optional<Scalar> correction, bool keepdim) {
+  return F(x, dim, correction.value_or(Scalar(1)), keepdim);
+}
+
 void reduce_stats_ops(OpTable& t) {
-  t.add("var(Tensor input, int[]? dim=None, *, Scalar correction=1, bool keepdim=False)", &var,
+  t.add("var(Tensor input, int[]? dim=None, *, Scalar? correction=1, bool keepdim=False)", &corrected<&var>,
         "Variance: the sum of squared deviations from the mean, divided by n - correction.")
       .method().complex().samples({"T(3, 4)", "T(3, 4), 1", "T(2, 3, 4), [0, -1], correction=0, keepdim=True", "T(40, 3), 0"});
   t.add("var(Tensor input, int[]? dim, bool unbiased, bool keepdim=False)", &var_unbiased, "Variance; unbiased divides by n - 1, else by n.")
       .method().complex().samples({"T(3, 4), 1, False", "T(3, 4), [0], True, True"});
   t.add("var(Tensor input, bool unbiased)", &var_all, "Variance over all elements.").method().complex().samples({"T(3, 4), False"});
-  t.add("std(Tensor input, int[]? dim=None, *, Scalar correction=1, bool keepdim=False)", &std,
+  t.add("std(Tensor input, int[]? dim=None, *, Scalar? correction=1, bool keepdim=False)", &corrected<&std>,
         "Standard deviation, the root of var.")
       .method().complex().samples({"T(3, 4)", "T(3, 4), 1", "T(2, 3, 4), [0, -1], correction=0, keepdim=True"});
   t.add("std(Tensor input, int[]? dim, bool unbiased, bool keepdim=False)", &std_unbiased, "Standard deviation; unbiased divides by n - 1, else by n.")
       .method().complex().samples({"T(3, 4), 1, False", "T(3, 4), [0], True, True"});
   t.add("std(Tensor input, bool unbiased)", &std_all, "Standard deviation over all elements.").method().complex().samples({"T(3, 4), False"});
-  t.add("var_mean(Tensor input, int[]? dim=None, *, Scalar correction=1, bool keepdim=False)", &var_mean, "Variance and mean.")
+  t.add("var_mean(Tensor input, int[]? dim=None, *, Scalar? correction=1, bool keepdim=False)", &corrected<&var_mean>, "Variance and mean.")
       .returns("var mean").complex().samples({"T(3, 4)", "T(3, 4), 1, keepdim=True"});
-  t.add("std_mean(Tensor input, int[]? dim=None, *, Scalar correction=1, bool keepdim=False)", &std_mean, "Standard deviation and mean.")
+  t.add("var_mean(Tensor input, int[]? dim, bool unbiased, bool keepdim=False)", &var_mean_unbiased, "Variance and mean; unbiased divides by n - 1, else by n.")
+      .returns("var mean").complex().samples({"T(3, 4), 1, False", "T(3, 4), [0], True, True"});
+  t.add("var_mean(Tensor input, bool unbiased)", &var_mean_all, "Variance and mean of all elements.").returns("var mean").complex().samples({"T(3, 4), False"});
+  t.add("std_mean(Tensor input, int[]? dim=None, *, Scalar? correction=1, bool keepdim=False)", &corrected<&std_mean>, "Standard deviation and mean.")
       .returns("std mean").complex().samples({"T(3, 4)", "T(3, 4), 1, keepdim=True"});
+  t.add("std_mean(Tensor input, int[]? dim, bool unbiased, bool keepdim=False)", &std_mean_unbiased, "Standard deviation and mean; unbiased divides by n - 1, else by n.")
+      .returns("std mean").complex().samples({"T(3, 4), 1, False", "T(3, 4), [0], True, True"});
+  t.add("std_mean(Tensor input, bool unbiased)", &std_mean_all, "Standard deviation and mean of all elements.").returns("std mean").complex().samples({"T(3, 4), False"});
   t.add("norm(Tensor input, Scalar p=2, int[]? dim=None, bool keepdim=False, *, dtype? dtype=None)", &norm,
         "(sum |x|^p)^(1/p); p = 0 counts what is not zero, inf and -inf give the largest and smallest |x|. The gradient is 0 where the norm is.")
       .method().complex().samples({"T(2, 3)", "T(2, 3), 1, 1", "T(2, 3), float('inf'), [0], True", "T(2, 3), 3, 1", "T(2, 3), 1.5", "C(0., 0.), 2"});

@@ -81,7 +81,7 @@ std::vector<Tensor> unravel_index(const Tensor& indices, IntList shape) {
       Named{"indices", indices});
   for (int64_t n : shape) TG_CHECK(n > 0, ValueError, "shape must be positive, got ", shape);
   std::vector<Tensor> out(shape.size());
-  Tensor rest = indices;
+  Tensor rest = to(indices, Dtype::Int64);
   for (size_t d = shape.size(); d-- > 0;) {
     const Tensor n{Scalar(shape[d])};
     out[d] = remainder(rest, n), rest = floor_divide(rest, n);

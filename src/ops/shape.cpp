@@ -207,6 +207,9 @@ Tensor repeat_interleave(const Tensor& x, int64_t repeats, std::optional<int64_t
   size[size_t(d)] *= repeats;
   return reshape(expand(unsqueeze(flat, d + 1), wide), size);
 }
+static void check_output_size(int64_t size, std::optional<int64_t> output_size) {
+  TG_CHECK(!output_size || *output_size == size, ValueError, "output_size must be the sum of repeats, ", size, ", got ", *output_size);
+}
 Tensor repeat_interleave(const Tensor& repeats, std::optional<int64_t> output_size) {
   OpScope op("repeat_interleave");
   TG_CHECK(repeats.dim() <= 1 && is_integral(repeats.dtype()), DtypeError, "repeats must be an integer tensor of one dimension", Named{"repeats", repeats});
@@ -217,7 +220,7 @@ Tensor repeat_interleave(const Tensor& repeats, std::optional<int64_t> output_si
     TG_CHECK(c >= 0, ValueError, "repeats must not be negative, got ", c, " at ", k);
     total += c;
   }
-  TG_CHECK(!output_size || *output_size == total, ValueError, "output_size must be the sum of repeats, ", total, ", got ", output_size.value_or(0));
+  check_output_size(total, output_size);
   Tensor out = empty({total}, Dtype::Int64);
   int64_t* p = out.data_ptr<int64_t>();
   for (int64_t k = 0; k < counts.numel(); k++) p = std::fill_n(p, counts.data_ptr<int64_t>()[k], k);
@@ -336,6 +339,18 @@ Tensor rot90(const Tensor& x, int64_t k, IntList dims) {
   }
 }
 
+static Tensor interleaved_scalar(const Tensor& x, int64_t repeats, std::optional<int64_t> dim, std::optional<int64_t> output_size) {
+  const Tensor out = repeat_interleave(x, repeats, dim);
+  check_output_size(out.size(dim.value_or(0)), output_size);
+  return out;
+}
+static Tensor interleaved(const Tensor& x, const Tensor& repeats, std::optional<int64_t> dim, std::optional<int64_t> output_size) {
+  const Tensor out = repeat_interleave(x, repeats, dim);
+  check_output_size(out.size(dim.value_or(0)), output_size);
+  return out;
+}
+template <auto F> static std::vector<Tensor> for_each(TensorList tensors) { return each(tensors, F); }
+
 void shape_ops(OpTable& t) {
   t.add("cat(Tensor[] tensors, int dim=0)", &cat, "The tensors side by side along dim; their other sizes must agree. dtypes promote.")
       .with_out().alias("concat").alias("concatenate").complex().samples({"[T(2, 3), T(1, 3)]", "[T(2, 3), T(2, 1), T(2, 0)], -1", "[T(0), T(2, 3)], 1", "[T(3, 2).t(), T(2, 4)], 1"});
@@ -345,15 +360,18 @@ void shape_ops(OpTable& t) {
   t.add("dstack(Tensor[] tensors)", &dstack, "cat along dimension 2.").complex().samples({"[T(3), T(3)]", "[T(2, 3), T(2, 3)]"});
   t.add("column_stack(Tensor[] tensors)", &column_stack, "cat along dimension 1; vectors become columns.").complex().samples({"[T(3), T(3, 2)]"});
   t.add("atleast_1d(Tensor input)", &atleast_1d, "input with at least one dimension.").complex().samples({"T()", "T(2, 3)"});
+  t.add("atleast_1d(Tensor[] tensors)", &for_each<atleast_1d>, "Each with at least one dimension.").complex().samples({"[T(), T(2)]"});
   t.add("atleast_2d(Tensor input)", &atleast_2d, "input with at least two dimensions.").complex().samples({"T()", "T(3)", "T(2, 3)"});
+  t.add("atleast_2d(Tensor[] tensors)", &for_each<atleast_2d>, "Each with at least two dimensions.").complex().samples({"[T(), T(2)]"});
   t.add("atleast_3d(Tensor input)", &atleast_3d, "input with at least three dimensions.").complex().samples({"T()", "T(3)", "T(2, 3)"});
+  t.add("atleast_3d(Tensor[] tensors)", &for_each<atleast_3d>, "Each with at least three dimensions.").complex().samples({"[T(), T(2)]"});
   t.add("repeat(Tensor input, int[] repeats)", &repeat, "A copy with each dimension repeated that many times; extra repeats add leading dimensions.")
       .method_only().complex().samples({"T(2, 3), [2, 1]", "T(3), [2, 2, 2]", "T(), [3]", "T(2, 3), [0, 2]"});
   t.add("tile(Tensor input, int[] dims)", &tile, "repeat; missing leading repeats are 1.").method().complex().samples({"T(2, 3), [2]", "T(3), [2, 2]"});
-  t.add("repeat_interleave(Tensor input, int repeats, int? dim=None)", static_cast<Tensor (*)(const Tensor&, int64_t, std::optional<int64_t>)>(&repeat_interleave),
+  t.add("repeat_interleave(Tensor input, int repeats, int? dim=None, *, int? output_size=None)", &interleaved_scalar,
         "Each element, or each index along dim, repeated in place.").method().complex().samples({"T(2, 3), 2", "T(2, 3), 2, 0", "T(2, 3), 0, -1", "T(), 3"});
-  t.add("repeat_interleave(Tensor input, Tensor repeats, int? dim=None)", static_cast<Tensor (*)(const Tensor&, const Tensor&, std::optional<int64_t>)>(&repeat_interleave),
-        "Index k along dim repeated repeats[k] times.").method().complex().samples({"T(2, 3), C(1, 2), 0", "T(2, 3), C(0, 2, 1), 1", "T(3), C(2)"});
+  t.add("repeat_interleave(Tensor input, Tensor repeats, int? dim=None, *, int? output_size=None)", &interleaved,
+        "Index k along dim repeated repeats[k] times.").method().complex().samples({"T(2, 3), C(1, 2), 0", "T(2, 3), C(0, 2, 1), 1, output_size=3", "T(3), C(2)"});
   t.add("repeat_interleave(Tensor repeats, *, int? output_size=None)", static_cast<Tensor (*)(const Tensor&, std::optional<int64_t>)>(&repeat_interleave),
         "k repeated repeats[k] times, for all k.").no_grad().samples({"C(1, 0, 3)"});
   t.add("flip(Tensor input, int[] dims)", &flip, "A copy with the order along dims reversed.").method().complex().samples({"T(2, 3), [0]", "T(2, 3, 4), [0, -1]", "T(), []", "T(0, 3), [1]", "T(2, 3).t(), [0]"});

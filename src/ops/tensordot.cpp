@@ -35,10 +35,16 @@ Tensor bilinear(const Tensor& a, const Tensor& b, const Tensor& weight, const Te
   return bias.defined() ? add(out, bias) : out;
 }
 
-Tensor tensordot(const Tensor& a, const Tensor& b, IntList dims_a, IntList dims_b) {
+Tensor tensordot(const Tensor& a_in, const Tensor& b_in, IntList dims_a, IntList dims_b) {
   OpScope op("tensordot");
   TG_CHECK(dims_a.size() == dims_b.size(), ShapeError, "both lists of dims must have the same length, got ", dims_a, " and ",
-      dims_b, Named{"a", a}, Named{"b", b});
+      dims_b, Named{"a", a_in}, Named{"b", b_in});
+  Tensor a = a_in, b = b_in;
+  for (size_t i = 0; i < dims_a.size(); i++) {  // a size of 1 stands for any: the other operand is summed
+    const int64_t x = a.size(dims_a[i]), y = b.size(dims_b[i]);
+    if (x == 1 && y > 1) b = sum(b, dims_b[i], true);
+    if (y == 1 && x > 1) a = sum(a, dims_a[i], true);
+  }
   check_product_dtypes(a, b);
   Shape left, right, size;  // permutations: kept dims, then summed (a); summed, then kept (b)
   bool in_a[kMaxDims] = {}, in_b[kMaxDims] = {};

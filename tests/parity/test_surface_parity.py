@@ -61,7 +61,15 @@ type(x.as_subclass(L.nn.Parameter)) is L.nn.Parameter
 x.as_subclass(int)
 L.zeros(2, 3).module_load(x)
 L.zeros(2, 3).module_load(x, assign=True)
+L.get_device(x)
+L.is_distributed(x)
+x.is_distributed()
+x.dense_dim(), x.sparse_dim()
+x.to_dense()
+x.to_dense(L.float32)
 x.record_stream(L.Stream() if L.__name__ == 'torch' else None)
+L.conj_physical_(L.tensor([1 + 2j]))
+x.clone().as_strided_((3, 2), (1, 3))
 L.frobenius_norm(x, [0, 1])
 L.frobenius_norm(x, [1], True)
 L.nuclear_norm(x)
@@ -88,8 +96,43 @@ L.nn.factory_kwargs({'dtype': L.float64})['dtype'] == L.float64
 L.nn.factory_kwargs({'color': 1})
 L.func.linearize(L.sin, x)[1](x * 2)
 L.from_file('/nonexistent/file', size=4)
+L.gradient(x, spacing=None)
+L.std(x, dim=None, correction=None)
+L.var(x, 1, correction=None)
+L.repeat_interleave(x, 2, 1, output_size=6)
+L.repeat_interleave(x, L.tensor([1, 2]), 0, output_size=3)
+L.repeat_interleave(x, L.tensor([1, 2]), 0, output_size=4)
+L.atleast_2d([x[0], x[0, 0]])
+L.atleast_1d(x[0, 0], x)
+x.float(memory_format=L.preserve_format)
+L.zeros(1, 2, 2, 2).double(memory_format=L.channels_last).stride()
+x.to(L.zeros(1), memory_format=L.preserve_format)
+L.constant_pad_nd(L.tensor([1j]), (1, 1), 2 + 1j)
+L.nn.functional.pad(x[None], (-3, 4), 'replicate')
+L.nn.functional.pad(x[None], (5, -4), 'replicate')
+L.addr(L.tensor([[True, False]]), L.tensor([True]), L.tensor([False, True]), beta=0)
+L.unravel_index(L.tensor([3], dtype=L.int32), (2, 3))
+L.take_along_dim(x, L.tensor([[-1], [0]]), 1)
+L.tensordot(x[:, :1], x, dims=([0, 1], [0, 1]))
 L.nn.functional.multi_margin_loss(L.tensor(1.5), L.tensor(0))
 L.nn.functional.multilabel_margin_loss(L.tensor(1.5), L.tensor(0))
+L.tensor([2 ** 63 + 5], dtype=L.uint64) == 2 ** 63 + 5
+L.tensor([2 ** 63 + 5], dtype=L.uint64) | 2 ** 63
+L.tensor([1.0]) + 2 ** 63
+L.tensor([1]) + 2 ** 63
+L.tensor([1.0]) + 2 ** 70
+L.tensor([1, 2]) + (-2 ** 63 - 1)
+L.tensor([1, 2], dtype=L.uint16) * 2.5
+L.zeros(2).__setitem__(0, 1j)
+L.max(L.tensor([1, 5]), L.tensor(3))
+L.min(L.tensor([1, 5]), L.tensor(0))
+L.permute_copy(x, (1, 0))
+L.view_copy(x, (3, 2))
+L.unbind_copy(x, 1)
+L.select_copy(x, 0, 1)
+L.as_strided_copy(x, (2, 2), (1, 2))
+L.unfold_copy(x, 1, 2, 1)
+L.linalg.vector_norm(L.tensor([-8.0], dtype=L.float16), 6)
 """.strip().splitlines())
 def test_expressions(text):
     both(lambda L: eval(text, {"L": L, "x": matrix(L, 2, 3)}))
@@ -253,3 +296,52 @@ def test_lkj_cholesky():
     matrices = draws @ draws.mT
     tg.testing.assert_close(matrices.diagonal(0, -2, -1), tg.ones(4000, 3), rtol=0, atol=1e-5)
     assert abs(float(matrices[:, 1, 0].var()) - 0.2) < 0.03  # of a Beta(2, 2) on (-1, 1)
+
+
+def test_promotion_of_unsigned():
+    """PyTorch refuses uint16, uint32 and uint64 with other integers; here the array API's promotion holds."""
+    for a, b, c in [("uint16", "uint8", "uint16"), ("uint16", "int8", "int32"), ("uint32", "int64", "int64"), ("uint32", "int8", "int64"),
+                    ("uint64", "bool", "uint64"), ("uint16", "uint64", "uint64"), ("uint32", "float16", "float16"), ("uint8", "int8", "int16")]:
+        x, y = tg.ones(2, dtype=getattr(tg, a)), tg.full((2,), 2, dtype=getattr(tg, b)) if b != "bool" else tg.ones(2, dtype=tg.bool)
+        assert (x + y).dtype == (y + x).dtype == tg.promote_types(x.dtype, y.dtype) == getattr(tg, c)
+        assert (x + y).tolist() == [2, 2] if b == "bool" else [3, 3]
+    with pytest.raises(RuntimeError, match="no integer dtype"):
+        tg.ones(2, dtype=tg.uint64) + tg.ones(2, dtype=tg.int64)
+
+
+COMPLEX = [
+    lambda L, z: L.nn.functional.conv1d(z(2, 4, 9), z(6, 2, 3), z(6), 2, 1, 1, 2), lambda L, z: L.nn.functional.conv2d(z(1, 2, 5, 4), z(3, 2, 2, 3)),
+    lambda L, z: L.nn.functional.conv3d(z(1, 2, 4, 4, 4), z(2, 2, 2, 2, 2), padding="same"), lambda L, z: L.nn.functional.conv2d(z(2, 5, 4), z(3, 2, 2, 3)),
+    lambda L, z: L.nn.functional.conv_transpose1d(z(1, 4, 5), z(4, 3, 3), z(3), 2, 1, 1), lambda L, z: L.nn.functional.conv_transpose2d(z(1, 2, 3, 3), z(2, 2, 2, 2)),
+    lambda L, z: L.nn.functional.conv_transpose3d(z(1, 2, 3, 3, 2), z(2, 1, 2, 2, 2)), lambda L, z: L.nn.functional.unfold(z(1, 2, 4, 5), (2, 3)),
+    lambda L, z: L.nn.functional.fold(z(1, 8, 12), (4, 5), 2), lambda L, z: L.nn.functional.softsign(z(3, 4)), lambda L, z: L.logaddexp(z(3, 1), z(4)),
+    lambda L, z: L.nn.functional.rms_norm(z(2, 3, 4), (3, 4), z(3, 4)), lambda L, z: L.nn.functional.rms_norm(z(2, 4), (4,), None, 1e-3),
+]
+
+
+@pytest.mark.parametrize("f", COMPLEX, ids=range(len(COMPLEX)))
+def test_complex(f):
+    """Values and gradients of what has its complex form made of real ones."""
+    def run(L):
+        made = []
+
+        def z(*shape):
+            r = np.random.RandomState(len(made))
+            made.append(L.tensor((r.randn(*shape) + 1j * r.randn(*shape)).tolist(), dtype=L.complex128).requires_grad_())
+            return made[-1]
+        out = f(L, z)
+        return [out, *L.autograd.grad((out * out.conj()).real.sum() + out.imag.sum(), made)]
+    both(run)
+
+
+def test_gradients_that_differed():
+    def f(L):
+        x, v = matrix(L, 3, 4).requires_grad_(), L.tensor(2.0, dtype=L.float64, requires_grad=True)
+        y = L.index_fill(x, 1, L.tensor([1, 1, 3, 3]), v)  # places named twice
+        a, b = L.tensor([1.0, 2.0]).requires_grad_(), L.tensor([3.0, 1.0]).requires_grad_()
+        s, t = matrix(L, 3).requires_grad_(), L.tensor([3.0, 3, 5, 5, 1, 0], dtype=L.float64, requires_grad=True)
+        with L.no_grad():
+            s[1] = 5.0  # as large as the largest of its sources
+        z = L.scatter_reduce(s, 0, L.tensor([0, 0, 1, 1, 2, 2]), t, "amax", include_self=False)
+        return [y, *L.autograd.grad((z * z).sum(), [s, t]), *L.autograd.grad((y * matrix(L, 3, 4, seed=1)).sum(), [x, v]), *L.autograd.grad(L.nextafter(a, b), [a, b], L.tensor([2.0, 5.0]))]
+    both(f)
