@@ -264,6 +264,10 @@ bool match(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject*
     }
   }
   if (!kwnames) [[likely]] {
+    if (at >= o.required) {
+      std::copy_n(o.fallbacks.data() + at, n - at, v + at);
+      return true;
+    }
     for (; at < n; at++) {
       if (!params[at].has_fallback) {
         if (params[at].varargs && params[at].want == Want::Ints && o.ignores_layout) {

@@ -29,7 +29,9 @@ struct Overload {
   const OpInfo* info;
   Callable call;
   std::vector<Param> params;
+  std::vector<Value> fallbacks;   // of all params, so that what is not given is one copy
   int count = 0;                  // of params
+  int required = 0;               // behind the last that has no fallback
   int positional = 0;             // how many parameters may be given by position
   bool accepts_out = false;
   Cast cast = Cast::None;

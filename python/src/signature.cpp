@@ -166,6 +166,10 @@ Overload parse(const OpInfo& info, const Callable& call, std::string_view name) 
   if (o.params.size() != call.kinds.size()) bad_row(o, "fewer parameters than the C++ function has");
   if (o.params.size() > kMaxParams) bad_row(o, "too many parameters");
   o.count = int(o.params.size());
+  for (int k = 0; k < o.count; k++) {
+    o.fallbacks.push_back(o.params[size_t(k)].fallback);
+    if (!o.params[size_t(k)].has_fallback) o.required = k + 1;
+  }
   for (int k = o.positional; k-- > 0;) {  // f(2, 3), f(a, b): the last int[] or Tensor[] that only a dtype or device may follow by position
     const Want w = o.params[k].want;
     if (w == Want::Ints || w == Want::OptionalInts || w == Want::Tensors) { o.params[k].varargs = true; break; }

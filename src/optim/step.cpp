@@ -147,10 +147,19 @@ void check_step(int64_t step) { TG_CHECK(step >= 1, ValueError, "step counts fro
 
 }  // namespace
 
+// No grads: the parameters' own; those that have none stay as they are.
 void sgd_step(TensorList params, TensorList grads, TensorList momentum_buffers, double lr, double momentum, double dampening,
               double weight_decay, bool nesterov, bool maximize, bool first) {
   OpScope op("sgd_step");
   NoGrad no_grad;
+  if (grads.empty()) {
+    std::vector<Tensor> with, own;
+    with.reserve(params.size()), own.reserve(params.size());
+    for (const Tensor& p : params)
+      if (Tensor g = p.grad(); g.defined()) with.push_back(p), own.push_back(std::move(g));
+    if (!own.empty()) sgd_step(with, own, momentum_buffers, lr, momentum, dampening, weight_decay, nesterov, maximize, first);
+    return;
+  }
   const SgdStep s{lr, momentum, dampening, weight_decay, nesterov, maximize, first};
   Batch(params, grads, {momentum_buffers}).run(params, grads, {momentum_buffers}, &OptimKernels::sgd, s);
 }
@@ -226,7 +235,7 @@ void radam_step(TensorList params, TensorList grads, TensorList exp_avgs, Tensor
 
 void optim_step_ops(OpTable& t) {
   t.add("_sgd_step(Tensor[] params, Tensor[] grads, Tensor[] momentum_buffers, float lr, float momentum, float dampening, float weight_decay, bool nesterov, bool maximize, bool first)",
-        &sgd_step, "One step of SGD, in place.").no_grad();
+        &sgd_step, "One step of SGD, in place. No grads: the parameters' own, and those that have none stay as they are.").no_grad();
   t.add("_adam_step(Tensor[] params, Tensor[] grads, Tensor[] exp_avgs, Tensor[] exp_avg_sqs, Tensor[] max_exp_avg_sqs, float lr, float beta1, float beta2, float eps, float weight_decay, bool decoupled, bool maximize, int step)",
         &adam_step, "One step of Adam, or of AdamW when decoupled, in place.").no_grad();
   t.add("_rmsprop_step(Tensor[] params, Tensor[] grads, Tensor[] square_avgs, Tensor[] grad_avgs, Tensor[] momentum_buffers, float lr, float alpha, float eps, float weight_decay, float momentum, bool maximize)",

@@ -89,11 +89,10 @@ class Optimizer:
         """Drops the gradients of all parameters, or fills them with zero."""
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is not None:
-                    if set_to_none:
-                        p.grad = None
-                    else:
-                        p.grad = p.grad.detach().zero_()
+                if set_to_none:
+                    p.grad = None
+                elif p.grad is not None:
+                    p.grad = p.grad.detach().zero_()
 
     def _run_closure(self, closure):
         if closure is None:

@@ -28,8 +28,7 @@ class SGD(Optimizer):
             options = (float(group["lr"]), float(group["momentum"]), float(group["dampening"]), float(group["weight_decay"]),
                        group["nesterov"], group["maximize"])
             if group["momentum"] == 0:
-                params = [p for p in group["params"] if p.grad is not None]
-                _step(params, [p.grad for p in params], [], *options, False)
+                _step(group["params"], [], [], *options, False)
                 continue
             params, grads, states = self._with_grad(group)
             fresh = [s.get("momentum_buffer") is None for s in states]
