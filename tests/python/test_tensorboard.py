@@ -138,7 +138,7 @@ def test_bad_arguments(tmp_path):
     with SummaryWriter(tmp_path) as w:
         for call, text in ((lambda: w.add_scalar("x", tg.ones(2)), "one number"), (lambda: w.add_histogram("x", tg.ones(0)), "no values"),
                            (lambda: w.add_image("x", tg.ones(3, 2)), "dataformats"), (lambda: w.add_image("x", tg.ones(2, 3, 3)), "channels"),
-                           (lambda: w.add_audio("x", tg.ones(2, 3)), "one dimension"), (lambda: w.add_pr_curve("x", tg.ones(2), tg.ones(3)), "2 labels and 3"),
+                           (lambda: w.add_video("x", tg.ones(2, 3, 3, 3)), "N, T, C, H, W"), (lambda: w.add_audio("x", tg.ones(2, 3)), "one dimension"), (lambda: w.add_pr_curve("x", tg.ones(2), tg.ones(3)), "2 labels and 3"),
                            (lambda: w.add_histogram_raw("x", 0, 1, 1, 1, 1, [1, 2], [1]), "bucket_limits"), (lambda: w.add_hparams({"a": object()}, {}), "one of int")):
             with pytest.raises(ValueError, match=text):
                 call()
@@ -146,7 +146,24 @@ def test_bad_arguments(tmp_path):
             w.add_hparams([], {})
         with pytest.raises(AssertionError, match="2D"):
             w.add_embedding(tg.ones(3))
-        for name in ("add_video", "add_mesh", "add_custom_scalars"):
+        for name in ("add_mesh", "add_custom_scalars"):
             with pytest.raises(NotImplementedError, match=name):
                 getattr(w, name)("x")
     assert len(events(tmp_path)) == 1
+
+
+def test_videos_are_gifs(tmp_path):
+    """What a GIF decoder shows is the video, to the nearest of 252 colours."""
+    Image = pytest.importorskip("PIL.Image")
+    import io
+    tg.manual_seed(0)
+    for frames in (tg.randint(0, 256, (3, 33, 17, 3), dtype=tg.uint8), tg.zeros(1, 1, 1, 3, dtype=tg.uint8), tg.full((2, 10, 25, 3), 255, dtype=tg.uint8)):
+        file = Image.open(io.BytesIO(media.gif(frames, 4)))
+        assert file.size == (frames.shape[2], frames.shape[1]) and getattr(file, "n_frames", 1) == len(frames)
+        for k, frame in enumerate(frames):
+            file.seek(k)
+            shown = tg.tensor(list(file.convert("RGB").tobytes()), dtype=tg.int64).reshape(frame.shape)
+            assert (shown - frame.long()).abs().max() <= 26
+    with SummaryWriter(tmp_path) as w:
+        w.add_video("clip", tg.rand(2, 3, 1, 8, 8), 5, fps=8)
+    assert b"GIF89a" in next(tmp_path.iterdir()).read_bytes() and len(events(tmp_path)) == 2
