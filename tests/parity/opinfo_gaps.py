@@ -46,7 +46,7 @@ def resolve(op):
                 thing = getattr(thing, part)
             return getattr(tapegrad.Tensor, name) if isinstance(thing, tapegrad.dtype) else thing
         except AttributeError:
-            method = getattr(tapegrad.Tensor, name, None)
+            method = getattr(tapegrad.Tensor, name, None) or getattr(tapegrad.Tensor, name + "_", None)
             if method is not None:
                 return method
     return None
@@ -171,6 +171,26 @@ def check(op, ours, dtype, count):
     return found
 
 
+def lacks_out(op, ours):
+    """Does PyTorch's function take out= for the first float32 sample, and ours not?"""
+    for sample in list(op.sample_inputs("cpu", torch.float32))[:3]:
+        args = [sample.input, *sample.args]
+        try:
+            results = tensors(op.op(*args, **sample.kwargs), torch.Tensor)
+            outs = [torch.empty_like(r) for r in results]
+            op.op(*args, **sample.kwargs, out=outs[0] if len(outs) == 1 else tuple(outs))
+        except Exception:
+            continue
+        mine = [tapegrad.empty(tuple(r.shape), dtype=getattr(tapegrad, str(r.dtype)[6:])) for r in results]
+        try:
+            ours(*converted(args), **converted(sample.kwargs), out=mine[0] if len(mine) == 1 else tuple(mine))
+        except Exception as e:
+            return f"{type(e).__name__}: {' '.join(str(e).split())[:60]}"
+        found = op.name not in NOT_UNIQUE and not op.name.startswith(RANDOM) and [f for x, y in zip(mine, results) if (f := differ(x, y, torch.float32))]
+        return found[0] if found else None
+    return None
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("-k", default="")
@@ -178,6 +198,7 @@ def main():
     parser.add_argument("--samples", type=int, default=6)
     parser.add_argument("--dtypes", default="")
     parser.add_argument("--progress", action="store_true")
+    parser.add_argument("--out", action="store_true", help="only whether out= is taken where PyTorch takes it")
     parser.add_argument("--skip", type=int, default=0)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -189,6 +210,13 @@ def main():
         ours = resolve(op)
         if ours is None:
             lacks.append(op.name)
+            continue
+        if args.out:
+            if op.supports_out and torch.float32 in op.dtypes:
+                pairs += 1
+                if found := lacks_out(op, ours):
+                    bad += 1
+                    print(f"{op.name}({op.variant_test_name}): {found}", flush=True)
             continue
         by_finding = collections.OrderedDict()
         for dtype in dtypes:
@@ -205,7 +233,7 @@ def main():
             label = op.name + (f"({op.variant_test_name})" if op.variant_test_name else "")
             print(f"{label}: {kind} [{' '.join(d for d, _ in items)}]: {' '.join(items[0][1].split())[:230]}", flush=True)
     print(f"{len(ops)} ops, {len(lacks)} not here: {' '.join(lacks)}")
-    print(f"{pairs - bad} of {pairs} pairs of op and dtype agree")
+    print(f"{pairs - bad} of {pairs} " + ("ops with out= take it" if args.out else "pairs of op and dtype agree"))
 
 
 if __name__ == "__main__":
