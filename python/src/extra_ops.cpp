@@ -52,8 +52,8 @@ void complex_forms(OpTable& t) {
         "Conjugates in place.").method();
   for (const char* signature : {"resolve_conj(Tensor input)", "resolve_neg(Tensor input)"})
     t.add(signature, +[](const Tensor& x) { return x; }, "input itself: conj and neg are never lazy here.").method();
-  t.add("cfloat(Tensor input)", +[](const Tensor& x) { return to(x, Dtype::Complex64); }, "input as complex64.").method_only();
-  t.add("cdouble(Tensor input)", +[](const Tensor& x) { return to(x, Dtype::Complex128); }, "input as complex128.").method_only();
+  t.add("cfloat(Tensor input, *, memory_format? memory_format=None)", +[](const Tensor& x, std::optional<MemoryFormat>) { return to(x, Dtype::Complex64); }, "input as complex64.").method_only();
+  t.add("cdouble(Tensor input, *, memory_format? memory_format=None)", +[](const Tensor& x, std::optional<MemoryFormat>) { return to(x, Dtype::Complex128); }, "input as complex128.").method_only();
   t.add("chalf(Tensor input)", +[](const Tensor& x) -> Tensor {
     detail::fail<NotImplementedError>("chalf: complex32 is not implemented, use cfloat()", Named{"input", x});
   }, "Raises: there is no complex32 here.").method_only();

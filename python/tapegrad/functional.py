@@ -105,7 +105,7 @@ def _copied(name):
     def copy(*args, out=None, **kwargs):
         result = view(*args, **kwargs)
         if not isinstance(result, _C.Tensor):
-            return tuple(x.clone() for x in result)
+            return tuple(x.clone() for x in result) if out is None else tuple(o.resize_(x.shape).copy_(x) for o, x in zip(out, result))
         return result.clone() if out is None else out.resize_(result.shape).copy_(result)
     copy.__name__ = copy.__qualname__ = f"{name}_copy"
     copy.__doc__ = f"{name} with memory of its own."

@@ -129,7 +129,7 @@ void activation_ops(OpTable& t) {
       ? Tensor(celu_(x, a)) : celu(x, a); },
         "input where positive, alpha * (exp(input / alpha) - 1) elsewhere.").functional().samples({"T(2, 3)", "T(2, 3), 0.5"});
   t.add("gelu(Tensor input, *, str approximate='none')", &gelu, Gelu::doc)
-      .functional_only().samples({"T(2, 3)", "T(2, 3), approximate='tanh'", "T()", "T(0, 3)"});
+      .functional_only().with_out().samples({"T(2, 3)", "T(2, 3), approximate='tanh'", "T()", "T(0, 3)"});
   t.add("silu(Tensor input, bool inplace=False)",
         +[](const Tensor& x, bool in) { OpScope op("silu"); return in ? Tensor(unary_<Silu>(x)) : silu(x); },
             Silu::doc).functional_only().samples({"T(2, 3)", "T()"});
@@ -137,8 +137,8 @@ void activation_ops(OpTable& t) {
         +[](const Tensor& x, bool in) { OpScope op("mish"); return in ? Tensor(unary_<Mish>(x)) : mish(x); },
             Mish::doc).functional_only().samples({"T(2, 3)", "T()"});
   t.add("softplus(Tensor input, float beta=1.0, float threshold=20.0)", &softplus, Softplus::doc)
-      .functional_only().samples({"T(2, 3)", "T(2, 3, lo=-5, hi=25)", "T(2, 3), 2.0, 1.0"});
-  t.add("logsigmoid(Tensor input)", &logsigmoid, LogSigmoid::doc).functional_only().samples({"T(2, 3)", "T(lo=-30, hi=30)"});
+      .functional_only().with_out().samples({"T(2, 3)", "T(2, 3, lo=-5, hi=25)", "T(2, 3), 2.0, 1.0"});
+  t.add("logsigmoid(Tensor input)", &logsigmoid, LogSigmoid::doc).functional_only().with_out().samples({"T(2, 3)", "T(lo=-30, hi=30)"});
   t.add("softsign(Tensor input)", &softsign, Softsign::doc).functional_only().complex().samples({"T(2, 3)", "T()"});
   t.add("hardsigmoid(Tensor input, bool inplace=False)",
         +[](const Tensor& x, bool in) { OpScope op("hardsigmoid"); return in ? Tensor(unary_<Hardsigmoid>(x))
@@ -150,9 +150,9 @@ void activation_ops(OpTable& t) {
       .functional_only().samples({"T(2, 3, lo=-4, hi=4)"});
   t.add("tanhshrink(Tensor input)", &tanhshrink, Tanhshrink::doc).functional_only().complex().samples({"T(2, 3)"});
   t.add("softshrink(Tensor input, float lambd=0.5)", &softshrink, Softshrink::doc)
-      .functional_only().samples({"T(2, 3)", "T(2, 3), 1.0"});
+      .functional_only().with_out().samples({"T(2, 3)", "T(2, 3), 1.0"});
   t.add("hardshrink(Tensor input, float lambd=0.5)", &hardshrink, Hardshrink::doc)
-      .method().functional().samples({"T(2, 3)", "T(2, 3), 1.0"});
+      .method().functional().with_out().samples({"T(2, 3)", "T(2, 3), 1.0"});
   t.add("threshold(Tensor input, float threshold, float value, bool inplace=False)",
         +[](const Tensor& x, double a, double v, bool in) { return in ? Tensor(threshold_(x, a, v))
             : threshold(x, a, v); }, Threshold::doc)

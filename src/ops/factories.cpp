@@ -238,7 +238,7 @@ void factories_ops(OpTable& t) {
 #define TG_OPTIONS "dtype? dtype=None, device? device=None, bool requires_grad=False"
 #define TG_FORMAT ", memory_format? memory_format=None"
   t.add("empty(int[] size, *, " TG_OPTIONS TG_FORMAT ")", &empty_row, "A tensor of this size whose values are not set.")
-      .no_grad().samples({"2, 3", "(2, 0), dtype=int64"});
+      .no_grad().with_out().samples({"2, 3", "(2, 0), dtype=int64"});
   t.add("empty_like(Tensor input, *, " TG_OPTIONS TG_FORMAT ")",
         &empty_like_row, "A tensor of input's size and dtype whose values are not set.")
       .no_grad().samples({"T(2, 3)"});

@@ -400,19 +400,19 @@ void gather_ops(OpTable& t) {
   t.add("gather(Tensor input, int dim, Tensor index)", &gather, "out[i][j] = input[i][index[i][j]] for dim = 1, and so on; the shape of index.")
       .method().with_out().complex().samples({"T(3, 4), 1, I(3, 2, hi=4)", "T(3, 4), 0, I(5, 4, hi=3)", "T(3, 4), -1, I(2, 3, hi=4)", "T(3), 0, I(0)", "T(), 0, C(0)[0]"});
   t.add("take_along_dim(Tensor input, Tensor indices, int? dim=None)", &take_along_dim, "gather with broadcasting; over the flattened input without dim.")
-      .method().complex().samples({"T(3, 4), I(3, 1, hi=4), 1", "T(3, 1), I(1, 4, hi=3), 0", "T(3, 4), I(5, hi=12)"});
+      .method().complex().with_out().samples({"T(3, 4), I(3, 1, hi=4), 1", "T(3, 1), I(1, 4, hi=3), 0", "T(3, 4), I(5, hi=12)"});
   t.add("scatter(Tensor input, int dim, Tensor index, Tensor src)", static_cast<Tensor (*)(const Tensor&, int64_t, const Tensor&, const Tensor&)>(&scatter),
         "A copy of input with out[i][index[i][j]] = src[i][j] for dim = 1, and so on; the last of equal indices wins.")
-      .method().inplace(static_cast<const Tensor& (*)(const Tensor&, int64_t, const Tensor&, const Tensor&)>(&scatter_)).complex().samples({"T(3, 4), 0, C([[0, 1, 2, 0]]), T(1, 4)", "T(3), 0, C(2, 0), T(2)"});
+      .method().inplace(static_cast<const Tensor& (*)(const Tensor&, int64_t, const Tensor&, const Tensor&)>(&scatter_)).complex().with_out().samples({"T(3, 4), 0, C([[0, 1, 2, 0]]), T(1, 4)", "T(3), 0, C(2, 0), T(2)"});
   t.add("scatter(Tensor input, int dim, Tensor index, Scalar value)", static_cast<Tensor (*)(const Tensor&, int64_t, const Tensor&, Scalar)>(&scatter),
-        "The same with one number for all.").method().inplace(static_cast<const Tensor& (*)(const Tensor&, int64_t, const Tensor&, Scalar)>(&scatter_)).complex().samples({"T(3, 4), 1, I(3, 2, hi=4), 1.5"});
+        "The same with one number for all.").method().inplace(static_cast<const Tensor& (*)(const Tensor&, int64_t, const Tensor&, Scalar)>(&scatter_)).complex().with_out().samples({"T(3, 4), 1, I(3, 2, hi=4), 1.5"});
   t.add("scatter(Tensor input, int dim, Tensor index, Tensor|Number src, *, str reduce)", &scatter_with, "The same with reduce=\"add\" or \"multiply\" on what is there.").method().inplace(&scatter_with_)
-      .complex().samples({"T(3, 4), 0, C([[0, 1, 2, 0]]), T(1, 4), reduce='add'", "T(3, 4, grad=False), 1, I(3, 2, hi=4), 2., reduce='multiply'"});
+      .complex().with_out().samples({"T(3, 4), 0, C([[0, 1, 2, 0]]), T(1, 4), reduce='add'", "T(3, 4, grad=False), 1, I(3, 2, hi=4), 2., reduce='multiply'"});
   t.add("scatter_add(Tensor input, int dim, Tensor index, Tensor src)", &scatter_add, "A copy of input with out[i][index[i][j]] += src[i][j] for dim = 1, in index order.")
-      .method().inplace(&scatter_add_).complex().samples({"T(3, 4), 0, I(5, 4, hi=3), T(5, 4)", "T(3, 4), -1, I(2, 3, hi=4), T(2, 3)", "T(3), 0, C(1, 1, 1), T(3)"});
+      .method().inplace(&scatter_add_).complex().with_out().samples({"T(3, 4), 0, I(5, 4, hi=3), T(5, 4)", "T(3, 4), -1, I(2, 3, hi=4), T(2, 3)", "T(3), 0, C(1, 1, 1), T(3)"});
   t.add("scatter_reduce(Tensor input, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True)", &scatter_reduce,
         "src folded into input at the indices along dim: \"sum\", \"prod\", \"mean\", \"amax\" or \"amin\".")
-      .method().inplace(&scatter_reduce_).samples({"T(3, 4), 0, I(5, 4, hi=3), T(5, 4), 'sum'", "T(3), 0, C(1, 1, 0), T(3), 'mean'", "T(3), 0, C(1, 1, 0), T(3), 'amax'", "T(3), 0, C(1, 1, 0), T(3), 'amin', include_self=False",
+      .method().inplace(&scatter_reduce_).with_out().samples({"T(3, 4), 0, I(5, 4, hi=3), T(5, 4), 'sum'", "T(3), 0, C(1, 1, 0), T(3), 'mean'", "T(3), 0, C(1, 1, 0), T(3), 'amax'", "T(3), 0, C(1, 1, 0), T(3), 'amin', include_self=False",
         "T(3, 4), 0, I(2, 3, hi=3), T(5, 4), 'prod'", "T(3), 0, C(1, 1, 0), T(3), 'prod', include_self=False", "C(2.0, 3.0, 0.0), 0, C(1, 1, 0, 2), C(0.0, 4.0, 0.0, 5.0), 'prod'"});
 }
 

@@ -215,7 +215,7 @@ void index_ops(OpTable& t) {
         "A copy of input with input[indices] = values; accumulate adds, repeated indices included.")
       .method().inplace(&index_put_).complex().samples({"T(4, 3), [I(2, hi=4)], T(2, 3), True", "T(4, 3), [C(0, 2), C(1, 1)], T(2)", "T(4), [C(1, -1)], T()", "T(4), [C(1, 1, 1)], T(3), accumulate=True"});
   t.add("take(Tensor input, Tensor index)", &take, "Elements of the flattened input; the result has the shape of index.")
-      .method().complex().samples({"T(2, 3), I(4, hi=6)", "T(2, 3), C(-1, 0)", "T(3), I(2, 2, hi=3)"});
+      .method().complex().with_out().samples({"T(2, 3), I(4, hi=6)", "T(2, 3), C(-1, 0)", "T(3), I(2, 2, hi=3)"});
 }
 
 }  // namespace tapegrad

@@ -193,9 +193,9 @@ void index_select_ops(OpTable& t) {
   t.add("index_select(Tensor input, int dim, Tensor index)", &index_select, "The indices of a vector along dim, as a copy.")
       .method().with_out().complex().samples({"T(3, 4), 0, I(2, hi=3)", "T(3, 4), -1, I(5, hi=4)", "T(3, 4), 1, I(0)", "T(2, 3, 4).transpose(0, 2), 1, C(2, 0)"});
   t.add("index_add(Tensor input, int dim, Tensor index, Tensor source, *, Scalar alpha=1)", &index_add, "input with alpha · source added at the indices along dim, one after the other.")
-      .method().inplace(&index_add_).complex().samples({"T(3, 4), 0, C(0, 2, 0), T(3, 4)", "T(3, 4), -1, C(1), T(3, 1), alpha=2", "T(3), 0, I(0), T(0)"});
+      .method().inplace(&index_add_).complex().with_out().samples({"T(3, 4), 0, C(0, 2, 0), T(3, 4)", "T(3, 4), -1, C(1), T(3, 1), alpha=2", "T(3), 0, I(0), T(0)"});
   t.add("index_copy(Tensor input, int dim, Tensor index, Tensor source)", &index_copy, "input with source written at the indices along dim.")
-      .method().inplace(&index_copy_).complex().samples({"T(3, 4), 0, C(2, 0), T(2, 4)", "T(3, 4), 1, C(1), T(3, 1)"});
+      .method().inplace(&index_copy_).complex().with_out().samples({"T(3, 4), 0, C(2, 0), T(2, 4)", "T(3, 4), 1, C(1), T(3, 1)"});
   t.add("index_fill(Tensor input, int dim, Tensor index, Tensor|Number value)", static_cast<Tensor (*)(const Tensor&, int64_t, const Tensor&, const Tensor&)>(&index_fill), "input with one value at the indices along dim.")
       .method().inplace(static_cast<const Tensor& (*)(const Tensor&, int64_t, const Tensor&, const Tensor&)>(&index_fill_)).complex().samples({"T(3, 4), 0, C(2, 0), 1.5", "T(3, 4), -1, C(1), T()"});
   t.add("embedding(Tensor input, Tensor weight, int? padding_idx=None)", &embedding_row, "Rows of weight, (n, dim), at the integers of input, (…): (…, dim). The row padding_idx gets no gradient.")

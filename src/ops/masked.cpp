@@ -160,10 +160,10 @@ Positions where_row(const Tensor& condition) { return nonzero_row(condition, tru
 void masked_ops(OpTable& t) {
   t.add("where(Tensor condition)", &where_row, "Positions where the condition holds, a vector per dimension: nonzero with as_tuple.").no_grad().samples({"B(3, 4)"});
   t.add("nonzero(Tensor input, *, bool as_tuple=False)", &nonzero_row, "Positions of the elements that are not zero, int64[n, input.dim()], in row-major order; with as_tuple a vector per dimension.")
-      .method().no_grad().samples({"C(0, 1, 2, 0)", "B(3, 4)", "C(3)[0]", "B(3, 4), as_tuple=True"});
+      .method().no_grad().with_out().samples({"C(0, 1, 2, 0)", "B(3, 4)", "C(3)[0]", "B(3, 4), as_tuple=True"});
   t.add("argwhere(Tensor input)", &nonzero, "The positions of all nonzero elements, one row each: (how many, dim).").method().no_grad().samples({"B(3, 4)"});
   t.add("masked_select(Tensor input, Tensor mask)", &masked_select, "The elements where mask is set, as a vector; input and mask broadcast.")
-      .method().complex().samples({"T(3, 4), B(3, 4)", "T(3, 4), B(4)", "T(3, 1), B(4)", "T(), B()"});
+      .method().complex().with_out().samples({"T(3, 4), B(3, 4)", "T(3, 4), B(4)", "T(3, 1), B(4)", "T(), B()"});
   t.add("masked_fill(Tensor input, Tensor mask, Tensor|Number value)", static_cast<Tensor (*)(const Tensor&, const Tensor&, const Tensor&)>(&masked_fill),
         "value where mask is set, input elsewhere; value is a number or a 0-d tensor.")
       .method().inplace(static_cast<const Tensor& (*)(const Tensor&, const Tensor&, const Tensor&)>(&masked_fill_))

@@ -527,7 +527,7 @@ void matmul_ops(OpTable& t) {
       "T(3, 2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
   t.add("linear(Tensor input, Tensor weight, Tensor? bias=None)", &linear, "input weightᵀ + bias: (…, in), (out, in), (out) -> (…, out).")
       .functional_only()
-      .complex().samples({"T(2, 3), T(4, 3), T(4)", "T(2, 3), T(4, 3)", "T(3), T(4, 3), T(4)", "T(2, 2, 3), T(4, 3), T(4)",
+      .complex().with_out().samples({"T(2, 3), T(4, 3), T(4)", "T(2, 3), T(4, 3)", "T(3), T(4, 3), T(4)", "T(2, 2, 3), T(4, 3), T(4)",
       "T(2, 3), T(3)", "T(0, 3), T(2, 3), T(2)"});
 }
 

@@ -301,7 +301,7 @@ void norm_ops(OpTable& t) {
         "Normalises each channel of each sample of (N, C, ...), then scales and shifts it.")
       .functional_only().samples({"T(2, 3, 4)", "T(2, 3, 4, 2), None, None, T(3), T(3)"});
   t.add("normalize(Tensor input, float p=2.0, int dim=1, float eps=1e-12)", &normalize, "x / max(norm(x, p, dim), eps).")
-      .functional_only().complex().samples({"T(2, 3)", "T(2, 3), 1.0, 0", "T(2, 3, 4), dim=-1"});
+      .functional_only().complex().with_out().samples({"T(2, 3)", "T(2, 3), 1.0, 0", "T(2, 3, 4), dim=-1"});
 }
 
 }  // namespace tapegrad

@@ -129,11 +129,11 @@ void pool_ops(OpTable& t) {
       .functional().samples({"T(2, 3, 7), 2", "T(3, 8), 3, 2, 1, False, False", "T(2, 2, 8), 3, 2, 1, True"});
   t.add("avg_pool2d(Tensor input, int[2] kernel_size, int[2]? stride=None, int[2] padding=0, bool ceil_mode=False, bool "
       "count_include_pad=True, int? divisor_override=None)", &avg_pool2d, mean_doc)
-      .functional().samples({"T(2, 3, 6, 8), 2", "T(2, 3, 7, 9), (3, 2), (2, 1), (1, 0), count_include_pad=False",
+      .functional().with_out().samples({"T(2, 3, 6, 8), 2", "T(2, 3, 7, 9), (3, 2), (2, 1), (1, 0), count_include_pad=False",
       "T(3, 7, 12), 3, 2, 1, True", "T(1, 2, 5, 5), 2, divisor_override=3", "T(0, 2, 4, 4), 2"});
   t.add("avg_pool3d(Tensor input, int[3] kernel_size, int[3]? stride=None, int[3] padding=0, bool ceil_mode=False, bool "
       "count_include_pad=True, int? divisor_override=None)", &avg_pool3d, mean_doc)
-      .functional().samples({"T(1, 2, 4, 4, 5), 2", "T(2, 3, 4, 6), (1, 3, 2), 1, (0, 1, 1), count_include_pad=False"});
+      .functional().with_out().samples({"T(1, 2, 4, 4, 5), 2", "T(2, 3, 4, 6), (1, 3, 2), 1, (0, 1, 1), count_include_pad=False"});
 }
 
 }  // namespace tapegrad

@@ -314,7 +314,7 @@ void random_ops(OpTable& t) {
   t.add("rand(int[] size, *, dtype? dtype=None, device? device=None, bool requires_grad=False, Generator? generator=None)", &rand,
         "Uniform numbers in [0, 1).").no_grad().samples({"[2, 3]", "2, 0", "4, dtype=float64, generator=G(1)"});
   t.add("randn(int[] size, *, dtype? dtype=None, device? device=None, bool requires_grad=False, Generator? generator=None)", &randn,
-        "Standard normal numbers.").no_grad().samples({"[2, 3]", "()", "4, dtype=float64, generator=G(1)"});
+        "Standard normal numbers.").no_grad().with_out().samples({"[2, 3]", "()", "4, dtype=float64, generator=G(1)"});
   t.add("rand_like(Tensor input, *, dtype? dtype=None, device? device=None, bool requires_grad=False)", &rand_like,
         "Uniform numbers in [0, 1), in the size and dtype of input.").no_grad().samples({"T(2, 3)", "T(2, 3), dtype=float32"});
   t.add("randn_like(Tensor input, *, dtype? dtype=None, device? device=None, bool requires_grad=False)", &randn_like,
@@ -331,10 +331,10 @@ void random_ops(OpTable& t) {
         "The numbers 0 to n - 1 in random order.").no_grad().samples({"6", "0", "5, dtype=int32"});
   t.add("normal(Tensor|Number mean, Tensor|Number std, *, Generator? generator=None)",
         static_cast<Tensor (*)(const Tensor&, const Tensor&, const Generator*)>(&normal),
-        "Normal numbers of the given means and standard deviations, broadcast.").no_grad().samples({"T(2, 3), P(2, 3)", "T(2, 3), 0.5", "0., P(3)"});
+        "Normal numbers of the given means and standard deviations, broadcast.").no_grad().with_out().samples({"T(2, 3), P(2, 3)", "T(2, 3), 0.5", "0., P(3)"});
   t.add("normal(float mean, float std, int[] size, *, dtype? dtype=None, device? device=None, Generator? generator=None)",
         static_cast<Tensor (*)(double, double, IntList, std::optional<Dtype>, std::optional<Device>, const Generator*)>(&normal),
-        "Normal numbers of one mean and standard deviation.").no_grad().samples({"1., 2., (2, 3)"});
+        "Normal numbers of one mean and standard deviation.").no_grad().with_out().samples({"1., 2., (2, 3)"});
   t.add("uniform_(Tensor input, float from=0, float to=1, *, Generator? generator=None)", &uniform_,
         "Fills with uniform numbers in [from, to).").method_only().no_grad().samples({"T(2, 3)", "T(2, 3), -1, 1"});
   t.add("normal_(Tensor input, float mean=0, float std=1, *, Generator? generator=None)", &normal_,

@@ -160,11 +160,11 @@ static Tensor bernoulli_with(const Tensor& x, double p, const Generator* generat
   return out;
 }
 void random_draw_ops(OpTable& t) {
-  t.add("bernoulli(Tensor input, *, Generator? generator=None)", &bernoulli, "Ones with probability input, else zeros, in input's dtype.").method().no_grad().samples({"T(2, 3, lo=0.1, hi=0.9)"});
+  t.add("bernoulli(Tensor input, *, Generator? generator=None)", &bernoulli, "Ones with probability input, else zeros, in input's dtype.").method().no_grad().with_out().samples({"T(2, 3, lo=0.1, hi=0.9)"});
   t.add("bernoulli(Tensor input, float p, *, Generator? generator=None)", &bernoulli_with,
-        "Ones with probability p, else zeros, in the size and dtype of input.").method().no_grad().samples({"T(2, 3), 0.25"});
+        "Ones with probability p, else zeros, in the size and dtype of input.").method().no_grad().with_out().samples({"T(2, 3), 0.25"});
   t.add("multinomial(Tensor input, int num_samples, bool replacement=False, *, Generator? generator=None)", &multinomial,
-        "Indices drawn from each row of weights, which need not sum to 1. Weights must be finite and not negative.").method().no_grad().samples({"P(2, 3), 2", "P(4), 6, True"});
+        "Indices drawn from each row of weights, which need not sum to 1. Weights must be finite and not negative.").method().no_grad().with_out().samples({"P(2, 3), 2", "P(4), 6, True"});
   t.add("poisson(Tensor input, Generator? generator=None)", &poisson, "Poisson counts of the given rates.").no_grad().samples({"P(2, 3)"});
 }
 

@@ -236,25 +236,25 @@ void reduce_minmax_ops(OpTable& t) {
   using All = Tensor (*)(const Tensor&);
   using Dim = ValuesIndices (*)(const Tensor&, int64_t, bool);
   t.add("max(Tensor input)", static_cast<All>(&max), "The largest element; NaN if there is one. Equals share the gradient.")
-      .method().on("any").samples({"T(2, 3)", "T()", "C(1., 3., 3.)"});
-  t.add("max(Tensor input, Tensor other)", &maximum, "The larger of each pair, see maximum.").method().on("any").samples({"T(2, 3), T(3)", "I(3), I()"});
+      .method().on("any").with_out().samples({"T(2, 3)", "T()", "C(1., 3., 3.)"});
+  t.add("max(Tensor input, Tensor other)", &maximum, "The larger of each pair, see maximum.").method().on("any").with_out().samples({"T(2, 3), T(3)", "I(3), I()"});
   t.add("max(Tensor input, int dim, bool keepdim=False)", static_cast<Dim>(&max), "Largest elements along dim and where they are; of equals the first.")
-      .method().on("any").returns("values indices").samples({"T(2, 3), 1", "T(2, 3, 4), -3, True", "T(), 0", "T(0, 3), 1"});
+      .method().on("any").returns("values indices").with_out().samples({"T(2, 3), 1", "T(2, 3, 4), -3, True", "T(), 0", "T(0, 3), 1"});
   t.add("min(Tensor input)", static_cast<All>(&min), "The smallest element; NaN if there is one. Equals share the gradient.")
-      .method().on("any").samples({"T(2, 3)", "T()", "C(1., 1., 3.)"});
-  t.add("min(Tensor input, Tensor other)", &minimum, "The smaller of each pair, see minimum.").method().on("any").samples({"T(2, 3), T(3)", "I(3), I()"});
+      .method().on("any").with_out().samples({"T(2, 3)", "T()", "C(1., 1., 3.)"});
+  t.add("min(Tensor input, Tensor other)", &minimum, "The smaller of each pair, see minimum.").method().on("any").with_out().samples({"T(2, 3), T(3)", "I(3), I()"});
   t.add("min(Tensor input, int dim, bool keepdim=False)", static_cast<Dim>(&min), "Smallest elements along dim and where they are; of equals the first.")
-      .method().on("any").returns("values indices").samples({"T(2, 3), 1", "T(2, 3, 4), -3, True", "T(), 0", "T(0, 3), 1"});
+      .method().on("any").returns("values indices").with_out().samples({"T(2, 3), 1", "T(2, 3, 4), -3, True", "T(), 0", "T(0, 3), 1"});
   t.add("argmax(Tensor input, int? dim=None, bool keepdim=False)", &argmax, "Where the largest element is, along dim or in the flattened input, as int64.")
-      .method().on("any").no_grad().samples({"T(2, 3)", "T(2, 3), 1", "T(2, 3, 4), -2, True", "T(40, 3), 0"});
+      .method().on("any").no_grad().with_out().samples({"T(2, 3)", "T(2, 3), 1", "T(2, 3, 4), -2, True", "T(40, 3), 0"});
   t.add("argmin(Tensor input, int? dim=None, bool keepdim=False)", &argmin, "Where the smallest element is, along dim or in the flattened input, as int64.")
-      .method().on("any").no_grad().samples({"T(2, 3)", "T(2, 3), 1", "T(2, 3, 4), -2, True"});
+      .method().on("any").no_grad().with_out().samples({"T(2, 3)", "T(2, 3), 1", "T(2, 3, 4), -2, True"});
   t.add("amax(Tensor input, int[]? dim=None, bool keepdim=False)", &amax, "The largest elements over dim. Equals share the gradient.")
-      .method().on("any").samples({"T(2, 3)", "T(2, 3, 4), [0, 2]", "T(2, 3), 1, True", "T()"});
+      .method().on("any").with_out().samples({"T(2, 3)", "T(2, 3, 4), [0, 2]", "T(2, 3), 1, True", "T()"});
   t.add("amin(Tensor input, int[]? dim=None, bool keepdim=False)", &amin, "The smallest elements over dim. Equals share the gradient.")
-      .method().on("any").samples({"T(2, 3)", "T(2, 3, 4), [0, 2]", "T(2, 3), 1, True", "T()"});
+      .method().on("any").with_out().samples({"T(2, 3)", "T(2, 3, 4), [0, 2]", "T(2, 3), 1, True", "T()"});
   t.add("aminmax(Tensor input, *, int? dim=None, bool keepdim=False)", &aminmax, "The smallest and the largest elements along dim.")
-      .method().returns("min max").samples({"T(2, 3)", "T(2, 3), dim=1, keepdim=True"});
+      .method().returns("min max").with_out().samples({"T(2, 3)", "T(2, 3), dim=1, keepdim=True"});
 }
 
 }  // namespace tapegrad

@@ -232,16 +232,16 @@ template <auto F> static auto corrected(const Tensor& x, IntList dim, std::optio
 void reduce_stats_ops(OpTable& t) {
   t.add("var(Tensor input, int[]? dim=None, *, Scalar? correction=1, bool keepdim=False)", &corrected<&var>,
         "Variance: the sum of squared deviations from the mean, divided by n - correction.")
-      .method().complex().samples({"T(3, 4)", "T(3, 4), 1", "T(2, 3, 4), [0, -1], correction=0, keepdim=True", "T(40, 3), 0"});
+      .method().complex().with_out().samples({"T(3, 4)", "T(3, 4), 1", "T(2, 3, 4), [0, -1], correction=0, keepdim=True", "T(40, 3), 0"});
   t.add("var(Tensor input, int[]? dim, bool unbiased, bool keepdim=False)", &var_unbiased, "Variance; unbiased divides by n - 1, else by n.")
-      .method().complex().samples({"T(3, 4), 1, False", "T(3, 4), [0], True, True"});
-  t.add("var(Tensor input, bool unbiased)", &var_all, "Variance over all elements.").method().complex().samples({"T(3, 4), False"});
+      .method().complex().with_out().samples({"T(3, 4), 1, False", "T(3, 4), [0], True, True"});
+  t.add("var(Tensor input, bool unbiased)", &var_all, "Variance over all elements.").method().complex().with_out().samples({"T(3, 4), False"});
   t.add("std(Tensor input, int[]? dim=None, *, Scalar? correction=1, bool keepdim=False)", &corrected<&std>,
         "Standard deviation, the root of var.")
-      .method().complex().samples({"T(3, 4)", "T(3, 4), 1", "T(2, 3, 4), [0, -1], correction=0, keepdim=True"});
+      .method().complex().with_out().samples({"T(3, 4)", "T(3, 4), 1", "T(2, 3, 4), [0, -1], correction=0, keepdim=True"});
   t.add("std(Tensor input, int[]? dim, bool unbiased, bool keepdim=False)", &std_unbiased, "Standard deviation; unbiased divides by n - 1, else by n.")
-      .method().complex().samples({"T(3, 4), 1, False", "T(3, 4), [0], True, True"});
-  t.add("std(Tensor input, bool unbiased)", &std_all, "Standard deviation over all elements.").method().complex().samples({"T(3, 4), False"});
+      .method().complex().with_out().samples({"T(3, 4), 1, False", "T(3, 4), [0], True, True"});
+  t.add("std(Tensor input, bool unbiased)", &std_all, "Standard deviation over all elements.").method().complex().with_out().samples({"T(3, 4), False"});
   t.add("var_mean(Tensor input, int[]? dim=None, *, Scalar? correction=1, bool keepdim=False)", &corrected<&var_mean>, "Variance and mean.")
       .returns("var mean").complex().samples({"T(3, 4)", "T(3, 4), 1, keepdim=True"});
   t.add("var_mean(Tensor input, int[]? dim, bool unbiased, bool keepdim=False)", &var_mean_unbiased, "Variance and mean; unbiased divides by n - 1, else by n.")
@@ -254,9 +254,9 @@ void reduce_stats_ops(OpTable& t) {
   t.add("std_mean(Tensor input, bool unbiased)", &std_mean_all, "Standard deviation and mean of all elements.").returns("std mean").complex().samples({"T(3, 4), False"});
   t.add("norm(Tensor input, Scalar p=2, int[]? dim=None, bool keepdim=False, *, dtype? dtype=None)", &norm,
         "(sum |x|^p)^(1/p); p = 0 counts what is not zero, inf and -inf give the largest and smallest |x|. The gradient is 0 where the norm is.")
-      .method().complex().samples({"T(2, 3)", "T(2, 3), 1, 1", "T(2, 3), float('inf'), [0], True", "T(2, 3), 3, 1", "T(2, 3), 1.5", "C(0., 0.), 2"});
+      .method().complex().with_out().samples({"T(2, 3)", "T(2, 3), 1, 1", "T(2, 3), float('inf'), [0], True", "T(2, 3), 3, 1", "T(2, 3), 1.5", "C(0., 0.), 2"});
   t.add("logsumexp(Tensor input, int[] dim, bool keepdim=False)", &logsumexp, "log sum exp(x) along dim, without overflow.")
-      .method().complex().samples({"T(2, 3), 1", "T(2, 3, 4), [0, 2], True", "T(), 0", "T(3, 40), 0"});
+      .method().complex().with_out().samples({"T(2, 3), 1", "T(2, 3, 4), [0, 2], True", "T(), 0", "T(3, 40), 0"});
 }
 
 }  // namespace tapegrad

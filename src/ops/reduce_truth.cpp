@@ -65,15 +65,15 @@ bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool e
 
 void reduce_truth_ops(OpTable& t) {
   t.add("all(Tensor input, int[]? dim=None, bool keepdim=False)", &all, "Is every element (along dim) other than zero? True when there are none.")
-      .method().on("any").no_grad().samples({"B(2, 3)", "B(2, 3), 1", "I(2, 3), [0, 1], True", "B(0, 3), 0"});
+      .method().on("any").no_grad().with_out().samples({"B(2, 3)", "B(2, 3), 1", "I(2, 3), [0, 1], True", "B(0, 3), 0"});
   t.add("any(Tensor input, int[]? dim=None, bool keepdim=False)", &any, "Is some element (along dim) other than zero?")
-      .method().on("any").no_grad().samples({"B(2, 3)", "B(2, 3), 1", "I(2, 3), [0, 1], True", "B(0, 3), 0"});
+      .method().on("any").no_grad().with_out().samples({"B(2, 3)", "B(2, 3), 1", "I(2, 3), [0, 1], True", "B(0, 3), 0"});
   t.add("count_nonzero(Tensor input, int[]? dim=None)", &count_nonzero, "How many elements (along dim) are not zero, as int64.")
       .method().on("any").no_grad().complex().samples({"I(2, 3, lo=0, hi=2)", "I(2, 3, lo=0, hi=2), 1", "T(2, 3), [0, 1]"});
   t.add("nansum(Tensor input, int[]? dim=None, bool keepdim=False, *, dtype? dtype=None)", &nansum, "The sum of the elements that are not NaN.")
-      .method().samples({"T(2, 3)", "T(2, 3), 1, True"});
+      .method().with_out().samples({"T(2, 3)", "T(2, 3), 1, True"});
   t.add("nanmean(Tensor input, int[]? dim=None, bool keepdim=False, *, dtype? dtype=None)", &nanmean, "The mean of the elements that are not NaN.")
-      .method().samples({"T(2, 3)", "T(2, 3), 1, True"});
+      .method().with_out().samples({"T(2, 3)", "T(2, 3), 1, True"});
   t.add("equal(Tensor input, Tensor other)", &equal, "Have both one size and equal elements?").method().no_grad().complex().samples({"T(2, 3), T(2, 3)", "C(1., 2.), C(1., 2.)"});
   t.add("isclose(Tensor input, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False)", &isclose,
         "|input - other| <= atol + rtol |other|, element by element, as bool.").method().no_grad().complex().samples({"C(1., 2., 3.), C(1., 2.1, 3.)", "C(1., 2.), C(1.00001, 2.1), 0.1"});

@@ -275,9 +275,9 @@ void scan_ops(OpTable& t) {
   t.add("logcumsumexp(Tensor input, int dim)", &logcumsumexp, "log of the running sum of exp(x) along dim, without overflow.")
       .method().with_out().samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0"});
   t.add("cummax(Tensor input, int dim)", &cummax, "Running maximum along dim and where it is; of equals the last.")
-      .method().on("any").returns("values indices").samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0"});
+      .method().on("any").returns("values indices").with_out().samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0"});
   t.add("cummin(Tensor input, int dim)", &cummin, "Running minimum along dim and where it is; of equals the last.")
-      .method().on("any").returns("values indices").samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0"});
+      .method().on("any").returns("values indices").with_out().samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(), 0"});
 }
 
 }  // namespace tapegrad

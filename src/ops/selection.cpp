@@ -146,7 +146,7 @@ void selection_ops(OpTable& t) {
   t.add("index_reduce(Tensor input, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True)", &index_reduce,
         "input with the slices of source combined into it at the indices along dim: 'prod', 'mean', 'amax' or 'amin', with what was there "
             "unless include_self is False.")
-      .method().inplace(&index_reduce_).samples({"P(3, 4), 0, C(2, 0, 2), P(3, 4), 'prod'", "T(3, 4), 1, C(1, 1), T(3, 2), 'mean'",
+      .method().inplace(&index_reduce_).with_out().samples({"P(3, 4), 0, C(2, 0, 2), P(3, 4), 'prod'", "T(3, 4), 1, C(1, 1), T(3, 2), 'mean'",
           "T(3, 4), -1, C(1, 0), T(3, 2), 'amax', include_self=False", "T(3), 0, C(0, 0), T(2), 'amin'"});
   t.add("as_strided_scatter(Tensor input, Tensor src, int[] size, int[] stride, int? storage_offset=None)", &as_strided_scatter,
       "A copy of input with src where as_strided would look.")
@@ -163,7 +163,7 @@ void selection_ops(OpTable& t) {
   t.add("combinations(Tensor input, int r=2, bool with_replacement=False)", &combinations,
       "All choices of r elements of a vector, in order, one a row.").samples({"T(4)", "T(4), 3", "T(3), 2, True", "T(3), 0", "T(2), 3"});
   t.add("narrow_copy(Tensor input, int dim, int start, int length)", &narrow_copy, "narrow into new memory.").method()
-      .samples({"T(3, 4), 1, 1, 2", "T(5), 0, -2, 1"});
+      .with_out().samples({"T(3, 4), 1, 1, 2", "T(5), 0, -2, 1"});
   t.add("hsplit(Tensor input, int sections)", static_cast<Parts>(&hsplit), "Cut into equal parts along dimension 1, or 0 of a vector.")
       .method().samples({"T(2, 4), 2", "T(4), 2"});
   t.add("hsplit(Tensor input, int[] indices)", static_cast<Places>(&hsplit), "Cut before the indices of dimension 1, or 0 of a vector.")

@@ -355,10 +355,10 @@ void shape_ops(OpTable& t) {
   t.add("cat(Tensor[] tensors, int dim=0)", &cat, "The tensors side by side along dim; their other sizes must agree. dtypes promote.")
       .with_out().alias("concat").alias("concatenate").complex().samples({"[T(2, 3), T(1, 3)]", "[T(2, 3), T(2, 1), T(2, 0)], -1", "[T(0), T(2, 3)], 1", "[T(3, 2).t(), T(2, 4)], 1"});
   t.add("stack(Tensor[] tensors, int dim=0)", &stack, "Tensors of one shape along a new dimension.").with_out().complex().samples({"[T(2, 3), T(2, 3)]", "[T(2), T(2)], -1", "[T(), T(), T()]", "[T(0, 2)], 1"});
-  t.add("hstack(Tensor[] tensors)", &hstack, "cat along dimension 1, or 0 for vectors.").complex().samples({"[T(2), T(3)]", "[T(2, 1), T(2, 3)]", "[T(), T()]"});
-  t.add("vstack(Tensor[] tensors)", &vstack, "cat along dimension 0; vectors become rows.").alias("row_stack").complex().samples({"[T(3), T(3)]", "[T(2, 3), T(1, 3)]"});
-  t.add("dstack(Tensor[] tensors)", &dstack, "cat along dimension 2.").complex().samples({"[T(3), T(3)]", "[T(2, 3), T(2, 3)]"});
-  t.add("column_stack(Tensor[] tensors)", &column_stack, "cat along dimension 1; vectors become columns.").complex().samples({"[T(3), T(3, 2)]"});
+  t.add("hstack(Tensor[] tensors)", &hstack, "cat along dimension 1, or 0 for vectors.").complex().with_out().samples({"[T(2), T(3)]", "[T(2, 1), T(2, 3)]", "[T(), T()]"});
+  t.add("vstack(Tensor[] tensors)", &vstack, "cat along dimension 0; vectors become rows.").alias("row_stack").complex().with_out().samples({"[T(3), T(3)]", "[T(2, 3), T(1, 3)]"});
+  t.add("dstack(Tensor[] tensors)", &dstack, "cat along dimension 2.").complex().with_out().samples({"[T(3), T(3)]", "[T(2, 3), T(2, 3)]"});
+  t.add("column_stack(Tensor[] tensors)", &column_stack, "cat along dimension 1; vectors become columns.").complex().with_out().samples({"[T(3), T(3, 2)]"});
   t.add("atleast_1d(Tensor input)", &atleast_1d, "input with at least one dimension.").complex().samples({"T()", "T(2, 3)"});
   t.add("atleast_1d(Tensor[] tensors)", &for_each<atleast_1d>, "Each with at least one dimension.").complex().samples({"[T(), T(2)]"});
   t.add("atleast_2d(Tensor input)", &atleast_2d, "input with at least two dimensions.").complex().samples({"T()", "T(3)", "T(2, 3)"});

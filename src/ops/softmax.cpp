@@ -93,9 +93,9 @@ Tensor log_softmax(const Tensor& x, int64_t dim, std::optional<Dtype> dtype) {
 
 void softmax_ops(OpTable& t) {
   t.add("softmax(Tensor input, int dim, dtype? dtype=None)", &softmax, "exp(x) / sum exp(x) along dim, without overflow.")
-      .method().functional().samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(70, 3), 0", "T(), 0", "T(3, 200), dim=-1"});
+      .method().functional().with_out().samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(70, 3), 0", "T(), 0", "T(3, 200), dim=-1"});
   t.add("log_softmax(Tensor input, int dim, dtype? dtype=None)", &log_softmax, "x - log sum exp(x) along dim, without overflow.")
-      .method().functional().samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(70, 3), 0", "T(), 0", "T(3, 200), dim=-1"});
+      .method().functional().with_out().samples({"T(2, 3), 1", "T(2, 3, 4), -2", "T(70, 3), 0", "T(), 0", "T(3, 200), dim=-1"});
 }
 
 }  // namespace tapegrad

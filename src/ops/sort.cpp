@@ -273,11 +273,11 @@ void sort_ops(OpTable& t) {
         static_cast<ValuesIndices (*)(const Tensor&, std::optional<bool>, int64_t, bool)>([](const Tensor& x, std::optional<bool>, int64_t d, bool down) { return sort(x, d, down); }), "Values along dim in order, and where they were; always stable, asked or not.")
       .method().returns("values indices").samples({"T(3, 4), stable=True, dim=0", "T(5), stable=True, descending=True"});
   t.add("argsort(Tensor input, int dim=-1, bool descending=False, bool stable=False)", &argsort, "The indices of sort.").method().no_grad().samples({"T(3, 4)", "T(3, 4), 0, True"});
-  t.add("msort(Tensor input)", &msort, "sort along dimension 0, values only.").method().samples({"T(4, 2)"});
+  t.add("msort(Tensor input)", &msort, "sort along dimension 0, values only.").method().with_out().samples({"T(4, 2)"});
   t.add("topk(Tensor input, int k, int dim=-1, bool largest=True, bool sorted=True)", &topk, "The k largest (or smallest) values along dim in order, and where they were.")
       .method().returns("values indices").with_out().samples({"T(6), 2", "T(3, 6), 4, 1, False", "T(6, 3), 3, 0", "T(40), 2", "T(3), 0"});
   t.add("kthvalue(Tensor input, int k, int dim=-1, bool keepdim=False)", &kthvalue, "The k-th smallest value along dim (k from 1), and where it was.")
-      .method().returns("values indices").samples({"T(5), 2", "T(3, 4), 4, 1, True", "T(3, 4), 1, 0"});
+      .method().returns("values indices").with_out().samples({"T(5), 2", "T(3, 4), 4, 1, True", "T(3, 4), 1, 0"});
   t.add("median(Tensor input)", static_cast<Tensor (*)(const Tensor&)>(&median), "The lower median of all elements; NaN when there is one.").method().samples({"T(5)", "T(2, 3)", "T()"});
   t.add("median(Tensor input, int dim, bool keepdim=False)", static_cast<ValuesIndices (*)(const Tensor&, int64_t, bool)>(&median), "The lower median along dim, and where it was.")
       .method().returns("values indices").samples({"T(3, 5), 1", "T(3, 4), 0, True"});
@@ -285,7 +285,7 @@ void sort_ops(OpTable& t) {
   t.add("nanmedian(Tensor input, int dim, bool keepdim=False)", static_cast<ValuesIndices (*)(const Tensor&, int64_t, bool)>(&nanmedian), "The lower median along dim of the elements that are not NaN, and where it was.")
       .method().returns("values indices").samples({"T(3, 5), 1"});
   t.add("mode(Tensor input, int dim=-1, bool keepdim=False)", &mode, "The most frequent value along dim, the smallest of several, and where it was.")
-      .method().returns("values indices").samples({"C(1.0, 2.0, 2.0, 3.0)", "T(3, 4), 0, True"});
+      .method().returns("values indices").with_out().samples({"C(1.0, 2.0, 2.0, 3.0)", "T(3, 4), 0, True"});
 }
 
 }  // namespace tapegrad

@@ -179,13 +179,13 @@ void statistics_ops(OpTable& t) {
         "Counts (or sums of weight) of the elements in `bins` equal intervals of range, by default from the least to the largest, and the "
             "bins + 1 edges. density: divided by their sum and the widths.")
       .method().returns("hist bin_edges").no_grad()
-          .samples({"T(20, grad=False), 4", "T(4, 5, grad=False), 5, range=(-1.0, 1.5)",
+          .with_out().samples({"T(20, grad=False), 4", "T(4, 5, grad=False), 5, range=(-1.0, 1.5)",
           "T(6, grad=False), 3, weight=P(6, grad=False), density=True", "C(2.0, 2.0), 2", "T(0, grad=False), 2"});
   t.add("histogram(Tensor input, Tensor bins, *, Tensor? weight=None, bool density=False)",
         static_cast<std::tuple<Tensor, Tensor> (*)(const Tensor&, const Tensor&, const Tensor&, bool)>(&histogram),
             "Counts between the neighbours of rising edges; the last interval has both of its ends.")
       .method().returns("hist bin_edges").no_grad()
-          .samples({"C(0.0, 1.0, 2.0, 5.0), C(0.0, 1.0, 2.0)", "T(20, grad=False), C(-1.0, -0.5, 0.0, 2.0), density=True"});
+          .with_out().samples({"C(0.0, 1.0, 2.0, 5.0), C(0.0, 1.0, 2.0)", "T(20, grad=False), C(-1.0, -0.5, 0.0, 2.0), density=True"});
 }
 
 }  // namespace tapegrad

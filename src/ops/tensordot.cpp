@@ -42,8 +42,8 @@ Tensor tensordot(const Tensor& a_in, const Tensor& b_in, IntList dims_a, IntList
   Tensor a = a_in, b = b_in;
   for (size_t i = 0; i < dims_a.size(); i++) {  // a size of 1 stands for any: the other operand is summed
     const int64_t x = a.size(dims_a[i]), y = b.size(dims_b[i]);
-    if (x == 1 && y > 1) b = sum(b, dims_b[i], true);
-    if (y == 1 && x > 1) a = sum(a, dims_a[i], true);
+    if (x == 1 && y > 1) b = sum(b, dims_b[i], true, b.dtype());
+    if (y == 1 && x > 1) a = sum(a, dims_a[i], true, a.dtype());
   }
   check_product_dtypes(a, b);
   Shape left, right, size;  // permutations: kept dims, then summed (a); summed, then kept (b)

@@ -185,11 +185,11 @@ Tensor block_diag(TensorList tensors) {
 
 void triangle_ops(OpTable& t) {
   t.add("tril(Tensor input, int diagonal=0)", &tril, "Each matrix with zeros above a diagonal; diagonal > 0 keeps more.")
-      .method().inplace(&tril_).complex().samples({"T(3, 4)", "T(3, 3), 1", "T(2, 3, 3), -1", "T(0, 3)", "T(3, 4).t(), 9"});
+      .method().inplace(&tril_).complex().with_out().samples({"T(3, 4)", "T(3, 3), 1", "T(2, 3, 3), -1", "T(0, 3)", "T(3, 4).t(), 9"});
   t.add("triu(Tensor input, int diagonal=0)", &triu, "Each matrix with zeros below a diagonal; diagonal > 0 keeps less.")
-      .method().inplace(&triu_).complex().samples({"T(3, 4)", "T(3, 3), 1", "T(2, 3, 3), -1", "T(0, 3)"});
+      .method().inplace(&triu_).complex().with_out().samples({"T(3, 4)", "T(3, 3), 1", "T(2, 3, 3), -1", "T(0, 3)"});
   t.add("diag(Tensor input, int diagonal=0)", &diag, "A vector as the diagonal of a matrix of zeros, or the diagonal of a matrix as a vector.")
-      .method().complex().samples({"T(3)", "T(3), -1", "T(3, 4), 1", "T(0)"});
+      .method().complex().with_out().samples({"T(3)", "T(3), -1", "T(3, 4), 1", "T(0)"});
   t.add("diag_embed(Tensor input, int offset=0, int dim1=-2, int dim2=-1)", &diag_embed, "The last dimension as the diagonal of matrices of zeros.")
       .method().complex().samples({"T(2, 3)", "T(3), 1", "T(2, 3), 0, 0, 2", "T(2, 0)"});
   t.add("diagflat(Tensor input, int offset=0)", &diagflat, "All elements as the diagonal of a matrix of zeros.").method().complex().samples({"T(2, 2)", "T(3), 1", "T()"});

@@ -210,13 +210,13 @@ void unique_ops(OpTable& t) {
   t.add("bincount(Tensor input, Tensor? weights=None, int minlength=0)", &bincount, "How often each of 0, 1, 2 … occurs in a vector, or the sum of its weights.")
       .method().no_grad().samples({"C(0, 2, 2)", "C(0, 2, 2), C(0.5, 1.0, 2.0)", "C(1), minlength=4", "I(0)"});
   t.add("histc(Tensor input, int bins=100, float min=0, float max=0)", &histc, "Counts of the elements in `bins` equal intervals of [min, max], or of the elements' range when both are equal.")
-      .method().no_grad().samples({"T(20), 4", "T(20), 4, -1.0, 1.0"});
+      .method().no_grad().with_out().samples({"T(20), 4", "T(20), 4, -1.0, 1.0"});
   t.add("searchsorted(Tensor sorted_sequence, Tensor|Number input, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None)", &searchsorted_row,
         "Where each value would be inserted to keep the (rows of the) sequence sorted; before equal ones, or after with right.")
-      .no_grad().samples({"C(1.0, 3.0, 5.0), C(0.0, 3.0, 9.0)", "C(1, 3, 5), C(3), right=True", "C([1, 3], [2, 4]), C([3, 0], [3, 9])"});
-  t.add("bucketize(Tensor|Number input, Tensor boundaries, *, bool out_int32=False, bool right=False)", &bucketize_row, "searchsorted(boundaries, input).").no_grad().samples({"T(3, 2), C(-1.0, 0.0, 1.0)"});
+      .no_grad().with_out().samples({"C(1.0, 3.0, 5.0), C(0.0, 3.0, 9.0)", "C(1, 3, 5), C(3), right=True", "C([1, 3], [2, 4]), C([3, 0], [3, 9])"});
+  t.add("bucketize(Tensor|Number input, Tensor boundaries, *, bool out_int32=False, bool right=False)", &bucketize_row, "searchsorted(boundaries, input).").no_grad().with_out().samples({"T(3, 2), C(-1.0, 0.0, 1.0)"});
   t.add("isin(Tensor|Number elements, Tensor|Number test_elements, *, bool assume_unique=False, bool invert=False)", &isin_row, "Is each element among the test elements?")
-      .no_grad().samples({"C(1, 2, 3), C(3, 1)", "I(2, 3), 2", "C(1, 2), I(0)"});
+      .no_grad().with_out().samples({"C(1, 2, 3), C(3, 1)", "I(2, 3), 2", "C(1, 2), I(0)"});
 }
 
 }  // namespace tapegrad

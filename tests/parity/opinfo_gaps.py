@@ -19,15 +19,18 @@ DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.com
           torch.int8, torch.uint8, torch.bool]
 TOLERANCE = {torch.float32: (1e-4, 1e-4), torch.complex64: (1e-4, 1e-4), torch.float16: (2e-2, 2e-2), torch.bfloat16: (1e-1, 1e-1)}
 # Their sample's order of arguments is that of a lambda of PyTorch's tests; results of these are not unique, or have no defined value.
-SPELLED = {"polygamma": lambda x, n: tapegrad.polygamma(n, x), "special.polygamma": lambda x, n: tapegrad.special.polygamma(n, x),
+SPELLED = {"polygamma": lambda x, n, **k: tapegrad.polygamma(n, x, **k), "special.polygamma": lambda x, n, **k: tapegrad.special.polygamma(n, x, **k),
            "einsum": lambda tensors, equation: tapegrad.einsum(equation, tensors),
-           "where": lambda x, condition, other: tapegrad.where(condition, x, other),
+           "where": lambda x, condition, other, **k: tapegrad.where(condition, x, other, **k),
            "nn.functional.embedding": lambda weight, idx, **k: tapegrad.nn.functional.embedding(idx, weight, **k),
            "nn.functional.embedding_bag": lambda weight, idx, **k: tapegrad.nn.functional.embedding_bag(idx, weight, **k),
            "linalg.pinv": lambda a, *rest, **k: tapegrad.linalg.pinv(a @ rest[0].mT if rest and isinstance(rest[0], tapegrad.Tensor) else a, **k),
+           "svd_lowrank": lambda a, *rest, **k: tapegrad.svd_lowrank(a @ rest[0].mT if rest else a, **k),
+           "pca_lowrank": lambda a, *rest, **k: tapegrad.pca_lowrank(a @ rest[0].mT if rest else a, **k),
            "zero_": lambda x: tapegrad.zero_(x.clone())}
 PROPERTIES = ("T", "H", "mT", "mH", "real", "imag")
-NOT_UNIQUE = ("sort", "argsort", "msort", "topk", "mode", "svd", "linalg.svd", "linalg.eig", "linalg.eigh", "linalg.eigvals", "empty_like", "new_empty",
+NOT_UNIQUE = ("sort", "argsort", "msort", "topk", "mode", "svd", "linalg.svd", "linalg.eig", "linalg.eigh", "linalg.eigvals", "svd_lowrank",
+              "pca_lowrank", "kthvalue", "empty_like", "new_empty",
               "new_empty_strided", "nn.functional.multi_head_attention_forward", "nn.functional.feature_alpha_dropout")
 RANDOM = ("rand", "normal", "bernoulli", "multinomial", "dropout", "empty", "uniform", "exponential", "cauchy", "geometric", "log_normal", "rrelu",
           "fractional_max", "scaled_dot")
