@@ -166,5 +166,7 @@ def test_linear_cross_entropy(options):
                     lambda: f(lib.ones(3), lib.ones(4, 2, 3), lib.tensor([1, 2])), lambda: f(lib.ones(2, 3), lib.ones(4, 3), lib.tensor([1, 2]), linear_bias=lib.ones(3))):
             with pytest.raises(RuntimeError):
                 bad()
-    with pytest.raises(NotImplementedError, match="options"):
+    compare(*both(lambda nn: nn.LinearCrossEntropyLoss(4, 5, options=nn.LinearCrossEntropyOptions(batch_chunk_size=2))),
+            lambda m, lib, x: m(x, lib.from_numpy(np.arange(6) % 5)), [numbers(6, 4)])
+    with pytest.raises(TypeError, match="options"):
         tg.nn.functional.linear_cross_entropy(tg.ones(2, 3), tg.ones(4, 3), tg.tensor([1, 2]), options=1)

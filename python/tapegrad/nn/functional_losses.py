@@ -179,6 +179,8 @@ def linear_cross_entropy(input, linear_weight, target, *, linear_bias=None, weig
 
     options, a LinearCrossEntropyOptions, may ask for working in chunks to save memory; here all is one chunk, with the same result.
     """
+    if options is not None and not hasattr(options, "chunking_method"):
+        raise TypeError(f"linear_cross_entropy: options must be LinearCrossEntropyOptions, got {type(options).__name__}")
     if input.ndim not in (1, 2) or linear_weight.ndim < 2 or input.shape[-1] != linear_weight.shape[-1]:
         raise RuntimeError("linear_cross_entropy: input must be (N, in) or (in) and linear_weight (C, ..., in), got "
                            f"{tuple(input.shape)} and {tuple(linear_weight.shape)}")

@@ -257,6 +257,12 @@ class LinearCrossEntropyOptions:
         self.allow_retain_graph, self.batch_chunk_size, self.chunking_method = allow_retain_graph, batch_chunk_size, chunking_method
         self.acc_policy, self.acc_dtype = acc_policy, acc_dtype
 
+    def __eq__(self, other):
+        return isinstance(other, LinearCrossEntropyOptions) and vars(self) == vars(other)
+
+    def __repr__(self):
+        return f"LinearCrossEntropyOptions({', '.join(f'{k}={v!r}' for k, v in vars(self).items())})"
+
 
 class LinearCrossEntropyLoss(_WeightedLoss):
     """Cross entropy of a linear layer's outputs, which it has itself: input (N, in_features), target (N, *out_features)."""
