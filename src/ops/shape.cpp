@@ -340,11 +340,13 @@ Tensor rot90(const Tensor& x, int64_t k, IntList dims) {
 }
 
 static Tensor interleaved_scalar(const Tensor& x, int64_t repeats, std::optional<int64_t> dim, std::optional<int64_t> output_size) {
+  OpScope op("repeat_interleave");
   const Tensor out = repeat_interleave(x, repeats, dim);
   check_output_size(out.size(dim.value_or(0)), output_size);
   return out;
 }
 static Tensor interleaved(const Tensor& x, const Tensor& repeats, std::optional<int64_t> dim, std::optional<int64_t> output_size) {
+  OpScope op("repeat_interleave");
   const Tensor out = repeat_interleave(x, repeats, dim);
   check_output_size(out.size(dim.value_or(0)), output_size);
   return out;
