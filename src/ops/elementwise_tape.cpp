@@ -122,7 +122,7 @@ template <int N, int S> struct ElementwiseNodeOf final : ElementwiseNode {
   [[no_unique_address]] Slots<S> values;
   template <class... T>
   ElementwiseNodeOf(const OpEntry& e, const void* params, bool broadcast, const Tensor* const* in, const T&... inputs)
-      : ElementwiseNode(e), slots{Edge(inputs)...} {
+      : ElementwiseNode(e), slots{needs_grad(inputs) ? Edge(inputs) : Edge()...} {
     edges = slots, edge_count = N, saved = values.v;
     follow_inputs(*this);
     if (e.params || broadcast) extras.fill(e, params, in, broadcast);

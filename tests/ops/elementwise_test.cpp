@@ -212,5 +212,31 @@ TEST(ElementwiseSweep, BinaryGradients) {
   }
 }
 
+TEST(Elementwise, SmallCallsInPlaceWriteTheirOwnElementsOnly) {
+  for (int64_t n : {1, 3, 5, 16, 17})
+    for (Dtype d : {float32, float64, int64}) {
+      const Tensor whole = range({40}, d, 1, 1), head = slice(whole, 0, 0, n, 1), before = clone(whole);
+      const uint32_t version = whole.version();
+      add_(head, Tensor(2));
+      EXPECT_EQ(whole.version(), version + 1);
+      mul_(head, range({n}, d, 3, 0));
+      for (int64_t i = 0; i < 40; i++) EXPECT_EQ(at(whole, {i}), i < n ? 3 * (at(before, {i}) + 2) : at(before, {i})) << n << " " << i;
+    }
+  const Tensor t = range({9}, float32, 1, 1), old = clone(t);
+  add_(slice(t, 0, 1, 9, 1), slice(t, 0, 0, 8, 1));  // reads what it writes, shifted
+  for (int64_t i = 1; i < 9; i++) EXPECT_EQ(at(t, {i}), at(old, {i}) + at(old, {i - 1}));
+  mul_(t, select(t, 0, 3));  // a number out of itself
+  for (int64_t i = 1; i < 9; i++) EXPECT_EQ(at(t, {i}), (at(old, {i}) + at(old, {i - 1})) * (at(old, {3}) + at(old, {2})));
+}
+
+TEST(Elementwise, GradientsThatComeAsOneNumber) {  // sum's: expanded, not written out
+  for (int64_t n : {1, 4, 17, 1024, 5000}) {
+    const Tensor a = range({n}, float32).set_requires_grad(), b = range({n}, float32, 2, 0.5);
+    sum(mul(a, b)).backward();
+    mean(mul(a, b)).backward();
+    for (int64_t i = 0; i < n; i += 3) EXPECT_FLOAT_EQ(float(at(a.grad(), {i})), float(at(b, {i}) * (1 + 1 / double(n)))) << n;
+  }
+}
+
 }  // namespace
 }  // namespace tapegrad
