@@ -118,7 +118,7 @@ PyObject* as_index(PyObject* o) {
 }
 
 // The operators with the default values of their functions' other parameters. `@=` has no kernel of its own: the result is copied in.
-constexpr auto plus = [](const Tensor& a, const Tensor& b) { return add(a, b); };
+constexpr auto plus = [](const Tensor& a, const Tensor& b) { return a + b; };
 constexpr auto minus = [](const Tensor& a, const Tensor& b) { return sub(a, b); };
 constexpr auto divided = [](const Tensor& a, const Tensor& b) { return div(a, b); };
 constexpr auto product = [](const Tensor& a, const Tensor& b) { return autocast_used ? autocast_matmul(a, b) : matmul(a, b); };
