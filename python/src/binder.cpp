@@ -238,7 +238,8 @@ bool match(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject*
       return false;
     }
     const Param& p = params[at];
-    if (p.varargs && k + 1 < nargs && p.want != Want::Tensors && PyIndex_Check(args[k]) && !PyBool_Check(args[k])) {  // the rest by position is the list
+    const bool list = p.varargs && p.want != Want::Tensors && (k + 1 < nargs ? PyIndex_Check(args[k]) && !PyBool_Check(args[k]) : !p.repeat && PyLong_CheckExact(args[k]));
+    if (list) {  // the rest by position
       v[at].none = false;
       if (!load_ints(p, args + k, nargs - k, v[at], s)) {
         if (why) *why = "'" + text_of(p.name) + "' takes integers";
