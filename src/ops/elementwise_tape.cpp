@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "src/ops/elementwise.h"
+#include "src/tensor/make.h"
 
 namespace tapegrad {
 
@@ -94,7 +95,9 @@ void ElementwiseNode::backward(Tensor g, Tensor* dx) {
       Operand arg[kMaxArgs] = {{nullptr, c}, {g.get(), c}};
       const bool mask = traits.masked && (traits.needs[k] & A);
       for (int i = 0; i < values.count; i++) arg[2 + i] = {values.of[i]->get(), mask && i == 0 ? Compute::Bool : c};
-      d = reuse ? static_cast<Tensor&&>(g) : empty(g.sizes(), g->dtype);
+      if (reuse) d = static_cast<Tensor&&>(g);
+      else if (g->numel > 0 && g->numel <= SmallOperands::kFew) d = Tensor::adopt(new_dense(g.sizes(), size_t(g.nbytes()), g->dtype, g->device));
+      else d = empty(g.sizes(), g->dtype);
       arg[0].t = d.get();
       const Kernel kernel = op.backward(k, c);
       if (const SmallOperands small(arg, 2 + values.count); small.count) kernel(params(), small.p, small.count);

@@ -2,6 +2,7 @@
 #include "src/ops/reduce.h"
 
 #include "src/ops/op_info.h"
+#include "src/tensor/make.h"
 
 namespace tapegrad {
 
@@ -15,14 +16,15 @@ struct SpreadBackward final : NodeOf<1> {
 };
 Tensor spread(const Tensor& g, IntList sizes, uint32_t dims, bool keepdim) {
   if (!dims) return g;
-  Shape stride(sizes.size(), 0);
-  for (size_t d = 0, k = 0; d < sizes.size(); d++) {
-    const bool reduced = dims >> d & 1;
-    if (!reduced) stride[d] = g->strides[k];
-    k += keepdim || !reduced;
-  }
   const bool record_it = recording(g);
-  Tensor out = alias(g, sizes, stride, 0, record_it);
+  TensorImpl* i = new_alias(*g.get(), g->data, record_it);
+  size_t left = size_t(g.dim());  // dimensions of g not yet used
+  set_dims(i, sizes.size(), [&](size_t d) {
+    const bool reduced = dims >> d & 1;
+    if (keepdim || !reduced) left--;
+    return Dim{sizes[d], reduced ? 0 : g->strides[left]};
+  });
+  Tensor out = Tensor::adopt(i);
   if (record_it) record<SpreadBackward>(out, g, dims, keepdim);
   return out;
 }
