@@ -29,9 +29,9 @@ bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tens
   const WinogradTable& kernel = *kernels().winograd;
   const int64_t taps = 9, row = p.in_channels * taps;
   Winograd g = transposed ? Winograd{p.out_channels, win.out[1], win.out[2], p.in_channels, win.in[1], win.in[2],
-      2 - win.pad[1], taps, row, true, 2, 0}
+      2 - win.pad[1], taps, row, true, p.in_channels, 2, 0}
                           : Winograd{p.in_channels, win.in[1], win.in[2], p.out_channels, win.out[1], win.out[2], win.pad[1],
-                              row, taps, false, 2, 0};
+                              row, taps, false, p.out_channels, 2, 0};
   set_tile(g, 2);
   const int64_t tile_rows = rows_of_tiles(g), per_image = tile_rows * g.tile_columns;
   if (p.batch * per_image < 64) return false;  // the filters' transform would not pay
@@ -48,19 +48,24 @@ bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tens
   const int64_t channels = g.c + g.k, wanted = kernel.filter_floats(g) > 500000 ? 128 : std::clamp<int64_t>(10000 / channels, 48, 512);
   const int64_t images = std::clamp<int64_t>(wanted / per_image, 1, p.batch), rows = images > 1 ? tile_rows
       : std::clamp<int64_t>((wanted + g.tile_columns / 2) / g.tile_columns, 1, tile_rows);
-  const int64_t strips = (tile_rows + rows - 1) / rows, pieces = (p.batch + images - 1) / images * strips;
+  const int64_t strips = (tile_rows + rows - 1) / rows, places = (p.batch + images - 1) / images * strips;
+  // Few of these: cut the output channels too, at the price of transforming the input for each part.
+  const int64_t lanes = 4 * kernel.lanes, block = places < 4 ? std::max<int64_t>(1, (g.k + 4 * lanes - 1) / (4 * lanes)) * lanes : g.k;
+  const int64_t blocks = (g.k + block - 1) / block, pieces = places * blocks;
   const auto* x = reinterpret_cast<const float*>(from->data);
   const auto* start = bias.defined() ? reinterpret_cast<const float*>(bias->data) : nullptr;
   auto* y = reinterpret_cast<float*>(to->data);
   const int64_t x_image = g.c * g.h * g.w, y_image = g.k * g.oh * g.ow;
-  const double work = double(images) * double(rows * g.tile_columns) * double(g.c) * double(g.k) * 16;
+  const double work = double(images) * double(rows * g.tile_columns) * double(g.c) * double(block) * 16;
   parallel_for(pieces, std::max<int64_t>(1, int64_t(4e5 / work)), [&](int64_t begin, int64_t end) {
     Scratch memory(size_t(kernel.workspace(g, images, rows)) * sizeof(float), failed);
     if (!memory) return;
     for (int64_t i = begin; i < end; i++) {
-      const int64_t n = i / strips * images, r = i % strips * rows;
-      kernel.run(g, x + n * x_image, x_image, u, start, y + n * y_image, y_image, std::min(images, p.batch - n), r,
-          std::min(tile_rows, r + rows), memory.get<float>());
+      const int64_t k = i % blocks * block, place = i / blocks, n = place / strips * images, r = place % strips * rows;
+      Winograd part = g;
+      part.k = std::min(block, g.k - k);
+      kernel.run(part, x + n * x_image, x_image, u + k * g.c, start ? start + k : nullptr, y + n * y_image + k * g.oh * g.ow, y_image,
+          std::min(images, p.batch - n), r, std::min(tile_rows, r + rows), memory.get<float>());
     }
   });
   check_memory(failed);
@@ -71,7 +76,7 @@ bool winograd_weight(const ConvPlan& p, const Tensor& x, const Tensor& y, const 
   if (!applies(p)) return false;
   const Window& win = p.window;
   const WinogradTable& kernel = *kernels().winograd;
-  Winograd g{p.in_channels, win.in[1], win.in[2], p.out_channels, win.out[1], win.out[2], win.pad[1], 9 * p.in_channels, 9, false, 2, 0};
+  Winograd g{p.in_channels, win.in[1], win.in[2], p.out_channels, win.out[1], win.out[2], win.pad[1], 9 * p.in_channels, 9, false, p.out_channels, 2, 0};
   const auto cost = [&](long tile) {
     set_tile(g, tile);
     return (p.batch * rows_of_tiles(g) * g.tile_columns + 24) * (tile + 2) * (tile + 2);  // 24: what writing the sums is worth

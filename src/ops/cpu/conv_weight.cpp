@@ -10,7 +10,8 @@
 
 namespace tapegrad { inline namespace TG_NS { namespace {
 
-constexpr long kSlices = 4;  // of an image, each prepared on its own
+constexpr long kSlices = 4;    // of an image, each prepared on its own
+constexpr long kPixels = 128;  // at a time: their channels that a tile needs stay in the first cache
 
 bool by_pixels(const WeightShape& s) {
   const bool pointwise = volume(s.window.kernel) == 1;
@@ -80,21 +81,26 @@ template <class T> struct Channels {
   }
   void products(long images, const T* prepared, long begin, long end, T* sums, bool add) const {
     constexpr long L = kWide<T>;
-    const long lines = w.out[0] * w.out[1], at_once = images > 1 ? lines : most(1, least(lines, 256 / w.out[2]));
+    const long lines = w.out[0] * w.out[1], out = lines * w.out[2];
+    const long block = most(1, kPixels / out), rows = most(1, least(lines, kPixels / w.out[2]));  // images and lines at a time
     const T *x = prepared, *y = prepared + s.images * x_image;
     const long k0 = begin * k_block(), k1 = least(kp, end * k_block());
-    for (long l = 0; l < lines; l += at_once)
-      for (long t = 0; t < volume(w.kernel); t++) {
-        const long c2 = t % w.kernel[2], c1 = t / w.kernel[2] % w.kernel[1], c0 = t / w.kernel[2] / w.kernel[1], l1 = least(lines, l + at_once);
-        const T* from = x + c0 * w.dilation[0] * x_slab + c1 * w.dilation[1] * x_row + c2 * w.dilation[2] * x_pixel;
-        T* to = sums + t * kp * cp;
-        for (long v = 0; v < cp;) {
-          const long left = (cp - v) / L;
-          if (left >= 3 && left != 4) outer_rows<3>(images, l, l1, from + v, y, k0, k1, to + v, add || l > 0), v += 3 * L;
-          else if (left >= 2) outer_rows<2>(images, l, l1, from + v, y, k0, k1, to + v, add || l > 0), v += 2 * L;
-          else outer_rows<1>(images, l, l1, from + v, y, k0, k1, to + v, add || l > 0), v += L;
+    for (long n = 0; n < images; n += block)
+      for (long l = 0; l < lines; l += rows)
+        for (long t = 0; t < volume(w.kernel); t++) {
+          const long c2 = t % w.kernel[2], c1 = t / w.kernel[2] % w.kernel[1], c0 = t / w.kernel[2] / w.kernel[1];
+          const T* from = x + n * x_image + c0 * w.dilation[0] * x_slab + c1 * w.dilation[1] * x_row + c2 * w.dilation[2] * x_pixel;
+          const T* g = y + n * y_image;
+          T* to = sums + t * kp * cp;
+          const long here = least(block, images - n), l1 = least(lines, l + rows);
+          const bool more = add || n > 0 || l > 0;
+          for (long v = 0; v < cp;) {
+            const long left = (cp - v) / L;
+            if (left >= 3 && left != 4) outer_rows<3>(here, l, l1, from + v, g, k0, k1, to + v, more), v += 3 * L;
+            else if (left >= 2) outer_rows<2>(here, l, l1, from + v, g, k0, k1, to + v, more), v += 2 * L;
+            else outer_rows<1>(here, l, l1, from + v, g, k0, k1, to + v, more), v += L;
+          }
         }
-      }
   }
   void finish(const T* sums, long k0, long k1, T* to) const {
     const long taps = volume(w.kernel);

@@ -2,7 +2,7 @@
 // others (adaptive, global, narrow) go cell by cell.
 #include "src/ops/cpu/pool.h"
 
-#include "src/ops/cpu/lanes.h"
+#include "src/ops/cpu/frame.h"
 #include "src/ops/cpu/table.h"
 
 namespace tapegrad {
@@ -60,19 +60,84 @@ template <class T, int Stride> void max_row_placed(const T* row, int at, long s,
     place[i] = more ? at + int(i * s) : place[i];
   }
 }
-template <class T, int Stride> void max_row(const T* row, long s, long n, T* best) {
-  if (Stride) s = Stride;
-  for (long i = 0; i < n; i++) {
-    const T v = row[i * s];
-    best[i] = v > best[i] || v != v ? v : best[i];
+
+// ---- by rows: an output row's input rows are joined first, into one with the padding at its ends; then the columns of that
+
+constexpr long kRow = 1024;  // columns of input at a time
+long reach(const Window& w) { return (w.kernel[2] - 1) * w.dilation[2] + 1; }
+bool by_rows(const Cells& c) {
+  const Window& w = c.window;
+  return c.regular && w.out[2] >= 4 && reach(w) <= kRow / 2 && w.stride[2] <= kRow / 8;
+}
+template <class J, class T> void join_rows(const Cells& c, long a, long b, const T* x, long n, T* to) {
+  using V = Wide<T>;
+  constexpr long L = kWide<T>;
+  const auto column = [&](long i, auto v) {
+    bool any = false;
+    each_input_row(c, a, b, [&](long row) {
+      const auto next = get<decltype(v)>(x + row + i);
+      v = any ? J::join(v, next) : next;
+      any = true;
+    });
+    if (any) put<decltype(v)>(to + i, v);
+  };
+  for (long i = 0; i < n; i += L) {
+    if (n >= L) column(least(i, n - L), V{});
+    else for (; i < n; i++) column(i, T{});
   }
 }
-template <class T> void max_rows(const Cells& c, const T* x, T* y, long* index) {
+// L numbers that lie `step` apart
+template <class T> TG_IN Wide<T> every(const T* from, long step) {
+  using V = Wide<T>;
+  constexpr int L = kWide<T>;
+  if (step == 1) return get<V>(from);
+  V v;
+  if (step == 2) {
+    typename Mask<T, L>::Raw even;
+    TG_EACH(l, L) even[l] = 2 * l;
+    return __builtin_shuffle(get<V>(from), get<V>(from + L), even);
+  }
+  TG_EACH(l, L) v[l] = from[l * step];
+  return v;
+}
+template <class J, class T> void join_columns(const Window& w, const T* joined, long n, T* y) {
+  constexpr long L = kWide<T>;
+  for (long i = 0; i < n; i += L) {
+    const long at = n >= L ? least(i, n - L) : i;
+    Wide<T> v = every(joined + at * w.stride[2], w.stride[2]);
+    for (long t = 1; t < w.kernel[2]; t++) v = J::join(v, every(joined + at * w.stride[2] + t * w.dilation[2], w.stride[2]));
+    if (n >= L) put<Wide<T>>(y + at, v);
+    else for (long l = 0; l < n; l++) y[l] = v[int(l)];
+  }
+}
+// finish(row a, row b, first column, columns, y) ends each stretch of an output row.
+template <class J, class T, class F> void each_row(const Cells& c, const T* x, T start, T* y, F finish) {
+  const Window& w = c.window;
+  const long chunk = (kRow - reach(w)) / w.stride[2] + 1;
+  T joined[kRow + kRow / 8 * kWide<T> * 2];  // packets are read whole
+  for (long o = 0; o < w.out[2]; o += chunk) {
+    const long n = least(chunk, w.out[2] - o), begin = o * w.stride[2] - w.pad[2], end = begin + (n - 1) * w.stride[2] + reach(w);
+    const long first = begin < 0 ? -begin : 0, last = least(end, w.in[2]) - begin;  // the input's part of `joined`
+    for (long i = 0; i < end - begin; i++) joined[i] = start;
+    for (long a = 0; a < w.out[0]; a++)
+      for (long b = 0; b < w.out[1]; b++) {
+        const bool any = c.start[0][a] < c.end[0][a] && c.start[1][b] < c.end[1][b];
+        T* to = y + (a * w.out[1] + b) * w.out[2] + o;
+        if (any && first < last) join_rows<J>(c, a, b, x + begin + first, last - first, joined + first);
+        else for (long i = first; i < last; i++) joined[i] = start;
+        join_columns<J>(w, joined, n, to);
+        finish(a, b, o, n, to);
+      }
+  }
+}
+template <class T> void max_rows(const Cells& c, const T* x, T* y) {
+  each_row<MaxJoin>(c, x, kLowest<T>, y, [](long, long, long, long, T*) {});
+}
+template <class T> void max_rows_placed(const Cells& c, const T* x, T* y, long* index) {
   const Window& w = c.window;
   const long s = w.stride[2];
   void (*const placed)(const T*, int, long, long, T*, int*) = s == 1 ? &max_row_placed<T, 1> : s == 2 ? &max_row_placed<T,
       2> : &max_row_placed<T, 0>;
-  void (*const plain)(const T*, long, long, T*) = s == 1 ? &max_row<T, 1> : s == 2 ? &max_row<T, 2> : &max_row<T, 0>;
   T best[kChunk];
   int place[kChunk];
   for (long a = 0; a < w.out[0]; a++)
@@ -81,22 +146,22 @@ template <class T> void max_rows(const Cells& c, const T* x, T* y, long* index) 
         const long end = o + kChunk < w.out[2] ? o + kChunk : w.out[2], n = end - o;
         const long first = (c.start[0][a] * w.in[1] + c.start[1][b]) * w.in[2];
         for (long i = 0; i < n; i++) best[i] = kLowest<T>;
-        if (index) for (long i = 0; i < n; i++) place[i] = int(first + c.start[2][o + i]);
+        for (long i = 0; i < n; i++) place[i] = int(first + c.start[2][o + i]);
         each_input_row(c, a, b, [&](long row) {
           for (long t = 0; t < w.kernel[2]; t++) {
             const Columns in(w, t, o, end);
             if (in.first >= in.last) continue;
             const long at = row + in.first * s + in.offset, k = in.first - o, m = in.last - in.first;
-            if (index) placed(x + at, int(at), s, m, best + k, place + k);
-            else plain(x + at, s, m, best + k);
+            placed(x + at, int(at), s, m, best + k, place + k);
           }
         });
         for (long i = 0; i < n; i++) *y++ = best[i];
-        if (index) for (long i = 0; i < n; i++) *index++ = place[i];
+        for (long i = 0; i < n; i++) *index++ = place[i];
       }
 }
 template <class T> void max(const Cells& c, const T* x, T* y, long* index) {
-  c.regular && c.window.out[2] >= 4 ? max_rows(c, x, y, index) : max_cells(c, x, y, index);
+  if (!by_rows(c)) max_cells(c, x, y, index);
+  else index ? max_rows_placed(c, x, y, index) : max_rows(c, x, y);
 }
 
 template <class T> T divisor(const Cells& c, long a, long b, long o) {
@@ -120,31 +185,23 @@ template <class T> void mean_cells(const Cells& c, const T* x, T* y) {
       }
 }
 template <class T> void mean_rows(const Cells& c, const T* x, T* y) {
-  const Window& w = c.window;
-  const long s = w.stride[2];
-  for (long a = 0; a < w.out[0]; a++)
-    for (long b = 0; b < w.out[1]; b++, y += w.out[2]) {
-      for (long i = 0; i < w.out[2]; i++) y[i] = 0;
-      each_input_row(c, a, b, [&](long row) {
-        for (long t = 0; t < w.kernel[2]; t++) {
-          const Columns in(w, t, 0, w.out[2]);
-          const T* from = x + row + in.offset;
-          if (s == 1) for (long i = in.first; i < in.last; i++) y[i] += from[i];
-          else if (s == 2) for (long i = in.first; i < in.last; i++) y[i] += from[i * 2];
-          else for (long i = in.first; i < in.last; i++) y[i] += from[i * s];
-        }
-      });
-      for (long i = 0; i < w.out[2]; i++)
-        if (c.start[2][i] < c.end[2][i] && c.start[1][b] < c.end[1][b] && c.start[0][a] < c.end[0][a]) y[i] /= divisor<T>(c, a, b, i);
-    }
+  T counts[kRow];
+  long counted = -1;
+  each_row<AddJoin>(c, x, T(0), y, [&](long a, long b, long o, long n, T* to) {
+    // At least one, so that a cell that sees nothing gets 0.
+    if (counted != o) for (long i = 0; i < n; i++) counts[i] = c.divisor ? T(1) : T(c.count[2][o + i] > 0 ? c.count[2][o + i] : 1);
+    counted = o;
+    const long rows = c.count[0][a] * c.count[1][b];
+    const T all = c.divisor ? T(c.divisor) : T(rows > 0 ? rows : 1);
+    for (long i = 0; i < n; i++) to[i] /= all * counts[i];
+  });
 }
-template <class T> void mean(const Cells& c, const T* x, T* y) { c.regular && c.window.out[2] >= 4 ? mean_rows(c, x, y)
-    : mean_cells(c, x, y); }
+template <class T> void mean(const Cells& c, const T* x, T* y) { by_rows(c) ? mean_rows(c, x, y) : mean_cells(c, x, y); }
 
 template <class T> void mean_spread(const Cells& c, const T* dy, T* dx) {
   const Window& w = c.window;
   const long s = w.stride[2];
-  const bool by_rows = c.regular && w.out[2] >= 4;
+  const bool rows = by_rows(c);
   T share[kChunk];
   for (long a = 0; a < w.out[0]; a++)
     for (long b = 0; b < w.out[1]; b++)
@@ -152,7 +209,7 @@ template <class T> void mean_spread(const Cells& c, const T* dy, T* dx) {
         const long end = o + kChunk < w.out[2] ? o + kChunk : w.out[2];
         for (long i = o; i < end; i++) share[i - o] = c.start[2][i] < c.end[2][i] ? *dy / divisor<T>(c, a, b, i) : T(0), dy++;
         each_input_row(c, a, b, [&](long row) {
-          if (!by_rows) {
+          if (!rows) {
             for (long i = o; i < end; i++) for (long k = c.start[2][i]; k < c.end[2][i]; k++) dx[row + k] += share[i - o];
             return;
           }

@@ -44,7 +44,7 @@ int block_vectors(long kp) { return L == 16 && kp % (4 * L) == 0 ? 4 : kp % (2 *
 
 // ---- the table's functions
 
-long filter_plane(const Winograd& g) { return up(g.k, L) * g.c + kApart; }
+long filter_plane(const Winograd& g) { return up(g.all_k, L) * g.c + kApart; }
 long filter_floats(const Winograd& g) { return filter_plane(g) * points(g); }
 
 // u[point][block of k][c][block]
@@ -100,7 +100,7 @@ template <int Out> void run(const Winograd& g, const float* x, long x_image, con
     tiles<T, T>(Lines<Out>::input, pixels + n * s.x_image, s.x_row, Out, s.cp, rows, g.tile_columns, d + n * per_image * s.cp, s.d_plane, s.cp);
   }
 
-  const int vectors = block_vectors(s.kp);
+  const int vectors = block_vectors(up(g.all_k, L));
   const long plane = filter_plane(g);
   for (long i = 0; i < T * T; i++)
     for (long k = 0; k < s.kp; k += vectors * L) {

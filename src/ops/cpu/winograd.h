@@ -9,6 +9,7 @@ struct Winograd {
   long c, h, w, k, oh, ow, pad;
   long weight_k, weight_c;  // strides of the weights, in floats; the 9 taps lie together
   bool flip;                // taps in reverse order: the gradient of a convolution
+  long all_k;               // output channels of the filters, of which run() makes k
   long tile;                // outputs of a tile: 2 or 4 each way
   long tile_columns;        // ceil(ow / tile)
 };
@@ -18,7 +19,8 @@ struct WinogradTable {
   /// Floats of all transformed filters, and those that filters() makes for output channels [k0, k1), multiples of 4 lanes.
   long (*filter_floats)(const Winograd& g);
   void (*filters)(const Winograd& g, const float* w, long k0, long k1, float* u);
-  /// Rows of tiles [r0, r1) of `images` images: workspace in floats, and the work. bias may be null.
+  /// Rows of tiles [r0, r1) of `images` images: workspace in floats, and the work. bias may be null. For output channels from
+  /// k0 on, a multiple of 4 lanes, u begins filters of k0 channels further on.
   long (*workspace)(const Winograd& g, long images, long rows);
   void (*run)(const Winograd& g, const float* x, long x_image, const float* u, const float* bias, float* y, long y_image,
       long images, long r0, long r1, float* work);
