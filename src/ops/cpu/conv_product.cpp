@@ -222,8 +222,10 @@ template <class T> struct Task {
     const long depth = most(1, least(s.channels, kDepth / p.taps));  // channels at a time
     T *panel = work, *sums = panel + depth * p.taps * N + N + L, *memory = sums + up(row_end - row_begin, M) * N;
     Run runs[N];
-    for (long at = begin; at < end; at += N) {
-      const long columns = least(N, end - at), n = find_runs(at, columns, runs), packets = (columns + L - 1) / L;
+    for (long at = begin, columns; at < end; at += columns) {
+      const long left = end - at;
+      columns = left <= N ? left : left > N + L ? N : 2 * L;  // four packets are two twice: one alone is slow
+      const long n = find_runs(at, columns, runs), packets = (columns + L - 1) / L;
       const bool straight = columns == N && p.whole_rows() && at / p.count() == (at + N - 1) / p.count() && (row_end - row_begin) % M == 0;
       T* direct = result + at / p.count() * result_image + p.result_at + at % p.count();
       for (long c = 0; c < s.channels; c += depth) {

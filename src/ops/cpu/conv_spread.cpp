@@ -31,10 +31,11 @@ template <class T> void pack(const ConvShape& s, const T* w, T* to) {
 template <class T> TG_IN void add_run(T* to, const T* from, long n) {
   constexpr long L = kWide<T>;
   using V = Wide<T>;
-  using Q = typename Packet<T, int(16 / sizeof(T))>::type;
-  constexpr long S = long(16 / sizeof(T));
+  using Half = typename Packet<T, int(L / 2)>::type;
+  using Quarter = typename Packet<T, int(L > 4 ? L / 4 : 1)>::type;
   for (; n >= L; n -= L, to += L, from += L) put<V>(to, get<V>(to) + get<V>(from));
-  for (; n >= S; n -= S, to += S, from += S) put<Q>(to, get<Q>(to) + get<Q>(from));
+  for (; n >= L / 2; n -= L / 2, to += L / 2, from += L / 2) put<Half>(to, get<Half>(to) + get<Half>(from));
+  if constexpr (L > 4) for (; n >= L / 4; n -= L / 4, to += L / 4, from += L / 4) put<Quarter>(to, get<Quarter>(to) + get<Quarter>(from));
   for (; n > 0; n--) *to++ += *from++;
 }
 

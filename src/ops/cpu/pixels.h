@@ -34,7 +34,7 @@ template <class T> void to_pixels(const T* x, long plane, long c, long rows, lon
     for (long ch = 0; ch < cp; ch += L) {
       V v[L];
       if (count == L && ch + L <= c) {
-        TG_EACH(i, L) v[i] = get<V>(x + (ch + i) * plane + p);
+        TG_EACH(i, L) v[i] = get<V>(x + (ch + i) * plane + p), __builtin_prefetch(x + (ch + i) * plane + p + L);
       } else {
         for (long i = 0; i < L; i++) {
           T t[L] = {};
@@ -67,6 +67,7 @@ template <class T> void to_planes(const T* s, long s_row, long kp, long k, long 
       for (long i = 0; i < least(L, k - ch); i++) {
         const V sum = bias ? v[i] + splat(bias[ch + i]) : v[i];
         T* to = y + (ch + i) * plane + p;
+        __builtin_prefetch(to + L, 1);
         if (count == L) put<V>(to, sum);
         else for (long l = 0; l < count; l++) to[l] = sum[int(l)];
       }

@@ -55,10 +55,17 @@ template <int Out> void filters(const Winograd& g, const float* w, long k0, long
       for (long k = kb; k < kb + block; k += L) {
         V taps[9];
         const float* p = w + k * g.weight_k + c * g.weight_c;
-        for (int t = 0; t < 9; t++) {
-          V v = {};
-          for (int i = 0; i < L; i++) v[i] = k + i < g.k ? p[i * g.weight_k + (g.flip ? 8 - t : t)] : 0;
-          taps[t] = v;
+        if (L > 9 && k + L <= g.k && (k + L - 1) * g.weight_k + c * g.weight_c + L <= g.k * g.c * 9) {
+          V rows[L];
+          TG_EACH(i, L) rows[i] = load(p + i * g.weight_k);
+          transpose<float>(rows);
+          TG_EACH(t, 9) taps[t] = rows[(g.flip ? 8 - t : t) % L];
+        } else {
+          for (int t = 0; t < 9; t++) {
+            V v = {};
+            for (int i = 0; i < L; i++) v[i] = k + i < g.k ? p[i * g.weight_k + (g.flip ? 8 - t : t)] : 0;
+            taps[t] = v;
+          }
         }
         float* to = u + kb * g.c + c * block + k - kb;
         both<3, Out + 2>(Lines<Out>::filter, [&](int i, int j) { return taps[i * 3 + j]; },
