@@ -168,7 +168,12 @@ template <class T> T divisor(const Cells& c, long a, long b, long o) {
   return c.divisor ? T(c.divisor) : T(c.count[0][a] * c.count[1][b] * c.count[2][o]);
 }
 template <class T> T sum_run(const T* x, long n) {
-  return join_run<AddJoin, T>(n, T(0), [&](int64_t i, auto at) { return at.get(x + i); });
+  if (n < 16) {
+    T sum = 0;
+    for (long i = 0; i < n; i++) sum += x[i];
+    return sum;
+  }
+  return join_run<AddJoin, T>(n, [&](int64_t i, auto at) { return at.get(x + i); });
 }
 template <class T> void mean_cells(const Cells& c, const T* x, T* y) {
   const Window& w = c.window;
