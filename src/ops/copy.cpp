@@ -17,9 +17,10 @@ constexpr int64_t kGrain = 32768, kTileRows = 64;
 
 // ---- the same dtype: bytes, by width
 
-template <class T> void copy_row(char* d, const char* s, int64_t n, int64_t to, int64_t from, const Streamed& out = Streamed(false)) {
+template <class T> void copy_row(char* d, const char* s, int64_t n, int64_t to, int64_t from, Streamed* out = nullptr) {
   if (to == sizeof(T) && from == sizeof(T)) {
-    out.copy(d, s, n * int64_t(sizeof(T)));
+    const int64_t bytes = n * int64_t(sizeof(T));
+    out ? out->copy(d, s, bytes) : void(std::memcpy(d, s, size_t(bytes)));
   } else if (to == sizeof(T) && from == 0) {
     std::fill_n(reinterpret_cast<T*>(d), n, *reinterpret_cast<const T*>(s));
   } else {
@@ -27,7 +28,7 @@ template <class T> void copy_row(char* d, const char* s, int64_t n, int64_t to, 
   }
 }
 /// A plane that is dense in d along its rows and in s across them: transposed in L2, by tiles.
-template <class T> void copy_across(char* d, const char* s, const int64_t* shape, int64_t to, int64_t from, const Streamed& out) {
+template <class T> void copy_across(char* d, const char* s, const int64_t* shape, int64_t to, int64_t from, Streamed& out) {
   constexpr int64_t kRows = kTileRows, kCols = 256, kItem = sizeof(T);
   alignas(64) char tile[kRows * kCols * kItem];
   for (int64_t r = 0; r < shape[1]; r += kRows)
@@ -38,9 +39,9 @@ template <class T> void copy_across(char* d, const char* s, const int64_t* shape
     }
 }
 /// Dims [0, dims) of a plan; a transposed plane goes by tiles, so that each cache line is used while it is there.
-template <class T> void copy_box(const Plan& plan, int dims, const int64_t* shape, char* d, const char* s, const Streamed& out) {
+template <class T> void copy_box(const Plan& plan, int dims, const int64_t* shape, char* d, const char* s, Streamed& out) {
   const int64_t *to = plan.arg[0].stride, *from = plan.arg[1].stride;
-  if (dims == 1) return copy_row<T>(d, s, shape[0], to[0], from[0], out);
+  if (dims == 1) return copy_row<T>(d, s, shape[0], to[0], from[0], &out);
   if (dims == 2 && from[0] != sizeof(T) && from[0] != 0 && from[1] == sizeof(T)) {
     if constexpr (sizeof(T) == 4 || sizeof(T) == 8)
       if (to[0] == sizeof(T)) return copy_across<T>(d, s, shape, to[1], from[0], out);
@@ -69,7 +70,7 @@ Compute path_between(Dtype from, Dtype to) {
     default: return is_differentiable(from) || item_size(to) == 4 ? Compute::I64 : Compute::I32;
   }
 }
-void cast_box(const Plan& plan, int dims, const int64_t* shape, char* d, const char* s, const Streamed& out) {
+void cast_box(const Plan& plan, int dims, const int64_t* shape, char* d, const char* s, Streamed& out) {
   const Plan::Arg &to = plan.arg[0], &from = plan.arg[1];
   if (dims > 1) {
     for (int64_t i = 0; i < shape[dims - 1]; i++)
@@ -116,7 +117,7 @@ void copy_elements(const Tensor& dst, const Tensor& src) {
     shape[cut.dim] = end - begin;
     char* d = plan.arg[0].base + begin * plan.arg[0].stride[cut.dim];
     const char* s = plan.arg[1].base + begin * plan.arg[1].stride[cut.dim];
-    const Streamed out(past);
+    Streamed out(past);
     if (!same) return cast_box(plan, plan.dims, shape, d, s, out);
     switch (item_size(dst->dtype)) {
       case 1: return copy_box<uint8_t>(plan, plan.dims, shape, d, s, out);

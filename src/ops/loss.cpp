@@ -59,7 +59,7 @@ struct ClassLossBackward final : NodeOf<1> {
       add(c, -hard);
     };
     parallel_for(rows, std::max<int64_t>(1, (1 << 13) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
-      const Streamed out(is_past_caches(dx));
+      Streamed out(is_past_caches(dx));
       for (int64_t r = begin; r < end; r++) out.put(row_of(dx, r, n), row_bytes(dx, n), [&](char* y) { row(r, y); });
     });
     return cast_back(dx, input.dtype());

@@ -48,7 +48,7 @@ struct RowNormBackward final : NodeOf<3> {
     Tensor sums = to_w || to_b ? zeros({2, pieces, n}, d) : Tensor();
     const void* scale = w.defined() ? w->data : nullptr;
     const bool past = to_x && is_past_caches(out);
-    auto row = [&](int64_t r, char* dw, char* db, const Streamed& result) {
+    auto row = [&](int64_t r, char* dw, char* db, Streamed& result) {
       const char *gr = row_of(g, r, n), *xr = row_of(in, r, n);
       const double m = s[2 * r], a = s[2 * r + 1];
       const bool together = to_x && dw && db;
@@ -67,12 +67,12 @@ struct RowNormBackward final : NodeOf<3> {
       LongKernel unlocked(rows * n * 2);
       if (!sums.defined()) {
         parallel_for(rows, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
-          const Streamed result(past);
+          Streamed result(past);
           for (int64_t r = begin; r < end; r++) row(r, nullptr, nullptr, result);
         });
       } else {
         parallel_for(pieces, 1, [&](int64_t begin, int64_t end) {
-          const Streamed result(past);
+          Streamed result(past);
           for (int64_t p = begin; p < end; p++)
             for (int64_t r = p * each; r < std::min(rows, (p + 1) * each); r++)
               row(r, to_w ? row_of(sums, p, n) : nullptr, to_b ? row_of(sums, pieces + p, n) : nullptr, result);
@@ -107,7 +107,7 @@ static Tensor row_norm(const Tensor& input, IntList shape, const Tensor& weight,
   {
     LongKernel unlocked(x.numel() * 2);
     parallel_for(rows, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
-      const Streamed out(is_past_caches(y));
+      Streamed out(is_past_caches(y));
       for (int64_t r = begin; r < end; r++) {
         double var;
         k.moments(row_of(x, r, n), n, centred, s + 2 * r, &var);

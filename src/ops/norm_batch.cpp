@@ -63,7 +63,7 @@ struct BatchNormBackward final : NodeOf<3> {
     for (int64_t r = channels; r < batch * channels; r++) sum_g[r % channels] += sum_g[r], sum_gx[r % channels] += sum_gx[r];
     if (needs(0)) {
       parallel_for(batch * channels, grain, [&](int64_t begin, int64_t end) {
-        const Streamed result(is_past_caches(out));
+        Streamed result(is_past_caches(out));
         for (int64_t r = begin; r < end; r++) {
           const int64_t c = r % channels;
           const double m = s[c], a = s[channels + c], f = w.defined() ? element(w, c) : 1;
@@ -133,7 +133,7 @@ Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor&
     const RowKernels& k = row_kernels(d);
     LongKernel unlocked(x.numel());
     parallel_for(n ? x->sizes[0] * channels : 0, std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
-      const Streamed result(is_past_caches(y));
+      Streamed result(is_past_caches(y));
       for (int64_t q = begin; q < end; q++) {
         const int64_t c = q % channels;
         const double scale = r[c] * (w.defined() ? element(w, c) : 1), shift = b.defined() ? element(b, c) : 0;

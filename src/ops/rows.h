@@ -29,7 +29,7 @@ inline bool is_past_caches(const Tensor& x) { return is_past_caches(row_bytes(x,
 template <class F> void each_row(const Tensor& y, int64_t begin, int64_t count, int64_t n, F write) {
   const int64_t bytes = row_bytes(y, n);
   if (!is_past_caches(y)) return write(begin, count, row_of(y, begin, n));
-  const Streamed out(true);
+  Streamed out(true);
   const int64_t group = bytes < 4096 ? 4096 / bytes : 1;
   for (int64_t r = begin; r < begin + count; r += group) {
     const int64_t m = r + group < begin + count ? group : begin + count - r;
@@ -37,7 +37,7 @@ template <class F> void each_row(const Tensor& y, int64_t begin, int64_t count, 
   }
 }
 /// write(i, m, to) for the n elements of y from `at` on, [i, i + m) of them at a time: to their place, or past the caches.
-template <class F> void each_block(const Streamed& out, const Tensor& y, int64_t at, int64_t n, F write) {
+template <class F> void each_block(Streamed& out, const Tensor& y, int64_t at, int64_t n, F write) {
   const int64_t item = int64_t(item_size(y.dtype())), block = out.past() ? kStreamBlock / item : n;
   for (int64_t i = 0; i < n; i += block) {
     const int64_t m = i + block < n ? block : n - i;

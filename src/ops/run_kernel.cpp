@@ -18,7 +18,7 @@ constexpr int64_t kBlock = 1024;
 /// Elements [begin, end) of operands that are dense or, with size 0, splatted blocks of kBlock elements. Past the caches, blocks are
 /// short: the processor then reads the next one's operands while this one is written.
 void run_blocks(Kernel kernel, const void* params, char* const* p, const int* size, int args, int64_t begin, int64_t end,
-    const Streamed& out) {
+    Streamed& out) {
   const int64_t block = out.past() ? kStreamBlock / size[0] : kBlock;
   for (int64_t i = begin; i < end; i += block) {
     char* q[kMaxArgs];
@@ -54,7 +54,10 @@ bool writes_past(const Operand* arg, int args) {
     size[k] = 0;
   }
   const bool past = writes_past(arg, args);
-  parallel_for(whole, grain, [&](int64_t begin, int64_t end) { run_blocks(kernel, params, p, size, args, begin, end, Streamed(past)); });
+  parallel_for(whole, grain, [&](int64_t begin, int64_t end) {
+    Streamed out(past);
+    run_blocks(kernel, params, p, size, args, begin, end, out);
+  });
   if (whole == n) return;
   alignas(64) char tail[kMaxArgs][128];  // a packet's worth of elements, which may be wider than its own
   char* q[kMaxArgs];
@@ -76,7 +79,7 @@ bool writes_past(const Operand* arg, int args) {
   const int64_t cols = plan.shape[0], rows = plan.shape[1], strips = (cols + kCols - 1) / kCols;
   std::atomic<bool> failed = false;
   parallel_for((rows + height - 1) / height * strips, 2, [&](int64_t begin, int64_t end) {
-    const Streamed out(plan.past);
+    Streamed out(plan.past);
     const Scratch tiles(size_t(kTile) * size_t(plan.args - 1), failed);
     if (!tiles) return;
     alignas(64) char row[kMaxArgs][kCols * 8];
@@ -125,8 +128,8 @@ bool writes_past(const Operand* arg, int args) {
   for (int k = 0; k < args; k++) size[k] = plan.arg[k].size;
   const Plan::Cut cut = plan.cut(grain);
   parallel_for(plan.shape[cut.dim], cut.piece, [&](int64_t begin, int64_t end) {
-    const Streamed out(plan.past);
-    Runs runs(plan, cut.dim, begin, end);
+    Streamed out(plan.past);
+    Runs runs(plan, cut.dim, begin, end, &out);
     while (runs.next())
       if (plan.past && runs.direct()) run_blocks(kernel, params, runs.p, size, args, 0, runs.n, out);
       else kernel(params, runs.p, runs.n);
@@ -231,7 +234,8 @@ void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args,
     int size[kMaxArgs];
     for (int k = 0; k < args; k++) size[k] = kComputeSize[int(arg[k].compute)];
     parallel_for(count, grain, [&](int64_t begin, int64_t end) {
-      if (past) return run_blocks(kernel, params, p, size, args, begin, end, Streamed(true));
+      Streamed out(past);
+      if (past) return run_blocks(kernel, params, p, size, args, begin, end, out);
       char* q[kMaxArgs];
       for (int k = 0; k < args; k++) q[k] = p[k] + begin * size[k];
       kernel(params, q, end - begin);

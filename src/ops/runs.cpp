@@ -90,7 +90,7 @@ Plan::Cut Plan::cut(int64_t grain) const {
   return {dim, piece};
 }
 
-Runs::Runs(const Plan& plan, int dim, int64_t begin, int64_t end) : plan_(plan) {
+Runs::Runs(const Plan& plan, int dim, int64_t begin, int64_t end, Streamed* past) : plan_(plan), past_(past) {
   for (int d = 0; d < plan.dims; d++) shape_[d] = plan.shape[d], index_[d] = 0;
   shape_[dim] = end - begin;
   for (int k = 0; k < plan.args; k++) {
@@ -185,7 +185,7 @@ void Runs::flush() {
   } else {
     char* stored = out.plain ? from : from + kGroup / 2;
     if (!out.plain) out.store(from, stored, out.stride[0], pending_);
-    kernels().moves->stream(to, stored, pending_ * out.stride[0]);
+    past_->copy(to, stored, pending_ * out.stride[0]);
   }
   pending_ = 0;
 }

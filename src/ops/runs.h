@@ -5,7 +5,7 @@
 // that no element's bits depend on its position. Operands that are not dense, or of another dtype, go through an L1 buffer.
 #pragma once
 #include "src/ops/cpu/elementwise.h"
-#include "src/ops/cpu/moves.h"
+#include "src/ops/stream.h"
 #include "tapegrad/tensor.h"
 
 namespace tapegrad {
@@ -55,9 +55,8 @@ struct Runs {
   /// Does the kernel write this run to its place?
   bool direct() const { return !pending_; }
   explicit Runs(const Plan& plan) : Runs(plan, 0, 0, plan.shape[0]) {}
-  Runs(const Plan& plan, int dim, int64_t begin, int64_t end);
+  Runs(const Plan& plan, int dim, int64_t begin, int64_t end, Streamed* past = nullptr);  // past: when the plan says so
   Runs(const Runs&) = delete;
-  ~Runs() { if (plan_.past) kernels().moves->fence(); }
 
  private:
   bool next_group();
@@ -69,6 +68,7 @@ struct Runs {
     const char* filled;        // what the buffer holds, when it can be kept
   };
   const Plan& plan_;
+  Streamed* past_;
   int64_t shape_[kMaxDims], index_[kMaxDims], pos_ = 0, pending_ = 0, group_ = 0;
   bool all_dense_ = true;
   int widest_ = 1;

@@ -9,29 +9,59 @@
 namespace tapegrad {
 
 constexpr int64_t kStreamBytes = 12 << 20;  // with an input as long, more than the share of the last-level cache that one program has
-
 constexpr int64_t kStreamBlock = 1024;      // bytes of an elementwise result at a time
 inline bool is_past_caches(int64_t bytes) { return bytes >= kStreamBytes; }
 
-/// What a piece of work writes its part of a result through. `past` is the same for all pieces of one result.
+/// What a piece of work writes its part of a result through. `past` is the same for all pieces of one result. Where one copy goes on
+/// where the last one ended, the line between them is written whole.
 class Streamed {
+  static constexpr int64_t kLine = 64;
   bool past_;
+  int64_t held_ = 0;       // bytes of a line that wait for the rest of it
+  char* line_ = nullptr;   // where it belongs
+  alignas(kLine) char bytes_[kLine];
+
+  void release() {
+    std::memcpy(line_, bytes_, size_t(held_));
+    held_ = 0;
+  }
+  void stream(char* to, const char* from, int64_t bytes) {
+    if (held_ && to != line_ + held_) release();
+    if (held_) {
+      const int64_t n = bytes < kLine - held_ ? bytes : kLine - held_;
+      std::memcpy(bytes_ + held_, from, size_t(n));
+      to += n, from += n, bytes -= n, held_ += n;
+      if (held_ < kLine) return;
+      kernels().moves->stream(line_, bytes_, kLine);
+      held_ = 0;
+    }
+    const int64_t before = -reinterpret_cast<intptr_t>(to) & (kLine - 1), head = before < bytes ? before : bytes;
+    const int64_t whole = (bytes - head) & -kLine, rest = bytes - head - whole;
+    kernels().moves->stream(to, from, head + whole);
+    line_ = to + head + whole, held_ = rest;
+    std::memcpy(bytes_, from + head + whole, size_t(rest));
+  }
+
  public:
   explicit Streamed(bool past) : past_(past) {}
-  ~Streamed() { if (past_) kernels().moves->fence(); }
+  ~Streamed() {
+    if (!past_) return;
+    if (held_) release();
+    kernels().moves->fence();
+  }
   Streamed(const Streamed&) = delete;
   bool past() const { return past_; }
 
-  void copy(char* to, const char* from, int64_t bytes) const {
-    past_ ? kernels().moves->stream(to, from, bytes) : void(std::memcpy(to, from, size_t(bytes)));
+  void copy(char* to, const char* from, int64_t bytes) {
+    if (past_) stream(to, from, bytes); else std::memcpy(to, from, size_t(bytes));
   }
   /// write(where) puts `bytes` bytes there: to `to`, or to a block that is then copied to it.
-  template <class F> void put(char* to, int64_t bytes, F write) const {
+  template <class F> void put(char* to, int64_t bytes, F write) {
     constexpr int64_t kBlock = 1 << 15;
     if (!past_ || bytes > kBlock) return write(to);
-    alignas(64) char block[kBlock];
+    alignas(kLine) char block[kBlock];
     write(static_cast<char*>(block));
-    kernels().moves->stream(to, block, bytes);
+    stream(to, block, bytes);
   }
 };
 
