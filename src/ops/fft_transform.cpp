@@ -209,8 +209,8 @@ template <class R> void transform(const Tensor& x, const Tensor& y, int64_t dim,
             for (int64_t j = tile; j < std::min(tile + kTile, n); j++, at += 2 * s.inner) f(at, j * count + l);
           }
       };
-      const FftLines<R> group_lines{n, 2 * n, re, im};
-      const bool full = count == kLines && s.inner == 1;
+      const FftLines<R> group_lines{n, s.inner == 1 ? 2 * n : 2, 2 * s.inner, re, im};
+      const bool full = count == kLines && (s.inner == 1 || first % s.inner + count <= s.inner);
       if (full) fft_kernels(R()).split(group_lines, from + line[0]);
       else each_number([&](int64_t at, int64_t q) { re[q] = from[at], im[q] = from[at + 1]; });
       forward ? plan->run(re, im, work, count) : plan->run(im, re, work, count);  // parts exchanged: the inverse

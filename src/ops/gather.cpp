@@ -37,9 +37,9 @@ bool in_bounds(const int64_t* p, int64_t n, int64_t size) {
   for (int64_t k = 0; k < n; k++) signs |= p[k] | (size - 1 - p[k]);
   return signs >= 0;
 }
-// f(x element, other element) for each index, in order along dim; false, and some left out, if `check` and one is out of bounds.
+// f(x element, other element) for each index, in order along dim; false, and some left out, if `check` is set and one is out of bounds.
 // Across it goes by strips, so narrow that the strip of x that the indices point into stays in the cache.
-template <bool check, class T, class F> bool each_index(const Lines& l, T* x, const int64_t* index, T* other, F&& f) {
+template <class T, class F> bool each_index(const Lines& l, T* x, const int64_t* index, T* other, bool check, F&& f) {
   constexpr int64_t kCache = 1 << 19, kRun = 1024;
   const int64_t fits = kCache / std::max<int64_t>(1, l.x_size * int64_t(sizeof(T))) / 16 * 16;
   const int64_t width = std::min(l.across, std::clamp<int64_t>(fits, 16, 512)), strips = l.across ? (l.across + width - 1) / width : 0;
@@ -133,7 +133,7 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
     const bool good = by_size(x.element_size(), [&](auto zero) {
       using T = decltype(zero);
       LongKernel unlock(out.numel());
-      return each_index<true>(l, reinterpret_cast<T*>(x->data), at.data_ptr<int64_t>(), reinterpret_cast<T*>(out->data), [](T& from, T& to) { to = from; });
+      return each_index(l, reinterpret_cast<T*>(x->data), at.data_ptr<int64_t>(), reinterpret_cast<T*>(out->data), true, [](T& from, T& to) { to = from; });
     });
     if (!good) refuse_outside(at, d, size_of(x, d));
   }
@@ -164,17 +164,18 @@ namespace {
 enum class Scatter : uint8_t { Set, Add, Multiply, Max, Min };
 template <class T> T larger(T a, T b) { return a > b || a != a ? a : b; }
 template <class T> T smaller(T a, T b) { return a < b || a != a ? a : b; }
-void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, Scatter what) {
+// `fresh`: x is nobody's yet, so the indices are checked on the way.
+void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, Scatter what, bool fresh) {
   if (!index.numel()) return;
   NoGrad guard;
-  const Tensor at = checked_index(index, dim, size_of(x, dim));
+  const Tensor at = fresh ? int64_index(index) : checked_index(index, dim, size_of(x, dim));
   const Tensor from = src.dim() == 0 && index.dim() ? expand(src, index.sizes()) : trimmed(src, index);
   const Lines l = lines_of(x, at, from, dim);
   LongKernel unlock(index.numel());
   const int64_t* i = at.data_ptr<int64_t>();
   const auto run = [&](auto zero, auto write) {
     using T = decltype(zero);
-    each_index<false>(l, reinterpret_cast<T*>(x->data), i, reinterpret_cast<T*>(from->data), write);
+    if (!each_index(l, reinterpret_cast<T*>(x->data), i, reinterpret_cast<T*>(from->data), fresh, write)) refuse_outside(at, dim, l.x_size);
   };
   if (what == Scatter::Set) return by_size(x.element_size(), [&](auto zero) { run(zero, [](auto& to, auto& v) { to = v; }); });
   typed_or_complex(x.dtype(), [&](auto zero) {
@@ -225,7 +226,7 @@ Tensor scattered(const Tensor& x, int64_t dim, const Tensor& index, const Tensor
   {
     NoGrad guard;
     out = clone(x, MemoryFormat::Contiguous);
-    scatter_into(out, d, index, src, add ? Scatter::Add : Scatter::Set);
+    scatter_into(out, d, index, src, add ? Scatter::Add : Scatter::Set, true);
   }
   if (recording(x, src)) record<ScatterBackward>(out, x, src, d, index, add);
   return out;
@@ -236,7 +237,7 @@ const Tensor& scattered_(const Tensor& self, int64_t dim, const Tensor& index, c
   check_src(self, src);
   check_writable(self);
   InPlace guard(self, recording(self, src));
-  scatter_into(self, d, index, src->storage == self->storage ? clone(detach(src)) : src, add ? Scatter::Add : Scatter::Set);
+  scatter_into(self, d, index, src->storage == self->storage ? clone(detach(src)) : src, add ? Scatter::Add : Scatter::Set, false);
   if (recording(self, src)) guard.record<ScatterBackward>(guard.before(), guard.old(src), d, index, add);
   return self;
 }
@@ -277,7 +278,7 @@ Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, Scalar value) 
   {
     NoGrad guard;
     out = clone(x, MemoryFormat::Contiguous);
-    scatter_into(out, d, index, to(Tensor(value), x.dtype()), Scatter::Set);
+    scatter_into(out, d, index, to(Tensor(value), x.dtype()), Scatter::Set, true);
   }
   if (recording(x)) record<ScatterValueBackward>(out, x, d, index);
   return out;
@@ -288,7 +289,7 @@ const Tensor& scatter_(const Tensor& self, int64_t dim, const Tensor& index, Sca
   check_shapes(self, d, index, nullptr);
   check_writable(self);
   InPlace guard(self, recording(self));
-  scatter_into(self, d, index, to(Tensor(value), self.dtype()), Scatter::Set);
+  scatter_into(self, d, index, to(Tensor(value), self.dtype()), Scatter::Set, false);
   if (recording(self)) guard.record<ScatterValueBackward>(guard.before(), d, index);
   return self;
 }
@@ -352,8 +353,8 @@ static Tensor scatter_folded(const Tensor& x, int64_t d, const Tensor& index, co
   {
     NoGrad guard;
     out = clone(start, MemoryFormat::Contiguous);
-    if (what != Scatter::Multiply && !include_self) scatter_into(out, d, index, src, Scatter::Set);
-    scatter_into(out, d, index, src, what);
+    if (what != Scatter::Multiply && !include_self) scatter_into(out, d, index, src, Scatter::Set, true);
+    scatter_into(out, d, index, src, what, true);
   }
   if (!recording(x, src)) return out;
   if (what == Scatter::Multiply) {

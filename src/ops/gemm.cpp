@@ -51,7 +51,7 @@ template <class F> void each_tile(int64_t m, int64_t n, int64_t k, int64_t unit,
 // Packing pays when each number of a and of b is read often, or when b lies across.
 template <class T> bool is_direct(const Gemm<T>& g) {
   if (g.m == 1 || g.n == 1 || g.k == 0 || (g.n <= 8 && g.k <= 8)) return true;
-  if (g.b_col == 1) return g.m <= 16 || g.n * g.k * int64_t(sizeof(T)) <= 1 << 18;
+  if (g.b_col == 1) return g.m <= 32 || g.n * g.k * int64_t(sizeof(T)) <= 1 << 19;
   return g.a_col == 1 && g.b_row == 1 && g.m <= 16;
 }
 template <class T> void direct(const Gemm<T>& g) {

@@ -99,11 +99,12 @@ ValuesIndices first_in_order(const Tensor& x, int64_t d, int64_t k, bool descend
       using T = decltype(zero);
       using Items = std::vector<Item<OrderKey<T>>>;
       each_line<T>(x, d, values, indices, [n, k, descending, items = Items(), spare = Items()](const T* p, int64_t step, T* o, int64_t* at, int64_t out_step) mutable {
-        if (k * 8 < n) {
+        if (n >= 8192 && k * 8 < n) {
           fill_first(items, p, n, step, k, descending);
         } else {
           fill_items(items, p, n, step, descending);
-          if (k < n) std::nth_element(items.begin(), items.begin() + k, items.end()), std::sort(items.begin(), items.begin() + k);
+          if (k * 16 < n) std::partial_sort(items.begin(), items.begin() + k, items.end());
+          else if (k < n) std::nth_element(items.begin(), items.begin() + k, items.end()), std::sort(items.begin(), items.begin() + k);
           else sort_items(items, spare);
         }
         for (int64_t i = 0; i < k; i++) {

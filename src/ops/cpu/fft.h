@@ -13,10 +13,10 @@ struct FftPass {
   const void *cos, *sin, *x_re, *x_im;
   void *y_re, *y_im;
 };
-/// As many lines as fill 64 bytes with their first real parts, `apart` real numbers from one to the next, of n complex numbers
-/// each; and the same numbers split and side by side: number j of line l at re[j lines + l], im[j lines + l].
+/// As many lines as fill 64 bytes with their first real parts, of n complex numbers each: number j of line l at l apart + j step
+/// in real numbers, where one of the two is 2. And the same split and side by side, at re[j lines + l] and im[j lines + l].
 template <class R> struct FftLines {
-  int64_t n, apart;
+  int64_t n, apart, step;
   R *re, *im;
 };
 template <class R> struct FftKernels {

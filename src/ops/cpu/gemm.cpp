@@ -195,15 +195,23 @@ template <class T, int N, int K> void tiny(const Gemm<T>& g) {
     __builtin_memcpy(b, rows, sizeof b);
   }
   if (g.bias) for (long j = 0; j < g.n; j++) start[j] = g.bias[j];
+  if (g.n == N && g.k == K && g.a_col == 1 && !g.add) {
+    for (long i = 0; i < g.m; i++) {
+      const T* a = g.a + i * g.a_row;
+      Row sum = start;
+#pragma GCC unroll 8
+      for (long p = 0; p < K; p++) sum += a[p] * b[p];
+      __builtin_memcpy(g.c + i * g.c_row, &sum, sizeof sum);
+    }
+    return;
+  }
   for (long i = 0; i < g.m; i++) {
     const T* a = g.a + i * g.a_row;
     T* c = g.c + i * g.c_row;
     Row sum = start;
     if (g.add) for (long j = 0; j < g.n; j++) sum[j] += c[j];
-    if (g.k == K) for (long p = 0; p < K; p++) sum += a[p * g.a_col] * b[p];
-    else for (long p = 0; p < g.k; p++) sum += a[p * g.a_col] * b[p];
-    if (g.n == N) __builtin_memcpy(c, &sum, sizeof sum);
-    else for (long j = 0; j < g.n; j++) c[j] = sum[j];
+    for (long p = 0; p < g.k; p++) sum += a[p * g.a_col] * b[p];
+    for (long j = 0; j < g.n; j++) c[j] = sum[j];
   }
 }
 
