@@ -40,7 +40,7 @@ bool in_bounds(const int64_t* p, int64_t n, int64_t size) {
 // f(x element, other element) for each index, in order along dim; false, and some left out, if `check` is set and one is out of bounds.
 // Across it goes by strips, so narrow that the strip of x that the indices point into stays in the cache.
 template <class T, class F> bool each_index(const Lines& l, T* x, const int64_t* index, T* other, bool check, F&& f) {
-  constexpr int64_t kCache = 1 << 19, kRun = 1024;
+  constexpr int64_t kCache = 1 << 19, kRun = 1024, kLine = 1 << 13;
   const int64_t fits = kCache / std::max<int64_t>(1, l.x_size * int64_t(sizeof(T))) / 16 * 16;
   const int64_t width = std::min(l.across, std::clamp<int64_t>(fits, 16, 512)), strips = l.across ? (l.across + width - 1) / width : 0;
   const Steps along = l.along, step = l.step;
@@ -52,6 +52,8 @@ template <class T, class F> bool each_index(const Lines& l, T* x, const int64_t*
         T *xs = x + at[0] + first * step.x, *os = other + at[2] + first * step.other;
         const int64_t* is = index + at[1] + first * step.index;
         if (l.across == 1 && along.index == 1) {
+          if (along.x == 1 && l.x_size <= kLine && l.length * 4 >= l.x_size)  // read in order first: indices come in any
+            for (int64_t k = 0; k < l.x_size; k += int64_t(64 / sizeof(T))) __builtin_prefetch(xs + k);
           for (int64_t k0 = 0; k0 < l.length; k0 += kRun) {
             const int64_t k1 = std::min(l.length, k0 + kRun);
             if (check && !in_bounds(is + k0, k1 - k0, l.x_size)) outside = true;

@@ -41,17 +41,21 @@ template <class T> void fill_items(std::vector<Item<OrderKey<T>>>& items, const 
   const Key flip = descending ? ~Key(0) : 0;
   for (int64_t i = 0; i < n; i++) items[size_t(i)] = Item<Key>(order_key(p[i * step]) ^ flip, i);
 }
-// The first k items in order, of a line much longer: what does not precede the k-th of those seen is passed over.
+// The first k items in order, of a line much longer: what does not precede the k-th of those seen is passed over. Few are kept in
+// order, many are thinned out when there are twice as many.
+constexpr int64_t kFew = 64;
 template <class T> void fill_first(std::vector<Item<OrderKey<T>>>& items, const T* p, int64_t n, int64_t step, int64_t k, bool descending) {
   using Key = OrderKey<T>;
   const Key flip = descending ? ~Key(0) : 0;
-  const size_t room = size_t(2 * k + 32);
+  const bool few = k <= kFew;
+  const size_t room = size_t(few ? k : 2 * k + 32);
   items.clear();
   items.reserve(room);
   Wide<T> bound = {};
   bool full = false;
   const auto keep_first = [&] {
-    std::nth_element(items.begin(), items.begin() + (k - 1), items.end());
+    if (few) std::sort(items.begin(), items.end());
+    else std::nth_element(items.begin(), items.begin() + (k - 1), items.end());
     items.resize(size_t(k));
     bound = Wide<T>(p[items.back().at() * step]), full = true;
   };
@@ -67,12 +71,19 @@ template <class T> void fill_first(std::vector<Item<OrderKey<T>>>& items, const 
     for (int64_t j = i; j < end; j++) {
       const Wide<T> v = Wide<T>(p[j * step]);
       if (full && (descending ? v <= bound : v >= bound)) continue;
-      items.emplace_back(order_key(p[j * step]) ^ flip, j);
+      const Item<Key> item(order_key(p[j * step]) ^ flip, j);
+      if (few && full) {
+        auto at = items.end() - 1;
+        if (!(item < *at)) continue;
+        for (; at != items.begin() && item < at[-1]; --at) *at = at[-1];
+        *at = item, bound = Wide<T>(p[items.back().at() * step]);
+        continue;
+      }
+      items.push_back(item);
       if (items.size() == room) keep_first();
     }
   }
-  keep_first();
-  std::sort(items.begin(), items.end());
+  if (!few) keep_first(), std::sort(items.begin(), items.end());
 }
 Shape with_size(const Tensor& x, int64_t d, int64_t n) {
   Shape size(x.sizes());
@@ -99,7 +110,7 @@ ValuesIndices first_in_order(const Tensor& x, int64_t d, int64_t k, bool descend
       using T = decltype(zero);
       using Items = std::vector<Item<OrderKey<T>>>;
       each_line<T>(x, d, values, indices, [n, k, descending, items = Items(), spare = Items()](const T* p, int64_t step, T* o, int64_t* at, int64_t out_step) mutable {
-        if (n >= 8192 && k * 8 < n) {
+        if (k * 8 < n && (n >= 8192 || k <= kFew)) {
           fill_first(items, p, n, step, k, descending);
         } else {
           fill_items(items, p, n, step, descending);
