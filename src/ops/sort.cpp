@@ -1,5 +1,7 @@
 // sort, topk, kthvalue, median, mode: order along one dimension. Each line is turned into (key, index) items (sort_keys.h),
 // ordered, and written back; NaN counts as the largest value, as in PyTorch, and equal values keep their order.
+#include <limits>
+
 #include "src/ops/op_info.h"
 #include "src/ops/sort_keys.h"
 #include "src/ops/view.h"
@@ -41,49 +43,46 @@ template <class T> void fill_items(std::vector<Item<OrderKey<T>>>& items, const 
   const Key flip = descending ? ~Key(0) : 0;
   for (int64_t i = 0; i < n; i++) items[size_t(i)] = Item<Key>(order_key(p[i * step]) ^ flip, i);
 }
-// The first k items in order, of a line much longer: what does not precede the k-th of those seen is passed over. Few are kept in
-// order, many are thinned out when there are twice as many.
-constexpr int64_t kFew = 64;
+// best[g] = the best of every count-th number from g on, NaN apart.
+template <class T, class W> void group_extremes(const T* p, int64_t n, int64_t step, W* best, int64_t count, bool largest) {
+  using Limits = std::numeric_limits<W>;
+  const W top = Limits::has_infinity ? Limits::infinity() : Limits::max(), bottom = Limits::has_infinity ? W(-top) : Limits::lowest();
+  std::fill_n(best, count, largest ? bottom : top);
+  for (int64_t i = 0; i + count <= n; i += count, p += count * step) {
+    if (step == 1 && largest) for (int64_t g = 0; g < count; g++) best[g] = W(p[g]) > best[g] ? W(p[g]) : best[g];
+    else if (step == 1) for (int64_t g = 0; g < count; g++) best[g] = W(p[g]) < best[g] ? W(p[g]) : best[g];
+    else for (int64_t g = 0; g < count; g++) best[g] = largest ? std::max(best[g], W(p[g * step])) : std::min(best[g], W(p[g * step]));
+  }
+}
+// The first k items in order, of a line much longer. The k-th of the best numbers of 4 k groups bounds the k-th of all, and little
+// else is within the bound.
+constexpr int64_t kMuchLonger = 64;
 template <class T> void fill_first(std::vector<Item<OrderKey<T>>>& items, const T* p, int64_t n, int64_t step, int64_t k, bool descending) {
   using Key = OrderKey<T>;
+  using W = std::conditional_t<std::is_same_v<T, bool>, uint8_t, Wide<T>>;
+  std::vector<W> best(static_cast<size_t>(4 * k));
+  group_extremes(p, n, step, best.data(), 4 * k, descending);
+  std::nth_element(best.begin(), best.begin() + (k - 1), best.end(), [descending](W a, W b) { return descending ? a > b : a < b; });
+  const W bound = best[size_t(k - 1)];
   const Key flip = descending ? ~Key(0) : 0;
-  const bool few = k <= kFew;
-  const size_t room = size_t(few ? k : 2 * k + 32);
   items.clear();
-  items.reserve(room);
-  Wide<T> bound = {};
-  bool full = false;
-  const auto keep_first = [&] {
-    if (few) std::sort(items.begin(), items.end());
-    else std::nth_element(items.begin(), items.begin() + (k - 1), items.end());
-    items.resize(size_t(k));
-    bound = Wide<T>(p[items.back().at() * step]), full = true;
-  };
   constexpr int64_t kGroup = 16;
   for (int64_t i = 0; i < n; i += kGroup) {
     const int64_t end = std::min(n, i + kGroup);
-    if (full && step == 1 && end - i == kGroup) {
+    if (step == 1 && end - i == kGroup) {
       unsigned candidates = 0;  // NaN is one, always
-      if (descending) for (int64_t j = 0; j < kGroup; j++) candidates |= unsigned(!(Wide<T>(p[i + j]) <= bound));
-      else for (int64_t j = 0; j < kGroup; j++) candidates |= unsigned(!(Wide<T>(p[i + j]) >= bound));
+      if (descending) for (int64_t j = 0; j < kGroup; j++) candidates |= unsigned(!(W(p[i + j]) < bound));
+      else for (int64_t j = 0; j < kGroup; j++) candidates |= unsigned(!(W(p[i + j]) > bound));
       if (!candidates) continue;
     }
     for (int64_t j = i; j < end; j++) {
-      const Wide<T> v = Wide<T>(p[j * step]);
-      if (full && (descending ? v <= bound : v >= bound)) continue;
-      const Item<Key> item(order_key(p[j * step]) ^ flip, j);
-      if (few && full) {
-        auto at = items.end() - 1;
-        if (!(item < *at)) continue;
-        for (; at != items.begin() && item < at[-1]; --at) *at = at[-1];
-        *at = item, bound = Wide<T>(p[items.back().at() * step]);
-        continue;
-      }
-      items.push_back(item);
-      if (items.size() == room) keep_first();
+      const W v = W(p[j * step]);
+      if (!(descending ? v < bound : v > bound)) items.emplace_back(order_key(p[j * step]) ^ flip, j);
     }
   }
-  if (!few) keep_first(), std::sort(items.begin(), items.end());
+  std::nth_element(items.begin(), items.begin() + (k - 1), items.end());
+  items.resize(size_t(k));
+  std::sort(items.begin(), items.end());
 }
 Shape with_size(const Tensor& x, int64_t d, int64_t n) {
   Shape size(x.sizes());
@@ -110,7 +109,7 @@ ValuesIndices first_in_order(const Tensor& x, int64_t d, int64_t k, bool descend
       using T = decltype(zero);
       using Items = std::vector<Item<OrderKey<T>>>;
       each_line<T>(x, d, values, indices, [n, k, descending, items = Items(), spare = Items()](const T* p, int64_t step, T* o, int64_t* at, int64_t out_step) mutable {
-        if (k * 8 < n && (n >= 8192 || k <= kFew)) {
+        if (k * kMuchLonger <= n) {
           fill_first(items, p, n, step, k, descending);
         } else {
           fill_items(items, p, n, step, descending);
