@@ -106,7 +106,7 @@ static Tensor row_norm(const Tensor& input, IntList shape, const Tensor& weight,
   const RowKernels& k = row_kernels(d);
   {
     LongKernel unlocked(x.numel() * 2);
-    parallel_for(rows, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
+    parallel_for(rows, std::max<int64_t>(1, (is_past_caches(y) ? 1 << 17 : 1 << 14) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
       Streamed out(is_past_caches(y));
       for (int64_t r = begin; r < end; r++) {
         double var;

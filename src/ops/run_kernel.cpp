@@ -13,6 +13,7 @@ namespace tapegrad {
 namespace {
 
 constexpr int64_t kCheapGrain = 32768, kCostlyGrain = 8192;  // elements worth about 10 µs
+constexpr int64_t kPastGrain = 1 << 17;                      // past the caches, the end of a piece waits for its stores
 
 constexpr int64_t kBlock = 1024;
 /// Elements [begin, end) of operands that are dense or, with size 0, splatted blocks of kBlock elements. Past the caches, blocks are
@@ -204,7 +205,7 @@ void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args,
   const int64_t n = out.numel;
   if (!n) return;
   if (n <= SmallOperands::kFew && run_small(kernel, params, arg, args)) return;
-  const int64_t grain = costly ? kCostlyGrain : kCheapGrain;
+  const int64_t grain = writes_past(arg, args) ? kPastGrain : costly ? kCostlyGrain : kCheapGrain;
   LongKernel unlocked(costly ? n * 4 : n);
   int lanes = 1;
   unsigned splats = 0;

@@ -10,14 +10,16 @@ namespace tapegrad {
 namespace {
 
 constexpr int64_t kStrip = 64;         // columns a kernel takes at once
-constexpr int64_t kPiece = 1 << 13;    // elements worth a thread's while
+constexpr int64_t kPiece = 1 << 13;    // elements worth a thread's while …
+constexpr int64_t kBigPiece = 1 << 17; // … where the end of a piece waits for stores past the caches
 
 // row(first, count) over whole rows, or cols(offset, stride, count) over strips of columns.
 template <class R, class C> void cut(const Split& s, R row, C cols) {
   LongKernel unlocked(s.outer * s.n * s.inner * 4);
   if (!s.n || !s.inner) return;
   if (s.inner == 1) {
-    parallel_for(s.outer, std::max<int64_t>(1, kPiece / s.n), [&](int64_t begin, int64_t end) { row(begin, end - begin); });
+    const int64_t piece = is_past_caches(s.outer * s.n * 4) ? kBigPiece : kPiece;
+    parallel_for(s.outer, std::max<int64_t>(1, piece / s.n), [&](int64_t begin, int64_t end) { row(begin, end - begin); });
     return;
   }
   const int64_t strips = (s.inner + kStrip - 1) / kStrip;
