@@ -13,8 +13,8 @@ template <class R, class F> void each_packet(char* const* p, int64_t n, F f) {
 }
 // (a.re b.re - a.im b.im, a.re b.im + a.im b.re): lanes 2i and 2i + 1 are a pair.
 template <class V, int... I> TG_IN V product(V a, V b, std::integer_sequence<int, I...>) {
-  const V re = __builtin_shufflevector(a, a, (I & ~1)...), im = __builtin_shufflevector(a, a, (I | 1)...);
-  const V crossed = im * __builtin_shufflevector(b, b, (I ^ 1)...);
+  const V re = shuffled<(I & ~1)...>(a, a), im = shuffled<(I | 1)...>(a, a);
+  const V crossed = im * shuffled<(I ^ 1)...>(b, b);
   const V sign = {decltype(a[0] + 0)(I & 1 ? 1 : -1)...};
   return re * b + sign * crossed;
 }

@@ -135,7 +135,7 @@ template <int C> __attribute__((target("avx512bf16"))) void dots(const BfloatGem
   }
   for (int q = 0; q < C; q++) {
     float& c = g.c[j + q];
-    c = tree<AddJoin, float, L>(&sum[q], 1) + (g.add ? c : g.bias ? g.bias[j + q] : 0);
+    c = tree<AddJoin, float, L, 1>(&sum[q]) + (g.add ? c : g.bias ? g.bias[j + q] : 0);
   }
 }
 void row(const BfloatGemm& g) {
