@@ -11,6 +11,7 @@ from tapegrad import cuda as cuda
 from tapegrad import dtypes as dtypes
 from tapegrad import fft as fft
 from tapegrad import functional as functional
+from tapegrad import legacy as legacy
 from tapegrad import linalg as linalg
 from tapegrad import nn as nn
 from tapegrad import optim as optim
@@ -101,6 +102,7 @@ from tapegrad._C import argmin as argmin
 from tapegrad._C import argsort as argsort
 from tapegrad._C import argwhere as argwhere
 from tapegrad._C import as_strided as as_strided
+from tapegrad._C import as_strided_ as as_strided_
 from tapegrad._C import as_strided_scatter as as_strided_scatter
 from tapegrad._C import as_tensor as as_tensor
 from tapegrad._C import asarray as asarray
@@ -185,6 +187,7 @@ from tapegrad._C import concat as concat
 from tapegrad._C import concatenate as concatenate
 from tapegrad._C import conj as conj
 from tapegrad._C import conj_physical as conj_physical
+from tapegrad._C import conj_physical_ as conj_physical_
 from tapegrad._C import constant_pad_nd as constant_pad_nd
 from tapegrad._C import contiguous_format as contiguous_format
 from tapegrad._C import conv1d as conv1d
@@ -243,6 +246,7 @@ from tapegrad._C import dstack as dstack
 from tapegrad._C import dtype as dtype
 from tapegrad._C import einsum as einsum
 from tapegrad._C import embedding as embedding
+from tapegrad._C import embedding_bag as embedding_bag
 from tapegrad._C import empty as empty
 from tapegrad._C import empty_cache as empty_cache
 from tapegrad._C import empty_like as empty_like
@@ -305,6 +309,7 @@ from tapegrad._C import ge_ as ge_
 from tapegrad._C import geqrf as geqrf
 from tapegrad._C import ger as ger
 from tapegrad._C import get_default_dtype as get_default_dtype
+from tapegrad._C import get_device as get_device
 from tapegrad._C import get_num_threads as get_num_threads
 from tapegrad._C import grad as grad
 from tapegrad._C import gradient as gradient
@@ -360,6 +365,7 @@ from tapegrad._C import inverse as inverse
 from tapegrad._C import is_anomaly_enabled as is_anomaly_enabled
 from tapegrad._C import is_complex as is_complex
 from tapegrad._C import is_conj as is_conj
+from tapegrad._C import is_distributed as is_distributed
 from tapegrad._C import is_floating_point as is_floating_point
 from tapegrad._C import is_grad_enabled as is_grad_enabled
 from tapegrad._C import is_inference as is_inference
@@ -737,6 +743,8 @@ from tapegrad._C import zeros as zeros
 from tapegrad._C import zeros_like as zeros_like
 from tapegrad._ops import lazy as lazy
 from tapegrad.amp.autocast_mode import autocast as autocast
+from tapegrad.amp.autocast_mode import autocast_decrement_nesting as autocast_decrement_nesting
+from tapegrad.amp.autocast_mode import autocast_increment_nesting as autocast_increment_nesting
 from tapegrad.amp.autocast_mode import clear_autocast_cache as clear_autocast_cache
 from tapegrad.amp.autocast_mode import get_autocast_cpu_dtype as get_autocast_cpu_dtype
 from tapegrad.amp.autocast_mode import get_autocast_dtype as get_autocast_dtype
@@ -745,9 +753,15 @@ from tapegrad.amp.autocast_mode import is_autocast_available as is_autocast_avai
 from tapegrad.amp.autocast_mode import is_autocast_cache_enabled as is_autocast_cache_enabled
 from tapegrad.amp.autocast_mode import is_autocast_cpu_enabled as is_autocast_cpu_enabled
 from tapegrad.amp.autocast_mode import is_autocast_enabled as is_autocast_enabled
+from tapegrad.amp.autocast_mode import set_autocast_cache_enabled as set_autocast_cache_enabled
+from tapegrad.amp.autocast_mode import set_autocast_cpu_dtype as set_autocast_cpu_dtype
+from tapegrad.amp.autocast_mode import set_autocast_cpu_enabled as set_autocast_cpu_enabled
 from tapegrad.amp.autocast_mode import set_autocast_dtype as set_autocast_dtype
 from tapegrad.amp.autocast_mode import set_autocast_enabled as set_autocast_enabled
+from tapegrad.amp.autocast_mode import set_autocast_gpu_dtype as set_autocast_gpu_dtype
 from tapegrad.amp.grad_scaler import GradScaler as GradScaler
+from tapegrad.autograd import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
+from tapegrad.autograd import set_anomaly_enabled as set_anomaly_enabled
 from tapegrad.creation import get_rng_state as get_rng_state
 from tapegrad.creation import initial_seed as initial_seed
 from tapegrad.creation import is_storage as is_storage
@@ -762,6 +776,34 @@ from tapegrad.dtypes import finfo as finfo
 from tapegrad.dtypes import iinfo as iinfo
 from tapegrad.dtypes import promote_types as promote_types
 from tapegrad.dtypes import result_type as result_type
+from tapegrad.functional import as_strided_copy as as_strided_copy
+from tapegrad.functional import cond as cond
+from tapegrad.functional import detach_copy as detach_copy
+from tapegrad.functional import diagonal_copy as diagonal_copy
+from tapegrad.functional import expand_copy as expand_copy
+from tapegrad.functional import from_file as from_file
+from tapegrad.functional import hash_tensor as hash_tensor
+from tapegrad.functional import histogramdd as histogramdd
+from tapegrad.functional import permute_copy as permute_copy
+from tapegrad.functional import select_copy as select_copy
+from tapegrad.functional import split_copy as split_copy
+from tapegrad.functional import split_with_sizes_copy as split_with_sizes_copy
+from tapegrad.functional import squeeze_copy as squeeze_copy
+from tapegrad.functional import t_copy as t_copy
+from tapegrad.functional import transpose_copy as transpose_copy
+from tapegrad.functional import unbind_copy as unbind_copy
+from tapegrad.functional import unfold_copy as unfold_copy
+from tapegrad.functional import unsqueeze_copy as unsqueeze_copy
+from tapegrad.functional import view_copy as view_copy
+from tapegrad.functional import while_loop as while_loop
+from tapegrad.legacy import eig as eig
+from tapegrad.legacy import frobenius_norm as frobenius_norm
+from tapegrad.legacy import lstsq as lstsq
+from tapegrad.legacy import lu as lu
+from tapegrad.legacy import matrix_rank as matrix_rank
+from tapegrad.legacy import nuclear_norm as nuclear_norm
+from tapegrad.legacy import solve as solve
+from tapegrad.legacy import symeig as symeig
 from tapegrad.nn.functional_more import conv_tbc as conv_tbc
 from tapegrad.positional import affine_grid_generator as affine_grid_generator
 from tapegrad.positional import alpha_dropout_ as alpha_dropout_
@@ -787,7 +829,9 @@ from tapegrad.settings import get_deterministic_debug_mode as get_deterministic_
 from tapegrad.settings import get_device_module as get_device_module
 from tapegrad.settings import get_float32_matmul_precision as get_float32_matmul_precision
 from tapegrad.settings import get_num_interop_threads as get_num_interop_threads
+from tapegrad.settings import init_num_threads as init_num_threads
 from tapegrad.settings import is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled
+from tapegrad.settings import is_vulkan_available as is_vulkan_available
 from tapegrad.settings import is_warn_always_enabled as is_warn_always_enabled
 from tapegrad.settings import set_default_device as set_default_device
 from tapegrad.settings import set_deterministic_debug_mode as set_deterministic_debug_mode
@@ -811,7 +855,12 @@ __version__: _str
 celu_: Any
 dsmm: Any
 e: _float
+has_lapack: Any
+has_mkl: Any
+has_openmp: Any
+has_spectral: Any
 inf: _float
+legacy_contiguous_format: Any
 nan: _float
 native_channel_shuffle: Any
 newaxis: Any
