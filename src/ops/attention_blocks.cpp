@@ -197,7 +197,7 @@ struct AttentionBackward final : NodeOf<3> {
     Tensor x[3];
     std::vector<Tensor> inputs;
     for (int i = 0; i < 3; i++) {
-      x[i] = needs(i) ? view_as(values[i], values[i]) : detach(values[i]);
+      x[i] = needs(i) ? view_as(values[i], values[i]) : values[i];
       if (needs(i)) inputs.push_back(x[i]);
     }
     std::vector<Tensor> found = grad(attention_composed(x[0], x[1], x[2], how, 0), inputs, g, {.create_graph = true});

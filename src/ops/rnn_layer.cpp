@@ -200,7 +200,7 @@ struct RnnBackward final : NodeOf<8> {
   void through_composition(const Tensor* values, Tensor* g, Tensor* dx) {
     Tensor v[8];
     for (int k = 0; k < 8; k++)
-      if (values[k].defined()) v[k] = needs(k) ? view_as(values[k], values[k]) : detach(values[k]);
+      if (values[k].defined()) v[k] = needs(k) ? view_as(values[k], values[k]) : values[k];
     const LayerResult r = composed(cell, steps, reverse, v[0], v[1], v[2], {v[3], v[4], v[5], v[6], v[7]});
     const Tensor outs[3] = {r.y, r.h, r.c};
     std::vector<Tensor> roots, grads, inputs;

@@ -152,3 +152,17 @@ def test_blocks_can_be_overridden():
     layer = Layer(8, 2, 16, norm_first=True)
     x = tg.from_numpy(numbers(3, 2, 8).astype("float32"))
     np.testing.assert_array_equal(layer(x).detach().numpy(), x.numpy())
+
+
+def test_a_gradient_by_the_query_alone_still_depends_on_key_and_value():
+    arrays = [np.random.default_rng(k).standard_normal((2, 3, 5, 4)) for k in range(3)]
+    found = []
+    for lib in (tg, torch):
+        q, k, v = (lib.tensor(a, requires_grad=True) for a in arrays)
+        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):  # torch's other kernels have no second derivative
+            out = lib.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        g, = lib.autograd.grad(out.square().sum(), q, create_graph=True)
+        g.square().sum().backward()
+        found.append([t.detach().numpy() for t in (g, q.grad, k.grad, v.grad)])
+    for ours, theirs in zip(*found):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-11)
