@@ -22,6 +22,7 @@ import numpy as np
 import tapegrad
 import torch
 
+import busy
 import cases
 import startup
 
@@ -116,7 +117,7 @@ def machine():
 def main():
     groups = {g.__name__: g for g in cases.GROUPS}
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    options.add_argument("groups", nargs="*", help=" ".join([*groups, "cpp", "startup"]))
+    options.add_argument("groups", nargs="*", help=" ".join([*groups, "busy", "cpp", "startup"]))
     options.add_argument("-k", default="", help="only cases whose name has this in it")
     options.add_argument("--dry", action="store_true")
     options.add_argument("--rounds", type=int, default=9)
@@ -141,6 +142,8 @@ def main():
                       f"{'' if theirs / ours >= case.mark else '  below'}", flush=True)
             results.setdefault(case.group, []).append((case, times))
     text = [table(g, rows) for g, rows in results.items()]
+    if not o.groups or "busy" in o.groups:
+        text.append(busy.table())
     if not o.groups or "cpp" in o.groups:
         text.append(startup.cpp_table())
     if not o.groups or "startup" in o.groups:
