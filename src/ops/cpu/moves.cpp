@@ -1,6 +1,8 @@
 // Moves elements with wide loads and stores. A plane is transposed by squares of 8 by 8 in registers.
 #include "src/ops/cpu/moves.h"
 
+#include <stddef.h>
+
 #include "src/ops/cpu/shuffle.h"
 #include "src/ops/cpu/table.h"
 #ifdef __SSE4_2__

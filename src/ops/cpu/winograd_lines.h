@@ -5,22 +5,23 @@
 
 namespace tapegrad { inline namespace TG_NS {
 
+#define TG_LINE __attribute__((always_inline))
 template <int Out> struct Lines;
 
 // Points 0, 1, -1 and infinity.
 template <> struct Lines<2> {
   using V = Wide<float>;
-  TG_IN static void input(const V* d, V* o) { o[0] = d[0] - d[2], o[1] = d[1] + d[2], o[2] = d[2] - d[1], o[3] = d[1] - d[3]; }
-  TG_IN static void filter(const V* g, V* o) {
+  static constexpr auto input = [](const V* d, V* o) TG_LINE { o[0] = d[0] - d[2], o[1] = d[1] + d[2], o[2] = d[2] - d[1], o[3] = d[1] - d[3]; };
+  static constexpr auto filter = [](const V* g, V* o) TG_LINE {
     const V e = .5f * (g[0] + g[2]), h = .5f * g[1];
     o[0] = g[0], o[1] = e + h, o[2] = e - h, o[3] = g[2];
-  }
-  TG_IN static void output(const V* m, V* o) { o[0] = m[0] + m[1] + m[2], o[1] = m[1] - m[2] - m[3]; }
-  TG_IN static void spread(const V* y, V* o) { o[0] = y[0], o[1] = y[0] + y[1], o[2] = y[0] - y[1], o[3] = -y[1]; }
-  TG_IN static void taps(const V* m, V* g) {
+  };
+  static constexpr auto output = [](const V* m, V* o) TG_LINE { o[0] = m[0] + m[1] + m[2], o[1] = m[1] - m[2] - m[3]; };
+  static constexpr auto spread = [](const V* y, V* o) TG_LINE { o[0] = y[0], o[1] = y[0] + y[1], o[2] = y[0] - y[1], o[3] = -y[1]; };
+  static constexpr auto taps = [](const V* m, V* g) TG_LINE {
     const V e = .5f * (m[1] + m[2]), h = .5f * (m[1] - m[2]);
     g[0] = m[0] + e, g[1] = h, g[2] = e + m[3];
-  }
+  };
 };
 
 // Points 0, ±a, ±b and infinity with a = 1/√2, b = √2: products of their powers stay near 1, so that the largest error is 3 to 5
@@ -29,28 +30,28 @@ template <> struct Lines<4> {
   using V = Wide<float>;
   static constexpr float a = .70710678118654752f, b = 1.41421356237309505f, aa = .5f, bb = 2;
   static constexpr float at_0 = 1 / (aa * bb), at_a = 1 / (2 * aa * (aa - bb)), at_b = 1 / (2 * bb * (bb - aa));
-  TG_IN static void input(const V* d, V* o) {
+  static constexpr auto input = [](const V* d, V* o) TG_LINE {
     const V e = d[4] - bb * d[2], f = a * (d[3] - bb * d[1]), g = d[4] - aa * d[2], h = b * (d[3] - aa * d[1]);
     o[0] = aa * bb * d[0] - (aa + bb) * d[2] + d[4];
     o[1] = e + f, o[2] = e - f, o[3] = g + h, o[4] = g - h;
     o[5] = aa * bb * d[1] - (aa + bb) * d[3] + d[5];
-  }
-  TG_IN static void filter(const V* g, V* o) {
+  };
+  static constexpr auto filter = [](const V* g, V* o) TG_LINE {
     const V e = at_a * (g[0] + aa * g[2]), f = at_a * a * g[1], h = at_b * (g[0] + bb * g[2]), i = at_b * b * g[1];
     o[0] = at_0 * g[0], o[1] = e + f, o[2] = e - f, o[3] = h + i, o[4] = h - i, o[5] = g[2];
-  }
-  TG_IN static void output(const V* m, V* o) {
+  };
+  static constexpr auto output = [](const V* m, V* o) TG_LINE {
     const V s = m[1] + m[2], d = m[1] - m[2], t = m[3] + m[4], e = m[3] - m[4];
     o[0] = m[0] + s + t, o[1] = a * d + b * e, o[2] = aa * s + bb * t, o[3] = aa * a * d + bb * b * e + m[5];
-  }
-  TG_IN static void spread(const V* y, V* o) {
+  };
+  static constexpr auto spread = [](const V* y, V* o) TG_LINE {
     const V e = y[0] + aa * y[2], f = a * (y[1] + aa * y[3]), g = y[0] + bb * y[2], h = b * (y[1] + bb * y[3]);
     o[0] = y[0], o[1] = e + f, o[2] = e - f, o[3] = g + h, o[4] = g - h, o[5] = y[3];
-  }
-  TG_IN static void taps(const V* m, V* g) {
+  };
+  static constexpr auto taps = [](const V* m, V* g) TG_LINE {
     const V s = at_a * (m[1] + m[2]), d = at_a * (m[1] - m[2]), t = at_b * (m[3] + m[4]), e = at_b * (m[3] - m[4]);
     g[0] = at_0 * m[0] + s + t, g[1] = a * d + b * e, g[2] = aa * s + bb * t + m[5];
-  }
+  };
 };
 
 // Applies `line` to the columns, then to the rows, of an In x In square.
