@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Compiler CPU seconds of `#include <tapegrad/tapegrad.h>`, best of 40: at most 0.30 (TAPEGRAD_HEADER_BUDGET). The standard headers
-# that it includes are timed in turns with it, to tell a slow machine from a fat header. Each public header compiles alone.
+# that it includes are timed in turns with it, to tell a slow machine from a fat header: beyond the budget, up to 1.57 times their
+# time passes, which is what the budget is of theirs where they take 0.191 s. Each public header compiles alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 budget=${TAPEGRAD_HEADER_BUDGET:-0.30}
@@ -19,5 +20,5 @@ awk -v budget="$budget" '
   NR == 1 || $2 < all { all = $2 }
   END {
     printf "#include <tapegrad/tapegrad.h>: %.3f s of compiler CPU, the standard headers alone %.3f s; budget %.2f s\n", all, std, budget
-    exit all > budget
+    exit all > budget && all > 1.57 * std
   }' <<<"$times"
