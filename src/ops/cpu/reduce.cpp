@@ -63,6 +63,14 @@ template <class F, class C> C run(const C* x, int64_t n, C shift) {
   take(lanes, x, n, shift);
   return lanes.total();
 }
+// A row that one packet holds: the same joins, for in all other lanes there is the identity.
+template <class F, class C> C few(const C* x, int64_t n, C shift) {
+  constexpr int L = kLanes<C>;
+  using V = typename Packet<C, L>::type;
+  const Part<C, L> part{int(n)};
+  V v = F::join(V{} + F::template id<C>(), part.keep(F::template map<V>(part.get(x), V{} + shift), F::template id<C>()));
+  return tree<F, C, L, 1>(&v);
+}
 // The blocks of `together` rows by turns, for memory gives more to several streams.
 template <class F, class C, int together>
 void block_rows(const C* x, int64_t n, int64_t row_stride, const double* shift, typename AccOf<C>::type* acc) {
@@ -81,6 +89,10 @@ template <class F, class C> void rows(const void* p, int64_t n, int64_t count, i
   const C* x = static_cast<const C*>(p);
   auto* acc = static_cast<typename AccOf<C>::type*>(out);
   int64_t r = 0;
+  for (; n > 0 && n <= kLanes<C> && r < count; r++) {
+    using A = typename AccOf<C>::type;
+    acc[r] = F::template join<A>(acc[r], A(few<F, C>(x + r * row_stride, n, shift ? C(shift[r]) : C(0))));
+  }
   for (; n >= 1024 && r + 4 <= count; r += 4) block_rows<F, C, 4>(x + r * row_stride, n, row_stride, shift ? shift + r : nullptr, acc + r);
   for (; r < count; r++) block_rows<F, C, 1>(x + r * row_stride, n, row_stride, shift ? shift + r : nullptr, acc + r);
 }
