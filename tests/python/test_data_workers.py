@@ -185,7 +185,8 @@ def test_pin_memory_without_a_gpu_warns():
 # ---- the main process ends
 
 PROGRAM = """
-    import os, sys, time
+    import os, signal, sys, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
     import tapegrad as tg
     from tapegrad.utils import data
     class Endless(data.Dataset):
