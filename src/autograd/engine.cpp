@@ -61,6 +61,7 @@ Tensor lend_gradient(const Node& n, int k) {
   if (!grad.defined() || !owned(grad) || !grad->contiguous || grad.dtype() != leaf->dtype || grad->requires_grad) return {};
   return std::move(grad);
 }
+void give_back_gradient(const Node& n, int k, Tensor lent) { accumulate_grad(Tensor::share(n.edges[k].tensor()), std::move(lent)); }
 
 // ---- the run
 

@@ -20,5 +20,7 @@ NodeExtra& extra_of(Node& n);
 /// the sum back as its dx[k]. That saves a buffer and a pass where many steps share a weight. Undefined where n cannot: no leaf, no
 /// gradient yet, somebody else holds it, hooks or anomaly mode want to see each part, or the graph of the gradient is recorded.
 Tensor lend_gradient(const Node& n, int k);
+/// Puts it back when the sum could not be made, so that an exception takes no gradient with it.
+void give_back_gradient(const Node& n, int k, Tensor lent);
 
 }  // namespace tapegrad

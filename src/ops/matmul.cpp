@@ -249,11 +249,16 @@ void check_product(const Tensor& a, const Tensor& b) { check_product_dtypes(a, b
 
 Tensor gradient_product(const Node& n, int k, const Tensor& a, bool ta, const Tensor& b, bool tb) {
   const bool plain = a.dim() == 2 && b.dim() == 2 && a.numel() > 0 && (a.dtype() == float32 || a.dtype() == float64);
-  const Tensor sum = plain ? lend_gradient(n, k) : Tensor();
+  Tensor sum = plain ? lend_gradient(n, k) : Tensor();
   if (!sum.defined()) return product(a, ta, b, tb);
-  const Matrices x(a, ta), y(b, tb);
-  LongKernel release(int64_t(double(x.rows) * x.cols * y.cols / 4));
-  a.dtype() == float32 ? add_product<float>(sum, x, y) : add_product<double>(sum, x, y);
+  try {
+    const Matrices x(a, ta), y(b, tb);
+    LongKernel release(int64_t(double(x.rows) * x.cols * y.cols / 4));
+    a.dtype() == float32 ? add_product<float>(sum, x, y) : add_product<double>(sum, x, y);
+  } catch (...) {  // no memory for copies or panels
+    give_back_gradient(n, k, std::move(sum));
+    throw;
+  }
   return sum;
 }
 

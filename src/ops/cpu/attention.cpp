@@ -2,35 +2,21 @@
 // 2022 use it in "FlashAttention".
 #include "src/ops/cpu/attention.h"
 
-#include "src/ops/cpu/lanes.h"
+#include "src/ops/cpu/panels.h"
 #include "src/ops/cpu/table.h"
 
 namespace tapegrad { inline namespace TG_NS { namespace {
 
-struct Larger { template <class V> static V join(V a, V b) { return a > b ? a : b; } };
-
 template <class C> struct Blocks {
-  static constexpr int L = TG_VECTOR_BYTES / sizeof(C);
-  using V = typename Packet<C, L>::type;
+  static constexpr int L = kLanes<C>;
+  using V = Wide<C>;
   static constexpr C kNever = C(-__builtin_inf());
   static const C* in(const void* p) { return static_cast<const C*>(p); }
   static C* out(void* p) { return static_cast<C*>(p); }
   static C log_of(C x) { return log(Vec<C, int(16 / sizeof(C))>(double(x))).v[0]; }
 
   // The first n lanes of v, `other` in the rest.
-  static TG_IN V keep(V v, int64_t n, C other) {
-    if (n >= L) return v;
-    C lane[L];
-    for (int k = 0; k < L; k++) lane[k] = C(k);
-    return get<V>(lane) < C(n) ? v : V{} + other;
-  }
-  // The first n numbers of a packet, of which there may be no more; the other lanes hold anything.
-  static TG_IN V load(const C* x, int64_t n) {
-    if (n >= L) return get<V>(x);
-    C part[L] = {};
-    for (int k = 0; k < L; k++) if (k < n) part[k] = x[k];
-    return get<V>(part);
-  }
+  static TG_IN V keep(V v, int64_t n, C other) { return n >= L ? v : Part<C, L>{int(n)}.keep(v, other); }
 
   static int64_t seen(const Scores& s, int64_t row) {
     const int64_t n = s.visible + row;
@@ -40,7 +26,7 @@ template <class C> struct Blocks {
   // Scores from i on, of n; -inf behind them.
   static TG_IN V scores(const C* x, const C* mask, C scale, int64_t i, int64_t n) {
     V y = get<V>(x + i) * scale;
-    if (mask) y += load(mask + i, n - i);
+    if (mask) y += load_part(mask + i, n - i);
     return keep(y, n - i, kNever);
   }
   static TG_IN void clear(C* x, int64_t from, int64_t to) { for (int64_t i = from; i < to; i += L) put<V>(x + i, V{}); }
@@ -56,9 +42,9 @@ template <class C> struct Blocks {
       for (; end < n; end += L) {
         const V y = scores(x, mask, scale, end, n);
         put<V>(x + end, y);
-        top = Larger::join(top, y);
+        top = MostJoin::join(top, y);
       }
-      const C now = tree<Larger, C, L, 1>(&top), shift = now == kNever ? C(0) : now;
+      const C now = tree<MostJoin, C, L, 1>(&top), shift = now == kNever ? C(0) : now;
       for (int64_t i = 0; i < end; i += L) {
         const V e = exp_of<C>(V(get<V>(x + i) - shift));
         put<V>(x + i, e);
@@ -107,7 +93,7 @@ template <class C> struct Blocks {
     C* d = out(pd);
     for (int64_t r = 0; r < rows; r++, a += a_row, b += b_row) {
       V sum = {};
-      for (int64_t i = 0; i < width; i += L) sum += load(a + i, width - i) * load(b + i, width - i);
+      for (int64_t i = 0; i < width; i += L) sum += load_part(a + i, width - i) * load_part(b + i, width - i);
       d[r] = tree<AddJoin, C, L, 1>(&sum);
     }
   }

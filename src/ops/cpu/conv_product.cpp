@@ -91,10 +91,10 @@ bool is_flat(const ConvShape& s, const Source& source, const Part& p) {
   return (p.source_pitch[1] - p.width) * s.rows <= 2 * p.width;
 }
 long tile_rows(const ConvShape& s, bool flat) {
-  if (!flat || s.rows > 4) return kTileRows;
+  if (!flat || s.rows > 4) return kRows;
   return s.rows == 2 ? 3 : s.rows;
 }
-long weight_numbers(const ConvShape& s) { return up(s.rows, kTileRows) * s.channels * volume(s.window.kernel); }
+long weight_numbers(const ConvShape& s) { return up(s.rows, kRows) * s.channels * volume(s.window.kernel); }
 
 // Weights in tiles of rows: [tile][channel][tap][row], for tiles of all parts one after another.
 template <class T> void pack(const ConvShape& s, const T* w, long row_begin, long row_end, T* to, long* memory) {
@@ -122,7 +122,7 @@ template <class T> void pack(const ConvShape& s, const T* w, long row_begin, lon
 template <class T, int M, int N> void flat_tile(long channels, long channel, long taps, const long* tap, const T* a, const T* b,
                                                 const T* start, T* c, bool add) {
   using V = Wide<T>;
-  constexpr long L = kWide<T>;
+  constexpr long L = kLanes<T>;
   V sum[M][N] = {};
   for (; channels; channels--, b += channel)
     for (long t = 0; t < taps; t++, a += M) {
@@ -184,7 +184,7 @@ template <class T> struct Task {
   }
   void pack_panel(long c0, long c1, const Run* runs, long n, T* to) const {
     using V = Wide<T>;
-    constexpr long L = kWide<T>, N = kPanel<T>;
+    constexpr long L = kLanes<T>, N = kColumns<T>;
     using Half = typename Packet<T, int(L / 2)>::type;
     long longest = 0;
     for (long r = 0; r < n; r++) longest = most(longest, runs[r].length);
@@ -195,7 +195,7 @@ template <class T> struct Task {
         if (from + reach > source_end) {
           for (long r = 0; r < n; r++) for (long i = 0; i < runs[r].length; i++) to[runs[r].at + i] = from[runs[r].source + i];
         } else if (n == 1) {
-          TG_EACH(v, kTileColumns) {
+          TG_EACH(v, kPackets) {
             __builtin_prefetch(from + runs[0].source + N + v * L);
             put<V>(to + v * L, get<V>(from + runs[0].source + v * L));
           }
@@ -217,8 +217,8 @@ template <class T> struct Task {
     }
   }
   void packed(long begin, long end) const {
-    constexpr long N = kPanel<T>, L = kWide<T>;
-    constexpr int M = kTileRows;
+    constexpr long N = kColumns<T>, L = kLanes<T>;
+    constexpr int M = kRows;
     const long depth = most(1, least(s.channels, kDepth / p.taps));  // channels at a time
     T *panel = work, *sums = panel + depth * p.taps * N + N + L, *memory = sums + up(row_end - row_begin, M) * N;
     Run runs[N];
@@ -233,7 +233,7 @@ template <class T> struct Task {
         pack_panel(c, c1, runs, n, panel);
         for (long m = row_begin; m < row_end; m += M) {
           const T *a = weights + (m * s.channels + c * M) * p.taps, *start = c ? nullptr : starts(m, M, memory);
-          if (straight) tile(3, k, a, panel, start, direct + m * result_channel, result_channel, c > 0);
+          if (straight) tile(kPackets, k, a, panel, start, direct + m * result_channel, result_channel, c > 0);
           else tile(packets, k, a, panel, start, sums + (m - row_begin) * N, N, c > 0);
         }
       }
@@ -243,7 +243,7 @@ template <class T> struct Task {
 
   // ---- flat
   template <int M, int N> void flat_images(long begin, long end) const {
-    constexpr long W = N * kWide<T>;
+    constexpr long W = N * kLanes<T>;
     const long depth = most(1, least(s.channels, 256 / p.taps)), pitch = p.source_pitch[1];
     T *sums = work, *memory = sums + up(row_end - row_begin, M) * W;
     while (begin < end) {
@@ -272,7 +272,7 @@ template <class T> struct Task {
       case 1: return flat_images<1, 8>(begin, end);
       case 3: return flat_images<3, 4 * wide>(begin, end);
       case 4: return flat_images<4, 3 * wide>(begin, end);
-      default: return flat_images<kTileRows, 3>(begin, end);
+      default: return flat_images<kRows, 3>(begin, end);
     }
   }
   // Nothing reaches these numbers.
@@ -306,7 +306,7 @@ template <class T> void frames(const ConvShape& s, const T* from, long from_imag
 
 template <class T> long workspace(const ConvShape& s, long rows) {
   const long taps = volume(s.window.kernel), longs = long(sizeof(long) / sizeof(T));
-  return 2 * taps * longs + most(kDepth, taps) * kPanel<T> + kPanel<T> + kWide<T> + (up(rows, kTileRows) + 1) * 8 * kWide<T>;
+  return 2 * taps * longs + most(kDepth, taps) * kColumns<T> + kColumns<T> + kLanes<T> + (up(rows, kRows) + 1) * 8 * kLanes<T>;
 }
 
 template <class T> void run(const ConvShape& s, const ConvOperands<T>& o, long begin, long end, long row_begin, long row_end, T* work) {
@@ -330,9 +330,9 @@ template <class T> void run(const ConvShape& s, const ConvOperands<T>& o, long b
 
 }  // namespace
 
-extern const ProductKernels<float> product_f32 = {kPanel<float>, weight_numbers, pack<float>, frame_size, frame_numbers, frames<float>,
+extern const ProductKernels<float> product_f32 = {kColumns<float>, weight_numbers, pack<float>, frame_size, frame_numbers, frames<float>,
                                                   workspace<float>, run<float>};
-extern const ProductKernels<double> product_f64 = {kPanel<double>, weight_numbers, pack<double>, frame_size, frame_numbers, frames<double>,
+extern const ProductKernels<double> product_f64 = {kColumns<double>, weight_numbers, pack<double>, frame_size, frame_numbers, frames<double>,
                                                    workspace<double>, run<double>};
 
 }}  // namespace tapegrad

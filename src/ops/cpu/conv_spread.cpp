@@ -14,22 +14,22 @@ struct Target {
   }
 };
 
-long weight_numbers(const ConvShape& s) { return up(s.rows * volume(s.window.kernel), kTileRows) * s.channels; }
+long weight_numbers(const ConvShape& s) { return up(s.rows * volume(s.window.kernel), kRows) * s.channels; }
 template <class T> long workspace(const ConvShape& s, long rows) {
   const Target f(s.window);
-  return s.channels * kPanel<T> + kTileRows * kPanel<T> + rows * f.rows * f.columns;
+  return s.channels * kColumns<T> + kRows * kColumns<T> + rows * f.rows * f.columns;
 }
 
 // Rows are channels and taps of the input: [tile][channel of the result][row]
 template <class T> void pack(const ConvShape& s, const T* w, T* to) {
   const long rows = s.rows * volume(s.window.kernel);
-  for (long r = 0; r < rows; r += kTileRows)
-    for (long k = 0; k < s.channels; k++, to += kTileRows)
-      for (long i = 0; i < kTileRows; i++) to[i] = r + i < rows ? w[k * rows + r + i] : T(0);
+  for (long r = 0; r < rows; r += kRows)
+    for (long k = 0; k < s.channels; k++, to += kRows)
+      for (long i = 0; i < kRows; i++) to[i] = r + i < rows ? w[k * rows + r + i] : T(0);
 }
 
 template <class T> TG_IN void add_run(T* to, const T* from, long n) {
-  constexpr long L = kWide<T>;
+  constexpr long L = kLanes<T>;
   using V = Wide<T>;
   using Half = typename Packet<T, int(L / 2)>::type;
   using Quarter = typename Packet<T, int(L > 4 ? L / 4 : 1)>::type;
@@ -40,7 +40,7 @@ template <class T> TG_IN void add_run(T* to, const T* from, long n) {
 }
 
 template <class T> void run(const ConvShape& s, const T* weights, const T* y, const T* bias, T* x, long c0, long c1, T* work) {
-  constexpr long N = kPanel<T>, M = kTileRows;
+  constexpr long N = kColumns<T>, M = kRows;
   const Window& w = s.window;
   const Target f(w);
   const long taps = volume(w.kernel), out = volume(w.out), in = volume(w.in), frame = f.rows * f.columns;
@@ -57,7 +57,7 @@ template <class T> void run(const ConvShape& s, const T* weights, const T* y, co
     }
     for (long k = 0; k < s.channels; k++) copy_row(panel + k * N, y + k * out + begin, columns);
     for (long r = c0 * taps; r < c1 * taps; r += M) {
-      tile<T>((columns + kWide<T> - 1) / kWide<T>, s.channels, weights + r * s.channels, panel, nullptr, sums, N, false);
+      tile<T>((columns + kLanes<T> - 1) / kLanes<T>, s.channels, weights + r * s.channels, panel, nullptr, sums, N, false);
       for (long m = r; m < least(c1 * taps, r + M); m++) {
         const long t = m % taps, at = t / w.kernel[2] * w.dilation[1] * f.columns + t % w.kernel[2] * w.dilation[2];
         T* to = frames + (m / taps - c0) * frame + at;

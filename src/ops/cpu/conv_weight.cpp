@@ -6,6 +6,7 @@
 // input then meets these zeros: NaN.)
 #include "src/ops/cpu/conv.h"
 #include "src/ops/cpu/frame.h"
+#include "src/ops/cpu/panels.h"
 #include "src/ops/cpu/pixels.h"
 
 namespace tapegrad { inline namespace TG_NS { namespace {
@@ -25,7 +26,7 @@ template <class T> struct Channels {
   const Window& w;
   long cp, kp, x_pixel, x_row, x_slab, x_image, y_pixel, y_image;
   explicit Channels(const WeightShape& shape) : s(shape), w(shape.window) {
-    constexpr long L = kWide<T>;
+    constexpr long L = kLanes<T>;
     cp = up(s.channels, L), kp = up(s.filters, L);
     x_pixel = cp < 128 ? cp : cp + 16, y_pixel = kp < 128 ? kp : kp + 16;  // steps of a power of two would use few sets of the cache
     long padded[3];
@@ -35,7 +36,7 @@ template <class T> struct Channels {
   }
   long prepared() const { return s.images * (x_image + y_image); }
   long sums() const { return volume(w.kernel) * kp * cp; }
-  long k_block() const { return kp > 64 ? 32 : most(kWide<T>, 16); }  // filters of a piece
+  long k_block() const { return kp > 64 ? 32 : most(kLanes<T>, 16); }  // filters of a piece
   long pieces() const { return (kp + k_block() - 1) / k_block(); }
 
   void prepare(const T* x, long x_step, const T* y, long y_step, long begin, long end, T* to) const {
@@ -54,33 +55,26 @@ template <class T> struct Channels {
   // c[i][v] = [c +] sum over pixels of y[i] x[v], for lines [l0, l1) of all images
   template <int M, int N> void outer(long images, long l0, long l1, const T* x, const T* y, T* c, bool add) const {
     using V = Wide<T>;
-    constexpr long L = kWide<T>;
+    constexpr long L = kLanes<T>;
     const long x_step = w.stride[2] * x_pixel;
     V sum[M][N] = {};
     for (long n = 0; n < images; n++)
       for (long l = l0; l < l1; l++) {
         const T *b = x + n * x_image + l / w.out[1] * w.stride[0] * x_slab + l % w.out[1] * w.stride[1] * x_row;
         const T* a = y + n * y_image + l * w.out[2] * y_pixel;
-        for (long j = w.out[2]; j; j--, a += y_pixel, b += x_step) {
-          V v[N];
-          TG_EACH(q, N) v[q] = get<V>(b + q * L);
-          TG_EACH(i, M) {
-            const V g = splat(a[i]);
-            TG_EACH(q, N) sum[i][q] += g * v[q];
-          }
-        }
+        multiply<T>(sum, w.out[2], a, 1, y_pixel, b, x_step, [](const T* from, int) { return get<V>(from); });
       }
     if (add) TG_EACH(i, M) { TG_EACH(q, N) sum[i][q] += get<V>(c + i * cp + q * L); }
     TG_EACH(i, M) { TG_EACH(q, N) put<V>(c + i * cp + q * L, sum[i][q]); }
   }
   template <int N> void outer_rows(long images, long l0, long l1, const T* x, const T* y, long k0, long k1, T* c, bool add) const {
-    constexpr int M = TG_VECTOR_BYTES == 64 ? 8 : 4;
+    constexpr int M = kRows;
     long k = k0;
     for (; k + M <= k1; k += M) outer<M, N>(images, l0, l1, x, y + k, c + k * cp, add);
     for (; k < k1; k += 2) outer<2, N>(images, l0, l1, x, y + k, c + k * cp, add);
   }
   void products(long images, const T* prepared, long begin, long end, T* sums, bool add) const {
-    constexpr long L = kWide<T>;
+    constexpr long L = kLanes<T>;
     const long lines = w.out[0] * w.out[1], out = lines * w.out[2];
     const long block = most(1, kPixels / out), rows = most(1, least(lines, kPixels / w.out[2]));  // images and lines at a time
     const T *x = prepared, *y = prepared + s.images * x_image;
@@ -113,7 +107,7 @@ template <class T> struct Channels {
 // ---- packets of pixels
 
 template <class T> struct Pixels {
-  static constexpr int L = int(kWide<T>), kFilters = 4, kBlock = 16;  // filters of a tile and of a piece
+  static constexpr int L = kLanes<T>, kFilters = 4, kBlock = 16;  // filters of a tile and of a piece
   const WeightShape& s;
   const Window& w;
   Frame f;

@@ -22,18 +22,18 @@ template <class T> struct Sums {
 
 // Writes a packet from column j of a row on. A row narrower than a packet spills over into the next, which is written later.
 template <class T> TG_IN void put_part(T* row, long j, const Sums<T>& s, Wide<T> v) {
-  if (row + j + kWide<T> <= s.end) put<Wide<T>>(row + j, v);
+  if (row + j + kLanes<T> <= s.end) put<Wide<T>>(row + j, v);
   else for (long l = 0; l < s.width - j; l++) row[j + l] = v[l];
 }
 // Packets of a row start at 0, L, 2 L …, but the last one overlaps where it would stick out.
-template <class T> TG_IN long column(long j, long width) { return j + kWide<T> > width && width >= kWide<T> ? width - kWide<T> : j; }
+template <class T> TG_IN long column(long j, long width) { return j + kLanes<T> > width && width >= kLanes<T> ? width - kLanes<T> : j; }
 
 // Rows of y at once, for a dense R x R window: a packet of the frame, once loaded, serves up to R rows.
 template <class T, int R, int Rows> void dense_rows(const T* frame, long pitch, const Sums<T>& s, T* y) {
   using V = Wide<T>;
   V k[R * R];
   TG_EACH(t, R * R) k[t] = splat(s.value[t]);
-  for (long j0 = 0; j0 < s.width; j0 += kWide<T>) {
+  for (long j0 = 0; j0 < s.width; j0 += kLanes<T>) {
     const long j = column<T>(j0, s.width);
     V sum[Rows];
     TG_EACH(o, Rows) sum[o] = splat(s.start);
@@ -59,12 +59,12 @@ template <class T, int N> void any_columns(const T* line, long j, const Sums<T>&
   for (long t = 0; t < s.taps; t++) {
     const T* x = line + s.offset[t] + j;
     const V k = splat(s.value[t]);
-    TG_EACH(n, N) sum[n] += k * get<V>(x + n * kWide<T>);
+    TG_EACH(n, N) sum[n] += k * get<V>(x + n * kLanes<T>);
   }
-  TG_EACH(n, N) put_part(y, j + n * kWide<T>, s, sum[n]);
+  TG_EACH(n, N) put_part(y, j + n * kLanes<T>, s, sum[n]);
 }
 template <class T> void any(const T* frame, const Frame& f, const Sums<T>& s, T* y) {
-  constexpr long L = kWide<T>;
+  constexpr long L = kLanes<T>;
   for (long a = 0; a < s.lines_a; a++)
     for (long b = 0; b < s.lines_b; b++, y += s.width) {
       const T* line = frame + f.line(a, b);
@@ -94,14 +94,14 @@ template <class T> struct Memory {
     value = work + taps * long(sizeof(long) / sizeof(T));
     frame = value + up(taps, 16);
     frame_size = f.numbers();
-    rest = frame + frames * frame_size + 2 * kWide<T>;
+    rest = frame + frames * frame_size + 2 * kLanes<T>;
     __builtin_memset(frame, 0, size_t(rest - frame) * sizeof(T));
   }
 };
 template <class T> long workspace(const Window& w, long multiple) {
   const Frame in = Frame::strided(w), out = Frame::spread(w);
   const long taps = multiple * volume(w.kernel), frames = most(in.numbers(), multiple * out.numbers());
-  return 2 * taps + up(taps, 16) + frames + 4 * kWide<T> + volume(in.part) + 2 * kWide<T> + taps * kWide<T>;
+  return 2 * taps + up(taps, 16) + frames + 4 * kLanes<T> + volume(in.part) + 2 * kLanes<T> + taps * kLanes<T>;
 }
 
 template <class T> void forward(const Window& w, long multiple, long channels, long begin, long end, const T* x, const T* taps,
@@ -144,7 +144,7 @@ template <class T, int N> void dot(const T* x, const long* offset, const T* y, l
   const T* at[N];
   V s[N] = {};
   TG_EACH(t, N) at[t] = x + offset[t];
-  for (long i = 0; i < n; i += kWide<T>) {
+  for (long i = 0; i < n; i += kLanes<T>) {
     const V g = get<V>(y + i);
     TG_EACH(t, N) s[t] += g * get<V>(at[t] + i);
   }
@@ -167,7 +167,7 @@ template <class T> void weight(const Window& w, long multiple, long channels, lo
   const long span = f.line(w.out[0] - 1, w.out[1] - 1) + w.out[2];
   const Memory<T> m(f, count, 1, work);
   for (long t = 0; t < count; t++) m.offset[t] = f.tap(w, t);
-  T *rows = m.rest, *sums = rows + volume(f.part) + kWide<T>;
+  T *rows = m.rest, *sums = rows + volume(f.part) + kLanes<T>;
   __builtin_memset(rows, 0, size_t(sums - rows) * sizeof(T));
   V* sum = reinterpret_cast<V*>((reinterpret_cast<unsigned long>(sums) + sizeof(V) - 1) / sizeof(V) * sizeof(V));
   for (long c = begin; c < end; c++) {
@@ -179,7 +179,7 @@ template <class T> void weight(const Window& w, long multiple, long channels, lo
         dots(m.frame, m.offset, count, rows, span, sum + k * count);
       }
     }
-    for (long t = 0; t < all; t++) taps[c * all + t] = tree<AddJoin, T, int(kWide<T>), 1>(sum + t);
+    for (long t = 0; t < all; t++) taps[c * all + t] = tree<AddJoin, T, kLanes<T>, 1>(sum + t);
   }
 }
 

@@ -85,21 +85,13 @@ template <class R> void any_radix(const FftPass& f) {
       }
     }
 }
-// Every second lane of a and b, and the lanes of two packets in turn.
-template <int first, class P, int... I> TG_IN P every_second(P a, P b, std::integer_sequence<int, I...>) {
-  return shuffled<(2 * I + first)...>(a, b);
-}
-template <bool high, class P, int... I> TG_IN P in_turn(P a, P b, std::integer_sequence<int, I...>) {
-  constexpr int L = sizeof...(I);
-  return shuffled<(I / 2 + I % 2 * L + (high ? L / 2 : 0))...>(a, b);
-}
-template <class R> using LaneNumbers = std::make_integer_sequence<int, kLanes<R>>;
+// Complex numbers side by side <-> split ones.
 template <class R> void split_across(const FftLines<R>& f, const R* z) {
   constexpr int L = kLanes<R>, G = 64 / sizeof(R);
   for (int64_t j = 0; j < f.n; j++, z += f.step)
     for (int q = 0; q < G; q += L) {
       const V<R> a = get<V<R>>(z + 2 * q), b = get<V<R>>(z + 2 * q + L);
-      put(f.re + j * G + q, every_second<0>(a, b, LaneNumbers<R>())), put(f.im + j * G + q, every_second<1>(a, b, LaneNumbers<R>()));
+      put(f.re + j * G + q, every_second<0>(a, b)), put(f.im + j * G + q, every_second<1>(a, b));
     }
 }
 template <class R> void join_across(const FftLines<R>& f, R* z, R scale) {
@@ -107,7 +99,7 @@ template <class R> void join_across(const FftLines<R>& f, R* z, R scale) {
   for (int64_t j = 0; j < f.n; j++, z += f.step)
     for (int q = 0; q < G; q += L) {
       const V<R> re = get<V<R>>(f.re + j * G + q) * scale, im = get<V<R>>(f.im + j * G + q) * scale;
-      put(z + 2 * q, in_turn<false>(re, im, LaneNumbers<R>())), put(z + 2 * q + L, in_turn<true>(re, im, LaneNumbers<R>()));
+      put(z + 2 * q, in_turn<false>(re, im)), put(z + 2 * q + L, in_turn<true>(re, im));
     }
 }
 // Between complex numbers in lines and split ones side by side: squares of numbers are transposed.

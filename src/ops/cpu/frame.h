@@ -5,8 +5,6 @@
 
 namespace tapegrad { inline namespace TG_NS {
 
-template <class T> constexpr long kWide = long(TG_VECTOR_BYTES / sizeof(T));
-template <class T> using Wide = typename Packet<T, int(kWide<T>)>::type;
 #define TG_EACH(i, n) _Pragma("GCC unroll 32") for (int i = 0; i < int(n); i++)
 
 TG_IN long least(long a, long b) { return a < b ? a : b; }
@@ -17,7 +15,7 @@ template <class T> TG_IN Wide<T> splat(T x) { return x - Wide<T>{}; }
 
 // A row, without a library call: whole packets, the last one overlapping.
 template <class T> TG_IN void copy_row(T* to, const T* from, long n) {
-  constexpr long L = kWide<T>;
+  constexpr long L = kLanes<T>;
   using V = Wide<T>;
   long i = 0;
   for (; i + L <= n; i += L) put<V>(to + i, get<V>(from + i));
@@ -28,14 +26,12 @@ template <class T> TG_IN void copy_row(T* to, const T* from, long n) {
 
 // even[i] = from[2 i], odd[i] = from[2 i + 1]
 template <class T> TG_IN void split_row(T* even, T* odd, const T* from, long n) {
-  constexpr int L = kWide<T>;
+  constexpr int L = kLanes<T>;
   using V = Wide<T>;
-  typename Mask<T, L>::Raw e, o;
-  TG_EACH(l, L) e[l] = 2 * l, o[l] = 2 * l + 1;
   long i = 0;
   for (bool last = n < L; !last;) {
     const V a = get<V>(from + 2 * i), b = get<V>(from + 2 * i + L);
-    put<V>(even + i, __builtin_shuffle(a, b, e)), put<V>(odd + i, __builtin_shuffle(a, b, o));
+    put<V>(even + i, every_second<0>(a, b)), put<V>(odd + i, every_second<1>(a, b));
     if (i == n - L) return;
     i = least(i + L, n - L);
   }

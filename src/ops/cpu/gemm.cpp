@@ -22,24 +22,8 @@ template <class T, int R, int N, bool panels> void tile(const Gemm<T>& g, const 
   for (int i = 0; i < R; i++)
     for (int j = 0; j < N; j++) __builtin_prefetch(c + i * g.c_row + j * L);
   V<T> sum[R][N] = {};
-  for (long p = 0; p < g.k; p++, a += a_col, b += b_row) {
-    V<T> row[N];
-#pragma GCC unroll 8
-    for (int j = 0; j < N; j++) row[j] = !panels && j == N - 1 ? load_part(b + j * L, last) : get<V<T>>(b + j * L);
-#pragma GCC unroll 8
-    for (int i = 0; i < R; i++)
-#pragma GCC unroll 8
-      for (int j = 0; j < N; j++) sum[i][j] += a[i * a_row] * row[j];
-  }
-#pragma GCC unroll 8
-  for (int i = 0; i < R; i++, c += g.c_row)
-#pragma GCC unroll 8
-    for (int j = 0; j < N; j++) {
-      const long n = j < N - 1 ? L : last;
-      if (g.add) sum[i][j] += load_part(c + j * L, n);
-      else if (bias) sum[i][j] += load_part(bias + j * L, n);
-      store_part(c + j * L, sum[i][j], n);
-    }
+  multiply<T>(sum, g.k, a, a_row, a_col, b, b_row, [last](const T* x, int j) { return !panels && j == N - 1 ? load_part(x, last) : get<V<T>>(x); });
+  put_tile(sum, c, g.c_row, bias, g.add, last);
 }
 template <class T, int R, bool panels> TG_IN void tile_of(long packets, const Gemm<T>& g, const T* a, long a_row, long a_col, const T* b, long b_row,
     T* c, const T* bias, long last) {

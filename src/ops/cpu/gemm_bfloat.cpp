@@ -87,15 +87,7 @@ template <int R, int N> __attribute__((target("avx512bf16"))) void tile(const Bf
       for (int j = 0; j < N; j++) sum[i][j] = V<float>(_mm512_dpbf16_ps(__m512(sum[i][j]), x, row[j]));
     }
   }
-#pragma GCC unroll 8
-  for (int i = 0; i < R; i++, c += g.c_row)
-#pragma GCC unroll 8
-    for (int j = 0; j < N; j++) {
-      const long n = j < N - 1 ? L : last;
-      if (g.add) sum[i][j] += load_part(c + j * L, n);
-      else if (bias) sum[i][j] += load_part(bias + j * L, n);
-      store_part(c + j * L, sum[i][j], n);
-    }
+  put_tile(sum, c, g.c_row, bias, g.add, last);
 }
 template <int R> void row_of_tiles(const BfloatGemm& g, const uint32_t* a, const uint32_t* b, long i, long j) {
   const long n = g.n - j < kWide ? g.n - j : kWide, packets = (n + L - 1) / L, last = n - (packets - 1) * L;

@@ -101,6 +101,8 @@ template <class C, int L> struct Part {
 #endif
 };
 template <class C> constexpr int kLanes = TG_VECTOR_BYTES / sizeof(C);
+/// The packet of the instruction set's own width.
+template <class C> using Wide = typename Packet<C, kLanes<C>>::type;
 /// step(i, at) over [0, n), where at.get and at.put move the elements i, i + 1, … of this step.
 template <class C, class F> TG_IN void steps(int64_t n, F step) {
   constexpr int L = kLanes<C>;

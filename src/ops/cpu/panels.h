@@ -6,33 +6,46 @@
 
 namespace tapegrad { inline namespace TG_NS {
 
-template <class T> using V = typename Packet<T, kLanes<T>>::type;
+template <class T> using V = Wide<T>;
 // The tile: what the registers hold beside a row of b and a number of a.
 constexpr int kRows = TG_VECTOR_BYTES == 64 ? 8 : 4, kPackets = TG_VECTOR_BYTES == 16 ? 2 : 3;
 template <class T> constexpr long kColumns = kPackets * kLanes<T>;
 
 // The first n lanes of a packet, 0 in the others; n may exceed the packet.
+template <class T> TG_IN Part<T, kLanes<T>> first_lanes(long n) { return {int(n < kLanes<T> ? n : kLanes<T>)}; }
 template <class T> TG_IN V<T> load_part(const T* s, long n) {
-#if defined(__AVX512F__)
-  const uint32_t mask = n < kLanes<T> ? (1u << n) - 1 : ~0u;
-  if constexpr (sizeof(T) == 4) return V<T>(_mm512_maskz_loadu_ps(__mmask16(mask), s));
-  else return V<T>(_mm512_maskz_loadu_pd(__mmask8(mask), s));
-#else
-  if (n >= kLanes<T>) return get<V<T>>(s);
-  V<T> v = {};
-  for (int i = 0; i < kLanes<T>; i++) if (i < n) v[i] = s[i];
-  return v;
-#endif
+  if (TG_VECTOR_BYTES < 64 && n >= kLanes<T>) return get<V<T>>(s);  // else a mask costs nothing
+  return first_lanes<T>(n).get(s);
 }
 template <class T> TG_IN void store_part(T* to, V<T> v, long n) {
-#if defined(__AVX512F__)
-  const uint32_t mask = n < kLanes<T> ? (1u << n) - 1 : ~0u;
-  if constexpr (sizeof(T) == 4) _mm512_mask_storeu_ps(to, __mmask16(mask), __m512(v));
-  else _mm512_mask_storeu_pd(to, __mmask8(mask), __m512d(v));
-#else
-  if (n >= kLanes<T>) return put(to, v);
-  for (int i = 0; i < kLanes<T>; i++) if (i < n) to[i] = v[i];
-#endif
+  if (TG_VECTOR_BYTES < 64 && n >= kLanes<T>) return put(to, v);
+  first_lanes<T>(n).put(to, v);
+}
+
+// sum += a b over `steps` of k: for each row a number of a against the packets of a row of b; load(x, j) is the j-th, at x.
+template <class T, int R, int N, class Load>
+TG_IN void multiply(V<T> (&sum)[R][N], long steps, const T* a, long a_row, long a_col, const T* b, long b_row, Load load) {
+  for (long p = 0; p < steps; p++, a += a_col, b += b_row) {
+    V<T> row[N];
+#pragma GCC unroll 8
+    for (int j = 0; j < N; j++) row[j] = load(b + j * kLanes<T>, j);
+#pragma GCC unroll 8
+    for (int i = 0; i < R; i++)
+#pragma GCC unroll 8
+      for (int j = 0; j < N; j++) sum[i][j] += a[i * a_row] * row[j];
+  }
+}
+// c = sum, + c if `add`, else + the row `bias` if there is one; the last packet has `last` columns.
+template <class T, int R, int N> TG_IN void put_tile(V<T> (&sum)[R][N], T* c, long c_row, const T* bias, bool add, long last) {
+#pragma GCC unroll 8
+  for (int i = 0; i < R; i++, c += c_row)
+#pragma GCC unroll 8
+    for (int j = 0; j < N; j++) {
+      const long n = j < N - 1 ? kLanes<T> : last;
+      if (add) sum[i][j] += load_part(c + j * kLanes<T>, n);
+      else if (bias) sum[i][j] += load_part(bias + j * kLanes<T>, n);
+      store_part(c + j * kLanes<T>, sum[i][j], n);
+    }
 }
 
 // For two packets whose lanes come in groups of 2 H: the first halves of both, or the second ones.

@@ -1,26 +1,14 @@
 // Planes of numbers <-> pixels of channels, so that channels fill packets whatever the size of the planes.
 #pragma once
 #include "src/ops/cpu/frame.h"
+#include "src/ops/cpu/panels.h"
 
 namespace tapegrad { inline namespace TG_NS {
-
-template <class T> TG_IN void transpose(Wide<T>* v) {
-  constexpr int L = kWide<T>;
-  _Pragma("GCC unroll 4") for (int h = 1; h < L; h *= 2) {
-    typename Mask<T, L>::Raw low, high;
-    TG_EACH(l, L) low[l] = (l & h) ? L + l - h : l, high[l] = (l & h) ? L + l : l + h;
-    TG_EACH(i, L)
-      if (!(i & h)) {
-        const Wide<T> a = v[i], b = v[i + h];
-        v[i] = __builtin_shuffle(a, b, low), v[i + h] = __builtin_shuffle(a, b, high);
-      }
-  }
-}
 
 /// `rows` rows of w numbers of each of c planes (plane apart) -> d[row][pixel][channel], rows d_row and pixels d_pixel apart;
 /// channels are filled up with zeros to cp, a multiple of a packet.
 template <class T> void to_pixels(const T* x, long plane, long c, long rows, long w, T* d, long d_row, long d_pixel, long cp) {
-  constexpr long L = kWide<T>;
+  constexpr long L = kLanes<T>;
   using V = Wide<T>;
   const long n = rows * w;
   for (long p0 = 0; p0 < n; p0 += L) {
@@ -49,7 +37,7 @@ template <class T> void to_pixels(const T* x, long plane, long c, long rows, lon
 }
 /// The way back, plus bias.
 template <class T> void to_planes(const T* s, long s_row, long kp, long k, long rows, long w, const T* bias, T* y, long plane) {
-  constexpr long L = kWide<T>;
+  constexpr long L = kLanes<T>;
   using V = Wide<T>;
   const long n = rows * w;
   for (long p0 = 0; p0 < n; p0 += L) {

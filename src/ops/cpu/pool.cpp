@@ -71,7 +71,7 @@ bool by_rows(const Cells& c) {
 }
 template <class J, class T> void join_rows(const Cells& c, long a, long b, const T* x, long n, T* to) {
   using V = Wide<T>;
-  constexpr long L = kWide<T>;
+  constexpr long L = kLanes<T>;
   const auto column = [&](long i, auto v) {
     bool any = false;
     each_input_row(c, a, b, [&](long row) {
@@ -89,7 +89,7 @@ template <class J, class T> void join_rows(const Cells& c, long a, long b, const
 // L numbers that lie `step` apart
 template <class T> TG_IN Wide<T> every(const T* from, long step) {
   using V = Wide<T>;
-  constexpr int L = kWide<T>;
+  constexpr int L = kLanes<T>;
   if (step == 1) return get<V>(from);
   V v;
   if (step == 2) {
@@ -101,7 +101,7 @@ template <class T> TG_IN Wide<T> every(const T* from, long step) {
   return v;
 }
 template <class J, class T> void join_columns(const Window& w, const T* joined, long n, T* y) {
-  constexpr long L = kWide<T>;
+  constexpr long L = kLanes<T>;
   for (long i = 0; i < n; i += L) {
     const long at = n >= L ? least(i, n - L) : i;
     Wide<T> v = every(joined + at * w.stride[2], w.stride[2]);
@@ -114,7 +114,7 @@ template <class J, class T> void join_columns(const Window& w, const T* joined, 
 template <class J, class T, class F> void each_row(const Cells& c, const T* x, T start, T* y, F finish) {
   const Window& w = c.window;
   const long chunk = (kRow - reach(w)) / w.stride[2] + 1;
-  T joined[kRow + kRow / 8 * kWide<T> * 2];  // packets are read whole
+  T joined[kRow + kRow / 8 * kLanes<T> * 2];  // packets are read whole
   for (long o = 0; o < w.out[2]; o += chunk) {
     const long n = least(chunk, w.out[2] - o), begin = o * w.stride[2] - w.pad[2], end = begin + (n - 1) * w.stride[2] + reach(w);
     const long first = begin < 0 ? -begin : 0, last = least(end, w.in[2]) - begin;  // the input's part of `joined`

@@ -46,11 +46,7 @@ inline U all(uint64_t x) { return x; }
 inline U joined(U low, U high) { return (low & all(0xffffffffu)) | (high << 32); }
 // The lanes of a and b in turn.
 #if defined(__SSE2__)
-template <int... I> inline void in_turn(U a, U b, U* r, std::integer_sequence<int, I...>) {
-  r[0] = shuffled<(I / 2 + I % 2 * kLanes)...>(a, b);
-  r[1] = shuffled<(kLanes / 2 + I / 2 + I % 2 * kLanes)...>(a, b);
-}
-inline void in_order(U a, U b, U* r) { in_turn(a, b, r, std::make_integer_sequence<int, kLanes>()); }
+inline void in_order(U a, U b, U* r) { r[0] = in_turn<false>(a, b), r[1] = in_turn<true>(a, b); }
 #else
 inline void in_order(U a, U b, U* r) { r[0] = a, r[1] = b; }
 #endif

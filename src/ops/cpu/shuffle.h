@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #include <type_traits>
+#include <utility>
 
 namespace tapegrad { inline namespace TG_NS {
 
@@ -16,6 +17,18 @@ template <int... order, class V> inline __attribute__((always_inline)) V shuffle
   typedef I Order __attribute__((vector_size(sizeof(V))));
   return __builtin_shuffle(a, b, Order{order...});
 #endif
+}
+/// Lanes first, first + 2, … of a, then of b.
+template <int first, class V> inline __attribute__((always_inline)) V every_second(V a, V b) {
+  constexpr int lanes = sizeof(V) / sizeof(a[0]);
+  return [&]<int... I>(std::integer_sequence<int, I...>) { return shuffled<(2 * I + first)...>(a, b); }(std::make_integer_sequence<int, lanes>());
+}
+/// Lanes of a and b in turn: of their first halves, or of their second ones.
+template <bool second, class V> inline __attribute__((always_inline)) V in_turn(V a, V b) {
+  constexpr int lanes = sizeof(V) / sizeof(a[0]);
+  return [&]<int... I>(std::integer_sequence<int, I...>) {
+    return shuffled<(I / 2 + I % 2 * lanes + (second ? lanes / 2 : 0))...>(a, b);
+  }(std::make_integer_sequence<int, lanes>());
 }
 
 }}  // namespace tapegrad

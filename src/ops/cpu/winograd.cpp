@@ -13,7 +13,7 @@ extern "C" const WinogradTable TG_TABLE(winograd);
 namespace TG_NS {
 namespace {
 
-constexpr int L = int(kWide<float>);
+constexpr int L = int(kLanes<float>);
 constexpr long kApart = 16;  // more numbers between planes of points: else these share few sets of the cache
 using V = Wide<float>;
 inline V load(const float* p) { return get<V>(p); }

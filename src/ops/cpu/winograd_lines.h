@@ -77,7 +77,7 @@ template <int In, int Out, class F> inline void tiles(F line, const float* pixel
   using V = Wide<float>;
   for (long r = 0; r < tile_rows; r++)
     for (long q = 0; q < columns; q++, d += tile)
-      for (long c = 0; c < channels; c += kWide<float>) {
+      for (long c = 0; c < channels; c += kLanes<float>) {
         const float* from = pixels + r * step * row + q * step * channels + c;
         both<In, Out>(line, [&](int i, int j) { return get<V>(from + i * row + j * channels); },
                       [&](int i, int j, V v) { put<V>(d + (i * Out + j) * plane + c, v); });
