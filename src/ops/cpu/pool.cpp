@@ -91,12 +91,8 @@ template <class T> TG_IN Wide<T> every(const T* from, long step) {
   using V = Wide<T>;
   constexpr int L = kLanes<T>;
   if (step == 1) return get<V>(from);
+  if (step == 2) return every_second<0>(get<V>(from), get<V>(from + L));
   V v;
-  if (step == 2) {
-    typename Mask<T, L>::Raw even;
-    TG_EACH(l, L) even[l] = 2 * l;
-    return __builtin_shuffle(get<V>(from), get<V>(from + L), even);
-  }
   TG_EACH(l, L) v[l] = from[l * step];
   return v;
 }

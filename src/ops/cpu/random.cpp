@@ -2,8 +2,6 @@
 // for every instruction set and on CUDA.
 #include "src/ops/cpu/random.h"
 
-#include <utility>
-
 #include "src/ops/cpu/shuffle.h"
 #include "src/ops/cpu/table.h"
 #ifdef __SSE2__
