@@ -10,7 +10,7 @@
 namespace tapegrad {
 namespace {
 
-enum class Pass : uint8_t { Forward, Data, Weight };
+using Pass = ConvPass;
 Tensor convolve(Pass pass, const ConvPlan& p, const Tensor& u, const Tensor& v, const Tensor& bias = {});
 
 struct ConvolutionBackward final : NodeOf<3> {
@@ -53,6 +53,7 @@ Tensor run(Pass pass, const ConvPlan& p, const Tensor& u, const Tensor& v, const
     return to(run(pass, p, to(u, wide), to(v, wide), bias.defined() ? to(bias, wide) : bias), d);
   }
   const Tensor a = contiguous(u), b = contiguous(v), c = bias.defined() ? contiguous(bias) : bias;
+  if (Tensor out = onednn(pass, p, a, b, c); out.defined()) return out;
   return pass == Pass::Forward ? conv_forward(p, a, b, c) : pass == Pass::Data ? conv_data(p, a, b, c) : conv_weight(p, a, b);
 }
 Tensor convolve(Pass pass, const ConvPlan& p, const Tensor& u, const Tensor& v, const Tensor& bias) {

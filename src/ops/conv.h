@@ -29,6 +29,9 @@ struct ConvPlan {
   }
 };
 
+/// Forward: (x, w) to y. Data: (y, w) to x. Weight: (x, y) to w.
+enum class ConvPass : uint8_t { Forward, Data, Weight };
+
 /// Float32 or Float64, all contiguous; bias has a number per channel of the result, or is undefined.
 Tensor conv_forward(const ConvPlan& p, const Tensor& x, const Tensor& w, const Tensor& bias);
 Tensor conv_data(const ConvPlan& p, const Tensor& y, const Tensor& w, const Tensor& bias);
@@ -38,5 +41,7 @@ Tensor conv_weight(const ConvPlan& p, const Tensor& x, const Tensor& y);
 bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tensor& w, const Tensor& bias, const Tensor& to);
 /// The same for the gradient of the weights.
 bool winograd_weight(const ConvPlan& p, const Tensor& x, const Tensor& y, const Tensor& w);
+/// Any of the three on its two operands, float32, by oneDNN in builds with TAPEGRAD_ONEDNN. Undefined elsewhere and where it does not apply.
+Tensor onednn(ConvPass pass, const ConvPlan& p, const Tensor& u, const Tensor& v, const Tensor& bias);
 
 }  // namespace tapegrad
