@@ -44,16 +44,17 @@ template <class T, class F> void each_depthwise(const ConvPlan& p, int64_t count
   check_memory(failed);
 }
 
-// One of the two products whose result has places: forward, or (back) data. Groups of images are pieces of their own when there
-// are enough of them; otherwise the work in each is cut by columns and rows.
+// One of the two products whose result has places: forward, or (back) data. Groups of images, or bands of lines of one, are pieces
+// of their own when there are enough of them; otherwise the work in each is cut by columns and rows.
 template <class T> void product(const ConvPlan& p, bool back, const T* from, const T* w, const T* bias, T* to) {
   const auto& kernel = kernels_for(T()).product;
   const int64_t c = back ? p.out_group() : p.in_group(), rows = back ? p.in_group() : p.out_group(), taps = p.taps();
   const int64_t plane = back ? p.out() : p.in(), result_plane = back ? p.in() : p.out();
-  const ConvShape s{p.window, back, c, rows};
+  const int64_t lines = (back ? p.window.in : p.window.out)[1], line = result_plane / lines;
+  const ConvShape all{p.window, back, c, rows, 0, lines};
   std::atomic<bool> failed = false;
 
-  const int64_t weights = kernel.weight_numbers(s), blocks = (rows + 23) / 24;
+  const int64_t weights = kernel.weight_numbers(all), blocks = (rows + 23) / 24;
   Scratch packed(size_t(p.groups * weights) * sizeof(T), failed);
   check_memory(failed);
   parallel_for(p.groups * blocks, std::max<int64_t>(1, 16384 / (24 * c * taps)), [&](int64_t begin, int64_t end) {
@@ -61,41 +62,49 @@ template <class T> void product(const ConvPlan& p, bool back, const T* from, con
     if (!memory) return;
     for (int64_t i = begin; i < end; i++) {
       const int64_t g = i / blocks, r = i % blocks * 24;
-      kernel.pack(s, w + g * c * rows * taps, r, std::min(rows, r + 24), packed.get<T>() + g * weights, memory.get<long>());
+      kernel.pack(all, w + g * c * rows * taps, r, std::min(rows, r + 24), packed.get<T>() + g * weights, memory.get<long>());
     }
   });
   check_memory(failed);
 
-  const int64_t images = std::clamp<int64_t>((1536 + result_plane - 1) / result_plane, 1, p.batch);
-  const int64_t per_group = (p.batch + images - 1) / images, outer = per_group * p.groups;
+  // Columns of a piece: fewer where that makes 16 pieces.
+  const int64_t total = p.groups * p.batch * result_plane, wanted = total < 16 * 384 ? 1536 : std::clamp<int64_t>(total / 16, 384, 1536);
+  const int64_t images = std::clamp<int64_t>((wanted + result_plane - 1) / result_plane, 1, p.batch);
+  const bool framed = kernel.frame_numbers(all, 1) > 0;
+  const int64_t step = back ? p.window.stride[1] : 1, parts = framed ? std::clamp<int64_t>(result_plane / wanted, 1, lines) : 1;
+  const int64_t band = ((lines + parts - 1) / parts + step - 1) / step * step, bands = (lines + band - 1) / band;
+  const int64_t per_group = (p.batch + images - 1) / images, outer = per_group * p.groups * bands;
   const bool many = outer >= 16;
-  const int64_t panels = (images * result_plane + kernel.panel - 1) / kernel.panel;
+  const int64_t panels = (images * band * line + kernel.panel - 1) / kernel.panel;
   const int64_t column_parts = many ? 1 : std::clamp<int64_t>(panels / 2, 1, 16);
   const int64_t row_parts = many ? 1 : std::clamp<int64_t>(std::min(16 / column_parts, rows / 48), 1, 16);
   const int64_t columns = (panels + column_parts - 1) / column_parts * kernel.panel, block = (blocks + row_parts - 1) / row_parts * 24;
   parallel_for(outer, many ? grain(p, outer) : outer, [&](int64_t begin, int64_t end) {
-    const int64_t size = kernel.frame_numbers(s, images);
-    Scratch memory(size_t(size) * sizeof(T), failed);
+    ConvShape s = all;
+    s.line_end = band;
+    Scratch memory(size_t(kernel.frame_numbers(s, images)) * sizeof(T), failed);
     if (!memory) return;
     for (int64_t i = begin; i < end; i++) {
-      const int64_t n = i % per_group * images, g = i / per_group, here = std::min(images, p.batch - n);
+      const int64_t n = i / bands % per_group * images, g = i / bands / per_group, here = std::min(images, p.batch - n);
+      s.line_begin = i % bands * band, s.line_end = std::min(lines, s.line_begin + band);
       const int64_t from_image = c * p.groups * plane, result_image = rows * p.groups * result_plane;
       const T* source = from + n * from_image + g * c * plane;
       ConvOperands<T> o{packed.get<T>() + g * weights, source, from + p.batch * from_image, from_image,
           to + n * result_image + g * rows * result_plane, result_image, bias ? bias + g * rows : nullptr, here};
-      if (size) {
+      if (framed) {
         T* frames = memory.get<T>();
         parallel_for(here * c, std::max<int64_t>(1, 32768 / plane), [&](int64_t first, int64_t last) {
           kernel.frames(s, source, from_image, first, last, frames);
         });
-        o.source = frames, o.source_end = frames + size, o.source_image = kernel.frame_size(s) * c;
+        o.source = frames, o.source_end = frames + kernel.frame_numbers(s, images), o.source_image = kernel.frame_size(s) * c;
       }
+      const int64_t here_columns = here * (s.line_end - s.line_begin) * line;
       parallel_for(column_parts * row_parts, grain(p, outer * column_parts * row_parts), [&](int64_t first, int64_t last) {
         Scratch work(size_t(kernel.workspace(s, std::min(block, rows))) * sizeof(T), failed);
         if (!work) return;
         for (int64_t piece = first; piece < last; piece++) {
           const int64_t column = piece / row_parts * columns, r = piece % row_parts * block;
-          kernel.run(s, o, column, std::min(column + columns, here * result_plane), r, std::min(r + block, rows), work.get<T>());
+          kernel.run(s, o, column, std::min(column + columns, here_columns), r, std::min(r + block, rows), work.get<T>());
         }
       });
     }
@@ -119,7 +128,7 @@ template <class T> void forward(const ConvPlan& p, const Operands<T>& o) {
 template <class T> void spread(const ConvPlan& p, const Operands<T>& o) {
   const auto& kernel = kernels_for(T()).spread;
   const int64_t in = p.in(), out = p.out(), c = p.in_group(), k = p.out_group();
-  const ConvShape s{p.window, true, k, c};
+  const ConvShape s{p.window, true, k, c, 0, p.window.in[1]};
   const int64_t weights = kernel.weight_numbers(s);
   std::atomic<bool> failed = false;
   Scratch packed(size_t(p.groups * weights) * sizeof(T), failed);

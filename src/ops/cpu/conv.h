@@ -9,6 +9,8 @@ struct ConvShape {
   Window window;
   bool back;
   long channels, rows;  // of the source, and of what is made
+  // Lines of the result's second dimension: all of them, or with frames a band of them, from a multiple of the stride on.
+  long line_begin, line_end;
 };
 template <class T> struct ConvOperands {
   const T* weights;              // as pack() makes them

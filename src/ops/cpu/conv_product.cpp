@@ -9,31 +9,38 @@
 
 namespace tapegrad { inline namespace TG_NS { namespace {
 
-constexpr long kDepth = 192;  // rows of a panel at a time, about
+constexpr long kDepth = 128;  // rows of a panel at a time, at most: they stay in the first cache
 
 // Where the source's numbers lie: in frames, or as they are.
 struct Source {
   Frame frame;
+  long low[3];  // of the frame, for the band's first lines
   bool direct;
   explicit Source(const ConvShape& s) {
     const Window& w = s.window;
-    if (!s.back) frame = Frame::strided(w);
-    else {
-      for (int d = 0; d < 3; d++) {  // margins that the taps of all phases need
-        long low = 0, high = 0;
-        for (long a = 0; a < w.stride[d]; a++)
+    const long lines = s.line_end - s.line_begin;
+    if (!s.back) {
+      frame = Frame::strided(w);
+    } else {
+      for (int d = 0; d < 3; d++) {  // what the taps of all phases need
+        const long in = d == 1 ? lines : w.in[d];
+        long margin = 0, end = 0;
+        for (long a = 0; a < least(in, w.stride[d]); a++)
           for (long t = 0; t < w.kernel[d]; t++) {
             const long from = a + w.pad[d] - t * w.dilation[d];
-            if (from % w.stride[d] || a >= w.in[d]) continue;
-            low = most(low, -from / w.stride[d]);
-            high = most(high, from / w.stride[d] + (w.in[d] - a - 1) / w.stride[d] - (w.out[d] - 1));
+            if (from % w.stride[d]) continue;
+            margin = most(margin, -from / w.stride[d]);
+            end = most(end, from / w.stride[d] + (in - a - 1) / w.stride[d] + 1);
           }
-        frame.size[d] = frame.in[d] = w.out[d], frame.low[d] = low, frame.step[d] = frame.phases[d] = 1, frame.part[d] = low + w.out[d] + high;
+        frame.size[d] = frame.in[d] = w.out[d], frame.low[d] = margin, frame.step[d] = frame.phases[d] = 1, frame.part[d] = margin + end;
       }
     }
     direct = true;
+    for (int d = 0; d < 3; d++) low[d] = frame.low[d];
     for (int d = 0; d < 3; d++) direct &= frame.low[d] == 0 && frame.phases[d] == 1 && frame.take[d] == 1 && frame.part[d] <= frame.in[d];
     if (direct) for (int d = 0; d < 3; d++) frame.part[d] = frame.in[d];
+    else if (s.back) frame.low[1] -= s.line_begin / w.stride[1];
+    else frame.low[1] -= s.line_begin * frame.phases[1], frame.part[1] -= w.out[1] - lines;
   }
 };
 
@@ -42,6 +49,7 @@ struct Part {
   long taps = 0, lines[2], width;
   long source_pitch[2];  // of lines; columns lie side by side
   long result_at, result_pitch[2], result_step;
+  bool joined = false;  // lines that lie together on both sides are one
   long source_line(long l) const { return l / lines[1] * source_pitch[0] + l % lines[1] * source_pitch[1]; }
   long result_line(long l) const { return result_at + l / lines[1] * result_pitch[0] + l % lines[1] * result_pitch[1]; }
   long count() const { return lines[0] * lines[1] * width; }  // of columns of an image
@@ -58,12 +66,15 @@ Part part_of(const ConvShape& s, const Source& source, long number, long* tap, l
   p.source_pitch[0] = f.line(1, 0), p.source_pitch[1] = f.line(0, 1);
   if (!s.back) {
     for (long t = 0; t < all; t++) tap[t] = f.tap(w, t), which[t] = t;
-    p.taps = all, p.lines[0] = w.out[0], p.lines[1] = w.out[1], p.width = w.out[2];
-    p.result_at = 0, p.result_pitch[0] = w.out[1] * w.out[2], p.result_pitch[1] = w.out[2], p.result_step = 1;
+    p.taps = all, p.lines[0] = w.out[0], p.lines[1] = s.line_end - s.line_begin, p.width = w.out[2];
+    p.result_at = s.line_begin * w.out[2], p.result_pitch[0] = w.out[1] * w.out[2], p.result_pitch[1] = w.out[2], p.result_step = 1;
   } else {
     const long phase[3] = {number / w.stride[2] / w.stride[1], number / w.stride[2] % w.stride[1], number % w.stride[2]};
     long count[3];
-    for (int d = 0; d < 3; d++) count[d] = w.in[d] > phase[d] ? (w.in[d] - phase[d] - 1) / w.stride[d] + 1 : 0;
+    for (int d = 0; d < 3; d++) {
+      const long in = d == 1 ? s.line_end - s.line_begin : w.in[d];
+      count[d] = in > phase[d] ? (in - phase[d] - 1) / w.stride[d] + 1 : 0;
+    }
     for (long t = 0; t < all; t++) {
       const long at[3] = {t / w.kernel[2] / w.kernel[1], t / w.kernel[2] % w.kernel[1], t % w.kernel[2]};
       long from[3];
@@ -71,23 +82,23 @@ Part part_of(const ConvShape& s, const Source& source, long number, long* tap, l
       for (int d = 0; d < 3; d++) {
         from[d] = phase[d] + w.pad[d] - at[d] * w.dilation[d];
         reaches &= from[d] % w.stride[d] == 0;
-        from[d] = from[d] / w.stride[d] + f.low[d];
+        from[d] = from[d] / w.stride[d] + source.low[d];
       }
       if (reaches) tap[p.taps] = f.line(from[0], from[1]) + from[2], which[p.taps++] = t;
     }
     p.lines[0] = count[0], p.lines[1] = count[1], p.width = count[2];
-    p.result_at = (phase[0] * w.in[1] + phase[1]) * w.in[2] + phase[2];
+    p.result_at = (phase[0] * w.in[1] + s.line_begin + phase[1]) * w.in[2] + phase[2];
     p.result_pitch[0] = w.stride[0] * w.in[1] * w.in[2], p.result_pitch[1] = w.stride[1] * w.in[2], p.result_step = w.stride[2];
   }
-  // Lines that lie together on both sides are one.
-  if (p.source_pitch[1] == p.width && p.result_step == 1 && p.result_pitch[1] == p.width && p.lines[0] == 1)
-    p.width *= p.lines[1], p.lines[1] = 1, p.source_pitch[1] = p.result_pitch[1] = p.width;
+  p.joined = p.source_pitch[1] == p.width && p.result_step == 1 && p.result_pitch[1] == p.width && p.lines[0] == 1;
+  if (p.joined) p.width *= p.lines[1], p.lines[1] = 1, p.source_pitch[1] = p.result_pitch[1] = p.width;
   return p;
 }
 
-// Few rows or little between the rows of the frame: columns over whole rows of it.
+// Few rows or little between the rows of the frame: columns over whole rows of it. The same for all bands.
 bool is_flat(const ConvShape& s, const Source& source, const Part& p) {
-  if (source.direct || p.lines[0] != 1 || (p.lines[1] == 1 && s.rows > 32)) return false;
+  const bool one_line = p.joined || (s.back ? s.window.in : s.window.out)[1] == 1;
+  if (source.direct || p.lines[0] != 1 || (one_line && s.rows > 32)) return false;
   return (p.source_pitch[1] - p.width) * s.rows <= 2 * p.width;
 }
 long tile_rows(const ConvShape& s, bool flat) {
@@ -195,10 +206,7 @@ template <class T> struct Task {
         if (from + reach > source_end) {
           for (long r = 0; r < n; r++) for (long i = 0; i < runs[r].length; i++) to[runs[r].at + i] = from[runs[r].source + i];
         } else if (n == 1) {
-          TG_EACH(v, kPackets) {
-            __builtin_prefetch(from + runs[0].source + N + v * L);
-            put<V>(to + v * L, get<V>(from + runs[0].source + v * L));
-          }
+          TG_EACH(v, kPackets) put<V>(to + v * L, get<V>(from + runs[0].source + v * L));
         } else if (longest <= L / 2) {
           for (long r = 0; r < n; r++) put<Half>(to + runs[r].at, get<Half>(from + runs[r].source));
         } else {  // whole packets; the next run overwrites what is too much
@@ -219,7 +227,7 @@ template <class T> struct Task {
   void packed(long begin, long end) const {
     constexpr long N = kColumns<T>, L = kLanes<T>;
     constexpr int M = kRows;
-    const long depth = most(1, least(s.channels, kDepth / p.taps));  // channels at a time
+    const long blocks = (s.channels - 1) / most(1, kDepth / p.taps) + 1, depth = (s.channels - 1) / blocks + 1;  // channels at a time
     T *panel = work, *sums = panel + depth * p.taps * N + N + L, *memory = sums + up(row_end - row_begin, M) * N;
     Run runs[N];
     for (long at = begin, columns; at < end; at += columns) {
@@ -231,10 +239,16 @@ template <class T> struct Task {
       for (long c = 0; c < s.channels; c += depth) {
         const long c1 = least(s.channels, c + depth), k = (c1 - c) * p.taps;
         pack_panel(c, c1, runs, n, panel);
-        for (long m = row_begin; m < row_end; m += M) {
+        // Of one tap, what is packed next comes from planes far apart: each tile asks for a packet of some of them.
+        const T* next = source + runs[0].source + tap[0] + (c1 < s.channels ? c1 * source_channel : columns);
+        long asked = p.taps == 1 ? 0 : kPackets * depth;
+        for (long m = row_begin; m < row_end; m += M, asked += k) {
           const T *a = weights + (m * s.channels + c * M) * p.taps, *start = c ? nullptr : starts(m, M, memory);
-          if (straight) tile(kPackets, k, a, panel, start, direct + m * result_channel, result_channel, c > 0);
-          else tile(packets, k, a, panel, start, sums + (m - row_begin) * N, N, c > 0);
+          const bool ask = asked < kPackets * depth;
+          const T* ahead = ask ? next + asked / depth * L + asked % depth * source_channel : panel;
+          const long step = ask ? source_channel : 0;
+          if (straight) tile(kPackets, k, a, panel, start, direct + m * result_channel, result_channel, c > 0, ahead, step);
+          else tile(packets, k, a, panel, start, sums + (m - row_begin) * N, N, c > 0, ahead, step);
         }
       }
       if (!straight) write(at, columns, sums, N);

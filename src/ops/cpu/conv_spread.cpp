@@ -57,7 +57,7 @@ template <class T> void run(const ConvShape& s, const T* weights, const T* y, co
     }
     for (long k = 0; k < s.channels; k++) copy_row(panel + k * N, y + k * out + begin, columns);
     for (long r = c0 * taps; r < c1 * taps; r += M) {
-      tile<T>((columns + kLanes<T> - 1) / kLanes<T>, s.channels, weights + r * s.channels, panel, nullptr, sums, N, false);
+      tile<T>((columns + kLanes<T> - 1) / kLanes<T>, s.channels, weights + r * s.channels, panel, nullptr, sums, N, false, panel, 0);
       for (long m = r; m < least(c1 * taps, r + M); m++) {
         const long t = m % taps, at = t / w.kernel[2] * w.dilation[1] * f.columns + t % w.kernel[2] * w.dilation[2];
         T* to = frames + (m / taps - c0) * frame + at;

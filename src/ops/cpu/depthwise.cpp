@@ -174,6 +174,7 @@ template <class T> void weight(const Window& w, long multiple, long channels, lo
     for (long t = 0; t < all; t++) sum[t] = V{};
     for (long n = 0; n < images; n++) {
       f.place(x + (n * channels + c) * in, m.frame);
+      if (n + 1 < images) fetch(x + ((n + 1) * channels + c) * in, in), fetch(y + ((n + 1) * channels + c) * multiple * out, multiple * out);
       for (long k = 0; k < multiple; k++) {
         g.place(y + ((n * channels + c) * multiple + k) * out, rows);
         dots(m.frame, m.offset, count, rows, span, sum + k * count);

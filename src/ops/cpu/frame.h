@@ -13,6 +13,10 @@ TG_IN long up(long a, long b) { return (a + b - 1) / b * b; }
 TG_IN long volume(const long* s) { return s[0] * s[1] * s[2]; }
 template <class T> TG_IN Wide<T> splat(T x) { return x - Wide<T>{}; }
 
+// Asks for n numbers that will be read soon, where the processor does not guess them: planes far apart.
+template <class T> TG_IN void fetch(const T* from, long n) {
+  for (long i = 0; i < n; i += 64 / long(sizeof(T))) __builtin_prefetch(from + i);
+}
 // A row, without a library call: whole packets, the last one overlapping.
 template <class T> TG_IN void copy_row(T* to, const T* from, long n) {
   constexpr long L = kLanes<T>;
