@@ -33,11 +33,11 @@ template <class T> struct Operands {
   const T* bias;
 };
 
-// f(begin, end, working memory) for pieces of the planes or channels of a depthwise convolution
-template <class T, class F> void each_depthwise(const ConvPlan& p, int64_t count, F f) {
+// f(begin, end, working memory) for pieces of the planes or channels of a depthwise convolution, of `least` or more
+template <class T, class F> void each_depthwise(const ConvPlan& p, int64_t count, int64_t least, F f) {
   const int64_t size = depthwise_for(T()).workspace(p.window, p.out_group());
   std::atomic<bool> failed = false;
-  parallel_for(count, grain(p, count), [&](int64_t begin, int64_t end) {
+  parallel_for(count, std::max(least, grain(p, count)), [&](int64_t begin, int64_t end) {
     Scratch memory(size_t(size) * sizeof(T), failed);
     if (memory) f(begin, end, memory.template get<T>());
   });
@@ -117,7 +117,7 @@ template <class T> void product(const ConvPlan& p, bool back, const T* from, con
 template <class T> void forward(const ConvPlan& p, const Operands<T>& o) {
   const int64_t k = p.out_group();
   if (depthwise(p))
-    return each_depthwise<T>(p, p.batch * p.in_channels, [&](int64_t begin, int64_t end, T* work) {
+    return each_depthwise<T>(p, p.batch * p.in_channels, 1, [&](int64_t begin, int64_t end, T* work) {
       depthwise_for(T()).forward(p.window, k, p.in_channels, begin, end, o.x, o.w, o.bias, o.y, work);
     });
   product<T>(p, false, o.x, o.w, o.bias, o.y);
@@ -152,7 +152,7 @@ template <class T> void spread(const ConvPlan& p, const Operands<T>& o) {
 template <class T> void data(const ConvPlan& p, const Operands<T>& o) {
   const int64_t k = p.out_group();
   if (depthwise(p))
-    return each_depthwise<T>(p, p.batch * p.in_channels, [&](int64_t begin, int64_t end, T* work) {
+    return each_depthwise<T>(p, p.batch * p.in_channels, 1, [&](int64_t begin, int64_t end, T* work) {
       depthwise_for(T()).data(p.window, k, p.in_channels, begin, end, o.y, o.w, o.bias, o.x, work);
     });
   spreads(p) ? spread(p, o) : product<T>(p, true, o.y, o.w, o.bias, o.x);
@@ -163,7 +163,7 @@ template <class T> void data(const ConvPlan& p, const Operands<T>& o) {
 template <class T> void weight(const ConvPlan& p, const Operands<T>& o) {
   const int64_t in = p.in(), out = p.out(), c = p.in_group(), k = p.out_group(), taps = p.taps();
   if (depthwise(p))
-    return each_depthwise<T>(p, p.in_channels, [&](int64_t begin, int64_t end, T* work) {
+    return each_depthwise<T>(p, p.in_channels, std::clamp<int64_t>(p.in_channels / 16, 1, 8), [&](int64_t begin, int64_t end, T* work) {
       depthwise_for(T()).weight(p.window, k, p.in_channels, begin, end, p.batch, o.x, o.y, o.w, work);
     });
   if (p.batch * out == 0) return void(std::fill_n(o.w, p.out_channels * c * taps, T(0)));

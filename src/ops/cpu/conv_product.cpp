@@ -193,25 +193,32 @@ template <class T> struct Task {
     }
     return n;
   }
+  // Packets (or halves of them) of all runs from `from` on; what is too much of one run is overwritten by the next.
+  template <class P> static void pack_row(const Run* moves, long n, const T* from, T* to) {
+    for (long r = 0; r < n; r++) put<P>(to + moves[r].at, get<P>(from + moves[r].source));
+  }
   void pack_panel(long c0, long c1, const Run* runs, long n, T* to) const {
     using V = Wide<T>;
     constexpr long L = kLanes<T>, N = kColumns<T>;
     using Half = typename Packet<T, int(L / 2)>::type;
-    long longest = 0;
+    long longest = 0, count = 0;
     for (long r = 0; r < n; r++) longest = most(longest, runs[r].length);
-    const long reach = runs[n - 1].source + N + L;
-    for (long c = c0; c < c1; c++)
-      for (long t = 0; t < p.taps; t++, to += N) {
-        const T* from = source + c * source_channel + tap[t];
-        if (from + reach > source_end) {
+    const long size = longest <= L / 2 ? L / 2 : L, reach = runs[n - 1].source + N + L, taps = p.taps;
+    Run moves[N + N / (L / 2)];
+    for (long r = 0; r < n; r++)
+      for (long i = 0; i < runs[r].length; i += size) moves[count++] = {runs[r].at + i, size, runs[r].source + i};
+    const T *plane = source + c0 * source_channel, *const end = source_end;
+    for (long c = c0; c < c1; c++, plane += source_channel)
+      for (long t = 0; t < taps; t++, to += N) {
+        const T* from = plane + tap[t];
+        if (from + reach > end) {
           for (long r = 0; r < n; r++) for (long i = 0; i < runs[r].length; i++) to[runs[r].at + i] = from[runs[r].source + i];
         } else if (n == 1) {
           TG_EACH(v, kPackets) put<V>(to + v * L, get<V>(from + runs[0].source + v * L));
-        } else if (longest <= L / 2) {
-          for (long r = 0; r < n; r++) put<Half>(to + runs[r].at, get<Half>(from + runs[r].source));
-        } else {  // whole packets; the next run overwrites what is too much
-          for (long r = 0; r < n; r++)
-            for (long i = 0; i < runs[r].length; i += L) put<V>(to + runs[r].at + i, get<V>(from + runs[r].source + i));
+        } else if (size < L) {
+          pack_row<Half>(moves, count, from, to);
+        } else {
+          pack_row<V>(moves, count, from, to);
         }
       }
   }
@@ -239,13 +246,13 @@ template <class T> struct Task {
       for (long c = 0; c < s.channels; c += depth) {
         const long c1 = least(s.channels, c + depth), k = (c1 - c) * p.taps;
         pack_panel(c, c1, runs, n, panel);
-        // Of one tap, what is packed next comes from planes far apart: each tile asks for a packet of some of them.
+        // Of one tap, what is packed next comes from planes far apart: each tile asks for a packet of some of them, by its end.
         const T* next = source + runs[0].source + tap[0] + (c1 < s.channels ? c1 * source_channel : columns);
         long asked = p.taps == 1 ? 0 : kPackets * depth;
         for (long m = row_begin; m < row_end; m += M, asked += k) {
           const T *a = weights + (m * s.channels + c * M) * p.taps, *start = c ? nullptr : starts(m, M, memory);
           const bool ask = asked < kPackets * depth;
-          const T* ahead = ask ? next + asked / depth * L + asked % depth * source_channel : panel;
+          const T* ahead = ask ? next + asked / depth * L + L - 1 + asked % depth * source_channel : panel;
           const long step = ask ? source_channel : 0;
           if (straight) tile(kPackets, k, a, panel, start, direct + m * result_channel, result_channel, c > 0, ahead, step);
           else tile(packets, k, a, panel, start, sums + (m - row_begin) * N, N, c > 0, ahead, step);

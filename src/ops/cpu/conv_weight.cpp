@@ -178,9 +178,7 @@ template <class T> struct Pixels {
     }
     for (long n = 0; n < images; n++)
       for (long k = begin * kFilters; k < k1; k += kFilters) {
-        const long here = least(kFilters, s.filters - k);
-        for (long j = 0; j < here; j++) g.place(y + n * y_step + (k + j) * out, rows + j * span);
-        if (n + 1 < images) fetch(y + (n + 1) * y_step + k * out, here * out);
+        for (long j = 0; j < least(kFilters, s.filters - k); j++) g.place(y + n * y_step + (k + j) * out, rows + j * span);
         for (long p = 0; p < span; p += chunk)
           filters(k, least(chunk, span - p), prepared + n * s.channels * channel + p, offset, rows + p, sums, add || n > 0 || p > 0);
       }

@@ -10,6 +10,8 @@ extern "C" const DepthwiseTable TG_TABLE(depthwise);
 namespace TG_NS {
 namespace {
 
+constexpr long kTogether = 8;  // channels whose weights are summed together: their planes lie side by side
+
 // One plane's sums: y[line][j] = start + sum over taps of value * frame[line + j + offset].
 template <class T> struct Sums {
   long lines_a, lines_b, width;  // of y
@@ -101,7 +103,7 @@ template <class T> struct Memory {
 template <class T> long workspace(const Window& w, long multiple) {
   const Frame in = Frame::strided(w), out = Frame::spread(w);
   const long taps = multiple * volume(w.kernel), frames = most(in.numbers(), multiple * out.numbers());
-  return 2 * taps + up(taps, 16) + frames + 4 * kLanes<T> + volume(in.part) + 2 * kLanes<T> + taps * kLanes<T>;
+  return 2 * taps + up(taps, 16) + frames + 4 * kLanes<T> + volume(in.part) + 2 * kLanes<T> + kTogether * taps * kLanes<T>;
 }
 
 template <class T> void forward(const Window& w, long multiple, long channels, long begin, long end, const T* x, const T* taps,
@@ -170,17 +172,18 @@ template <class T> void weight(const Window& w, long multiple, long channels, lo
   T *rows = m.rest, *sums = rows + volume(f.part) + kLanes<T>;
   __builtin_memset(rows, 0, size_t(sums - rows) * sizeof(T));
   V* sum = reinterpret_cast<V*>((reinterpret_cast<unsigned long>(sums) + sizeof(V) - 1) / sizeof(V) * sizeof(V));
-  for (long c = begin; c < end; c++) {
-    for (long t = 0; t < all; t++) sum[t] = V{};
-    for (long n = 0; n < images; n++) {
-      f.place(x + (n * channels + c) * in, m.frame);
-      if (n + 1 < images) fetch(x + ((n + 1) * channels + c) * in, in), fetch(y + ((n + 1) * channels + c) * multiple * out, multiple * out);
-      for (long k = 0; k < multiple; k++) {
-        g.place(y + ((n * channels + c) * multiple + k) * out, rows);
-        dots(m.frame, m.offset, count, rows, span, sum + k * count);
+  for (long c0 = begin; c0 < end; c0 += kTogether) {
+    const long c1 = least(end, c0 + kTogether);
+    for (long t = 0; t < (c1 - c0) * all; t++) sum[t] = V{};
+    for (long n = 0; n < images; n++)
+      for (long c = c0; c < c1; c++) {
+        f.place(x + (n * channels + c) * in, m.frame);
+        for (long k = 0; k < multiple; k++) {
+          g.place(y + ((n * channels + c) * multiple + k) * out, rows);
+          dots(m.frame, m.offset, count, rows, span, sum + (c - c0) * all + k * count);
+        }
       }
-    }
-    for (long t = 0; t < all; t++) taps[c * all + t] = tree<AddJoin, T, kLanes<T>, 1>(sum + t);
+    for (long t = 0; t < (c1 - c0) * all; t++) taps[c0 * all + t] = tree<AddJoin, T, kLanes<T>, 1>(sum + t);
   }
 }
 

@@ -13,10 +13,6 @@ TG_IN long up(long a, long b) { return (a + b - 1) / b * b; }
 TG_IN long volume(const long* s) { return s[0] * s[1] * s[2]; }
 template <class T> TG_IN Wide<T> splat(T x) { return x - Wide<T>{}; }
 
-// Asks for n numbers that will be read soon, where the processor does not guess them: planes far apart.
-template <class T> TG_IN void fetch(const T* from, long n) {
-  for (long i = 0; i < n; i += 64 / long(sizeof(T))) __builtin_prefetch(from + i);
-}
 // A row, without a library call: whole packets, the last one overlapping.
 template <class T> TG_IN void copy_row(T* to, const T* from, long n) {
   constexpr long L = kLanes<T>;
@@ -89,22 +85,23 @@ struct Frame {
 
   /// Writes the plane's numbers; the zeros around them must be there, and stay.
   template <class T> void place(const T* plane, T* to) const {
-    const long begin = first(2), end = last(2), s = phases[2];
+    const Frame f = *this;  // a copy that no store of a packet can change, so that the loop need not read it again
+    const long begin = f.first(2), end = f.last(2), b0 = f.first(1), b1 = f.last(1), s = f.phases[2], part = volume(f.part);
     if (begin >= end) return;
-    const long q = low[2] + begin * step[2], columns = end - begin;
-    for (long a = first(0); a < last(0); a++)
-      for (long b = first(1); b < last(1); b++) {
-        const T* from = plane + ((a * take[0] + skip[0]) * size[1] + b * take[1] + skip[1]) * size[2] + begin * take[2] + skip[2];
-        T* row = to + at(low[0] + a * step[0], low[1] + b * step[1], 0);
+    const long q = f.low[2] + begin * f.step[2], columns = end - begin;
+    for (long a = f.first(0); a < f.last(0); a++)
+      for (long b = b0; b < b1; b++) {
+        const T* from = plane + ((a * f.take[0] + f.skip[0]) * f.size[1] + b * f.take[1] + f.skip[1]) * f.size[2] + begin * f.take[2] + f.skip[2];
+        T* row = to + f.at(f.low[0] + a * f.step[0], f.low[1] + b * f.step[1], 0);
         if (s == 1) {
-          copy_line(from, take[2], row + q, step[2], columns);
+          copy_line(from, f.take[2], row + q, f.step[2], columns);
         } else if (s == 2) {
           const long odd = q % 2;
-          T *even_to = row + odd * volume(part) + q / 2, *odd_to = row + (1 - odd) * volume(part) + (q + 1) / 2;
+          T *even_to = row + odd * part + q / 2, *odd_to = row + (1 - odd) * part + (q + 1) / 2;
           split_row(even_to, odd_to, from, columns / 2);
           if (columns % 2) even_to[columns / 2] = from[columns - 1];
         } else {
-          for (long c = 0; c < columns; c++) row[(q + c) % s * volume(part) + (q + c) / s] = from[c];
+          for (long c = 0; c < columns; c++) row[(q + c) % s * part + (q + c) / s] = from[c];
         }
       }
   }
