@@ -7,6 +7,7 @@
 #include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
 #include "src/ops/index_rows.h"
+#include "src/ops/stream.h"
 
 namespace tapegrad {
 namespace {
@@ -32,15 +33,35 @@ Lines lines_of(const Tensor& x, const Tensor& index, const Tensor& other, int64_
   l.along = {x.dim() ? x->strides[dim] : 0, dims ? index->strides[dim] : 0, dims && other.dim() ? other->strides[dim] : 0};
   return l;
 }
-bool in_bounds(const int64_t* p, int64_t n, int64_t size) {
-  int64_t signs = 0;
-  for (int64_t k = 0; k < n; k++) signs |= p[k] | (size - 1 - p[k]);
-  return signs >= 0;
+// What is read soon comes into the second cache. (Towards the first too few requests can be under way: it takes twice the time.)
+void expect(const char* p, int64_t bytes) {
+  for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(p + b, 0, 2);
+}
+// f(k) for n indices in a row, while those after them and the row after x, if there is one, are expected; false, and some left out,
+// if `check` is set and one is out of bounds.
+template <class T, class F> bool along_row(const int64_t* index, int64_t n, const T* x, int64_t x_size, bool check, F&& f) {
+  constexpr int64_t kPiece = 64, kAhead = 1024;
+  bool good = true;
+  for (int64_t k0 = 0; k0 < n; k0 += kPiece) {
+    const int64_t k1 = std::min(n, k0 + kPiece);
+    expect(reinterpret_cast<const char*>(index + k0) + kAhead * 8, kPiece * 8);
+    if (k0 < x_size) expect(reinterpret_cast<const char*>(x + k0) + x_size * int64_t(sizeof(T)), kPiece * int64_t(sizeof(T)));
+    if (check && !kernels().moves->within(index + k0, k1 - k0, x_size)) good = false;
+    else for (int64_t k = k0; k < k1; k++) f(k);
+  }
+  return good;
+}
+// Rows of x up to this size are read in order before indices come in any.
+constexpr int64_t kRow = 1 << 15;
+template <class T> void read_row(const T* x, int64_t x_size, int64_t indices) {
+  const int64_t bytes = x_size * int64_t(sizeof(T));
+  if (bytes > kRow || x_size > 4 * indices) return;
+  for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(reinterpret_cast<const char*>(x) + b);
 }
 // f(x element, other element) for each index, in order along dim; false, and some left out, if `check` is set and one is out of bounds.
 // Across it goes by strips, so narrow that the strip of x that the indices point into stays in the cache.
 template <class T, class F> bool each_index(const Lines& l, T* x, const int64_t* index, T* other, bool check, F&& f) {
-  constexpr int64_t kCache = 1 << 19, kRun = 1024, kLine = 1 << 13;
+  constexpr int64_t kCache = 1 << 19;
   const int64_t fits = kCache / std::max<int64_t>(1, l.x_size * int64_t(sizeof(T))) / 16 * 16;
   const int64_t width = std::min(l.across, std::clamp<int64_t>(fits, 16, 512)), strips = l.across ? (l.across + width - 1) / width : 0;
   const Steps along = l.along, step = l.step;
@@ -52,23 +73,60 @@ template <class T, class F> bool each_index(const Lines& l, T* x, const int64_t*
         T *xs = x + at[0] + first * step.x, *os = other + at[2] + first * step.other;
         const int64_t* is = index + at[1] + first * step.index;
         if (l.across == 1 && along.index == 1) {
-          if (along.x == 1 && l.x_size <= kLine && l.length * 4 >= l.x_size)  // read in order first: indices come in any
-            for (int64_t k = 0; k < l.x_size; k += int64_t(64 / sizeof(T))) __builtin_prefetch(xs + k);
-          for (int64_t k0 = 0; k0 < l.length; k0 += kRun) {
-            const int64_t k1 = std::min(l.length, k0 + kRun);
-            if (check && !in_bounds(is + k0, k1 - k0, l.x_size)) outside = true;
-            else if (along.x == 1 && along.other == 1) for (int64_t k = k0; k < k1; k++) f(xs[is[k]], os[k]);
-            else for (int64_t k = k0; k < k1; k++) f(xs[is[k] * along.x], os[k * along.other]);
-          }
+          if (along.x == 1) read_row(xs, l.x_size, l.length);
+          const bool good = along.x == 1 && along.other == 1
+                                ? along_row(is, l.length, xs, l.x_size, check, [&](int64_t k) { f(xs[is[k]], os[k]); })
+                                : along_row(is, l.length, xs, l.x_size, check, [&](int64_t k) { f(xs[is[k] * along.x], os[k * along.other]); });
+          if (!good) outside = true;
           return;
         }
         for (int64_t k = 0; k < l.length; k++, is += along.index, os += along.other) {
-          if (check && !in_bounds(is, count, l.x_size)) outside = true;
+          if (check && !kernels().moves->within(is, count, l.x_size)) outside = true;
           else for (int64_t j = 0; j < count; j++) f(xs[is[j] * along.x + j * step.x], os[j * step.other]);
         }
       });
   });
   return !outside;
+}
+// y[k] = x[index[k]] along dense rows, and past the caches if y is big.
+template <class T> bool gather_rows(const Lines& l, const T* x, const int64_t* index, T* y) {
+  constexpr int64_t kPart = 1 << 13, kBlock = kStreamBlock / int64_t(sizeof(T));
+  const int64_t parts = (l.length + kPart - 1) / kPart;
+  const bool past = is_past_caches(l.walk.count * l.length * int64_t(sizeof(T)));
+  std::atomic<bool> outside{false};
+  parallel_for(l.walk.count * parts, grain_for(std::min(kPart, l.length)), [&](int64_t begin, int64_t end) {
+    Streamed out(past);
+    for (int64_t piece = begin; piece < end; piece++)
+      l.walk(piece / parts, piece / parts + 1, [&](const int64_t (&at)[3]) {
+        const int64_t first = piece % parts * kPart, last = std::min(l.length, first + kPart);
+        const T* row = x + at[0];
+        read_row(row, l.x_size, last - first);
+        for (int64_t k0 = first; k0 < last; k0 += kBlock) {
+          const int64_t n = std::min(kBlock, last - k0), *is = index + at[1] + k0;
+          out.put(reinterpret_cast<char*>(y + at[2] + k0), n * int64_t(sizeof(T)), [&](char* block) {
+            T* to = reinterpret_cast<T*>(block);
+            if (!along_row(is, n, row + k0, l.x_size, true, [&](int64_t k) { to[k] = row[is[k]]; })) outside = true;
+          });
+        }
+      });
+  });
+  return !outside;
+}
+// Many numbers into few, along one line: parts of the indices have sums of their own, so that several threads can add. The parts
+// depend on the sizes alone, and so do the bits.
+constexpr int64_t kSumParts = 4;
+bool sums_in_parts(const Lines& l) { return l.walk.count * l.across == 1 && l.length >= 1 << 16 && l.length >= 64 * l.x_size; }
+template <class T, class F> bool add_in_parts(const Lines& l, Dtype dtype, T* x, const int64_t* index, T* other, bool check, F&& add) {
+  const Tensor all_sums = full({kSumParts, l.x_size}, -0.0, dtype);  // which changes no number that it is added to
+  T* sums = reinterpret_cast<T*>(all_sums->data);
+  Lines parts = l, rest = l;
+  parts.length = l.length / kSumParts, rest.length = l.length % kSumParts, parts.along.x = 1;
+  parts.walk.add(kSumParts, l.x_size, parts.length * l.along.index, parts.length * l.along.other);
+  const int64_t done = l.length - rest.length;
+  if (!each_index(parts, sums, index, other, check, add)) return false;
+  for (int64_t p = 0; p < kSumParts; p++)
+    for (int64_t k = 0; k < l.x_size; k++) add(x[k * l.along.x], sums[p * l.x_size + k]);
+  return each_index(rest, x, index + done * l.along.index, other + done * l.along.other, check, add);
 }
 Tensor int64_index(const Tensor& index) {
   TG_CHECK(index.dtype() == Dtype::Int64 || index.dtype() == Dtype::Int32, DtypeError, "index must be an int32 or int64 tensor, got ", index.dtype(), Named{"index", index});
@@ -88,7 +146,7 @@ Tensor checked_index(const Tensor& index, int64_t dim, int64_t size) {
   std::atomic<bool> outside{false};
   {
     LongKernel unlock(c.numel());
-    parallel_for(c.numel(), int64_t(1) << 15, [&](int64_t begin, int64_t end) { if (!in_bounds(p + begin, end - begin, size)) outside = true; });
+    parallel_for(c.numel(), int64_t(1) << 15, [&](int64_t begin, int64_t end) { if (!kernels().moves->within(p + begin, end - begin, size)) outside = true; });
   }
   if (outside) refuse_outside(c, dim, size);
   return c;
@@ -135,7 +193,10 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
     const bool good = by_size(x.element_size(), [&](auto zero) {
       using T = decltype(zero);
       LongKernel unlock(out.numel());
-      return each_index(l, reinterpret_cast<T*>(x->data), at.data_ptr<int64_t>(), reinterpret_cast<T*>(out->data), true, [](T& from, T& to) { to = from; });
+      T *from = reinterpret_cast<T*>(x->data), *to = reinterpret_cast<T*>(out->data);
+      const int64_t* i = at.data_ptr<int64_t>();
+      if (l.across == 1 && l.along.x == 1 && l.along.index == 1 && l.along.other == 1) return gather_rows(l, from, i, to);
+      return each_index(l, from, i, to, true, [](T& v, T& o) { o = v; });
     });
     if (!good) refuse_outside(at, d, size_of(x, d));
   }
@@ -183,7 +244,12 @@ void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
   typed_or_complex(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     using W = Wide<T>;
-    if (what == Scatter::Add) return run(zero, [](T& to, T& v) { to = T(W(to) + W(v)); });
+    if (what == Scatter::Add) {
+      const auto add = [](T& to, T& v) { to = T(W(to) + W(v)); };
+      if (!sums_in_parts(l)) return run(zero, add);
+      if (!add_in_parts(l, x.dtype(), reinterpret_cast<T*>(x->data), i, reinterpret_cast<T*>(from->data), fresh, add)) refuse_outside(at, dim, l.x_size);
+      return;
+    }
     if (what == Scatter::Multiply) return run(zero, [](T& to, T& v) { to = T(W(to) * W(v)); });
     if constexpr (ComplexNumber<T>) refuse_dtype(x.dtype());
     else switch (what) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "src/ops/complex_number.h"
+#include "src/ops/stream.h"
 
 namespace tapegrad {
 
@@ -92,7 +93,7 @@ Tensor get_rows(const Tensor& x, const Rows& rows) {
   if (!out.numel()) return out;
   const int64_t n = rows.offsets.numel(), length = rows.after.count;
   const int64_t* offset = rows.offsets.data_ptr<int64_t>();
-  const bool plain = dense(rows.after);
+  const bool plain = dense(rows.after), past = plain && is_past_caches(out.numel() * int64_t(x.element_size()));
   LongKernel unlock(out.numel());
   by_size(x.element_size(), [&](auto zero) {
     using T = decltype(zero);
@@ -100,6 +101,8 @@ Tensor get_rows(const Tensor& x, const Rows& rows) {
     T* to = reinterpret_cast<T*>(out->data);
     parallel_for(rows.before.count * n, grain_for(length), [&](int64_t begin, int64_t end) {
       T* o = to + begin * length;
+      Streamed copies(past);
+      const int64_t bytes = length * int64_t(sizeof(T)), ahead = 1 + 4096 / bytes;  // rows until the one that is read meanwhile
       for (int64_t b = begin / n; b * n < end; b++) {
         rows.before(b, b + 1, [&](const int64_t (&at)[1]) {
           const T* base = from + at[0];
@@ -110,7 +113,7 @@ Tensor get_rows(const Tensor& x, const Rows& rows) {
           }
           for (int64_t i = i0; i < i1; i++) {
             const T* p = base + offset[i];
-            if (plain) std::memcpy(o, p, size_t(length) * sizeof(T));
+            if (plain) copies.copy(reinterpret_cast<char*>(o), reinterpret_cast<const char*>(p), bytes, reinterpret_cast<const char*>(base + offset[std::min(n - 1, i + ahead)]));
             else rows.after(0, length, [&, k = int64_t(0)](const int64_t (&a)[1]) mutable { o[k++] = p[a[0]]; });
             o += length;
           }

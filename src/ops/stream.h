@@ -25,19 +25,19 @@ class Streamed {
     std::memcpy(line_, bytes_, size_t(held_));
     held_ = 0;
   }
-  void stream(char* to, const char* from, int64_t bytes) {
+  void stream(char* to, const char* from, int64_t bytes, const char* next) {
     if (held_ && to != line_ + held_) release();
     if (held_) {
       const int64_t n = bytes < kLine - held_ ? bytes : kLine - held_;
       std::memcpy(bytes_ + held_, from, size_t(n));
       to += n, from += n, bytes -= n, held_ += n;
       if (held_ < kLine) return;
-      kernels().moves->stream(line_, bytes_, kLine);
+      kernels().moves->stream(line_, bytes_, kLine, next);
       held_ = 0;
     }
     const int64_t before = -reinterpret_cast<intptr_t>(to) & (kLine - 1), head = before < bytes ? before : bytes;
     const int64_t whole = (bytes - head) & -kLine, rest = bytes - head - whole;
-    kernels().moves->stream(to, from, head + whole);
+    kernels().moves->stream(to, from, head + whole, next);
     line_ = to + head + whole, held_ = rest;
     std::memcpy(bytes_, from + head + whole, size_t(rest));
   }
@@ -52,8 +52,9 @@ class Streamed {
   Streamed(const Streamed&) = delete;
   bool past() const { return past_; }
 
-  void copy(char* to, const char* from, int64_t bytes) {
-    if (past_) stream(to, from, bytes); else std::memcpy(to, from, size_t(bytes));
+  /// `next`: where the copy after this one will read, if elsewhere.
+  void copy(char* to, const char* from, int64_t bytes, const char* next = nullptr) {
+    if (past_) stream(to, from, bytes, next ? next : from); else std::memcpy(to, from, size_t(bytes));
   }
   /// write(where) puts `bytes` bytes there: to `to`, or to a block that is then copied to it.
   template <class F> void put(char* to, int64_t bytes, F write) {
@@ -61,7 +62,7 @@ class Streamed {
     if (!past_ || bytes > kBlock) return write(to);
     alignas(kLine) char block[kBlock];
     write(static_cast<char*>(block));
-    stream(to, block, bytes);
+    stream(to, block, bytes, block);
   }
 };
 

@@ -11,13 +11,14 @@
 
 namespace tapegrad { inline namespace TG_NS { namespace {
 
-void stream(char* to, const char* from, int64_t bytes) {
+void stream(char* to, const char* from, int64_t bytes, [[maybe_unused]] const char* next) {
 #ifdef __SSE4_2__
   constexpr int kLine = 64;
   const int64_t to_line = -reinterpret_cast<intptr_t>(to) & (kLine - 1), head = to_line < bytes ? to_line : bytes;
   __builtin_memcpy(to, from, size_t(head));
   to += head, from += head, bytes -= head;
-  for (; bytes >= kLine; to += kLine, from += kLine, bytes -= kLine) {
+  for (; bytes >= kLine; to += kLine, from += kLine, next += kLine, bytes -= kLine) {
+    __builtin_prefetch(next, 0, 2);
 #if defined(__AVX512F__)
     _mm512_stream_si512((__m512i*)to, _mm512_loadu_si512(from));
 #elif defined(__AVX2__)
@@ -73,9 +74,15 @@ template <class T> void transpose(const char* from, int64_t from_stride, char* t
   rest(whole_rows, rows, 0, cols);
 }
 
+bool within(const int64_t* index, int64_t n, int64_t size) {
+  int64_t signs = 0;
+  for (int64_t k = 0; k < n; k++) signs |= index[k] | (size - 1 - index[k]);
+  return signs >= 0;
+}
+
 }}  // namespace
 
 extern "C" const MoveTable TG_TABLE(moves);
-constinit const MoveTable TG_TABLE(moves) = {stream, fence, {transpose<uint32_t>, transpose<uint64_t>}};
+constinit const MoveTable TG_TABLE(moves) = {stream, fence, {transpose<uint32_t>, transpose<uint64_t>}, within};
 
 }  // namespace tapegrad
