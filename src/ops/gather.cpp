@@ -40,14 +40,19 @@ void expect(const char* p, int64_t bytes) {
 // f(k) for n indices in a row, while those after them and the row after x, if there is one, are expected; false, and some left out,
 // if `check` is set and one is out of bounds.
 template <class T, class F> bool along_row(const int64_t* index, int64_t n, const T* x, int64_t x_size, bool check, F&& f) {
-  constexpr int64_t kPiece = 64, kAhead = 1024;
+  constexpr int64_t kChecked = 256, kPiece = 64, kAhead = 1024;
   bool good = true;
-  for (int64_t k0 = 0; k0 < n; k0 += kPiece) {
-    const int64_t k1 = std::min(n, k0 + kPiece);
-    expect(reinterpret_cast<const char*>(index + k0) + kAhead * 8, kPiece * 8);
-    if (k0 < x_size) expect(reinterpret_cast<const char*>(x + k0) + x_size * int64_t(sizeof(T)), kPiece * int64_t(sizeof(T)));
-    if (check && !kernels().moves->within(index + k0, k1 - k0, x_size)) good = false;
-    else for (int64_t k = k0; k < k1; k++) f(k);
+  for (int64_t k = 0; k < n;) {
+    const int64_t stop = std::min(n, k + kChecked);
+    if (check && !kernels().moves->within(index + k, stop - k, x_size)) {
+      good = false, k = stop;
+      continue;
+    }
+    while (k < stop) {
+      expect(reinterpret_cast<const char*>(index + k) + kAhead * 8, kPiece * 8);
+      if (k < x_size) expect(reinterpret_cast<const char*>(x + k) + x_size * int64_t(sizeof(T)), kPiece * int64_t(sizeof(T)));
+      for (const int64_t end = std::min(stop, k + kPiece); k < end; k++) f(k);
+    }
   }
   return good;
 }
