@@ -4,7 +4,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "tapegrad/nn.h"
+#include "tapegrad/nn_module.h"
 
 namespace tapegrad::nn {
 
@@ -12,7 +12,19 @@ Module::Module(std::string name, std::string details) : state_(Ref<ModuleState>:
   state_->name = std::move(name);
   state_->details = std::move(details);
 }
+Module::Module(Ref<ModuleState> state) : state_(std::move(state)) {}
+Module::Module(const Module&) = default;
+Module& Module::operator=(const Module&) = default;
 Module::~Module() = default;
+
+// The text after the last "::" of the type that stands behind "T = "; template arguments are left out.
+std::string detail::class_name(const char* pretty_function) {
+  std::string_view s = pretty_function;
+  s = s.substr(s.find("T = ") + 4);
+  s = s.substr(0, s.find_first_of(";]<"));
+  const size_t colons = s.rfind("::");
+  return std::string(colons == std::string_view::npos ? s : s.substr(colons + 2));
+}
 
 static void check_name(const ModuleState& s, const std::string& name) {
   const auto is_it = [&](const auto& entry) { return entry.first == name; };
@@ -55,11 +67,6 @@ StateDict Module::named_parameters() const {
   });
   return out;
 }
-std::vector<Tensor> Module::parameters() const {
-  std::vector<Tensor> out;
-  for (auto& [name, t] : named_parameters()) out.push_back(t);
-  return out;
-}
 StateDict Module::named_buffers() const {
   StateDict out;
   std::unordered_set<TensorImpl*> seen;
@@ -79,8 +86,52 @@ std::vector<std::pair<std::string, Module>> Module::named_modules() const {
 }
 std::vector<std::pair<std::string, Module>> Module::named_children() const {
   std::vector<std::pair<std::string, Module>> out;
-  for (auto& [name, child] : state_->children) out.emplace_back(name, Module(child));
+  std::unordered_set<ModuleState*> seen;
+  for (auto& [name, child] : state_->children)
+    if (seen.insert(child.get()).second) out.emplace_back(name, Module(child));
   return out;
+}
+
+// The second of each pair.
+template <class T> static std::vector<T> values_of(const std::vector<std::pair<std::string, T>>& named) {
+  std::vector<T> out;
+  for (auto& [name, value] : named) out.push_back(value);
+  return out;
+}
+std::vector<Tensor> Module::parameters() const { return values_of(named_parameters()); }
+std::vector<Tensor> Module::buffers() const { return values_of(named_buffers()); }
+std::vector<Module> Module::modules() const { return values_of(named_modules()); }
+std::vector<Module> Module::children() const { return values_of(named_children()); }
+
+Module Module::get_submodule(std::string_view path) const {
+  Module m = *this;
+  while (!path.empty()) {
+    const std::string_view part = path.substr(0, path.find('.'));
+    auto& children = m.state_->children;
+    const auto it = std::find_if(children.begin(), children.end(), [&](const auto& c) { return c.first == part; });
+    TG_CHECK(it != children.end(), ValueError, m.name(), " has no module \"", part, "\"");
+    m = Module(it->second);
+    path.remove_prefix(std::min(path.size(), part.size() + 1));
+  }
+  return m;
+}
+// The module that a dotted path ends in, and the last part of the path.
+static std::pair<Module, std::string_view> owner_of(const Module& m, std::string_view path) {
+  const size_t dot = path.rfind('.');
+  if (dot == std::string_view::npos) return {m, path};
+  return {m.get_submodule(path.substr(0, dot)), path.substr(dot + 1)};
+}
+Tensor Module::get_parameter(std::string_view path) const {
+  const auto [owner, last] = owner_of(*this, path);
+  for (auto& [name, t] : owner.state_->parameters) if (name == last) return t;
+  TG_CHECK(false, ValueError, owner.name(), " has no parameter \"", last, "\"");
+  __builtin_unreachable();
+}
+Tensor Module::get_buffer(std::string_view path) const {
+  const auto [owner, last] = owner_of(*this, path);
+  for (auto& b : owner.state_->buffers) if (b.name == last) return b.tensor;
+  TG_CHECK(false, ValueError, owner.name(), " has no buffer \"", last, "\"");
+  __builtin_unreachable();
 }
 
 StateDict Module::state_dict() const {
@@ -152,19 +203,24 @@ void Module::to(Dtype dtype) const {
     if (is_floating(t.dtype()) && t.dtype() != dtype) become(t, tapegrad::to(t, dtype, true));
 }
 
-static void put_module(std::string& out, const ModuleState& s, size_t indent) {
-  out += s.name + "(" + s.details;
-  for (auto& [name, child] : s.children) {
-    out += "\n" + std::string(indent + 2, ' ') + "(" + name + "): ";
-    put_module(out, *child, indent + 2);
+static std::string indented(std::string text) {
+  for (size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 3) text.replace(at, 1, "\n  ");
+  return text;
+}
+// As Python's repr: name(details), or a line for each child.
+static std::string text_of(const ModuleState& s) {
+  if (s.children.empty() && s.details.find('\n') == std::string::npos) return s.name + "(" + s.details + ")";
+  std::string out = s.name + "(";
+  if (!s.details.empty()) out += "\n  " + indented(s.details);
+  for (size_t first = 0, last; first < s.children.size(); first = last) {
+    const std::string text = text_of(*s.children[first].second), name = s.children[first].first;
+    last = first + 1;
+    while (s.merges_equal && last < s.children.size() && text_of(*s.children[last].second) == text) last++;
+    if (last - first == 1) out += "\n  (" + name + "): " + indented(text);
+    else out += "\n  (" + name + "-" + s.children[last - 1].first + "): " + std::to_string(last - first) + " x " + indented(text);
   }
-  if (!s.children.empty()) out += "\n" + std::string(indent, ' ');
-  out += ")";
+  return out + "\n)";
 }
-std::string to_string(const Module& m) {
-  std::string out;
-  put_module(out, *m.state_, 0);
-  return out;
-}
+std::string to_string(const Module& m) { return text_of(*m.state_); }
 
 }  // namespace tapegrad::nn

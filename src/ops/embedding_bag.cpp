@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "src/ops/embedding_bag.h"
 #include "src/ops/op_info.h"
 #include "src/ops/typed.h"
 #include "src/ops/view.h"
@@ -28,6 +29,8 @@ Tensor divide_gradient(const Tensor& rows, const Tensor& flat_indices) {
   record<FrequencyBackward>(out, rows, unsqueeze(index_select(uses, 0, flat_indices), 1));
   return out;
 }
+}  // namespace
+
 Tensor embedding_by_frequency(const Tensor& input, const Tensor& weight, std::optional<int64_t> padding_idx) {
   OpScope op("embedding");
   const Tensor flat = reshape(input, {-1});
@@ -35,6 +38,8 @@ Tensor embedding_by_frequency(const Tensor& input, const Tensor& weight, std::op
   size.push_back(weight.size(-1));
   return reshape(divide_gradient(embedding(weight, flat, padding_idx), flat), size);
 }
+
+namespace {
 
 /// Which entries count, and the bag of each, from the bags' beginnings.
 struct Bags {

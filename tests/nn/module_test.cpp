@@ -33,7 +33,7 @@ TEST(Module, PrintsAsPyTorch) {
   EXPECT_EQ(to_string(Net()),
             "Net(\n"
             "  (conv): Conv2d(1, 4, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))\n"
-            "  (norm): BatchNorm2d(4, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)\n"
+            "  (norm): BatchNorm2d(4, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)\n"
             "  (fc): Linear(in_features=64, out_features=3, bias=False)\n"
             ")");
   EXPECT_EQ(to_string(nn::Sequential(nn::Linear(2, 3), nn::ReLU())),

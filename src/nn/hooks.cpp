@@ -1,0 +1,141 @@
+// Hooks of modules. Forward hooks see the tensors on their way; for backward hooks inputs and outputs pass through an identity
+// whose backward sees their gradients.
+#include <algorithm>
+#include <atomic>
+
+#include "tapegrad/nn_module.h"
+
+namespace tapegrad::nn {
+namespace detail {
+
+ModuleHook::~ModuleHook() = default;
+
+/// The backward hooks of one call. The outputs' gradients arrive first and are kept; the hooks run when the inputs' arrive, or
+/// at once when no input needs any.
+struct BackwardHooks : Counted {
+  Module module;
+  ModuleHooks pre, post;
+  size_t input_count = 0;
+  std::vector<size_t> input_places, output_places;
+  std::vector<Tensor> grad_outputs;
+  bool input_watched = false;
+  explicit BackwardHooks(const Module& m) : module(m) {}
+  static void destroy(BackwardHooks* b) { delete b; }
+
+  std::vector<Tensor> outputs_arrived(const std::vector<Tensor>& grads, size_t count) {
+    grad_outputs = spread(grads, output_places, count);
+    std::vector<Tensor> none, inputs(input_count);
+    for (const Ref<ModuleHook>& h : pre) (*h)(module, grad_outputs, none);
+    if (!input_watched)
+      for (const Ref<ModuleHook>& h : post) (*h)(module, inputs, grad_outputs);
+    return gather(grad_outputs, output_places);
+  }
+  std::vector<Tensor> inputs_arrived(const std::vector<Tensor>& grads) {
+    TG_CHECK(!grad_outputs.empty(), GradError, module.name(),
+             ": the gradients of the inputs came before those of the outputs: an output was changed in place, or takes no part in the graph");
+    std::vector<Tensor> grad_inputs = spread(grads, input_places, input_count);
+    for (const Ref<ModuleHook>& h : post) (*h)(module, grad_inputs, grad_outputs);
+    grad_outputs.clear();
+    return gather(grad_inputs, input_places);
+  }
+
+ private:
+  static std::vector<Tensor> spread(const std::vector<Tensor>& values, const std::vector<size_t>& places, size_t count) {
+    std::vector<Tensor> out(count);
+    for (size_t i = 0; i < places.size(); i++) out[places[i]] = values[i];
+    return out;
+  }
+  static std::vector<Tensor> gather(const std::vector<Tensor>& values, const std::vector<size_t>& places) {
+    std::vector<Tensor> out;
+    for (const size_t p : places) out.push_back(values[p]);
+    return out;
+  }
+};
+
+}  // namespace detail
+
+namespace {
+
+/// The identity on tensors, with arrived(gradients) on the way back.
+template <class F> std::vector<Tensor> watch(const std::vector<Tensor>& tensors, F arrived) {
+  struct Body final : tapegrad::detail::FunctionBody {
+    F arrived;
+    explicit Body(F f) : arrived(std::move(f)) {}
+    std::vector<Tensor> backward(FunctionContext&, std::vector<Tensor> grads) override { return arrived(grads); }
+  };
+  const auto forward = [](void* self, FunctionContext& ctx) {
+    ctx.set_materialize_grads(false);
+    std::vector<Tensor> out;
+    for (const Tensor& t : *static_cast<const std::vector<Tensor>*>(self)) out.push_back(view_as(t, t));
+    return out;
+  };
+  return tapegrad::detail::apply_function("ModuleHookBackward", tensors, {const_cast<std::vector<Tensor>*>(&tensors), forward}, new Body(std::move(arrived)),
+                                          new FunctionContext);
+}
+/// Puts what watch() makes of the tensors that need a gradient in their places; which these were.
+template <class F> std::vector<size_t> watch_in_place(std::vector<Tensor>& tensors, F arrived) {
+  std::vector<size_t> places;
+  std::vector<Tensor> chosen;
+  for (size_t i = 0; i < tensors.size(); i++)
+    if (recording(tensors[i])) places.push_back(i), chosen.push_back(tensors[i]);
+  if (places.empty()) return places;
+  const std::vector<Tensor> out = watch(chosen, std::move(arrived));
+  for (size_t i = 0; i < places.size(); i++) tensors[places[i]] = out[i];
+  return places;
+}
+
+}  // namespace
+
+HookedCall::HookedCall(const Module& m) : module_(m), hooks_(m.state_->hooks) {
+  if (hooks_->backward.empty() && hooks_->backward_pre.empty()) return;
+  backward_ = Ref<detail::BackwardHooks>::steal(new detail::BackwardHooks(m));
+  backward_->pre = hooks_->backward_pre;
+  backward_->post = hooks_->backward;
+}
+HookedCall::~HookedCall() = default;
+
+void HookedCall::before(std::vector<Tensor>& inputs) {
+  std::vector<Tensor> none;
+  const detail::ModuleHooks hooks = hooks_->forward_pre;  // a hook may remove itself
+  for (const Ref<detail::ModuleHook>& h : hooks) (*h)(module_, inputs, none);
+  if (!backward_) return;
+  backward_->input_count = inputs.size();
+  if (backward_->post.empty()) return;
+  backward_->input_places = watch_in_place(inputs, [b = backward_](const std::vector<Tensor>& grads) { return b->inputs_arrived(grads); });
+  backward_->input_watched = !backward_->input_places.empty();
+}
+void HookedCall::after(std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) {
+  const detail::ModuleHooks hooks = hooks_->forward;
+  for (const Ref<detail::ModuleHook>& h : hooks) (*h)(module_, inputs, outputs);
+  if (!backward_) return;
+  backward_->output_places =
+      watch_in_place(outputs, [b = backward_, n = outputs.size()](const std::vector<Tensor>& grads) { return b->outputs_arrived(grads, n); });
+}
+
+Tensor HookedCall::run(const Tensor& x, Tensor (*forward)(const Module&, const Tensor&)) {
+  std::vector<Tensor> inputs = {x};
+  before(inputs);
+  std::vector<Tensor> outputs = {forward(module_, inputs[0])};
+  after(inputs, outputs);
+  return outputs[0];
+}
+
+HookHandle Module::add_hook(detail::ModuleHooks detail::Hooks::* kind, Ref<detail::ModuleHook> hook, bool prepend) {
+  TG_CHECK(state_->calls_hooks, NotImplementedError, state_->name,
+           " defines operator() itself, which no hook can see: derive its class from nn::ModuleOf and call the function forward");
+  static std::atomic<uint64_t> ids{0};
+  if (!state_->hooks) state_->hooks = Ref<detail::Hooks>::steal(new detail::Hooks);
+  hook->id = ++ids;
+  const HookHandle handle(state_->hooks, hook->id);
+  detail::ModuleHooks& list = (*state_->hooks).*kind;
+  list.insert(prepend ? list.begin() : list.end(), std::move(hook));
+  return handle;
+}
+void HookHandle::remove() {
+  if (!hooks_) return;
+  for (detail::ModuleHooks* list : {&hooks_->forward_pre, &hooks_->forward, &hooks_->backward_pre, &hooks_->backward})
+    list->erase(std::remove_if(list->begin(), list->end(), [&](const Ref<detail::ModuleHook>& h) { return h->id == id_; }), list->end());
+  hooks_ = {};
+}
+
+}  // namespace tapegrad::nn

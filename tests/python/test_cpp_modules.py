@@ -1,0 +1,113 @@
+"""Every module of nn in C++ against Python's: names, printing, state, initial values, outputs and gradients, bit by bit.
+
+tests/nn/every_module.cpp, built with the C++ tests, makes the modules and writes a file; each entry says which Python expression
+makes the same one.
+"""
+import inspect
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import tapegrad as tg
+from tapegrad import nn
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = sorted((p for folder in ("build", "build/wheel") if (p := ROOT / folder / "tests" / "every_module").exists()),
+                  key=lambda p: p.stat().st_mtime)
+pytestmark = [pytest.mark.skipif(not PROGRAMS, reason="the C++ tests are not built"), pytest.mark.filterwarnings("ignore:reduction:UserWarning")]
+
+# What Python has and C++ not, and why.
+LAZY = "a C++ layer's weight is a member that exists once the layer does; give the input size"
+ONLY_PYTHON = {
+    "Module": "the base class; C++ has Module and ModuleOf", "RNNBase": "a base class", "RNNCellBase": "a base class",
+    "Container": "deprecated in Python; C++ registers modules in a Module", "NLLLoss2d": "a deprecated name of NLLLoss",
+    "DataParallel": "it runs on one device; C++ calls the module itself",
+    **{name: LAZY for name in dir(nn) if name.startswith("Lazy")},
+}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """What the program wrote: tensors and texts by name."""
+    path = tmp_path_factory.mktemp("modules") / "modules.safetensors"
+    subprocess.run([str(PROGRAMS[-1]), str(path)], check=True)
+    data = path.read_bytes()
+    header = json.loads(data[8:8 + int.from_bytes(data[:8], "little")])
+    return tg.load(path), header["__metadata__"]
+
+
+def cases(written):
+    tensors, texts = written
+    count = sum(key.endswith(".python") for key in texts)
+    for i in range(count):
+        prefix = f"{i}."
+        yield (texts[prefix + "python"], (texts[prefix + "repr"], texts[prefix + "names"].split()),
+               {k[len(prefix):]: t for k, t in tensors.items() if k.startswith(prefix)})
+
+
+def flat(result):
+    if isinstance(result, (tuple, list)):
+        return [t for part in result for t in flat(part)]
+    return [tg.zeros(0) if result is None else result]
+
+
+def same(a, b):
+    return a.dtype == b.dtype and a.shape == b.shape and a.detach().numpy().tobytes() == b.detach().numpy().tobytes()
+
+
+def problems_of(python, texts, mine, w):
+    """What differs between the C++ module and the one that the expression makes."""
+    tg.manual_seed(1)
+    m = eval(python, {**vars(nn), "w": w, "ones": tg.ones, "zeros": tg.zeros})
+    text, names = texts
+    if repr(m) != text:
+        yield f"prints {text}, in Python {m!r}"
+    state = m.state_dict()
+    if list(state) != names:
+        yield f"state_dict has {names}, in Python {list(state)}"
+    yield from (f"initial {k} differs" for k in names if k in state and not same(mine["state." + k], state[k]))
+    if not any(k.startswith("train.") for k in mine):
+        return
+    inputs = [mine[f"input.{k}"] for k in range(sum(k.startswith("input.") for k in mine))]
+    for mode in ("train", "eval"):
+        m.train(mode == "train")
+        tg.manual_seed(2)
+        results = flat(m(*(t.clone() for t in inputs)))
+        theirs = [mine[k] for k in mine if k.startswith(mode + ".")]
+        if len(results) != len(theirs):
+            yield f"gives {len(theirs)} tensors, in Python {len(results)}"
+        yield from (f"output {k} in {mode} mode differs" for k, (a, b) in enumerate(zip(theirs, results)) if not same(a, b))
+        if mode == "train" and results[0].requires_grad:
+            results[0].sum().backward()
+            for name, p in m.named_parameters():
+                grad = tg.zeros(0) if p.grad is None else p.grad
+                if not same(mine["grad." + name], grad):
+                    yield f"gradient of {name} differs"
+
+
+def test_all_equal_pythons(written):
+    problems = [f"{python}: {problem}" for python, text, mine in cases(written) for problem in problems_of(python, text, mine, written[0]["w"])]
+    assert not problems, "\n".join(problems)
+
+
+def test_none_is_missing(written):
+    python = {name for name in dir(nn) if isinstance(getattr(nn, name), type) and issubclass(getattr(nn, name), nn.Module)}
+    cpp = {expression.split("(")[0] for expression, _, _ in cases(written)}
+    assert python - cpp == set(ONLY_PYTHON)
+    assert cpp <= python
+
+
+def test_defaults_are_tried(written):
+    """Each class is made once with nothing but its required arguments: the C++ defaults are Python's."""
+    bare = set()
+    for expression, _, _ in cases(written):
+        m = eval(expression, {**vars(nn), "w": written[0]["w"], "ones": tg.ones, "zeros": tg.zeros})
+        required = [p for p in inspect.signature(type(m)).parameters.values() if p.default is p.empty and p.kind == p.POSITIONAL_OR_KEYWORD]
+        given = eval("f" + expression[expression.index("("):], {**vars(nn), "w": None, "ones": tg.ones, "zeros": tg.zeros, "f": lambda *a, **k: len(a) + len(k)})
+        if given <= len(required):
+            bare.add(type(m).__name__)
+    covered = {expression.split("(")[0] for expression, _, _ in cases(written)}
+    needs_some = {"Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d", "FractionalMaxPool2d", "FractionalMaxPool3d",  # a size or a factor
+                  "Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Transformer"}  # (default size: 44 million weights)
+    assert covered - bare == needs_some - bare
