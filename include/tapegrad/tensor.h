@@ -54,7 +54,7 @@ class TG_API Tensor {
   explicit Tensor(int number) : Tensor(Scalar(number)) {}
   Tensor(const Tensor& o) : p_(o.p_) { if (p_) p_->retain(); }
   Tensor(Tensor&& o) noexcept : p_(o.p_) { o.p_ = nullptr; }
-  Tensor& operator=(Tensor o) noexcept { TensorImpl* t = p_; p_ = o.p_; o.p_ = t; return *this; }
+  Tensor& operator=(Tensor o) & noexcept { TensorImpl* t = p_; p_ = o.p_; o.p_ = t; return *this; }
   ~Tensor() { if (p_ && p_->drop()) TensorImpl::destroy(p_); }
   static Tensor adopt(TensorImpl* p) { Tensor t; t.p_ = p; return t; }               // takes over one count
   static Tensor share(TensorImpl* p) { if (p) p->retain(); return adopt(p); }
@@ -91,15 +91,23 @@ class TG_API Tensor {
     if (p_->dtype != DtypeOf<T>::value) [[unlikely]] wrong_dtype(DtypeOf<T>::value);
     return reinterpret_cast<T*>(p_->data);
   }
+  /// The elements in memory, row-major: span<const float>() to read, span<float>() to write, which counts as an in-place op.
+  /// Throws DtypeError, and ValueError when x is not contiguous.
+  template <class T> std::span<T> span() const {
+    T* data = data_ptr<std::remove_const_t<T>>();
+    if (!p_->contiguous) [[unlikely]] not_contiguous();
+    if (!std::is_const_v<T> && !p_->untracked) p_->storage->version++;
+    return {data, size_t(p_->numel)};
+  }
   /// The one element as a number. Throws ValueError when there are several.
   Scalar item() const;
   template <class T> T item() const {
     const Scalar s = item();
-    if constexpr (std::is_same_v<T, bool>) return s.to_bool();
-    else if constexpr (std::is_floating_point_v<T>) return T(s.to_double());
-    else if constexpr (ComplexNumber<T>) return T(s.to_complex().re, s.to_complex().im);
-    else return T(s.to_int());
+    if constexpr (ComplexNumber<T>) return T(s.to_complex().re, s.to_complex().im);
+    else return T(s);
   }
+  /// x(i, j) is one element as a number: an index for each dimension, negative ones from the end. Throws IndexError.
+  template <class... I> requires(std::is_integral_v<I> && ...) Scalar operator()(I... i) const { return element({int64_t(i)...}); }
 
   // Autograd (autograd.h has the rest)
   Tensor grad() const;                                ///< undefined when there is none
@@ -516,9 +524,11 @@ class TG_API Tensor {
   Tensor dist(const Tensor& other, Scalar p = 2) const;
   Tensor renorm(Scalar p, int64_t dim, Scalar maxnorm) const;
   const Tensor& renorm_(Scalar p, int64_t dim, Scalar maxnorm) const;
-  // Indexing: x[2], x.index({Slice(0, 2), None, Ellipsis}), x.index_put_({mask}, value)
+  // Indexing: x[2], x[mask], x[{Slice(0, 2), None, Ellipsis}]; to write, x[2].fill_(0) or x.index_put_({mask}, value)
   Tensor operator[](int64_t i) const;
   Tensor operator[](const Tensor& mask_or_indices) const;
+  Tensor operator[](const Index& one) const;
+  Tensor operator[](std::initializer_list<Index> indices) const;
   Tensor index(std::initializer_list<Index> indices) const;
   const Tensor& index_put_(std::initializer_list<Index> indices, const Tensor& value) const;
   const Tensor& index_put_(std::initializer_list<Index> indices, Scalar value) const;
@@ -531,6 +541,8 @@ class TG_API Tensor {
   }
   [[noreturn]] void wrong_dim(int64_t d) const;
   [[noreturn]] void wrong_dtype(Dtype wanted) const;
+  [[noreturn]] void not_contiguous() const;
+  Scalar element(IntList at) const;
 };
 
 /// A view of some tensors; as IntList, does not own.
@@ -565,10 +577,26 @@ TG_API Tensor from_blob(void* data, IntList size, IntList stride, Dtype dtype, v
 TG_API Tensor alias(const Tensor& x, IntList size, IntList stride, int64_t offset, bool view);
 /// Same data, no history, same version counter.
 TG_API Tensor detach(const Tensor& x);
-/// A dense row-major copy of a list of numbers.
-TG_API Tensor tensor(std::initializer_list<double> values, Dtype dtype);
+/// A number, or numbers in braces to any depth. Does not own: only for passing to tensor().
+struct Numbers {
+  Scalar number = 0;
+  const Numbers* items = nullptr;
+  size_t count = 0;
+  bool list = false;
+  template <class T> requires(std::is_arithmetic_v<T> || ComplexNumber<T>) Numbers(T v) : number(v) {}
+  Numbers(std::initializer_list<Numbers> l) : list(true) { items = l.begin(), count = l.size(); }
+};
+/// tensor({{1, 2}, {3, 4}}). Without a dtype: that of the numbers, as in Python. Throws ShapeError for rows of unequal lengths.
+TG_API Tensor tensor(const Numbers& values, std::optional<Dtype> dtype = {});
+template <class T> Tensor tensor(const std::vector<T>& values) {
+  Tensor t = empty({int64_t(values.size())}, DtypeOf<T>::value);
+  T* p = t.data_ptr<T>();
+  for (const T& v : values) *p++ = v;
+  return t;
+}
 /// PyTorch's text: "tensor([[1., 2.]], requires_grad=True)".
 TG_API std::string to_string(const Tensor& x);
+TG_API std::ostream& operator<<(std::ostream& out, const Tensor& x);
 struct PrintOptions { int precision = 4, threshold = 1000, edgeitems = 3, linewidth = 80; std::optional<bool> sci_mode; };
 TG_API PrintOptions& print_options();
 

@@ -198,6 +198,15 @@ class Scalar {
   constexpr int64_t to_int() const { return kind_ < Kind::Float ? i_ : int64_t(d_); }
   constexpr bool to_bool() const { return kind_ < Kind::Float ? i_ != 0 : d_ != 0 || imag_ != 0; }
   constexpr Complex<double> to_complex() const { return {to_double(), imag_}; }
+  /// float(s), int(s), bool(s)
+  template <class T> requires std::is_arithmetic_v<T> constexpr explicit operator T() const {
+    if constexpr (std::is_same_v<T, bool>) return to_bool();
+    else if constexpr (std::is_floating_point_v<T>) return T(to_double());
+    else return T(to_int());
+  }
+  friend constexpr bool operator==(Scalar a, Scalar b) {
+    return a.kind_ < Kind::Float && b.kind_ < Kind::Float ? a.i_ == b.i_ : a.to_complex() == b.to_complex();
+  }
   /// The dtype a Python number of this kind has by itself: bool, int64, the default float type or complex of it.
   TG_API Dtype dtype() const;
  private:
@@ -206,6 +215,11 @@ class Scalar {
   double imag_ = 0;
 };
 TG_API std::string to_string(Scalar s);
+
+TG_API std::ostream& operator<<(std::ostream& out, Dtype d);
+TG_API std::ostream& operator<<(std::ostream& out, Device d);
+TG_API std::ostream& operator<<(std::ostream& out, IntList l);
+TG_API std::ostream& operator<<(std::ostream& out, Scalar s);
 
 /// The float dtype of `tensor(1.0)` and of factories without a dtype: float32 unless changed.
 TG_API Dtype default_dtype();

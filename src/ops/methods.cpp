@@ -438,6 +438,8 @@ const Tensor& Tensor::renorm_(Scalar p, int64_t dim, Scalar maxnorm) const { OpS
 // indexing
 Tensor Tensor::operator[](int64_t i) const { OpScope op("select"); return tapegrad::select(*this, 0, i); }
 Tensor Tensor::operator[](const Tensor& mask_or_indices) const { OpScope op("index"); return index({mask_or_indices}); }
+Tensor Tensor::operator[](const Index& one) const { OpScope op("index"); return index({one}); }
+Tensor Tensor::operator[](std::initializer_list<Index> indices) const { OpScope op("index"); return index(indices); }
 Tensor Tensor::index(std::initializer_list<Index> indices) const { OpScope op("index"); return tapegrad::index(*this, {indices.begin(), indices.size()}); }
 const Tensor& Tensor::index_put_(std::initializer_list<Index> indices, const Tensor& value) const {
   OpScope op("index_put_");

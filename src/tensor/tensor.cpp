@@ -214,13 +214,46 @@ Scalar Tensor::item() const {
   TG_CHECK(numel() == 1, ValueError, "item: a tensor with ", numel(), " elements cannot be converted to a number", Named{"input", *this});
   return read_number(p_->data, p_->dtype);
 }
-Tensor tensor(std::initializer_list<double> values, Dtype dtype) {
-  Tensor t = empty({int64_t(values.size())}, dtype);
-  char* p = t->data;
-  for (double v : values) {
-    write_number(p, dtype, is_differentiable(dtype) ? Scalar(v) : Scalar(int64_t(v)));
-    p += item_size(dtype);
+Scalar Tensor::element(IntList at) const {
+  TG_CHECK(int64_t(at.size()) == dim(), IndexError, "x(", at, "): expected an index for each of the ", dim(), " dimensions", Named{"x", *this});
+  int64_t offset = 0;
+  for (size_t d = 0; d < at.size(); d++) {
+    const int64_t n = p_->sizes[d], i = at[d] < 0 ? at[d] + n : at[d];
+    TG_CHECK(i >= 0 && i < n, IndexError, "x(", at, "): index ", at[d], " is out of range for dimension ", d, " of size ", n, Named{"x", *this});
+    offset += i * p_->strides[d];
   }
+  return read_number(p_->data + offset * int64_t(element_size()), p_->dtype);
+}
+
+// Checks that v is as deep and long as `size` from dimension d on, and finds the widest kind of number in it.
+static void check_numbers(const Numbers& v, const Shape& size, size_t d, Scalar::Kind& kind) {
+  TG_CHECK(v.list == (d < size.size()), ShapeError, "tensor: numbers and lists are mixed at depth ", d);
+  if (!v.list) {
+    if (v.number.kind() > kind) kind = v.number.kind();
+    return;
+  }
+  TG_CHECK(int64_t(v.count) == size[d], ShapeError, "tensor: lists at depth ", d, " must have one length, got ", size[d], " and ", v.count);
+  for (size_t i = 0; i < v.count; i++) check_numbers(v.items[i], size, d + 1, kind);
+}
+static void write_numbers(const Numbers& v, Dtype dtype, char*& p) {
+  for (size_t i = 0; i < v.count; i++) write_numbers(v.items[i], dtype, p);
+  if (v.list) return;
+  write_number(p, dtype, v.number);
+  p += item_size(dtype);
+}
+Tensor tensor(const Numbers& values, std::optional<Dtype> dtype) {
+  Shape size;
+  for (const Numbers* at = &values; at && at->list; at = at->count ? at->items : nullptr) size.push_back(int64_t(at->count));
+  auto kind = Scalar::Kind::Bool;
+  check_numbers(values, size, 0, kind);
+  if (!dtype) {
+    const bool none = !size.empty() && size.back() == 0;
+    const Dtype kinds[] = {Dtype::Bool, Dtype::Int64, default_dtype(), complex_dtype(default_dtype())};
+    dtype = none ? default_dtype() : kinds[int(kind)];
+  }
+  Tensor t = empty(size, *dtype);
+  char* p = t->data;
+  write_numbers(values, *dtype, p);
   return t;
 }
 
@@ -238,6 +271,9 @@ void Tensor::wrong_dim(int64_t d) const {
 }
 void Tensor::wrong_dtype(Dtype wanted) const {
   detail::fail<DtypeError>("data_ptr: expected ", wanted, ", got ", dtype(), Named{"input", *this});
+}
+void Tensor::not_contiguous() const {
+  detail::fail<ValueError>("span: the elements must lie one after another; take x.contiguous().span", Named{"input", *this});
 }
 
 }  // namespace tapegrad

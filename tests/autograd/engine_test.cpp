@@ -7,7 +7,7 @@
 
 using namespace tapegrad;
 
-static Tensor leaf(std::initializer_list<double> v) { return tensor(v, float64).set_requires_grad(); }
+static Tensor leaf(std::initializer_list<double> v) { return tensor(std::vector<double>(v)).set_requires_grad(); }
 static std::vector<double> values(const Tensor& t) {
   const Tensor dense = contiguous(to(detach(t), float64));
   return {dense.data_ptr<double>(), dense.data_ptr<double>() + dense.numel()};

@@ -15,7 +15,7 @@ Tensor numbers(IntList size) {
   for (int64_t s : size) n *= s;
   return reshape(arange(Scalar(n), Dtype::Float64), size).set_requires_grad();
 }
-Tensor ints(std::initializer_list<double> v) { return tensor(v, Dtype::Int64); }
+Tensor ints(std::initializer_list<int64_t> v) { return tensor(std::vector<int64_t>(v)); }
 Tensor at(const Tensor& x, std::initializer_list<Index> entries) { return index(x, {entries.begin(), entries.size()}); }
 bool same(const Tensor& a, const Tensor& b) { return a.sizes() == b.sizes() && all(eq(a, b)).item<bool>(); }
 template <class F> void check(F f, std::vector<Tensor> in) {

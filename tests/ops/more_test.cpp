@@ -11,8 +11,8 @@
 using namespace tapegrad;
 
 namespace {
-Tensor floats(std::initializer_list<double> v) { return tensor(v, Dtype::Float64); }
-Tensor ints(std::initializer_list<double> v) { return tensor(v, Dtype::Int64); }
+Tensor floats(std::initializer_list<double> v) { return tensor(std::vector<double>(v)); }
+Tensor ints(std::initializer_list<int64_t> v) { return tensor(std::vector<int64_t>(v)); }
 void close(const Tensor& a, const Tensor& b, double tolerance = 1e-14) { EXPECT_TRUE(allclose(a, b, tolerance, tolerance, true)) << to_string(a) << " and " << to_string(b); }
 }  // namespace
 

@@ -11,8 +11,8 @@ using namespace tapegrad;
 namespace {
 
 bool same(const Tensor& a, const Tensor& b) { return a.sizes() == b.sizes() && all(eq(a, b)).item<bool>(); }
-Tensor ints(std::initializer_list<double> v) { return tensor(v, Dtype::Int64); }
-Tensor floats(std::initializer_list<double> v) { return tensor(v, Dtype::Float64); }
+Tensor ints(std::initializer_list<int64_t> v) { return tensor(std::vector<int64_t>(v)); }
+Tensor floats(std::initializer_list<double> v) { return tensor(std::vector<double>(v)); }
 Tensor numbers(IntList size) {
   int64_t n = 1;
   for (int64_t s : size) n *= s;
