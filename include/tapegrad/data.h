@@ -1,7 +1,11 @@
 // Data sets and batches:
-//   data::DataLoader loader(data::TensorDataset{images, labels}, {.batch_size = 64, .shuffle = true});
-//   for (auto [x, y] : loader) { … }
+//   data::DataLoader loader(data::TensorDataset{images, labels}, {.batch_size = 64, .shuffle = true, .num_workers = 2});
+//   for (const auto& [x, y] : loader) { … }
+// A data set of your own has `int64_t size() const` and `get(int64_t i) const`, which several threads may call at once; a stream
+// (any range: begin(), end()) is one too. transforms.h has functions for map().
 #pragma once
+#include <string>
+#include <tuple>
 #include <utility>
 
 #include "tapegrad/ops.h"
@@ -9,55 +13,284 @@
 namespace tapegrad {
 namespace data {
 
-struct Batch {
+// ---- data sets -----------------------------------------------------------------------------------------------------
+
+/// One sample, or a batch of them: the columns of a loop over a data set.
+struct Example {
   Tensor data, target;
 };
+using Batch = Example;
 
-/// Rows of two tensors of equal length. A data set of your own has these two functions.
+template <class D> concept Indexed = requires(const D& d) { d.size(); d.get(int64_t(0)); };
+/// What get(i) returns, or what a stream yields.
+template <class D> struct SampleOf { using type = std::remove_cvref_t<decltype(*std::declval<const D&>().begin())>; };
+template <Indexed D> struct SampleOf<D> { using type = std::remove_cvref_t<decltype(std::declval<const D&>().get(int64_t(0)))>; };
+template <class D> using Sample = typename SampleOf<D>::type;
+/// A data set may also give a whole batch at once: get(rows) with int64[n] is get() of each row, collated.
+template <class D> concept Batched = requires(const D& d, const Tensor& rows) { d.get(rows); };
+
+/// Rows of two tensors of equal length.
 struct TensorDataset {
   Tensor data, target;
   int64_t size() const { return data.size(0); }
+  Example get(int64_t i) const { return {data[i], target[i]}; }
   Batch get(const Tensor& rows) const { return {index_select(data, 0, rows), index_select(target, 0, rows)}; }
+};
+
+/// The samples of a data set at these places, int64[n].
+template <Indexed D> struct Subset {
+  D dataset;
+  Tensor indices;
+  int64_t size() const { return indices.numel(); }
+  auto get(int64_t i) const { return dataset.get(int64_t(indices(i))); }
+  auto get(const Tensor& rows) const requires Batched<D> { return dataset.get(index_select(indices, 0, rows)); }
+};
+template <class D> Subset(D, Tensor) -> Subset<D>;
+
+/// Data sets of one type, one after another.
+template <Indexed D> struct ConcatDataset {
+  std::vector<D> datasets;
+  int64_t size() const {
+    int64_t n = 0;
+    for (const D& d : datasets) n += d.size();
+    return n;
+  }
+  auto get(int64_t i) const {
+    const D* d = datasets.data();
+    for (const D* last = d + datasets.size() - 1; d != last && i >= d->size(); d++) i -= d->size();
+    return d->get(i);
+  }
+};
+
+/// map(dataset, f): f of each sample; of the data alone where samples are Examples and f takes a Tensor.
+template <class D, class F> struct Mapped {
+  D dataset;
+  F f;
+  template <class S> auto apply(S&& sample) const {
+    if constexpr (std::is_same_v<std::remove_cvref_t<S>, Example> && !requires { f(static_cast<S&&>(sample)); }) return Example{f(sample.data), sample.target};
+    else return f(static_cast<S&&>(sample));
+  }
+  int64_t size() const requires Indexed<D> { return dataset.size(); }
+  auto get(int64_t i) const requires Indexed<D> { return apply(dataset.get(i)); }
+
+  template <class I> struct Iterator {
+    I at;
+    const Mapped* mapped;
+    auto operator*() const { return mapped->apply(*at); }
+    Iterator& operator++() { ++at; return *this; }
+    template <class End> bool operator!=(const End& end) const { return at != end; }
+  };
+  auto begin() const requires(!Indexed<D>) { return Iterator<decltype(dataset.begin())>{dataset.begin(), this}; }
+  auto end() const requires(!Indexed<D>) { return dataset.end(); }
+};
+template <class D, class F> Mapped<D, F> map(D dataset, F f) { return {std::move(dataset), std::move(f)}; }
+
+namespace detail {
+TG_API std::vector<Tensor> random_split(int64_t n, std::vector<double> lengths, const Generator& generator);
+}
+/// Disjoint random parts of these lengths, or of these fractions when they sum to 1; the same as Python's for the same generator.
+template <Indexed D> std::vector<Subset<D>> random_split(const D& dataset, std::vector<double> lengths, const Generator& generator = default_generator()) {
+  std::vector<Subset<D>> out;
+  for (Tensor& rows : detail::random_split(dataset.size(), std::move(lengths), generator)) out.push_back({dataset, std::move(rows)});
+  return out;
+}
+
+// ---- samplers ------------------------------------------------------------------------------------------------------
+
+/// The order of a pass: f() gives int64[size] for each.
+class Sampler {
+  struct Body : Counted {
+    virtual Tensor order() = 0;
+    virtual ~Body() = default;
+    static void destroy(Body* b) { delete b; }
+  };
+  Ref<Body> body_;
+  int64_t size_ = 0;
+ public:
+  Sampler() = default;
+  template <class F> Sampler(int64_t size, F f) : size_(size) {
+    struct Call final : Body {
+      F f;
+      explicit Call(F x) : f(std::move(x)) {}
+      Tensor order() override { return f(); }
+    };
+    body_ = Ref<Body>::steal(new Call(std::move(f)));
+  }
+  explicit operator bool() const { return bool(body_); }
+  int64_t size() const { return size_; }
+  Tensor operator()() const { return body_->order(); }
+};
+// Each as Python's sampler of the name, with the same numbers for the same generator.
+TG_API Sampler sequential_sampler(int64_t n);
+/// Without a generator, each pass seeds one from the default one.
+TG_API Sampler random_sampler(int64_t n, std::optional<Generator> generator = {}, bool replacement = false, std::optional<int64_t> num_samples = {});
+TG_API Sampler subset_random_sampler(Tensor indices, Generator generator = default_generator());
+TG_API Sampler weighted_random_sampler(Tensor weights, int64_t num_samples, bool replacement = true, Generator generator = default_generator());
+
+// ---- the loader ----------------------------------------------------------------------------------------------------
+
+/// For random transforms: within a loader's batch a generator of its own, seeded from the loader's, so that the samples do not depend
+/// on the number of workers. Elsewhere the default generator.
+TG_API const Generator& generator();
+
+/// Samples to one batch: stacks tensors, makes a tensor of numbers, goes into Example, pair and tuple; strings stay a vector.
+class Collate {
+  template <class S, class F> auto column(const std::vector<S>& samples, F part) const {
+    std::vector<std::remove_cvref_t<decltype(part(samples[0]))>> out;
+    for (const S& s : samples) out.push_back(part(s));
+    return out;
+  }
+ public:
+  Tensor operator()(const std::vector<Tensor>& samples) const { return stack(samples); }
+  template <class T> requires std::is_arithmetic_v<T> Tensor operator()(const std::vector<T>& samples) const { return tensor(samples); }
+  std::vector<std::string> operator()(const std::vector<std::string>& samples) const { return samples; }
+  Batch operator()(const std::vector<Example>& samples) const {
+    return {stack(column(samples, [](auto& s) { return s.data; })), stack(column(samples, [](auto& s) { return s.target; }))};
+  }
+  template <class A, class B> auto operator()(const std::vector<std::pair<A, B>>& samples) const {
+    return std::pair((*this)(column(samples, [](auto& s) { return s.first; })), (*this)(column(samples, [](auto& s) { return s.second; })));
+  }
+  template <class... T> auto operator()(const std::vector<std::tuple<T...>>& samples) const {
+    return [&]<size_t... i>(std::index_sequence<i...>) {
+      return std::tuple((*this)(column(samples, [](auto& s) { return std::get<i>(s); }))...);
+    }(std::index_sequence_for<T...>());
+  }
 };
 
 struct LoaderOptions {
   int64_t batch_size = 1;
   bool shuffle = false, drop_last = false;
-  Generator generator = default_generator();  ///< what shuffles
+  std::optional<Generator> generator = {};  ///< what shuffles; the default one when missing. The same order as Python's DataLoader
+  Sampler sampler = {};                     ///< the order instead of shuffle
+  int num_workers = 0;                      ///< threads that make batches ahead; 0: made when they are asked for
+  int prefetch_factor = 2;                  ///< batches ahead for each worker
+  int64_t slots() const { return num_workers == 0 ? 1 : int64_t(num_workers) * prefetch_factor + 1; }  ///< batches alive at once
 };
 
-/// The data set in batches, in a new order for each loop when shuffled.
-template <class Dataset> class DataLoader {
+namespace detail {
+/// The batches of one pass: fetch(k) is called for k = 0, 1, … one after another and returns false at the end; make(k) may run in
+/// several threads at once, for k that were fetched.
+struct TG_API LoaderJob {
+  virtual bool fetch(int64_t k) = 0;
+  virtual void make(int64_t k) = 0;
+  virtual ~LoaderJob();
+};
+class TG_API Workers {
+  struct State;
+  State* state_;
+ public:
+  /// Batch k lies in slot k % options.slots() from its fetch until batch k + 1 is waited for.
+  Workers(LoaderJob& job, const LoaderOptions& options, uint64_t seed);
+  ~Workers();  // lets running batches end
+  Workers(const Workers&) = delete;
+  /// True when batch k is made, false when there is none; throws what fetch or make threw.
+  bool wait(int64_t k);
+};
+TG_API uint64_t pass_seed(const LoaderOptions& options);
+TG_API Tensor pass_order(int64_t n, const LoaderOptions& options);
+TG_API void check_options(const LoaderOptions& options, bool stream);
+}  // namespace detail
+
+/// The batches of a data set, always in the sampler's order, however many workers make them. An exception of a worker is thrown where
+/// its batch would have come. Leaving a loop early stops the workers.
+template <class Dataset, class CollateFn = Collate> class DataLoader {
   Dataset dataset_;
   LoaderOptions options_;
+  CollateFn collate_;
+  static constexpr bool indexed = Indexed<Dataset>, whole = Batched<Dataset> && std::is_same_v<CollateFn, Collate>;
+
+  static auto batch_type(const Dataset& d, const CollateFn& f) {
+    if constexpr (whole) return d.get(Tensor()); else return f(std::vector<Sample<Dataset>>());
+  }
  public:
-  explicit DataLoader(Dataset dataset, LoaderOptions options = {}) : dataset_(std::move(dataset)), options_(std::move(options)) {
-    TG_CHECK(options_.batch_size > 0, ValueError, "DataLoader: batch_size must be positive, got ", options_.batch_size);
+  using batch = decltype(batch_type(std::declval<const Dataset&>(), std::declval<const CollateFn&>()));
+
+  explicit DataLoader(Dataset dataset, LoaderOptions options = {}, CollateFn collate = {})
+      : dataset_(std::move(dataset)), options_(std::move(options)), collate_(std::move(collate)) {
+    detail::check_options(options_, !indexed);
   }
   const Dataset& dataset() const { return dataset_; }
   /// Batches in one loop.
-  int64_t size() const {
-    const int64_t n = dataset_.size(), b = options_.batch_size;
+  int64_t size() const requires indexed {
+    const int64_t n = options_.sampler ? options_.sampler.size() : dataset_.size(), b = options_.batch_size;
     return options_.drop_last ? n / b : (n + b - 1) / b;
   }
-  class Iterator {
-    const DataLoader* loader_;
-    Tensor order_;
-    int64_t batch_;
-   public:
-    Iterator(const DataLoader* loader, Tensor order, int64_t batch) : loader_(loader), order_(std::move(order)), batch_(batch) {}
-    auto operator*() const {
-      const int64_t b = loader_->options_.batch_size, begin = batch_ * b, left = loader_->dataset_.size() - begin;
-      return loader_->dataset_.get(narrow(order_, 0, begin, left < b ? left : b));
-    }
-    Iterator& operator++() { batch_++; return *this; }
-    bool operator!=(const Iterator& o) const { return batch_ != o.batch_; }
+
+  class Iterator;
+  struct End {};
+  Iterator begin() const { return Iterator(*this); }
+  End end() const { return {}; }
+};
+template <class D> DataLoader(D, LoaderOptions = {}) -> DataLoader<D>;
+
+/// One pass. It holds on to the loader.
+template <class Dataset, class CollateFn> class DataLoader<Dataset, CollateFn>::Iterator {
+  struct Slot {
+    Tensor rows;                           // of a data set
+    std::vector<Sample<Dataset>> samples;  // of a stream
+    std::optional<batch> made;
   };
-  Iterator begin() const {
-    const int64_t n = dataset_.size();
-    return {this, options_.shuffle ? randperm(n, {}, {}, &options_.generator) : arange(n), 0};
+  template <class D> struct Source {  // of a stream
+    decltype(std::declval<const D&>().begin()) at;
+    decltype(std::declval<const D&>().end()) end;
+    explicit Source(const D& d) : at(d.begin()), end(d.end()) {}
+  };
+  template <Indexed D> struct Source<D> {
+    Tensor order;
+    int64_t at = 0;
+    explicit Source(const D&) {}
+  };
+  struct Pass final : Counted, detail::LoaderJob {
+    const DataLoader& loader;
+    Source<Dataset> source;
+    std::vector<Slot> slots;
+    std::optional<detail::Workers> workers;
+    explicit Pass(const DataLoader& l) : loader(l), source(l.dataset_), slots(size_t(l.options_.slots())) {
+      const uint64_t seed = detail::pass_seed(l.options_);
+      if constexpr (indexed) source.order = detail::pass_order(l.dataset_.size(), l.options_);
+      workers.emplace(*this, l.options_, seed);
+    }
+    bool fetch(int64_t k) override {
+      Slot& slot = slots[size_t(k) % slots.size()];
+      const int64_t b = loader.options_.batch_size;
+      if constexpr (indexed) {
+        const int64_t left = source.order.numel() - source.at, n = left < b ? left : b;
+        if (n == 0 || (n < b && loader.options_.drop_last)) return false;
+        slot.rows = narrow(source.order, 0, source.at, n);
+        source.at += n;
+      } else {
+        slot.samples.clear();
+        for (; int64_t(slot.samples.size()) < b && source.at != source.end; ++source.at) slot.samples.push_back(*source.at);
+        if (slot.samples.empty() || (int64_t(slot.samples.size()) < b && loader.options_.drop_last)) return false;
+      }
+      return true;
+    }
+    void make(int64_t k) override {
+      Slot& slot = slots[size_t(k) % slots.size()];
+      if constexpr (whole) {
+        slot.made = loader.dataset_.get(slot.rows);
+      } else {
+        if constexpr (indexed) {
+          slot.samples.clear();
+          for (const int64_t i : slot.rows.template span<const int64_t>()) slot.samples.push_back(loader.dataset_.get(i));
+        }
+        slot.made = loader.collate_(std::move(slot.samples));
+      }
+    }
+    static void destroy(Pass* p) { delete p; }
+  };
+  Ref<Pass> pass_;
+  int64_t k_ = 0;
+  bool more_ = false;
+ public:
+  explicit Iterator(const DataLoader& loader) : pass_(Ref<Pass>::steal(new Pass(loader))), more_(pass_->workers->wait(0)) {}
+  batch& operator*() const { return *pass_->slots[size_t(k_) % pass_->slots.size()].made; }
+  batch* operator->() const { return &**this; }
+  Iterator& operator++() {
+    more_ = pass_->workers->wait(++k_);
+    return *this;
   }
-  Iterator end() const { return {this, {}, size()}; }
+  bool operator!=(End) const { return more_; }
 };
 
 }  // namespace data
