@@ -108,9 +108,10 @@ bool is_utf8(std::string_view s) {
 void put_json(std::string& out, std::string_view s) {
   out += '"';
   for (const char c : s) {
-    if (c == '"' || c == '\\') {
+    constexpr std::string_view kShort = "\"\\\b\f\n\r\t", kLetter = "\"\\bfnrt";
+    if (const size_t k = kShort.find(c); k != kShort.npos) {
       out += '\\';
-      out += c;
+      out += kLetter[k];
     } else if (uint8_t(c) < 0x20) {
       char escape[8];
       std::snprintf(escape, sizeof escape, "\\u%04x", unsigned(uint8_t(c)));

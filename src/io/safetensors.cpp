@@ -1,19 +1,14 @@
 // The safetensors format: eight bytes of header length, a JSON header {name: {dtype, shape, data_offsets}}, the data.
 // The reader accepts what the specification allows and nothing else: sizes that overflow, ranges that overlap, leave holes or
 // pass the end, names that come twice, bools that are neither 0 nor 1 are all refused.
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
 #include <bit>
-#include <cerrno>
-#include <cstring>
 #include <string>
 #include <unordered_set>
 
+#include "src/io/file.h"
 #include "src/io/json.h"
+#include "src/io/zip.h"
 #include "tapegrad/io.h"
 
 namespace tapegrad {
@@ -31,48 +26,6 @@ Dtype dtype_of(const std::string& path, const std::string& text) {
     if (kNames[d] && text == kNames[d]) return Dtype(d);
   detail::fail<IoError>(path, ": dtype ", text, " is not supported");
 }
-
-/// A file that is closed whatever happens.
-class File {
-  int fd_;
-  const std::string& path_;
-  [[noreturn]] void failed(const char* what) const { detail::fail<IoError>(path_, ": cannot ", what, ": ", std::strerror(errno)); }
- public:
-  File(const std::string& path, int flags, const char* what) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0666)), path_(path) {
-    if (fd_ < 0) failed(what);
-  }
-  ~File() { if (fd_ >= 0) ::close(fd_); }
-  File(const File&) = delete;
-  uint64_t size() const {
-    struct stat s;
-    if (::fstat(fd_, &s) != 0) failed("read");
-    TG_CHECK(S_ISREG(s.st_mode), IoError, path_, ": not a regular file");
-    return uint64_t(s.st_size);
-  }
-  void read(void* to, uint64_t bytes, uint64_t at) const {
-    for (auto* p = static_cast<char*>(to); bytes > 0;) {
-      const ssize_t n = ::pread(fd_, p, std::min<uint64_t>(bytes, 1 << 30), off_t(at));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) failed("read");
-      TG_CHECK(n > 0, IoError, path_, ": the file ended while it was read");
-      p += n, at += uint64_t(n), bytes -= uint64_t(n);
-    }
-  }
-  void write(const void* from, uint64_t bytes) const {
-    for (auto* p = static_cast<const char*>(from); bytes > 0;) {
-      const ssize_t n = ::write(fd_, p, std::min<uint64_t>(bytes, 1 << 30));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) failed("write");
-      p += n, bytes -= uint64_t(n);
-    }
-  }
-  void flush() const { if (::fsync(fd_) != 0) failed("flush"); }
-  void close() {
-    const int fd = fd_;
-    fd_ = -1;
-    if (::close(fd) != 0) failed("close");
-  }
-};
 
 struct Entry {
   std::string name;
@@ -219,41 +172,29 @@ void save(const StateDict& tensors, const std::string& path, const Metadata& met
   const std::string header = header_text(lay_out(tensors, data), metadata);
   TG_CHECK(header.size() <= kMaxHeader, ValueError, "too many tensors: a header of ", header.size(), " bytes");
 
-  static std::atomic<unsigned> counter{0};
-  const std::string temporary = path + ".tmp" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
-  try {
-    File file(temporary, O_WRONLY | O_CREAT | O_EXCL, "create");
-    const uint64_t length = header.size();
-    file.write(&length, 8);
-    file.write(header.data(), length);
-    for (const Tensor& t : data) file.write(t->data, uint64_t(t.nbytes()));
-    file.flush();
-    file.close();
-    if (::rename(temporary.c_str(), path.c_str()) != 0) detail::fail<IoError>(path, ": cannot rename into place: ", std::strerror(errno));
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
-  }
-  // The new name itself is on disk once its folder is. Some file systems cannot flush a folder: then there is no more to do.
-  const size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  if (const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); fd >= 0) {
-    ::fsync(fd);
-    ::close(fd);
-  }
+  io::NewFile out(path);
+  const uint64_t length = header.size();
+  out.file.write(&length, 8);
+  out.file.write(header);
+  for (const Tensor& t : data) out.file.write(t->data, uint64_t(t.nbytes()));
+  out.commit();
 }
 
 StateDict load(const std::string& path, Metadata* metadata) {
   OpScope op("load");
   NoGrad no_grad;
-  const File file(path, O_RDONLY, "open");
+  const io::File file(path);
   const uint64_t size = file.size();
+  if (size >= 4 && file.read(4, 0) == "PK\3\4") {
+    const io::ZipReader zip(file);
+    const bool torch = std::any_of(zip.entries().begin(), zip.entries().end(), [](auto& e) { return e.name.ends_with("data.pkl"); });
+    return torch ? load_torch(path, metadata) : load_npz(path);
+  }
   TG_CHECK(size >= 8, IoError, path, ": not a safetensors file: shorter than 8 bytes");
   uint64_t length;
   file.read(&length, 8, 0);
   TG_CHECK(length <= kMaxHeader && length <= size - 8, IoError, path, ": not a safetensors file: a header of ", std::to_string(length), " bytes in a file of ", std::to_string(size));
-  std::string text(length, '\0');
-  file.read(text.data(), length, 8);
+  const std::string text = file.read(length, 8);
   TG_CHECK(length > 0 && text[0] == '{', IoError, path, ": not a safetensors file: the header does not start with {");
   TG_CHECK(io::is_utf8(text), IoError, path, ": not a valid safetensors file: the header is not UTF-8");
   Header header(path, text, size - 8 - length);

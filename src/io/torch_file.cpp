@@ -1,0 +1,234 @@
+// PyTorch's .pt files: a zip archive of a pickle and one stored entry for each storage.
+#include <algorithm>
+#include <unordered_set>
+
+#include "src/io/pickle.h"
+#include "src/io/zip.h"
+#include "tapegrad/io.h"
+
+namespace tapegrad {
+namespace {
+
+using io::Value;
+using Kind = Value::Kind;
+
+struct StorageName {
+  std::string_view name;
+  Dtype dtype;
+};
+constexpr StorageName kStorages[] = {
+    {"FloatStorage", Dtype::Float32},  {"DoubleStorage", Dtype::Float64},          {"HalfStorage", Dtype::Float16},
+    {"BFloat16Storage", Dtype::BFloat16}, {"LongStorage", Dtype::Int64},           {"IntStorage", Dtype::Int32},
+    {"ShortStorage", Dtype::Int16},    {"CharStorage", Dtype::Int8},               {"ByteStorage", Dtype::UInt8},
+    {"BoolStorage", Dtype::Bool},      {"ComplexFloatStorage", Dtype::Complex64},  {"ComplexDoubleStorage", Dtype::Complex128},
+    {"UntypedStorage", Dtype::UInt8},  {"TypedStorage", Dtype::UInt8}};
+/// What may be called; anything else that a file names is refused.
+constexpr std::string_view kCallable[] = {
+    "collections.OrderedDict", "collections.Counter", "torch.Size", "torch.device", "torch.nn.parameter.Parameter", "torch.Tensor",
+    "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3", "torch._utils._rebuild_parameter",
+    "torch._utils._rebuild_parameter_with_state", "torch._tensor._rebuild_from_type_v2", "_codecs.encode", "builtins.bytearray",
+    "builtins.bytes", "builtins.set", "builtins.frozenset", "builtins.complex"};
+
+class TorchPickle final : public io::Pickle {
+  const io::ZipReader& zip_;
+  const std::string root_;
+  std::unordered_map<std::string, Value*> storages_;
+  uint64_t copies_;  // bytes that negated and conjugated tensors may still take
+
+  Value* name(const std::string& module, const std::string& n) override {
+    const std::string m = module == "__builtin__" ? "builtins" : module == "torch.cuda" || module == "torch.storage" || module == "tapegrad" ? "torch" : module;
+    const std::string full = m + "." + n;
+    if (m == "torch") {
+      for (const StorageName& s : kStorages)
+        if (n == s.name) return dtype(s.dtype);
+      for (int d = 0; d < kDtypes; d++)
+        if (n == tapegrad::name(Dtype(d))) return dtype(Dtype(d));
+    }
+    if (std::find(std::begin(kCallable), std::end(kCallable), full) == std::end(kCallable))
+      bad("it wants " + full + ", which is not on the list of names that are safe to load; save a state_dict() of tensors, numbers, texts and containers");
+    Value* v = make(Kind::Name);
+    v->text = full;
+    return v;
+  }
+  Value* dtype(Dtype d) {
+    Value* v = make(Kind::Dtype);
+    v->integer = int64_t(d);
+    return v;
+  }
+
+  Value* persistent(const Value& id) override {
+    const auto& p = id.items;
+    if (!id.is(Kind::Tuple) || p.size() != 5 || !p[0]->is(Kind::Text) || p[0]->text != "storage" || !p[1]->is(Kind::Dtype) ||
+        !p[2]->is(Kind::Text) || !p[4]->is(Kind::Int) || p[4]->integer < 0)
+      bad("a persistent id that is not of a storage");
+    Value*& storage = storages_[p[2]->text];
+    if (storage) return storage;
+    const Dtype d = Dtype(p[1]->integer);
+    const io::ZipEntry* e = zip_.find(root_ + "data/" + p[2]->text);
+    if (!e) bad("storage " + p[2]->text + " is missing");
+    if (e->deflated) bad("storage " + p[2]->text + " is compressed; PyTorch stores plain bytes");
+    if (e->size % item_size(d) || e->size / item_size(d) != uint64_t(p[4]->integer)) bad("storage " + p[2]->text + " has another size than the pickle says");
+    const Tensor t = empty({p[4]->integer}, d);
+    zip_.read_stored(*e, t->data);
+    if (d == Dtype::Bool && !std::all_of(t->data, t->data + t.numel(), [](char c) { return c == 0 || c == 1; })) bad("bools that are neither 0 nor 1");
+    Value* v = make(Kind::Storage);
+    v->tensor = t;
+    return storage = v;
+  }
+
+  Value* call(const Value& f, const std::vector<Value*>& args) override {
+    const std::string_view full = f.text;
+    if (full.starts_with("torch._utils._rebuild_tensor")) return tensor(args, full.ends_with("v3"));
+    if (full.starts_with("torch._utils._rebuild_parameter") || full == "torch.nn.parameter.Parameter") {
+      if (args.empty() || !args[0]->is(Kind::Tensor)) bad("a Parameter without a tensor");
+      return args[0];
+    }
+    if (full == "torch._tensor._rebuild_from_type_v2") {  // (function, class, arguments, attributes)
+      if (args.size() < 3 || !args[0]->is(Kind::Name) || !args[0]->text.starts_with("torch._utils._rebuild_") || !args[2]->is(Kind::Tuple))
+        bad("attributes for what is no tensor");
+      return call(*args[0], args[2]->items);
+    }
+    if (full == "torch.Tensor") bad("a call of torch.Tensor");
+    if (full.starts_with("collections.")) {
+      Value* v = make(Kind::Dict);
+      if (!args.empty() && args[0]->is(Kind::Dict)) v->items = args[0]->items;
+      else if (!args.empty())
+        for (const Value* pair : args[0]->items) {
+          if (pair->items.size() != 2 || pair->is(Kind::Dict)) bad("a dict of what are no pairs");
+          v->items.insert(v->items.end(), pair->items.begin(), pair->items.end());
+        }
+      return v;
+    }
+    const bool list = full == "builtins.set" || full == "builtins.frozenset", size = full == "torch.Size";
+    if ((list || size) && !args.empty() && !args[0]->is(Kind::Tuple) && !args[0]->is(Kind::List)) bad("a container of what is no list");
+    Value* v = make(list ? Kind::List : size ? Kind::Tuple : Kind::Other);
+    if ((list || size) && !args.empty()) v->items = args[0]->items;
+    return v;
+  }
+
+  Shape sizes(const Value& v) const {
+    if ((!v.is(Kind::Tuple) && !v.is(Kind::List)) || v.items.size() > size_t(kMaxDims)) bad("a size that is no tuple, or too long a one");
+    Shape out;
+    for (const Value* n : v.items) {
+      if (!n->is(Kind::Int) || n->integer < 0) bad("a size that is no number");
+      out.push_back(n->integer);
+    }
+    return out;
+  }
+  // (storage, offset, size, stride, requires_grad, hooks, [dtype], [metadata])
+  Value* tensor(const std::vector<Value*>& args, bool with_dtype) {
+    if (args.size() < (with_dtype ? 7 : 4) || !args[0]->is(Kind::Storage) || !args[1]->is(Kind::Int) || args[1]->integer < 0) bad("a tensor without a storage");
+    Tensor elements = args[0]->tensor;
+    if (with_dtype) {
+      if (!args[6]->is(Kind::Dtype) || Dtype(args[6]->integer) == Dtype::Bool) bad("a tensor without a dtype");
+      const Dtype d = Dtype(args[6]->integer);
+      if (elements.nbytes() % int64_t(item_size(d))) bad("a storage that holds no whole number of elements");
+      elements = elements.numel() == 0 ? empty({0}, d) : view(elements, d);
+    }
+    const Shape size = sizes(*args[2]), stride = sizes(*args[3]);
+    if (size.size() != stride.size()) bad("a tensor with another number of sizes than of strides");
+    uint64_t last = uint64_t(args[1]->integer), numel = elements.element_size();
+    bool none = false, overflow = false;
+    for (size_t d = 0; d < size.size(); d++) {
+      uint64_t step = 0;
+      none |= size[d] == 0;
+      overflow |= __builtin_mul_overflow(numel, uint64_t(std::max<int64_t>(size[d], 1)), &numel) || numel >> 62;
+      overflow |= size[d] > 0 && (__builtin_mul_overflow(uint64_t(size[d] - 1), uint64_t(stride[d]), &step) || __builtin_add_overflow(last, step, &last));
+    }
+    if (overflow || (!none && last >= uint64_t(elements.numel()))) bad("a tensor that reaches beyond its storage");
+    Value* v = make(Kind::Tensor);
+    v->tensor = none ? empty(size, elements.dtype()) : alias(elements, size, stride, args[1]->integer, false);
+    const Value* metadata = args.size() > (with_dtype ? 7u : 6u) ? args.back() : nullptr;
+    for (size_t k = 0; metadata && metadata->is(Kind::Dict) && k < metadata->items.size(); k += 2) {
+      const Value &key = *metadata->items[k], &on = *metadata->items[k + 1];
+      if ((key.text != "conj" && key.text != "neg") || !on.integer) continue;
+      if (uint64_t(v->tensor.nbytes()) > copies_) bad("more negated tensors than storages");
+      copies_ -= uint64_t(v->tensor.nbytes());
+      v->tensor = key.text == "conj" ? conj(v->tensor) : neg(v->tensor);
+    }
+    return v;
+  }
+
+ public:
+  TorchPickle(std::string_view data, const io::ZipReader& zip, std::string root, uint64_t file_bytes)
+      : Pickle(data), zip_(zip), root_(std::move(root)), copies_(file_bytes) {}
+};
+
+/// The tensors within a value under dotted names.
+class Flattened {
+  const std::string& path_;
+  uint64_t budget_;  // a pickle can say "twice the last list" many times over
+  std::unordered_set<std::string> names_;
+
+  [[noreturn]] void bad(const std::string& what) const { detail::fail<IoError>(path_, ": not a valid PyTorch file: ", what); }
+  void put(const std::string& name, const Tensor& t) {
+    if (!names_.insert(name).second) bad("two things are called \"" + name + "\"");
+    tensors.emplace_back(name, t);
+  }
+  static std::string key_text(const Value& key) {
+    return key.is(Kind::Text) ? key.text : key.is(Kind::Int) ? std::to_string(key.integer) : key.is(Kind::Bool) ? (key.integer ? "True" : "False") : "?";
+  }
+ public:
+  StateDict tensors;
+  Metadata texts;
+
+  Flattened(const std::string& path, uint64_t budget) : path_(path), budget_(budget) {}
+  void add(const std::string& name, const Value& v, int depth = 0) {
+    const uint64_t cost = name.size() + v.text.size() + 1;
+    if (depth > 100 || budget_ < cost) bad("its containers are nested too deep");
+    budget_ -= cost;
+    const std::string prefix = name.empty() ? "" : name + ".", own = name.empty() ? "value" : name;
+    switch (v.kind) {
+      case Kind::Tensor: put(own, v.tensor); break;
+      case Kind::Bool: put(own, full({}, v.integer != 0, Dtype::Bool)); break;
+      case Kind::Int: put(own, full({}, v.integer, Dtype::Int64)); break;
+      case Kind::Float: put(own, full({}, v.real, Dtype::Float64)); break;
+      case Kind::Text: texts.emplace_back(own, v.text); break;
+      case Kind::Tuple: case Kind::List:
+        for (size_t k = 0; k < v.items.size(); k++) add(prefix + std::to_string(k), *v.items[k], depth + 1);
+        break;
+      case Kind::Dict: {
+        std::unordered_map<std::string, size_t> last;  // a key that comes again replaces the value
+        for (size_t k = 0; k < v.items.size(); k += 2) last[key_text(*v.items[k])] = k;
+        for (size_t k = 0; k < v.items.size(); k += 2)
+          if (const std::string key = key_text(*v.items[k]); last[key] == k) add(prefix + key, *v.items[k + 1], depth + 1);
+        break;
+      }
+      default: break;
+    }
+  }
+};
+
+}  // namespace
+
+StateDict load_torch(const std::string& path, Metadata* metadata) {
+  OpScope op("load_torch");
+  NoGrad no_grad;
+  const io::File file(path);
+  const std::string head = file.read(std::min<uint64_t>(file.size(), 2), 0);
+  if (head.starts_with('\x80'))
+    detail::fail<NotImplementedError>(path, ": a file from before PyTorch 1.6; load it in Python (tapegrad.load) and save it again");
+  const io::ZipReader zip(file);
+  const io::ZipEntry* pickle = nullptr;
+  for (const io::ZipEntry& e : zip.entries())
+    if (!pickle && (e.name == "data.pkl" || e.name.ends_with("/data.pkl"))) pickle = &e;
+  TG_CHECK(pickle, IoError, path, ": the archive holds no data.pkl, so PyTorch did not write it");
+  const std::string root = pickle->name.substr(0, pickle->name.size() - 8);
+  if (zip.find(root + "constants.pkl"))
+    detail::fail<NotImplementedError>(path, ": the file is a TorchScript archive, which is a program; save the model's state_dict() instead");
+  if (const io::ZipEntry* order = zip.find(root + "byteorder"); order && zip.read(*order) != "little")
+    detail::fail<NotImplementedError>(path, ": the file has the other byte order than this machine");
+  const std::string text = zip.read(*pickle);
+  TorchPickle machine(text, zip, root, file.size());
+  try {
+    const Value* top = machine.read();
+    Flattened flat(path, 64 * uint64_t(text.size()) + 4096);
+    flat.add("", *top);
+    if (metadata) *metadata = std::move(flat.texts);
+    return std::move(flat.tensors);
+  } catch (const io::PickleError& e) {
+    detail::fail<IoError>(path, ": not a valid PyTorch file: ", e.what, " (byte ", e.at, " of its pickle)");
+  }
+}
+
+}  // namespace tapegrad
