@@ -1,4 +1,4 @@
-# What `cmake --install` and the wheel ship: lib/libtapegrad.so, include/tapegrad, share/tapegrad (data), share/gdb, and the
+# What `cmake --install` and the wheel ship: lib/libtapegrad.so, include/tapegrad, share/tapegrad (data, debugger), and the
 # CMake and pkg-config packages. Everything is found relative to where it lies, so the tree may be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -20,5 +20,8 @@ install(FILES ${PROJECT_BINARY_DIR}/tapegradConfig.cmake ${PROJECT_BINARY_DIR}/t
 configure_file(cmake/tapegrad.pc.in ${PROJECT_BINARY_DIR}/tapegrad.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/tapegrad.pc DESTINATION ${TAPEGRAD_LIBDIR}/pkgconfig)
 install(DIRECTORY python/tapegrad/share/tapegrad/ DESTINATION ${TAPEGRAD_DATA_DIR})
-install(FILES python/gdb/tapegrad_gdb.py DESTINATION share/tapegrad/gdb)
+# gdb's script lies beside the library under the name that gdb looks for.
+file(RELATIVE_PATH TAPEGRAD_DATA_FROM_LIB /prefix/${TAPEGRAD_LIBDIR} /prefix/${TAPEGRAD_DATA_DIR})
+configure_file(cmake/gdb_auto_load.py.in ${PROJECT_BINARY_DIR}/gdb_auto_load.py @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/gdb_auto_load.py DESTINATION ${TAPEGRAD_LIBDIR} RENAME libtapegrad.so-gdb.py)
 install(FILES LICENSE NOTICE DESTINATION share/tapegrad)

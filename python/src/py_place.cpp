@@ -3,9 +3,11 @@
 // One entry per code object that ever recorded a node is found through the code object's own extra slot and never freed (about
 // 64 bytes). Nodes borrow it, so they hold no Python reference and may die in any thread. When the code object dies, the entry
 // keeps file, name and line table.
+#include <cstddef>
 #include <cstring>
 
 #include "py.h"
+#include "src/autograd/debug_layout.h"
 
 #if PY_VERSION_HEX < 0x030C0000
 #define PyUnstable_Code_GetExtra _PyCode_GetExtra
@@ -21,6 +23,7 @@ namespace {
 
 struct CodeEntry {
   PyCodeObject* code;               // borrowed; null once the code object has died
+  const char* path;                 // of co_filename, whose text it is
   PyObject *file, *name, *lines;    // set when it dies
   int first_line;
   bool internal;                    // library code: look further out for the user's line
@@ -40,7 +43,7 @@ void code_died(void* p) {  // runs before the code object lets go of its members
   if (!file) PyErr_Clear();
   const bool ours = !internal_prefix.empty() && file && !std::strncmp(file, internal_prefix.c_str(), internal_prefix.size());
   const bool internal = ours || (file && !std::strcmp(file, "<shim>"));  // 3.12 gives its entry frames a code object
-  auto* e = new CodeEntry{code, nullptr, nullptr, nullptr, 0, internal};
+  auto* e = new CodeEntry{code, file, nullptr, nullptr, nullptr, 0, internal};
   PyUnstable_Code_SetExtra(reinterpret_cast<PyObject*>(code), extra_index, e);
   return e;
 }
@@ -156,6 +159,21 @@ std::string place_text(const Place& p) {
 }
 
 }  // namespace
+
+// What debuggers read (src/autograd/debug_layout.h) to say which line of Python made a node.
+extern TG_API const DebugField debug_layout_python[];
+[[gnu::used]] constexpr DebugField debug_layout_python[] = {
+    {"CodeEntry.code", offsetof(CodeEntry, code)},
+    {"CodeEntry.path", offsetof(CodeEntry, path)},
+    {"CodeEntry.lines", offsetof(CodeEntry, lines)},
+    {"CodeEntry.first_line", offsetof(CodeEntry, first_line)},
+    {"Code.lines", offsetof(PyCodeObject, co_linetable)},
+    {"Code.first_line", offsetof(PyCodeObject, co_firstlineno)},
+    {"Bytes.length", offsetof(PyVarObject, ob_size)},
+    {"Bytes.data", offsetof(PyBytesObject, ob_sval)},
+    {"python_minor", PY_MINOR_VERSION},
+    {"", 0},
+};
 
 void init_places() {
   extra_index = PyUnstable_Eval_RequestCodeExtraIndex(code_died);

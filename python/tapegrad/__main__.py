@@ -12,13 +12,10 @@ def main() -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--cmake-prefix", action="store_true", help="the folder to give CMake as CMAKE_PREFIX_PATH")
     what.add_argument("--version", action="store_true")
-    what.add_argument("--gdb", action="store_true", help="the gdb script that prints tensors: gdb -x $(python -m tapegrad --gdb)")
     args = parser.parse_args()
     prefix = Path(tapegrad.__file__).resolve().parent
     if args.cmake_prefix:
         print(prefix)
-    elif args.gdb:
-        print(prefix / "share" / "tapegrad" / "gdb" / "tapegrad_gdb.py")
     else:
         print(tapegrad.__version__)
     return 0

@@ -1,7 +1,9 @@
 // The tape of elementwise ops: one node for all of them, whose backward is a fused kernel pass or, when the gradient itself is to
 // be differentiated, the op's formula on Tensors.
+#include <cstddef>
 #include <cstring>
 
+#include "src/autograd/debug_layout.h"
 #include "src/ops/elementwise.h"
 #include "src/tensor/make.h"
 
@@ -183,5 +185,13 @@ SavedTensor* record_in_place(InPlace& guard, const Tensor& self, const OpEntry& 
     return guard.record<N>(op, params, broadcast, values, inputs...);
   });
 }
+
+// `op` is a reference, which offsetof refuses: it lies before `saved`.
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+[[gnu::used]] constexpr DebugField debug_layout_elementwise[] = {
+    {"ElementwiseNode.op", offsetof(ElementwiseNode, saved) - sizeof(SavedTensor*)},
+    {"Op.node", offsetof(OpEntry, traits) + offsetof(OpTraits, node)},
+    {"", 0},
+};
 
 }  // namespace tapegrad
