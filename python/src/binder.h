@@ -2,15 +2,9 @@
 // which turns arguments straight into Values on the stack. A call allocates nothing but its results.
 #pragma once
 #include "py.h"
-#include "src/ops/op_info.h"
+#include "src/ops/signature.h"
 
 namespace tapegrad::py {
-
-/// What a parameter accepts: the types of the signature text.
-enum class Want : uint8_t {
-  Tensor, OptionalTensor, TensorOrNumber, Tensors, Scalar, OptionalScalar, Float, OptionalFloat, Int, OptionalInt, Bool, OptionalBool,
-  Ints, OptionalInts, OptionalFloats, Text, OptionalText, Dtype, OptionalDtype, OptionalDevice, Generator, MemoryFormat,
-};
 
 struct Param {
   PyObject* name;                 // interned

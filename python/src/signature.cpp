@@ -1,188 +1,34 @@
-// Parses the signatures of OpInfo rows: "sum(Tensor input, int[] dim=[], bool keepdim=False, *, dtype? dtype=None)".
-// The text is checked against the C++ function's type, so a wrong row is an ImportError and not a crash.
-#include <cstdlib>
-#include <cstring>
+// Signatures of OpInfo rows as the matcher wants them: names interned, what is not given in one array.
+#include "signature.h"
+
 #include <stdexcept>
 
 #include "binder.h"
-#include "signature.h"
 
 namespace tapegrad::py {
-namespace {
-
-struct TypeName { std::string_view text; Want want; ArgKind cpp; };
-constexpr TypeName kTypes[] = {
-    {"Tensor", Want::Tensor, ArgKind::Tensor}, {"Tensor?", Want::OptionalTensor, ArgKind::Tensor},
-    {"Tensor|Number", Want::TensorOrNumber, ArgKind::Tensor}, {"Tensor[]", Want::Tensors, ArgKind::Tensors},
-    {"Scalar", Want::Scalar, ArgKind::Scalar}, {"Scalar?", Want::OptionalScalar, ArgKind::OptionalScalar},
-    {"float", Want::Float, ArgKind::Float}, {"float?", Want::OptionalFloat, ArgKind::OptionalFloat},
-    {"int", Want::Int, ArgKind::Int}, {"int?", Want::OptionalInt, ArgKind::OptionalInt},
-    {"bool", Want::Bool, ArgKind::Bool}, {"bool?", Want::OptionalBool, ArgKind::OptionalBool},
-    {"int[]", Want::Ints, ArgKind::Ints}, {"int[]?", Want::OptionalInts, ArgKind::Ints},
-    {"float[]", Want::OptionalFloats, ArgKind::OptionalFloats}, {"float[]?", Want::OptionalFloats, ArgKind::OptionalFloats},
-    {"str", Want::Text, ArgKind::Text}, {"str?", Want::OptionalText, ArgKind::OptionalText},
-    {"dtype", Want::Dtype, ArgKind::Dtype}, {"dtype?", Want::OptionalDtype, ArgKind::OptionalDtype},
-    {"device?", Want::OptionalDevice, ArgKind::OptionalDevice}, {"Generator?", Want::Generator, ArgKind::Generator},
-    {"memory_format?", Want::MemoryFormat, ArgKind::MemoryFormat}};
-
-std::string_view trim(std::string_view s) {
-  while (!s.empty() && s.front() == ' ') s.remove_prefix(1);
-  while (!s.empty() && s.back() == ' ') s.remove_suffix(1);
-  return s;
-}
-/// Splits at commas outside of brackets and quotes.
-std::vector<std::string_view> split_list(std::string_view s) {
-  std::vector<std::string_view> parts;
-  int depth = 0;
-  char quote = 0;
-  size_t begin = 0;
-  for (size_t k = 0; k <= s.size(); k++) {
-    const char c = k < s.size() ? s[k] : ',';
-    if (quote && k < s.size()) {
-      if (c == quote) quote = 0;
-    } else if (c == '"' || c == '\'') {
-      quote = c;
-    } else if (c == '(' || c == '[') {
-      depth++;
-    } else if (c == ')' || c == ']') {
-      depth--;
-    } else if (c == ',' && !depth) {
-      if (auto part = trim(s.substr(begin, k - begin)); !part.empty()) parts.push_back(part);
-      begin = k + 1;
-    }
-  }
-  return parts;
-}
-
-struct Numbers { std::vector<int64_t> ints; std::vector<double> floats; };
-
-/// Defaults live as long as the process: so does the table they belong to.
-void read_default(Param& p, std::string_view text) {
-  static const Tensor undefined;
-  Value& v = p.fallback;
-  p.has_fallback = true;
-  const std::string s(text);
-  if (text == "None") {
-    v.none = true;
-    switch (p.want) {
-      case Want::Ints: case Want::OptionalInts: v.ints = {}; break;
-      case Want::OptionalFloats: v.numbers = {}; break;
-      case Want::Generator: v.generator = nullptr; break;
-      default: v.tensor = &undefined;
-    }
-    return;
-  }
-  switch (p.want) {
-    case Want::Tensor: case Want::OptionalTensor: case Want::TensorOrNumber:
-      v.tensor = new Tensor(s.find_first_of(".e") == s.npos ? Scalar(std::atoll(s.c_str())) : Scalar(std::atof(s.c_str())));
-      break;
-    case Want::Scalar: case Want::OptionalScalar:
-      if (text == "True" || text == "False") v.scalar = Scalar(text == "True");
-      else if (s.find_first_of(".enN") == s.npos) v.scalar = Scalar(std::atoll(s.c_str()));
-      else v.scalar = Scalar(std::strtod(s.c_str(), nullptr));
-      break;
-    case Want::Float: case Want::OptionalFloat: v.number = std::strtod(s.c_str(), nullptr); break;
-    case Want::Int: case Want::OptionalInt: v.integer = std::atoll(s.c_str()); break;
-    case Want::Bool: case Want::OptionalBool: v.boolean = text == "True"; break;
-    case Want::Ints: case Want::OptionalInts: case Want::OptionalFloats: {
-      auto* n = new Numbers;
-      std::string_view body = text;
-      const bool list = !body.empty() && (body.front() == '[' || body.front() == '(');
-      if (list) body = body.substr(1, body.size() - 2);
-      for (auto item : split_list(body)) {
-        n->ints.push_back(std::atoll(std::string(item).c_str()));
-        n->floats.push_back(std::strtod(std::string(item).c_str(), nullptr));
-      }
-      if (!list && p.repeat > 1) n->ints.resize(p.repeat, n->ints[0]);
-      if (p.want == Want::OptionalFloats) v.numbers = n->floats;
-      else v.ints = n->ints;
-      break;
-    }
-    case Want::Text: case Want::OptionalText: v.text = text.substr(1, text.size() - 2); break;
-    case Want::Dtype: case Want::OptionalDtype:
-      for (int k = 0; k < kDtypes; k++) if (text == name(Dtype(k))) v.dtype = Dtype(k);
-      break;
-    case Want::OptionalDevice: v.device = Device(text); break;
-    case Want::MemoryFormat:
-      v.format = text == "contiguous_format" ? MemoryFormat::Contiguous : text == "channels_last" ? MemoryFormat::ChannelsLast
-               : text == "channels_last_3d" ? MemoryFormat::ChannelsLast3d : MemoryFormat::Preserve;
-      break;
-    case Want::Tensors: v.tensors = {}; break;
-    case Want::Generator: v.generator = nullptr; break;
-  }
-}
-
-[[noreturn]] void bad_row(const Overload& o, const std::string& why) {
-  throw std::logic_error("op table: " + o.text + ": " + why);
-}
-
-Param read_param(const Overload& o, std::string_view item, bool keyword_only) {
-  size_t equals = std::string_view::npos;
-  for (size_t k = 0, depth = 0; k < item.size(); k++) {
-    if (item[k] == '[' || item[k] == '(') depth++;
-    if (item[k] == ']' || item[k] == ')') depth--;
-    if (item[k] == '=' && !depth) { equals = k; break; }
-  }
-  const std::string_view head = trim(item.substr(0, equals));
-  const size_t space = head.rfind(' ');
-  if (space == head.npos) bad_row(o, "no type in '" + std::string(item) + "'");
-  std::string type(trim(head.substr(0, space)));
-  const std::string name(head.substr(space + 1));
-  Param p;
-  if (const size_t open = type.find('['); open != type.npos && open + 1 < type.size() && std::isdigit(type[open + 1])) {
-    p.repeat = uint8_t(std::atoi(type.c_str() + open + 1));
-    type.erase(open + 1, type.find(']') - open - 1);
-  }
-  const size_t at = o.params.size();
-  const TypeName* known = nullptr;
-  for (const TypeName& t : kTypes) if (t.text == type) known = &t;
-  if (!known) bad_row(o, "unknown type '" + type + "'");
-  if (at >= o.call.kinds.size()) bad_row(o, "more parameters than the C++ function has");
-  if (known->cpp != o.call.kinds[at]) bad_row(o, "the type of '" + name + "' does not fit the C++ function");
-  p.name = checked(PyUnicode_InternFromString(name.c_str()));
-  p.want = known->want;
-  p.keyword_only = keyword_only;
-  if (equals != item.npos) read_default(p, trim(item.substr(equals + 1)));
-  return p;
-}
-
-}  // namespace
 
 Overload parse(const OpInfo& info, const Callable& call, std::string_view name) {
+  Signature s = read_signature(info, call, name);
   Overload o;
   o.info = &info;
   o.call = call;
-  const std::string_view all = info.signature;
-  const size_t open = all.find('('), close = all.rfind(')');
-  if (open == all.npos || close == all.npos) throw std::logic_error("op table: no parameter list in " + std::string(all));
-  o.text = std::string(name) + std::string(all.substr(open, close + 1 - open));
-  bool keyword_only = false;
-  for (std::string_view item : split_list(all.substr(open + 1, close - open - 1))) {
-    if (item == "*") { keyword_only = true; continue; }
-    o.params.push_back(read_param(o, item, keyword_only));
-    if (!keyword_only) o.positional++;
-    if (o.params.back().want == Want::OptionalDevice) o.ignores_layout = true;
-  }
-  if (o.params.size() != call.kinds.size()) bad_row(o, "fewer parameters than the C++ function has");
-  if (o.params.size() > kMaxParams) bad_row(o, "too many parameters");
-  o.count = int(o.params.size());
-  for (int k = 0; k < o.count; k++) {
-    o.fallbacks.push_back(o.params[size_t(k)].fallback);
-    if (!o.params[size_t(k)].has_fallback) o.required = k + 1;
-  }
-  for (int k = o.positional; k-- > 0;) {  // f(2, 3), f(a, b): the last int[] or Tensor[] that only a dtype or device may follow by position
-    const Want w = o.params[k].want;
-    if (w == Want::Ints || w == Want::OptionalInts || w == Want::Tensors) { o.params[k].varargs = true; break; }
-    if (w != Want::OptionalDtype && w != Want::OptionalDevice && w != Want::Generator && w != Want::MemoryFormat) break;
+  o.text = std::move(s.text);
+  if (s.parameters.size() > kMaxParams) throw std::logic_error("op table: " + o.text + ": too many parameters");
+  for (const Parameter& p : s.parameters) {
+    o.params.push_back({checked(PyUnicode_InternFromString(std::string(p.name).c_str())), p.fallback, p.want, p.has_fallback, p.keyword_only, p.varargs, p.repeat});
+    o.fallbacks.push_back(p.fallback);
+    o.count++;
+    if (!p.keyword_only) o.positional++;
+    if (!p.has_fallback) o.required = o.count;
+    if (p.want == Want::OptionalDevice) o.ignores_layout = true;
   }
   return o;
 }
 
 std::string inspect_text(const Overload& o, bool method) {
   std::string s = "(";
-  const std::string_view all = o.text;
   bool first = true;
-  for (std::string_view item : split_list(all.substr(all.find('(') + 1, all.rfind(')') - all.find('(') - 1))) {
+  for (std::string_view item : split_parameters(o.text)) {
     if (!first) s += ", ";
     if (item == "*") {
       s += "*";

@@ -168,16 +168,28 @@ Prefix()
 Command("print", "A tensor, shape, state dict or module, or the TensorImpl at an address.", print_any)
 Command("stats", "Smallest, largest and mean value of a tensor; how many are nan, infinite, zero; its memory.", of_tensor(reader.stats))
 Command("graph", "The recorded ops behind a tensor, down to the leaves.", of_tensor(reader.graph))
-Command("tape", "What this thread records; of a tensor, the nodes behind it in the order of backward().", of_tensor(reader.tape, reader.thread))
+TAPE = "What this thread records; of a tensor, the nodes behind it in the order of backward()."
+Command("tape", TAPE, of_tensor(reader.tape, reader.thread))
 
 # ---- stepping: `step` on `f(x.dtype())` lands in f -------------------------------------------------------------------
 
-for function in (
-    r"^tapegrad::Tensor::(Tensor|~Tensor|operator=|operator->|adopt|share|release|get|defined|is_same|dim|ndim|numel|sizes|shape|strides|size|"
-    r"stride|dtype|element_size|nbytes|device|is_\w+|version|requires_grad|data_ptr|checked_dim)\b",
-    r"^tapegrad::(Scalar|IntList|Shape|Device|TensorList|Edge|OpScope|LongKernel|Ref<.*>|Counted|SavedTensor)::",
-    r"^tapegrad::(needs_grad|recording|grad_enabled|place_now|pool_alloc|pool_free|item_size|is_floating|is_complex|is_differentiable)\b",
-    r"^(std|__gnu_cxx)::",
-):
-    if function not in gdb.execute("info skip", to_string=True):
-        gdb.execute(f"skip -rfu {function}", to_string=True)
+SKIPPED = {  # in a class or namespace: names
+    "Tensor::": "Tensor ~Tensor operator= operator-> adopt share release get defined is_same dim ndim numel sizes shape strides size stride dtype "
+    "element_size nbytes device is_.* version requires_grad data_ptr checked_dim",
+    "": "needs_grad recording grad_enabled place_now pool_alloc pool_free item_size is_floating is_complex is_differentiable kernels "
+    "same_sizes new_dense new_impl new_storage debug::get debug::put",
+    ".anonymous.namespace.::": "SmallCall::fits SmallCall::takes SmallCall::result in_packets",  # a rule may hold no space
+}  # fmt: skip
+CLASSES = "Scalar IntList Shape Device TensorList Edge OpScope LongKernel Ref<.*> Counted SavedTensor"
+
+
+def any_of(names):
+    return "(" + "|".join(names.split()) + ")"
+
+
+rules = [f"^tapegrad::{where}{any_of(names)}[(<]" for where, names in SKIPPED.items()]
+rules += [f"^tapegrad::{any_of(CLASSES)}::", "^std::", "^__gnu_cxx::", "^operator.new"]
+known = gdb.execute("info skip", to_string=True)
+for rule in rules:
+    if rule not in known:
+        gdb.execute(f"skip -rfunction {rule}", to_string=True)
