@@ -91,8 +91,7 @@ class TG_API Tensor {
     if (p_->dtype != DtypeOf<T>::value) [[unlikely]] wrong_dtype(DtypeOf<T>::value);
     return reinterpret_cast<T*>(p_->data);
   }
-  /// The elements in memory, row-major: span<const float>() to read, span<float>() to write, which counts as an in-place op.
-  /// Throws DtypeError, and ValueError when x is not contiguous.
+  /// The elements of a contiguous tensor: span<const float>() to read, span<float>() to write, which counts as an in-place op.
   template <class T> std::span<T> span() const {
     T* data = data_ptr<std::remove_const_t<T>>();
     if (!p_->contiguous) [[unlikely]] not_contiguous();
@@ -577,15 +576,6 @@ TG_API Tensor from_blob(void* data, IntList size, IntList stride, Dtype dtype, v
 TG_API Tensor alias(const Tensor& x, IntList size, IntList stride, int64_t offset, bool view);
 /// Same data, no history, same version counter.
 TG_API Tensor detach(const Tensor& x);
-/// A number, or numbers in braces to any depth. Does not own: only for passing to tensor().
-struct Numbers {
-  Scalar number = 0;
-  const Numbers* items = nullptr;
-  size_t count = 0;
-  bool list = false;
-  template <class T> requires(std::is_arithmetic_v<T> || ComplexNumber<T>) Numbers(T v) : number(v) {}
-  Numbers(std::initializer_list<Numbers> l) : list(true) { items = l.begin(), count = l.size(); }
-};
 /// tensor({{1, 2}, {3, 4}}). Without a dtype: that of the numbers, as in Python. Throws ShapeError for rows of unequal lengths.
 TG_API Tensor tensor(const Numbers& values, std::optional<Dtype> dtype = {});
 template <class T> Tensor tensor(const std::vector<T>& values) {

@@ -216,6 +216,16 @@ class Scalar {
 };
 TG_API std::string to_string(Scalar s);
 
+/// A number, or numbers in braces to any depth. Does not own: only for passing to tensor().
+struct Numbers {
+  Scalar number = 0;
+  const Numbers* items = nullptr;
+  size_t count = 0;
+  bool list = false;
+  template <class T> requires(std::is_arithmetic_v<T> || ComplexNumber<T>) Numbers(T v) : number(v) {}
+  Numbers(std::initializer_list<Numbers> l) : list(true) { items = l.begin(), count = l.size(); }
+};
+
 TG_API std::ostream& operator<<(std::ostream& out, Dtype d);
 TG_API std::ostream& operator<<(std::ostream& out, Device d);
 TG_API std::ostream& operator<<(std::ostream& out, IntList l);
