@@ -1,5 +1,6 @@
-# What `cmake --install` and the wheel ship: lib/libtapegrad.so, include/tapegrad, share/tapegrad (data, debugger), and the
-# CMake and pkg-config packages. Everything is found relative to where it lies, so the tree may be moved.
+# What `cmake --install` and the wheel ship: lib/libtapegrad.so, lib/libtapegrad.a (not in the wheel), include/tapegrad,
+# share/tapegrad (data, debugger), and the CMake and pkg-config packages. Everything is found relative to where it lies, so the
+# tree may be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 if(SKBUILD)
@@ -10,15 +11,24 @@ endif()
 set(TAPEGRAD_DATA_DIR share/tapegrad)
 set(package_dir ${TAPEGRAD_LIBDIR}/cmake/tapegrad)
 
-install(TARGETS tapegrad EXPORT tapegradTargets LIBRARY DESTINATION ${TAPEGRAD_LIBDIR} INCLUDES DESTINATION include)
+install(TARGETS tapegrad EXPORT tapegradTargets LIBRARY DESTINATION ${TAPEGRAD_LIBDIR})
 install(DIRECTORY include/tapegrad DESTINATION include FILES_MATCHING PATTERN "*.h")
 install(EXPORT tapegradTargets NAMESPACE tapegrad:: DESTINATION ${package_dir})
 configure_package_config_file(cmake/tapegradConfig.cmake.in ${PROJECT_BINARY_DIR}/tapegradConfig.cmake
   INSTALL_DESTINATION ${package_dir} PATH_VARS TAPEGRAD_DATA_DIR)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/tapegradConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/tapegradConfig.cmake ${PROJECT_BINARY_DIR}/tapegradConfigVersion.cmake DESTINATION ${package_dir})
-configure_file(cmake/tapegrad.pc.in ${PROJECT_BINARY_DIR}/tapegrad.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/tapegrad.pc DESTINATION ${TAPEGRAD_LIBDIR}/pkgconfig)
+file(RELATIVE_PATH up_to_prefix /${TAPEGRAD_LIBDIR}/pkgconfig /)
+function(install_pkgconfig pc_name pc_libs component)
+  configure_file(cmake/tapegrad.pc.in ${PROJECT_BINARY_DIR}/${pc_name}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${pc_name}.pc DESTINATION ${TAPEGRAD_LIBDIR}/pkgconfig COMPONENT ${component})
+endfunction()
+install_pkgconfig(tapegrad "-L\${libdir} -Wl,-rpath,\${libdir} -ltapegrad" Unspecified)
+if(TAPEGRAD_STATIC)  # a component of its own, which the wheel leaves out (pyproject.toml)
+  install(TARGETS tapegrad_static EXPORT tapegradStatic ARCHIVE DESTINATION ${TAPEGRAD_LIBDIR} COMPONENT static)
+  install(EXPORT tapegradStatic NAMESPACE tapegrad:: DESTINATION ${package_dir} COMPONENT static)
+  install_pkgconfig(tapegrad_static "-Wl,--gc-sections \${libdir}/libtapegrad.a -pthread -ldl" static)
+endif()
 install(DIRECTORY python/tapegrad/share/tapegrad/ DESTINATION ${TAPEGRAD_DATA_DIR})
 # gdb's script lies beside the library under the name that gdb looks for.
 file(RELATIVE_PATH TAPEGRAD_DATA_FROM_LIB /prefix/${TAPEGRAD_LIBDIR} /prefix/${TAPEGRAD_DATA_DIR})

@@ -7,6 +7,7 @@ if(CMAKE_BUILD_TYPE STREQUAL "Debug")
 else()
   set(TAPEGRAD_ISAS "sse42;avx2;avx512" CACHE STRING "Instruction sets to build kernels for")
 endif()
+set(kernel_objects)
 set(isa_flags_sse42 -march=x86-64-v2 -DTG_VECTOR_BYTES=16)
 set(isa_flags_avx2 -march=x86-64-v3 -DTG_VECTOR_BYTES=32)
 set(isa_flags_avx512 -march=x86-64-v4 -mprefer-vector-width=512 -DTG_VECTOR_BYTES=64)
@@ -21,10 +22,10 @@ foreach(isa ${TAPEGRAD_ISAS})
   target_link_libraries(kernels_${isa} PRIVATE Eigen3::Eigen)
   target_compile_definitions(kernels_${isa} PRIVATE TG_NS=${isa} Eigen=Eigen_${isa} EIGEN_MPL2_ONLY)
   target_compile_options(kernels_${isa} PRIVATE ${isa_flags_${isa}} $<$<CONFIG:Release>:-O3> -Wall -Wextra -Wno-psabi -Wno-maybe-uninitialized -Wno-ignored-attributes
-    -fvisibility=hidden -fvisibility-inlines-hidden -fno-math-errno -fno-trapping-math -ffp-contract=fast -fwrapv -fno-exceptions -fno-rtti
+    -fvisibility=hidden -fvisibility-inlines-hidden -fno-math-errno -fno-trapping-math -ffp-contract=fast -fwrapv -fno-exceptions -fno-rtti -ffunction-sections -fdata-sections
     $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)  # unique symbols could not be made local below
   if(isa STREQUAL "debug")
-    target_sources(tapegrad PRIVATE $<TARGET_OBJECTS:kernels_debug>)
+    list(APPEND kernel_objects $<TARGET_OBJECTS:kernels_debug>)
   else()
     set(merged ${PROJECT_BINARY_DIR}/kernels_${isa}.o)
     add_custom_command(OUTPUT ${merged} DEPENDS kernels_${isa} $<TARGET_OBJECTS:kernels_${isa}>
@@ -32,7 +33,12 @@ foreach(isa ${TAPEGRAD_ISAS})
       COMMAND ${CMAKE_OBJCOPY} --wildcard --keep-global-symbol=tg_*_${isa} ${merged}
       COMMAND_EXPAND_LISTS VERBATIM)
     set_source_files_properties(${merged} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
-    target_sources(tapegrad PRIVATE ${merged})
+    list(APPEND kernel_objects ${merged})
   endif()
-  target_compile_definitions(tapegrad PRIVATE TG_HAVE_${isa})
+  target_compile_definitions(tapegrad_objects PRIVATE TG_HAVE_${isa})
+endforeach()
+add_custom_target(tapegrad_kernels DEPENDS ${kernel_objects})  # one maker for both libraries
+foreach(library tapegrad tapegrad_static)
+  target_sources(${library} PRIVATE ${kernel_objects})
+  add_dependencies(${library} tapegrad_kernels)
 endforeach()
