@@ -18,9 +18,9 @@ double log_add(double a, double b, double c = -INFINITY) {
   constexpr double kLeast = -37.5;
   const double most = std::max(a, std::max(b, c));
   if (most == -INFINITY) return most;
-  double rest = -1;  // the largest itself, less 1
-  for (double x : {a, b, c}) rest += x == most ? 1 : x - most < kLeast ? 0 : std::exp(x - most);
-  return rest == 0 ? most : most + std::log1p(rest);
+  double sum = 0;
+  for (double x : {a, b, c}) sum += x == most ? 1 : x - most < kLeast ? 0 : std::exp(x - most);
+  return sum == 1 ? most : most + std::log(sum);
 }
 
 /// One batch: log-probabilities (T, N, C) row-major and, for each n, how much of it counts and its labels.

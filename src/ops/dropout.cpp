@@ -54,15 +54,21 @@ Tensor dropout(const Tensor& x, double p, bool training) {
   const double scale = 1 / (1 - p);
   if (x.dtype() != Dtype::Float32) return kept(x, draw_keep(x.sizes(), p), scale);
   const Tensor in = row_major(x, Dtype::Float32);
-  Tensor y = empty(in.sizes(), Dtype::Float32, in.device()), keep = empty(in.sizes(), Dtype::Bool, in.device());
+  const bool recorded = recording(x);
+  Tensor y = empty(in.sizes(), Dtype::Float32, in.device()), keep;
+  if (recorded) keep = empty(in.sizes(), Dtype::Bool, in.device());
   const int64_t n = in.numel(), blocks = (n + 3) / 4;
   const RandomTable& k = random_kernels();
   const uint32_t threshold = uint32_t(std::llround(p * 0x1p24));
-  each_random_block(RandomStream(nullptr, blocks), blocks, [&](const uint32_t* w, int64_t block, int64_t count) {
+  each_random_block(RandomStream(nullptr, blocks), blocks, n * int64_t(sizeof(float)), [&](const uint32_t* w, int64_t block, int64_t count, Streamed& out) {
     const int64_t at = 4 * block, m = std::min(4 * count, n - at);
-    k.dropout(w, threshold, float(scale), reinterpret_cast<const float*>(in->data) + at, m, reinterpret_cast<float*>(y->data) + at, reinterpret_cast<uint8_t*>(keep->data) + at);
+    uint8_t unused[4 * kRandomBlocks];
+    uint8_t* bits = recorded ? reinterpret_cast<uint8_t*>(keep->data) + at : unused;
+    out.put(y->data + at * int64_t(sizeof(float)), m * int64_t(sizeof(float)), [&](char* place) {
+      k.dropout(w, threshold, float(scale), reinterpret_cast<const float*>(in->data) + at, m, reinterpret_cast<float*>(place), bits);
+    });
   });
-  if (recording(x)) record<DropoutBackward>(y, x, keep, scale);
+  if (recorded) record<DropoutBackward>(y, x, keep, scale);
   return y;
 }
 Tensor feature_dropout(const Tensor& x, double p, bool training) {

@@ -8,6 +8,7 @@
 #include "src/ops/taps.h"
 #include "src/ops/typed.h"
 #include "src/ops/view.h"
+#include "src/tensor/parallel.h"
 
 namespace tapegrad {
 namespace {
@@ -33,19 +34,24 @@ Tensor padded(const Tensor& v, Outside outside, int64_t n, bool align) {
   return limited(inside, double(n - 1));
 }
 
-/// Along one dimension: `taps` pixels for each point, index (N, P, taps) with -1 for none, and their weights.
+/// Along one dimension: `taps` pixels for each point, index (taps, N, P) with -1 for none, and their weights.
 struct Line {
   int64_t taps = 0;
   Tensor index, weight;
 };
-// index[..., k] = base + offset[k], where that is one of n pixels.
+// index[k] = bases[k], where that is one of n pixels.
 Tensor pixels(const std::vector<Tensor>& bases, int64_t n) {
   NoGrad off;
-  const Tensor all = contiguous(to(stack(bases, -1), Dtype::Float64));
+  const Tensor all = stack(bases, 0);
   Tensor index = empty(all.sizes(), Dtype::Int64);
-  const double* from = all.data_ptr<double>();
   int64_t* to = index.data_ptr<int64_t>();
-  for (int64_t i = 0; i < all.numel(); i++) to[i] = from[i] >= 0 && from[i] < double(n) ? int64_t(from[i]) : -1;
+  const auto fill = [&](const auto* from) {
+    using T = std::remove_cvref_t<decltype(*from)>;
+    parallel_for(all.numel(), 1 << 14, [=](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) to[i] = from[i] >= T(0) && from[i] < T(n) ? int64_t(from[i]) : -1;
+    });
+  };
+  all.dtype() == Dtype::Float64 ? fill(all.data_ptr<double>()) : fill(all.data_ptr<float>());
   return index;
 }
 Tensor cubic_near(const Tensor& t) { return ((t * 1.25 - 2.25) * t) * t + 1.0; }                      // |distance| <= 1, a = -0.75
@@ -55,25 +61,26 @@ Line line(const Tensor& at, Mode mode, Outside outside, int64_t n, bool align) {
     const Tensor base = floor(detach(at)), t = at - base, s = 1.0 - t;
     std::vector<Tensor> bases;
     for (int k = -1; k <= 2; k++) bases.push_back(round(padded(base + double(k), outside, n, align)));
-    return {4, pixels(bases, n), stack({cubic_far(t + 1.0), cubic_near(t), cubic_near(s), cubic_far(s + 1.0)}, -1)};
+    return {4, pixels(bases, n), stack({cubic_far(t + 1.0), cubic_near(t), cubic_near(s), cubic_far(s + 1.0)}, 0)};
   }
   const Tensor v = padded(at, outside, n, align);
-  if (mode == Mode::Nearest) return {1, pixels({round(detach(v))}, n), unsqueeze(v * 0.0 + 1.0, -1)};  // a gradient of zeros
+  if (mode == Mode::Nearest) return {1, pixels({round(detach(v))}, n), unsqueeze(v * 0.0 + 1.0, 0)};  // a gradient of zeros
   const Tensor base = floor(detach(v)), t = v - base;
-  return {2, pixels({base, base + 1.0}, n), stack({1.0 - t, t}, -1)};
+  return {2, pixels({base, base + 1.0}, n), stack({1.0 - t, t}, 0)};
 }
 // Every pixel of `outer` with every pixel of `inner`, a line of n pixels.
 Line crossed(const Line& outer, const Line& inner, int64_t n) {
-  Line r{outer.taps * inner.taps, empty({outer.index.size(0), outer.index.size(1), outer.taps * inner.taps}, Dtype::Int64), {}};
+  Line r{outer.taps * inner.taps, empty({outer.taps * inner.taps, outer.index.size(1), outer.index.size(2)}, Dtype::Int64), {}};
   const int64_t *a = outer.index.data_ptr<int64_t>(), *b = inner.index.data_ptr<int64_t>(), points = outer.index.numel() / outer.taps;
   int64_t* to = r.index.data_ptr<int64_t>();
-  for (int64_t p = 0; p < points; p++)
-    for (int64_t i = 0; i < outer.taps; i++)
-      for (int64_t k = 0; k < inner.taps; k++, to++) {
-        const int64_t x = a[p * outer.taps + i], y = b[p * inner.taps + k];
-        *to = x < 0 || y < 0 ? -1 : x * n + y;
+  parallel_for(r.taps, 1, [=, inner_taps = inner.taps](int64_t begin, int64_t end) {
+    for (int64_t k = begin; k < end; k++)
+      for (int64_t p = 0; p < points; p++) {
+        const int64_t x = a[k / inner_taps * points + p], y = b[k % inner_taps * points + p];
+        to[k * points + p] = x < 0 || y < 0 ? -1 : x * n + y;
       }
-  r.weight = reshape(unsqueeze(outer.weight, -1) * unsqueeze(inner.weight, -2), r.index.sizes());
+  });
+  r.weight = reshape(unsqueeze(outer.weight, 1) * unsqueeze(inner.weight, 0), r.index.sizes());
   return r;
 }
 

@@ -126,17 +126,22 @@ Tensor get_rows(const Tensor& x, const Rows& rows) {
 
 // ---- writing
 
-// f(b, i) for all rows; rows at the same place in order of i. Pieces go by `before`, or by place when that is one.
-template <class F> static void each_row(const Rows& rows, F&& f) {
+// f(b, i) for all rows, a few after expect(b, i); rows at the same place in order of i. Pieces go by `before`, or by place when that is one.
+template <class E, class F> static void each_row(const Rows& rows, E&& expect, F&& f) {
+  constexpr int64_t kAhead = 16;
   const int64_t n = rows.offsets.numel(), length = rows.after.count, work = rows.before.count * n * length;
-  if (work <= kLongKernel || num_threads() == 1 || (rows.before.count < 8 && length < 8)) {
-    for (int64_t b = 0; b < rows.before.count; b++) for (int64_t i = 0; i < n; i++) f(b, i);
-    return;
-  }
+  const auto one_after_the_other = [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; b++) {
+      for (int64_t i = 0; i < std::min(kAhead, n); i++) expect(b, i);
+      for (int64_t i = 0; i < n; i++) {
+        expect(b, std::min(i + kAhead, n - 1));
+        f(b, i);
+      }
+    }
+  };
+  if (work <= kLongKernel || num_threads() == 1 || (rows.before.count < 8 && length < 8)) return one_after_the_other(0, rows.before.count);
   if (rows.before.count >= 8) {
-    parallel_for(rows.before.count, grain_for(n * length), [&](int64_t begin, int64_t end) {
-      for (int64_t b = begin; b < end; b++) for (int64_t i = 0; i < n; i++) f(b, i);
-    });
+    parallel_for(rows.before.count, grain_for(n * length), one_after_the_other);
     return;
   }
   // Rows at the same place are in the same bucket, in order.
@@ -171,7 +176,8 @@ void put_rows(const Tensor& x, const Rows& rows, const Tensor& values, Put what,
     T* to = reinterpret_cast<T*>(x->data);
     const T* from = reinterpret_cast<const T*>(dense_values->data);
     const int64_t step = one ? 0 : 1;
-    each_row(rows, [&](int64_t b, int64_t i) {
+    const auto expect = [&](int64_t b, int64_t i) { __builtin_prefetch(to + bases[b] + offset[i], 1); };
+    each_row(rows, expect, [&](int64_t b, int64_t i) {
       T* o = to + bases[b] + offset[i];
       const T* p = one ? from : from + (b * n + i) * length;
       if (length == 1) write(*o, *p);

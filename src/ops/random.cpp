@@ -49,7 +49,7 @@ void fill_real(const Tensor& out, Law law, double a, double b, const Generator* 
   auto exponential = [=](double u, double half_step) { return std::max(-std::log1p(-std::max(u, half_step)) / a, least); };
   if (dtype == Dtype::Float64) {
     double* y = reinterpret_cast<double*>(to);
-    each_random_block(RandomStream(g, (n + 1) / 2), (n + 1) / 2, [=](const uint32_t* w, int64_t block, int64_t count) {
+    each_random_block(RandomStream(g, (n + 1) / 2), (n + 1) / 2, 0, [=](const uint32_t* w, int64_t block, int64_t count, Streamed&) {
       for (int64_t i = 0; i < count; i++, w += 4) {
         double v[2] = {unit53(w), unit53(w + 2)};
         if (law == Law::Normal) {
@@ -64,14 +64,14 @@ void fill_real(const Tensor& out, Law law, double a, double b, const Generator* 
   }
   const StoreFn store = store_for(Compute::F32, dtype);
   const RandomTable& k = random_kernels();
-  each_random_block(RandomStream(g, (n + 3) / 4), (n + 3) / 4, [=, &k](const uint32_t* w, int64_t block, int64_t count) {
+  each_random_block(RandomStream(g, (n + 3) / 4), (n + 3) / 4, n * size, [=, &k](const uint32_t* w, int64_t block, int64_t count, Streamed& out) {
     float v[4 * kRandomBlocks];
     const int64_t at = 4 * block, m = std::min(4 * count, n - at);
     law == Law::Normal ? k.normal(w, 4 * count, v) : k.uniform(w, 4 * count, v);
     const float start = float(a), scale = float(width), end = float(top);
     if (law == Law::Exponential) for (int64_t i = 0; i < m; i++) v[i] = float(exponential(double(v[i]), 0x1p-25));
     else if (start != 0 || scale != 1 || dtype != Dtype::Float32) for (int64_t i = 0; i < m; i++) v[i] = std::min(start + scale * v[i], end);
-    store(reinterpret_cast<const char*>(v), to + at * size, size, m);
+    out.put(to + at * size, m * size, [&](char* place) { store(reinterpret_cast<const char*>(v), place, size, m); });
   });
 }
 // Whole numbers low + floor(u * range); a range of 0 stands for 2^64.
@@ -81,7 +81,7 @@ void fill_int(const Tensor& out, int64_t low, uint64_t range, const Generator* g
   char* to = out->data;
   const bool narrow = range && range <= uint64_t(1) << 32;
   const int64_t per = narrow ? 4 : 2, blocks = (n + per - 1) / per;
-  each_random_block(RandomStream(g, blocks), blocks, [=](const uint32_t* w, int64_t block, int64_t count) {
+  each_random_block(RandomStream(g, blocks), blocks, 0, [=](const uint32_t* w, int64_t block, int64_t count, Streamed&) {
     int64_t v[4 * kRandomBlocks];
     const int64_t at = per * block, m = std::min(per * count, n - at);
     for (int64_t i = 0; i < m; i++) {
@@ -105,9 +105,9 @@ void fill_chance(const Tensor& out, double p, const Generator* g) {
   const StoreFn store = store_for(Compute::F32, out.dtype());
   char* to = out->data;
   const bool plain = out.dtype() == Dtype::Float32;
-  each_random_block(RandomStream(g, (n + 3) / 4), (n + 3) / 4, [=, &k](const uint32_t* w, int64_t block, int64_t count) {
+  each_random_block(RandomStream(g, (n + 3) / 4), (n + 3) / 4, n * size, [=, &k](const uint32_t* w, int64_t block, int64_t count, Streamed& out) {
     const int64_t at = 4 * block, m = std::min(4 * count, n - at);
-    if (plain) return k.chance(w, threshold, m, reinterpret_cast<float*>(to) + at);
+    if (plain) return out.put(to + at * size, m * size, [&](char* place) { k.chance(w, threshold, m, reinterpret_cast<float*>(place)); });
     float v[4 * kRandomBlocks];
     k.chance(w, threshold, m, v);
     store(reinterpret_cast<const char*>(v), to + at * size, size, m);
@@ -203,7 +203,7 @@ Tensor randperm(int64_t n, std::optional<Dtype> dtype, std::optional<Device> dev
   TG_CHECK(n - 1 <= whole_numbers(d).second, ValueError, "n must fit ", d, ", got ", n);
   Tensor out = made({n}, d, device, d), keys = empty({2, n}, Dtype::Int64);
   uint64_t *a = reinterpret_cast<uint64_t*>(keys->data), *b = a + n;
-  each_random_block(RandomStream(generator, (n + 3) / 4), (n + 3) / 4, [=](const uint32_t* w, int64_t block, int64_t count) {
+  each_random_block(RandomStream(generator, (n + 3) / 4), (n + 3) / 4, 0, [=](const uint32_t* w, int64_t block, int64_t count, Streamed&) {
     for (int64_t i = 0, at = 4 * block; i < 4 * count && at + i < n; i++) a[at + i] = uint64_t(w[i]) << 32 | uint64_t(at + i);
   });
   if (n < 2048) {

@@ -26,7 +26,7 @@ Tensor bernoulli(const Tensor& p, const Generator* generator) {
   const StoreFn store = store_for(Compute::Bool, out.dtype());
   const RandomTable& k = random_kernels();
   char* y = out->data;
-  each_random_block(RandomStream(generator, (n + 3) / 4), (n + 3) / 4, [=, &k](const uint32_t* w, int64_t block, int64_t count) {
+  each_random_block(RandomStream(generator, (n + 3) / 4), (n + 3) / 4, 0, [=, &k](const uint32_t* w, int64_t block, int64_t count, Streamed&) {
     float u[4 * kRandomBlocks];
     uint8_t v[4 * kRandomBlocks];
     const int64_t at = 4 * block, m = std::min(4 * count, n - at);

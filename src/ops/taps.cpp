@@ -9,9 +9,9 @@ namespace tapegrad {
 namespace {
 
 // Three ops, each linear in two tensors, with each other as gradients:
-//   read  (x, w): out[n, c, p]          = sum_k w[n, p, k] x[n, c, i[n, p, k]]
-//   spread(g, w): out[n, c, i[n, p, k]] = sum of w[n, p, k] g[n, c, p]
-//   dot   (g, x): out[n, p, k]          = sum_c g[n, c, p] x[n, c, i[n, p, k]]
+//   read  (x, w): out[n, c, p]          = sum_k w[k, n, p] x[n, c, i[k, n, p]]
+//   spread(g, w): out[n, c, i[k, n, p]] = sum of w[k, n, p] g[n, c, p]
+//   dot   (g, x): out[k, n, p]          = sum_c g[n, c, p] x[n, c, i[k, n, p]]
 enum class Kind : uint8_t { Read, Spread, Dot };
 Tensor combine(Kind kind, const Tensor& a, const Tensor& b, const Tensor& index, int64_t length);
 
@@ -44,42 +44,61 @@ struct TapsBackward final : NodeOf<2> {
 struct Sizes {
   int64_t batch, channels, length, points, taps;
 };
-template <class T> void read(const Sizes& s, const T* x, const T* w, const int64_t* index, T* out) {
-  parallel_for(s.batch * s.channels, 1 + (1 << 14) / (1 + s.points * s.taps), [=](int64_t begin, int64_t end) {
+// Channels are read and written four at a time, for one look at the index and the weight.
+constexpr int kChannels = 4;
+// f.operator()<C>(n, c) for the channels [c, c + C) of each n, in parallel.
+template <class F> void each_channels(const Sizes& s, F f) {
+  const int64_t blocks = (s.channels + kChannels - 1) / kChannels;
+  parallel_for(s.batch * blocks, 1 + (1 << 12) / (1 + s.points * s.taps), [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
-      const T *plane = x + r * s.length, *weight = w + r / s.channels * s.points * s.taps;
-      const int64_t* at = index + r / s.channels * s.points * s.taps;
-      for (int64_t p = 0; p < s.points; p++, weight += s.taps, at += s.taps) {
-        T sum = 0;
-        for (int64_t k = 0; k < s.taps; k++) if (at[k] >= 0) sum += weight[k] * plane[at[k]];
-        out[r * s.points + p] = sum;
-      }
+      const int64_t n = r / blocks, first = r % blocks * kChannels;
+      if (first + kChannels <= s.channels) f.template operator()<kChannels>(n, first);
+      else for (int64_t c = first; c < s.channels; c++) f.template operator()<1>(n, c);
+    }
+  });
+}
+template <class T> void read(const Sizes& s, const T* x, const T* w, const int64_t* index, T* out) {
+  each_channels(s, [=]<int C>(int64_t n, int64_t c) {
+    const T* planes = x + (n * s.channels + c) * s.length;
+    T* to = out + (n * s.channels + c) * s.points;
+    for (int64_t p = 0; p < s.points; p++) {
+      T sum[C] = {};
+      for (int64_t k = 0, at = n * s.points + p; k < s.taps; k++, at += s.batch * s.points)
+        if (index[at] >= 0) for (int j = 0; j < C; j++) sum[j] += w[at] * planes[j * s.length + index[at]];
+      for (int j = 0; j < C; j++) to[j * s.points + p] = sum[j];
     }
   });
 }
 template <class T> void spread(const Sizes& s, const T* g, const T* w, const int64_t* index, T* out) {
-  parallel_for(s.batch * s.channels, 1 + (1 << 14) / (1 + s.points * s.taps), [=](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; r++) {
-      T* plane = out + r * s.length;
-      const T* weight = w + r / s.channels * s.points * s.taps;
-      const int64_t* at = index + r / s.channels * s.points * s.taps;
-      for (int64_t p = 0; p < s.points; p++, weight += s.taps, at += s.taps) {
-        const T v = g[r * s.points + p];
-        for (int64_t k = 0; k < s.taps; k++) if (at[k] >= 0) plane[at[k]] += weight[k] * v;
-      }
-    }
+  each_channels(s, [=]<int C>(int64_t n, int64_t c) {
+    T* planes = out + (n * s.channels + c) * s.length;
+    const T* from = g + (n * s.channels + c) * s.points;
+    for (int64_t p = 0; p < s.points; p++)
+      for (int64_t k = 0, at = n * s.points + p; k < s.taps; k++, at += s.batch * s.points)
+        if (index[at] >= 0) for (int j = 0; j < C; j++) planes[j * s.length + index[at]] += w[at] * from[j * s.points + p];
   });
 }
 template <class T> void dot(const Sizes& s, const T* g, const T* x, const int64_t* index, T* out) {
-  parallel_for(s.batch * s.points, 1 + (1 << 14) / (1 + s.channels * s.taps), [=](int64_t begin, int64_t end) {
+  constexpr int64_t kPart = 512;
+  const int64_t parts = (s.points + kPart - 1) / kPart;
+  parallel_for(s.batch * parts, 1 + (1 << 14) / (1 + kPart * s.channels * s.taps), [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
-      const int64_t n = r / s.points, p = r % s.points;
-      for (int64_t k = r * s.taps; k < (r + 1) * s.taps; k++) {
-        T sum = 0;
-        if (index[k] >= 0)
-          for (int64_t c = n * s.channels; c < (n + 1) * s.channels; c++) sum += g[c * s.points + p] * x[c * s.length + index[k]];
-        out[k] = sum;
-      }
+      const int64_t n = r / parts, first = r % parts * kPart, last = std::min(s.points, first + kPart);
+      const auto add = [=]<int C>(int64_t c) {
+        const T *planes = x + (n * s.channels + c) * s.length, *from = g + (n * s.channels + c) * s.points;
+        for (int64_t k = 0; k < s.taps; k++) {
+          const int64_t* at = index + (k * s.batch + n) * s.points;
+          T* to = out + (k * s.batch + n) * s.points;
+          for (int64_t p = first; p < last; p++) {
+            T sum = c ? to[p] : T(0);
+            if (at[p] >= 0) for (int j = 0; j < C; j++) sum += from[j * s.points + p] * planes[j * s.length + at[p]];
+            to[p] = sum;
+          }
+        }
+      };
+      int64_t c = 0;
+      for (; c + kChannels <= s.channels; c += kChannels) add.template operator()<kChannels>(c);
+      for (; c < s.channels; c++) add.template operator()<1>(c);
     }
   });
 }
@@ -87,7 +106,7 @@ template <class T> void dot(const Sizes& s, const T* g, const T* x, const int64_
 Tensor combine(Kind kind, const Tensor& a, const Tensor& b, const Tensor& index, int64_t length) {
   const Dtype d = row_dtype(a.dtype());
   const Tensor x = row_major(a, d), y = row_major(b, d);
-  const Sizes s{index->sizes[0], x->sizes[1], length, index->sizes[1], index->sizes[2]};
+  const Sizes s{index->sizes[1], x->sizes[1], length, index->sizes[2], index->sizes[0]};
   Tensor out = kind == Kind::Read ? empty({s.batch, s.channels, s.points}, d, a.device())
       : kind == Kind::Spread      ? empty({s.batch, s.channels, s.length}, d, a.device())
                                   : empty(index.sizes(), d, a.device());
@@ -98,7 +117,7 @@ Tensor combine(Kind kind, const Tensor& a, const Tensor& b, const Tensor& index,
       using T = decltype(zero);
       const T *p = reinterpret_cast<const T*>(x->data), *q = reinterpret_cast<const T*>(y->data);
       T* o = reinterpret_cast<T*>(out->data);
-      if (kind == Kind::Spread) std::fill(o, o + out.numel(), T(0));
+      if (kind == Kind::Spread || !s.channels) std::fill(o, o + out.numel(), T(0));
       kind == Kind::Read ? read(s, p, q, i, o) : kind == Kind::Spread ? spread(s, p, q, i, o) : dot(s, p, q, i, o);
     };
     d == Dtype::Float64 ? run(double()) : run(float());

@@ -137,7 +137,11 @@ TG_V Vec<T, N> log1p(Vec<T, N> x) {  // the rounding error of 1 + x, put back
   const V u = V(1) + x, lost = where((u == V(__builtin_inf())) | (u == V(0)), V(0), (x - (u - V(1))) / u);
   return where(u == V(1), x, log(u) + lost);
 }
-TG_V Vec<T, N> sigmoid(Vec<T, N> x) { return Vec<T, N>(1) / (Vec<T, N>(1) + exp(-x)); }
+TG_V Vec<T, N> sigmoid(Vec<T, N> x) {  // e <= 1: no error grows by the division
+  using V = Vec<T, N>;
+  const V e = exp(-abs(x));
+  return where(x < V(0), e, V(1)) / (V(1) + e);
+}
 
 template <int N> TG_IN Vec<float, N> tanh(Vec<float, N> x) {
   using V = Vec<float, N>;

@@ -15,28 +15,32 @@ namespace tapegrad { inline namespace TG_NS { namespace {
 using U = __m512i;
 constexpr int kLanes = 8;
 inline U mul(U a, U b) { return _mm512_mul_epu32(a, b); }
-inline U bits(U a, U b) { return _mm512_xor_si512(a, b); }
+inline U sum(U a, U b) { return _mm512_add_epi64(a, b); }
+inline U bits(U a, U b, U c) { return _mm512_ternarylogic_epi64(a, b, c, 0x96); }  // exclusive or
 inline U high(U a) { return _mm512_srli_epi64(a, 32); }
 inline U all(uint64_t x) { return _mm512_set1_epi64(int64_t(x)); }
 #elif defined(__AVX2__)
 using U = __m256i;
 constexpr int kLanes = 4;
 inline U mul(U a, U b) { return _mm256_mul_epu32(a, b); }
-inline U bits(U a, U b) { return _mm256_xor_si256(a, b); }
+inline U sum(U a, U b) { return _mm256_add_epi64(a, b); }
+inline U bits(U a, U b, U c) { return _mm256_xor_si256(_mm256_xor_si256(a, b), c); }
 inline U high(U a) { return _mm256_srli_epi64(a, 32); }
 inline U all(uint64_t x) { return _mm256_set1_epi64x(int64_t(x)); }
 #elif defined(__SSE2__)
 using U = __m128i;
 constexpr int kLanes = 2;
 inline U mul(U a, U b) { return _mm_mul_epu32(a, b); }
-inline U bits(U a, U b) { return _mm_xor_si128(a, b); }
+inline U sum(U a, U b) { return _mm_add_epi64(a, b); }
+inline U bits(U a, U b, U c) { return _mm_xor_si128(_mm_xor_si128(a, b), c); }
 inline U high(U a) { return _mm_srli_epi64(a, 32); }
 inline U all(uint64_t x) { return _mm_set1_epi64x(int64_t(x)); }
 #else
 using U = uint64_t;
 constexpr int kLanes = 1;
 inline U mul(U a, U b) { return uint64_t(uint32_t(a)) * uint32_t(b); }
-inline U bits(U a, U b) { return a ^ b; }
+inline U sum(U a, U b) { return a + b; }
+inline U bits(U a, U b, U c) { return a ^ b ^ c; }
 inline U high(U a) { return a >> 32; }
 inline U all(uint64_t x) { return x; }
 #endif
@@ -50,29 +54,29 @@ inline void in_order(U a, U b, U* r) { r[0] = a, r[1] = b; }
 #endif
 
 void words(uint64_t seed, uint64_t counter, int64_t blocks, uint32_t* out) {
-  constexpr int kGroup = 2 * kLanes;  // two packets at a time hide the multiply's latency
+  constexpr int kRounds = 10, kPackets = kLanes == 8 ? 4 : 2, kGroup = kPackets * kLanes;  // as many hide the multiply's latency
   const U m0 = all(0xD2511F53u), m1 = all(0xCD9E8D57u);
+  uint64_t keys[kRounds][2];
+  uint32_t k0 = uint32_t(seed), k1 = uint32_t(seed >> 32);
+  for (int r = 0; r < kRounds; r++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) keys[r][0] = k0, keys[r][1] = k1;
+  uint64_t lane[kLanes];
+  for (int i = 0; i < kLanes; i++) lane[i] = uint64_t(i);
+  U lanes;
+  __builtin_memcpy(&lanes, lane, sizeof lanes);
   for (int64_t b = 0; b < blocks; b += kGroup) {
-    uint64_t c0[kGroup], c1[kGroup];
-    for (int i = 0; i < kGroup; i++) {
-      const uint64_t c = counter + uint64_t(b + i);
-      c0[i] = c, c1[i] = c >> 32;
-    }
-    U x[2], y[2], z[2], w[2];
-    for (int h = 0; h < 2; h++) {
-      __builtin_memcpy(&x[h], c0 + h * kLanes, sizeof(U));
-      __builtin_memcpy(&y[h], c1 + h * kLanes, sizeof(U));
+    U x[kPackets], y[kPackets], z[kPackets], w[kPackets];
+    for (int h = 0; h < kPackets; h++) {
+      x[h] = sum(all(counter + uint64_t(b + h * kLanes)), lanes), y[h] = high(x[h]);
       z[h] = w[h] = all(0);
     }
-    uint32_t k0 = uint32_t(seed), k1 = uint32_t(seed >> 32);
-    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u)
-      for (int h = 0; h < 2; h++) {
+    for (int r = 0; r < kRounds; r++)
+      for (int h = 0; h < kPackets; h++) {
         const U p = mul(m0, x[h]), q = mul(m1, z[h]);
-        x[h] = bits(bits(high(q), y[h]), all(k0)), y[h] = q;
-        z[h] = bits(bits(high(p), w[h]), all(k1)), w[h] = p;
+        x[h] = bits(high(q), y[h], all(keys[r][0])), y[h] = q;
+        z[h] = bits(high(p), w[h], all(keys[r][1])), w[h] = p;
       }
-    U r[4];  // the words in order: x, y, z, w of a block
-    for (int h = 0; h < 2; h++) in_order(joined(x[h], y[h]), joined(z[h], w[h]), r + 2 * h);
+    U r[2 * kPackets];  // the words in order: x, y, z, w of a block
+    for (int h = 0; h < kPackets; h++) in_order(joined(x[h], y[h]), joined(z[h], w[h]), r + 2 * h);
     const int64_t n = blocks - b < kGroup ? blocks - b : kGroup;
     if (n == kGroup) __builtin_memcpy(out + 4 * b, r, sizeof r);
     else __builtin_memcpy(out + 4 * b, r, size_t(n) * 16);
