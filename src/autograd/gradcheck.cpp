@@ -1,4 +1,5 @@
 // gradcheck: the tape's gradients against central differences. A complex tensor counts as its real and imaginary parts.
+// Where they differ, smaller and simpler inputs are tried for as long as they still differ.
 #include <cmath>
 #include <string>
 
@@ -46,9 +47,7 @@ template <class F> void for_each_element(const Tensor& x, F f) {
   }
 }
 
-}  // namespace
-
-std::string detail::gradcheck(FunctionRef f, std::vector<Tensor> inputs, GradcheckOptions o) {
+std::string compare(detail::FunctionRef f, std::vector<Tensor> inputs, const GradcheckOptions& o) {
   auto call = [&] { return f.call(f.self, inputs); };
   EnableGrad recording_on;
   std::vector<Tensor> outs = call(), roots, seeds, checked;
@@ -100,8 +99,93 @@ std::string detail::gradcheck(FunctionRef f, std::vector<Tensor> inputs, Gradche
   if (gradient(all).empty()) return "";  // linear in nothing that requires grad
   GradcheckOptions first = o;
   first.second_order = false, first.seed += 1000;
-  const std::string wrong = tapegrad::gradcheck(gradient, all, first);
+  using Gradient = decltype(gradient);
+  const auto run = [](void* self, const std::vector<Tensor>& in) { return (*static_cast<Gradient*>(self))(in); };
+  const std::string wrong = compare({&gradient, run}, all, first);
   return wrong.empty() ? "" : "second order " + wrong;
+}
+
+// ---- smaller inputs that fail too
+
+using Tensors = std::vector<Tensor>;
+
+Tensor leaf_like(const Tensor& x, const Tensor& values) {
+  const Tensor t = clone(detach(values), MemoryFormat::Contiguous);
+  return needs_grad(x) ? t.set_requires_grad() : t;
+}
+/// Each dimension of size `from`, of all inputs, cut to `size`: most functions want some sizes to be equal.
+Tensors cut(const Tensors& inputs, int64_t from, int64_t size) {
+  Tensors out;
+  for (const Tensor& x : inputs) {
+    Tensor t = x;
+    for (int64_t d = 0; d < x.dim(); d++)
+      if (x.size(d) == from) t = narrow(t, d, 0, size);
+    out.push_back(leaf_like(x, t));
+  }
+  return out;
+}
+/// Input k with its elements rounded; undefined where that makes zeros or equal elements, at which many functions have a kink.
+Tensor rounded(const Tensor& x, int64_t digits) {
+  const Tensor t = round(detach(x), digits);
+  const double* p = t.data_ptr<double>();
+  for (int64_t i = 0; i < t.numel(); i++) {
+    if (p[i] == 0) return {};
+    for (int64_t j = 0; j < i; j++) if (p[i] == p[j]) return {};
+  }
+  return leaf_like(x, t);
+}
+
+class Shrinking {
+  detail::FunctionRef f_;
+  GradcheckOptions options_;
+  int tries_ = 200;
+
+  bool fails(const Tensors& candidate) {
+    if (tries_-- <= 0) return false;
+    std::string wrong;
+    try {
+      wrong = compare(f_, candidate, options_);
+    } catch (const std::exception&) {  // the function does not take such inputs
+      return false;
+    }
+    if (wrong.find("central differences") == wrong.npos) return false;
+    inputs = candidate, message = wrong;
+    return true;
+  }
+  bool cut_somewhere() {
+    for (size_t k = 0; k < inputs.size(); k++)
+      for (const int64_t n : Shape(inputs[k].sizes()))
+        for (const int64_t size : {int64_t(1), n / 2, n - 1})
+          if (size > 0 && size < n && fails(cut(inputs, n, size))) return true;
+    return false;
+  }
+ public:
+  Tensors inputs;
+  std::string message;
+
+  Shrinking(detail::FunctionRef f, Tensors in, const GradcheckOptions& o) : f_(f), options_(o), inputs(std::move(in)) {
+    while (cut_somewhere()) {}
+    for (size_t k = 0; k < inputs.size(); k++)
+      for (const int64_t digits : {0, 1, 2}) {
+        if (inputs[k].dtype() != Dtype::Float64 || inputs[k].numel() > 64) break;
+        Tensors candidate = inputs;
+        candidate[k] = rounded(inputs[k], digits);
+        if (candidate[k].defined() && fails(candidate)) break;
+      }
+  }
+};
+
+}  // namespace
+
+std::string detail::gradcheck(FunctionRef f, std::vector<Tensor> inputs, GradcheckOptions o) {
+  const std::string wrong = compare(f, inputs, o);
+  if (wrong.find("central differences") == wrong.npos) return wrong;
+  NoGrad no_grad;
+  const Shrinking small(f, inputs, o);
+  if (small.message.empty()) return wrong;
+  std::string text = wrong + "\nsmallest inputs found that fail: " + small.message;
+  for (size_t k = 0; k < small.inputs.size(); k++) text += "\n  input " + std::to_string(k) + ": " + to_string(detach(small.inputs[k]));
+  return text;
 }
 
 }  // namespace tapegrad

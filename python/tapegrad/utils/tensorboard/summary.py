@@ -102,7 +102,9 @@ def histogram(tag, values, bins="tensorflow", max_bins=None):
 
 def histogram_raw(tag, min, max, num, sum, sum_squares, bucket_limits, bucket_counts):
     """A histogram counted elsewhere."""
-    limits, counts = as_tensor(bucket_limits).tolist(), as_tensor(bucket_counts).tolist()
+    def doubles(x):  # a list is not rounded to the default dtype
+        return [float(v) for v in (x if isinstance(x, (list, tuple)) else as_tensor(x).tolist())]
+    limits, counts = doubles(bucket_limits), doubles(bucket_counts)
     if len(limits) != len(counts):
         raise ValueError(f"len(bucket_limits) != len(bucket_counts): {len(limits)} and {len(counts)}")
     return wire.text(1, tag) + wire.message(5, wire.double(1, min), wire.double(2, max), wire.double(3, num), wire.double(4, sum),
