@@ -2,7 +2,7 @@
 //   data::DataLoader loader(data::TensorDataset{images, labels}, {.batch_size = 64, .shuffle = true, .num_workers = 2});
 //   for (const auto& [x, y] : loader) { … }
 // A data set of your own has `int64_t size() const` and `get(int64_t i) const`, which several threads may call at once; a stream
-// (any range: begin(), end()) is one too. transforms.h has functions for map().
+// (any range: begin(), end()) is one too. transforms.h has functions for map_data().
 #pragma once
 #include <string>
 #include <tuple>
@@ -62,21 +62,17 @@ template <Indexed D> struct ConcatDataset {
   }
 };
 
-/// map(dataset, f): f of each sample; of the data alone where samples are Examples and f takes a Tensor.
+/// f of each sample of a data set or stream.
 template <class D, class F> struct Mapped {
   D dataset;
   F f;
-  template <class S> auto apply(S&& sample) const {
-    if constexpr (std::is_same_v<std::remove_cvref_t<S>, Example> && !requires { f(static_cast<S&&>(sample)); }) return Example{f(sample.data), sample.target};
-    else return f(static_cast<S&&>(sample));
-  }
   int64_t size() const requires Indexed<D> { return dataset.size(); }
-  auto get(int64_t i) const requires Indexed<D> { return apply(dataset.get(i)); }
+  auto get(int64_t i) const requires Indexed<D> { return f(dataset.get(i)); }
 
   template <class I> struct Iterator {
     I at;
     const Mapped* mapped;
-    auto operator*() const { return mapped->apply(*at); }
+    auto operator*() const { return mapped->f(*at); }
     Iterator& operator++() { ++at; return *this; }
     template <class End> bool operator!=(const End& end) const { return at != end; }
   };
@@ -84,6 +80,10 @@ template <class D, class F> struct Mapped {
   auto end() const requires(!Indexed<D>) { return dataset.end(); }
 };
 template <class D, class F> Mapped<D, F> map(D dataset, F f) { return {std::move(dataset), std::move(f)}; }
+/// f of the data of each Example.
+template <class D, class F> auto map_data(D dataset, F f) {
+  return map(std::move(dataset), [f = std::move(f)](const Example& e) { return Example{f(e.data), e.target}; });
+}
 
 namespace detail {
 TG_API std::vector<Tensor> random_split(int64_t n, std::vector<double> lengths, const Generator& generator);

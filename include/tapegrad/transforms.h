@@ -1,5 +1,5 @@
-// Functions of one tensor for data::map, with torchvision's names:
-//   auto train = data::map(digits, transforms::Compose(transforms::Normalize({0.5}, {0.25}), transforms::RandomCrop(8, 1)));
+// Functions of one tensor for data::map_data, with torchvision's names:
+//   auto train = data::map_data(digits, transforms::Compose(transforms::Normalize{{0.5}, {0.25}}, transforms::RandomCrop{8, 1}));
 // The random ones draw from data::generator(), so a loader's samples do not depend on its number of workers.
 #pragma once
 #include "tapegrad/data.h"

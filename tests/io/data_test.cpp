@@ -165,6 +165,6 @@ TEST(Transforms, OfImages) {
   EXPECT_TRUE(equal(RandomHorizontalFlip{0}(x), x));
   EXPECT_THROW((CenterCrop{5}(x)), ShapeError);
   EXPECT_THROW((Normalize{{1, 2}, {1}}(x)), ValueError);
-  const auto set = data::map(data::TensorDataset{x.unsqueeze(0), zeros({1})}, Normalize{{0}, {2}});
+  const auto set = data::map_data(data::TensorDataset{x.unsqueeze(0), zeros({1})}, Compose(Normalize{{0}, {2}}));
   EXPECT_TRUE(allclose(set.get(0).data, x / 2));
 }
