@@ -1,5 +1,5 @@
 // The C interface: ops by name. Arguments are matched against the signatures of the op table, as in Python.
-#include <deque>
+#include <list>
 #include <map>
 #include <memory>
 
@@ -41,10 +41,11 @@ const Forms& forms() {
 
 /// What converted arguments need beyond their Values: places that do not move.
 struct Kept {
-  std::deque<Tensor> tensors;
-  std::deque<std::vector<Tensor>> lists;
-  std::deque<std::vector<int64_t>> ints;
-  std::deque<std::vector<double>> floats;
+  std::vector<Tensor> tensors;  // room for one an argument
+  std::list<std::vector<Tensor>> lists;
+  std::list<std::vector<int64_t>> ints;
+  std::list<std::vector<double>> floats;
+  explicit Kept(size_t arguments) { tensors.reserve(arguments); }
 };
 
 std::string text_of(const tg_value& a) {
@@ -183,7 +184,7 @@ Result call(const char* op, const tg_value* args, int32_t n_args, std::string_vi
   std::string why;
   for (const Form& form : found->second) {
     std::vector<Value> values;
-    Kept kept;
+    Kept kept(given.size());
     if (why = match(form.signature, given, values, kept); !why.empty()) continue;
     Result r;
     form.call.invoke(form.call.function, values.data(), r);

@@ -51,8 +51,6 @@ std::vector<std::string_view> split_all(std::string_view s) {
   return parts;
 }
 
-struct Numbers { std::vector<int64_t> ints; std::vector<double> floats; };
-
 /// Defaults live as long as the process: so does the table they belong to.
 void read_default(Parameter& p, std::string_view text) {
   static const Tensor undefined;
@@ -82,17 +80,19 @@ void read_default(Parameter& p, std::string_view text) {
     case Want::Int: case Want::OptionalInt: v.integer = std::atoll(s.c_str()); break;
     case Want::Bool: case Want::OptionalBool: v.boolean = text == "True"; break;
     case Want::Ints: case Want::OptionalInts: case Want::OptionalFloats: {
-      auto* n = new Numbers;
-      std::string_view body = text;
-      const bool list = !body.empty() && (body.front() == '[' || body.front() == '(');
-      if (list) body = body.substr(1, body.size() - 2);
-      for (auto item : split_all(body)) {
-        n->ints.push_back(std::atoll(std::string(item).c_str()));
-        n->floats.push_back(std::strtod(std::string(item).c_str(), nullptr));
+      const bool list = text.front() == '[' || text.front() == '(';
+      const std::vector<std::string_view> items = split_all(list ? text.substr(1, text.size() - 2) : text);
+      const size_t n = !list && p.repeat ? p.repeat : items.size();
+      auto item = [&](size_t k) { return std::string(items[list ? k : 0]); };
+      if (p.want == Want::OptionalFloats) {
+        auto* floats = new double[n];
+        for (size_t k = 0; k < n; k++) floats[k] = std::strtod(item(k).c_str(), nullptr);
+        v.numbers = {floats, n};
+      } else {
+        auto* ints = new int64_t[n];
+        for (size_t k = 0; k < n; k++) ints[k] = std::atoll(item(k).c_str());
+        v.ints = {ints, n};
       }
-      if (!list && p.repeat > 1) n->ints.resize(p.repeat, n->ints[0]);
-      if (p.want == Want::OptionalFloats) v.numbers = n->floats;
-      else v.ints = n->ints;
       break;
     }
     case Want::Text: case Want::OptionalText: v.text = text.substr(1, text.size() - 2); break;

@@ -28,6 +28,7 @@ echo "-- debug build"
 session tests/debugger/frames.py --args "$build/steps"
 session tests/debugger/values.py "$build/steps"
 PYTHONPATH=$build/python TAPEGRAD_FROM_PYTHON=1 session tests/debugger/frames.py --args "$python" tests/debugger/steps.py
+"$python" tests/debugger/tour.py "$build" "$python"
 
 echo "-- release build at $prefix"
 program "$build/steps_release" tests/debugger/steps.cpp "$prefix/include" "$prefix/lib"

@@ -174,8 +174,8 @@ Command("tape", TAPE, of_tensor(reader.tape, reader.thread))
 # ---- stepping: `step` on `f(x.dtype())` lands in f -------------------------------------------------------------------
 
 SKIPPED = {  # in a class or namespace: names
-    "Tensor::": "Tensor ~Tensor operator= operator-> adopt share release get defined is_same dim ndim numel sizes shape strides size stride dtype "
-    "element_size nbytes device is_.* version requires_grad data_ptr checked_dim",
+    "Tensor::": "Tensor ~Tensor operator= operator-> adopt share release get defined is_same dim ndim numel sizes shape strides size "
+    "stride dtype element_size nbytes device is_.* version requires_grad data_ptr checked_dim",
     "": "needs_grad recording grad_enabled place_now pool_alloc pool_free item_size is_floating is_complex is_differentiable kernels "
     "same_sizes new_dense new_impl new_storage debug::get debug::put",
     ".anonymous.namespace.::": "SmallCall::fits SmallCall::takes SmallCall::result in_packets",  # a rule may hold no space
