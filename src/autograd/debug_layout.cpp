@@ -11,7 +11,7 @@
 namespace tapegrad {
 
 // A private first member has no name that offsetof may use: it lies at 0, or behind the vtable's pointer.
-[[gnu::used]] constexpr DebugField debug_layout[] = {
+[[gnu::used, gnu::retain]] constexpr DebugField debug_layout[] = {
     {"TensorImpl.refs", offsetof(TensorImpl, refs)},
     {"TensorImpl.dtype", offsetof(TensorImpl, dtype)},
     {"TensorImpl.ndim", offsetof(TensorImpl, ndim)},

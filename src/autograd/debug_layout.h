@@ -9,7 +9,7 @@ struct DebugField {
   char name[28];  // "TensorImpl.ndim"
   int32_t value;  // its offset; for names in small letters a size or a count
 };
-/// Both end with an empty name.
+/// Both end with an empty name. Kept though no code reads them.
 extern TG_API const DebugField debug_layout[];
 extern TG_API const DebugField debug_layout_elementwise[];  // in src/ops: the names of elementwise nodes
 

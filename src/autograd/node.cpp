@@ -6,9 +6,13 @@
 #include <cstdio>
 #include <string>
 
+#include "src/autograd/debug_layout.h"
 #include "src/autograd/view.h"
 
 namespace tapegrad {
+
+// Brings the debuggers' table out of a static library.
+[[gnu::used, gnu::retain]] static const DebugField* const table_for_debuggers = debug_layout;
 
 Place (*python_place)() = nullptr;
 std::string (*python_place_text)(const Place&) = nullptr;

@@ -188,7 +188,7 @@ SavedTensor* record_in_place(InPlace& guard, const Tensor& self, const OpEntry& 
 
 // `op` is a reference, which offsetof refuses: it lies before `saved`.
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
-[[gnu::used]] constexpr DebugField debug_layout_elementwise[] = {
+[[gnu::used, gnu::retain]] constexpr DebugField debug_layout_elementwise[] = {
     {"ElementwiseNode.op", offsetof(ElementwiseNode, saved) - sizeof(SavedTensor*)},
     {"Op.node", offsetof(OpEntry, traits) + offsetof(OpTraits, node)},
     {"", 0},

@@ -65,7 +65,7 @@ def tensor_of(value):
     if t.code == gdb.TYPE_CODE_PTR and t.target().strip_typedefs().name == "tapegrad::Tensor":
         return tensor_of(value.dereference())
     if t.code in (gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_INT):
-        return int(value)
+        return int(value) & 0xFFFFFFFFFFFFFFFF
     if t.name == "tapegrad::TensorImpl":
         return int(value.address)
     if t.name != "tapegrad::Tensor":
