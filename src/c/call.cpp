@@ -39,6 +39,8 @@ const Forms& forms() {
   return all;
 }
 
+bool has_form(int64_t i) { return i >= 0 && size_t(i) < forms().texts.size(); }
+
 /// What converted arguments need beyond their Values: places that do not move.
 struct Kept {
   std::vector<Tensor> tensors;  // room for one an argument
@@ -77,7 +79,7 @@ void check(const tg_value& a) {
   if ((many && a.count) || a.kind == TG_KIND_TENSOR || a.kind == TG_KIND_TEXT) need(a.data, "the data of a value");
 }
 
-bool is_number(const tg_value& a) { return a.kind == TG_KIND_INT || a.kind == TG_KIND_FLOAT || a.kind == TG_KIND_BOOL || a.kind == TG_KIND_COMPLEX; }
+bool is_number(const tg_value& a) { return a.kind >= TG_KIND_INT && a.kind <= TG_KIND_COMPLEX; }
 Scalar scalar_of(const tg_value& a) {
   switch (a.kind) {
     case TG_KIND_FLOAT: return a.number;
@@ -104,8 +106,9 @@ bool load_none(const Parameter& p, Value& v) {
     case Want::Generator: v.generator = nullptr; return true;
     case Want::Ints: if (p.has_fallback) v = p.fallback; return p.has_fallback;
     case Want::TensorOrNumber: v = p.fallback; return p.has_fallback && p.fallback.none;
-    default: return p.want == Want::OptionalScalar || p.want == Want::OptionalFloat || p.want == Want::OptionalInt || p.want == Want::OptionalBool ||
-                    p.want == Want::OptionalText || p.want == Want::OptionalDtype || p.want == Want::OptionalDevice || p.want == Want::MemoryFormat;
+    case Want::OptionalScalar: case Want::OptionalFloat: case Want::OptionalInt: case Want::OptionalBool: case Want::OptionalText:
+    case Want::OptionalDtype: case Want::OptionalDevice: case Want::MemoryFormat: return true;
+    default: return false;
   }
 }
 
@@ -125,7 +128,7 @@ bool load(const Parameter& p, const tg_value& a, Value& v, Kept& kept) {
     case Want::Tensors: {
       if (a.kind != TG_KIND_TENSORS) return false;
       auto& list = kept.lists.emplace_back();
-      for (int32_t k = 0; k < a.count; k++) list.push_back(tensor_of(static_cast<const tg_tensor* const*>(a.data)[k], "a tensor of the list"));
+      for (const tg_tensor* t : std::span(static_cast<const tg_tensor* const*>(a.data), size_t(a.count))) list.push_back(tensor_of(t, "a tensor of the list"));
       v.tensors = list;
       return true;
     }
@@ -142,7 +145,9 @@ bool load(const Parameter& p, const tg_value& a, Value& v, Kept& kept) {
       else v.numbers = {static_cast<const double*>(a.data), size_t(a.kind == TG_KIND_FLOATS ? a.count : 0)};
       return real || a.kind == TG_KIND_FLOATS;
     case Want::Text: case Want::OptionalText: return a.kind == TG_KIND_TEXT ? v.text = string_of(a), true : false;
-    case Want::Dtype: case Want::OptionalDtype: return v.dtype = Dtype(a.integer), a.kind == TG_KIND_DTYPE && a.integer >= 0 && a.integer < kDtypes;
+    case Want::Dtype: case Want::OptionalDtype:
+      v.dtype = Dtype(a.integer);
+      return a.kind == TG_KIND_DTYPE && a.integer >= 0 && a.integer < kDtypes;
     case Want::OptionalDevice: return a.kind == TG_KIND_TEXT ? v.device = Device(string_of(a)), true : false;
     case Want::MemoryFormat: return a.kind == TG_KIND_TEXT && load_format(string_of(a), v.format);
     case Want::Generator: return false;  // tg_manual_seed sets the default one
@@ -192,7 +197,11 @@ Result call(const char* op, const tg_value* args, int32_t n_args, std::string_vi
     return r;
   }
   std::string text = found->first + ": " + (found->second.size() == 1 ? why : "no form takes these arguments") + "; got (";
-  for (size_t k = 0; k < given.size(); k++) text += (k ? ", " : "") + (given[k].name ? std::string(given[k].name) + "=" : "") + text_of(given[k]);
+  for (size_t k = 0; k < given.size(); k++) {
+    if (k) text += ", ";
+    if (given[k].name) text += std::string(given[k].name) + "=";
+    text += text_of(given[k]);
+  }
   text += "), takes";
   for (const Form& form : found->second) text += "\n  " + form.signature.text;
   throw ArgumentError(text);
@@ -239,8 +248,7 @@ tg_value tg_named(const char* name, tg_value v) {
 }
 
 tg_status tg_call(const char* op, const tg_value* args, int32_t n_args, tg_tensor** result) {
-  const OpScope scope(op ? op : "tg_call");  // the node's place is the caller of tg_call
-  return guarded([&] {
+  return guarded(op ? op : "tg_call", [&] {
     std::string_view fields;
     Result r = call(op, args, n_args, fields);
     std::vector<Tensor> all = tensors_of(r, !fields.empty());
@@ -249,8 +257,7 @@ tg_status tg_call(const char* op, const tg_value* args, int32_t n_args, tg_tenso
   });
 }
 tg_status tg_call_list(const char* op, const tg_value* args, int32_t n_args, tg_list** results) {
-  const OpScope scope(op ? op : "tg_call_list");
-  return guarded([&] {
+  return guarded(op ? op : "tg_call_list", [&] {
     need(results, "results");
     std::string_view fields;
     Result r = call(op, args, n_args, fields);
@@ -265,8 +272,8 @@ tg_status tg_call_list(const char* op, const tg_value* args, int32_t n_args, tg_
   });
 }
 const char* tg_op_signature(int64_t i) {
-  return guarded(static_cast<const char*>(nullptr), [&] { return size_t(i) < forms().texts.size() ? forms().texts[size_t(i)].first.c_str() : nullptr; });
+  return guarded<const char*>("tg_op_signature", nullptr, [&] { return has_form(i) ? forms().texts[size_t(i)].first.c_str() : nullptr; });
 }
 const char* tg_op_doc(int64_t i) {
-  return guarded(static_cast<const char*>(nullptr), [&] { return size_t(i) < forms().texts.size() ? forms().texts[size_t(i)].second.c_str() : nullptr; });
+  return guarded<const char*>("tg_op_doc", nullptr, [&] { return has_form(i) ? forms().texts[size_t(i)].second.c_str() : nullptr; });
 }

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "tapegrad/autograd.h"
 #include "tapegrad/c.h"
 #include "tapegrad/ops.h"
 
@@ -13,18 +14,17 @@ struct tg_list {
 
 namespace tapegrad::c {
 
-/// Of C callers only: NULL where something is needed.
-struct NullArgument : Error {
-  explicit NullArgument(const char* what) : Error(std::string(what) + " is NULL") {}
-};
+/// Errors of C callers only: NULL where something is needed; a wrong name; arguments that fit no form of an op.
+struct NullArgument : Error { using Error::Error; };
 struct UnknownOp : Error { using Error::Error; };
 struct ArgumentError : Error { using Error::Error; };
 
 /// Notes the exception that is being handled as this thread's last error.
 tg_status note_error() noexcept;
 
-/// Runs f; what it throws becomes a status.
-template <class F> tg_status guarded(F&& f) noexcept {
+/// Runs f for the C function of this name; what it throws becomes a status. Inlined, so that the tape notes the C caller's place.
+template <class F> [[gnu::always_inline]] inline tg_status guarded(const char* name, F&& f) noexcept {
+  const OpScope op(name);
   try {
     f();
     return TG_OK;
@@ -32,18 +32,14 @@ template <class F> tg_status guarded(F&& f) noexcept {
     return note_error();
   }
 }
-/// Runs f for a function that returns a value; `otherwise` when it throws.
-template <class R, class F> R guarded(R otherwise, F&& f) noexcept {
-  try {
-    return f();
-  } catch (...) {
-    note_error();
-    return otherwise;
-  }
+/// The same for a function that returns a value: `otherwise` when f throws.
+template <class R, class F> [[gnu::always_inline]] inline R guarded(const char* name, R otherwise, F&& f) noexcept {
+  guarded(name, [&] { otherwise = f(); });
+  return otherwise;
 }
 
 template <class P> P need(P pointer, const char* what) {
-  if (!pointer) throw NullArgument(what);
+  if (!pointer) detail::fail<NullArgument>(what, " is NULL");
   return pointer;
 }
 /// A handle is one count of the TensorImpl. `impl` borrows, `give` makes one.

@@ -80,7 +80,7 @@ const char* tg_version() { return TG_VERSION; }
 const char* tg_last_error() { return last_error.c_str(); }
 
 tg_status tg_tensor_copy(const void* data, int32_t dtype, int32_t ndim, const int64_t* shape, tg_tensor** out) {
-  return guarded([&] {
+  return guarded("tg_tensor_copy", [&] {
     need(out, "out");
     const IntList sizes = sizes_of(shape, ndim, "shape");
     if (count(sizes)) need(data, "data");
@@ -89,9 +89,9 @@ tg_status tg_tensor_copy(const void* data, int32_t dtype, int32_t ndim, const in
     *out = give(t);
   });
 }
-tg_status tg_tensor_borrow(void* data, int32_t dtype, int32_t ndim, const int64_t* shape, const int64_t* strides, void (*deleter)(void*), void* context,
-                           tg_tensor** out) {
-  return guarded([&] {
+tg_status tg_tensor_borrow(void* data, int32_t dtype, int32_t ndim, const int64_t* shape, const int64_t* strides, void (*deleter)(void*),
+                           void* context, tg_tensor** out) {
+  return guarded("tg_tensor_borrow", [&] {
     need(out, "out");
     const IntList sizes = sizes_of(shape, ndim, "shape");
     if (count(sizes)) need(data, "data");
@@ -101,18 +101,22 @@ tg_status tg_tensor_borrow(void* data, int32_t dtype, int32_t ndim, const int64_
 }
 tg_tensor* tg_tensor_share(const tg_tensor* t) { return t ? give(tensor_of(t)) : nullptr; }
 void tg_tensor_free(tg_tensor* t) {
-  if (t) guarded([&] { Tensor::adopt(impl(t)); });  // a deleter of the caller's may run, and throw
+  if (t) guarded("tg_tensor_free", [&] { Tensor::adopt(impl(t)); });  // a deleter of the caller's may run, and throw
 }
 
-int32_t tg_tensor_dtype(const tg_tensor* t) { return guarded(int32_t(-1), [&] { return int32_t(impl(t)->dtype); }); }
-int32_t tg_tensor_ndim(const tg_tensor* t) { return guarded(int32_t(-1), [&] { return int32_t(impl(t)->ndim); }); }
-int64_t tg_tensor_numel(const tg_tensor* t) { return guarded(int64_t(-1), [&] { return impl(t)->numel; }); }
-const int64_t* tg_tensor_shape(const tg_tensor* t) { return guarded(static_cast<const int64_t*>(nullptr), [&] { return impl(t)->sizes; }); }
-const int64_t* tg_tensor_strides(const tg_tensor* t) { return guarded(static_cast<const int64_t*>(nullptr), [&] { return impl(t)->strides; }); }
-void* tg_tensor_data(const tg_tensor* t) { return guarded(static_cast<void*>(nullptr), [&] { return impl(t)->data; }); }
+int32_t tg_tensor_dtype(const tg_tensor* t) { return guarded<int32_t>("tg_tensor_dtype", -1, [&] { return int32_t(impl(t)->dtype); }); }
+int32_t tg_tensor_ndim(const tg_tensor* t) { return guarded<int32_t>("tg_tensor_ndim", -1, [&] { return int32_t(impl(t)->ndim); }); }
+int64_t tg_tensor_numel(const tg_tensor* t) { return guarded<int64_t>("tg_tensor_numel", -1, [&] { return impl(t)->numel; }); }
+const int64_t* tg_tensor_shape(const tg_tensor* t) {
+  return guarded<const int64_t*>("tg_tensor_shape", nullptr, [&] { return impl(t)->sizes; });
+}
+const int64_t* tg_tensor_strides(const tg_tensor* t) {
+  return guarded<const int64_t*>("tg_tensor_strides", nullptr, [&] { return impl(t)->strides; });
+}
+void* tg_tensor_data(const tg_tensor* t) { return guarded<void*>("tg_tensor_data", nullptr, [&] { return impl(t)->data; }); }
 
 tg_status tg_tensor_read(const tg_tensor* t, void* values, int64_t bytes) {
-  return guarded([&] {
+  return guarded("tg_tensor_read", [&] {
     const Tensor from = tensor_of(t);
     check_bytes(from, bytes);
     if (!bytes) return;
@@ -121,7 +125,7 @@ tg_status tg_tensor_read(const tg_tensor* t, void* values, int64_t bytes) {
   });
 }
 tg_status tg_tensor_write(tg_tensor* t, const void* values, int64_t bytes) {
-  return guarded([&] {
+  return guarded("tg_tensor_write", [&] {
     const Tensor to = tensor_of(t);
     check_bytes(to, bytes);
     if (!bytes) return;
@@ -130,10 +134,10 @@ tg_status tg_tensor_write(tg_tensor* t, const void* values, int64_t bytes) {
   });
 }
 tg_status tg_tensor_item(const tg_tensor* t, double* out) {
-  return guarded([&] { *need(out, "out") = tensor_of(t).item().to_double(); });
+  return guarded("tg_tensor_item", [&] { *need(out, "out") = tensor_of(t).item().to_double(); });
 }
 tg_status tg_tensor_text(const tg_tensor* t, char* text, int64_t room, int64_t* length) {
-  return guarded([&] {
+  return guarded("tg_tensor_text", [&] {
     const std::string s = to_string(tensor_of(t));
     if (length) *length = int64_t(s.size());
     if (room <= 0) return;
@@ -143,7 +147,9 @@ tg_status tg_tensor_text(const tg_tensor* t, char* text, int64_t room, int64_t* 
   });
 }
 
-int64_t tg_list_count(const tg_list* list) { return guarded(int64_t(-1), [&] { return int64_t(need(list, "the list")->items.size()); }); }
+int64_t tg_list_count(const tg_list* list) {
+  return guarded<int64_t>("tg_list_count", -1, [&] { return need(list, "the list")->items.size(); });
+}
 const char* tg_list_name(const tg_list* list, int64_t i) {
   return i >= 0 && i < tg_list_count(list) ? list->items[size_t(i)].first.c_str() : nullptr;
 }
@@ -151,10 +157,10 @@ tg_tensor* tg_list_tensor(const tg_list* list, int64_t i) {
   return i >= 0 && i < tg_list_count(list) ? give(list->items[size_t(i)].second) : nullptr;
 }
 tg_tensor* tg_list_find(const tg_list* list, const char* name) {
-  return guarded(static_cast<tg_tensor*>(nullptr), [&]() -> tg_tensor* {
+  return guarded<tg_tensor*>("tg_list_find", nullptr, [&]() -> tg_tensor* {
     const std::string wanted = need(name, "name");
     for (auto& [key, t] : need(list, "the list")->items) if (key == wanted) return give(t);
     return nullptr;
   });
 }
-void tg_list_free(tg_list* list) { guarded([&] { delete list; }); }
+void tg_list_free(tg_list* list) { guarded("tg_list_free", [&] { delete list; }); }

@@ -213,7 +213,7 @@ TEST(CApi, WrongUseIsToldAndNothingElse) {
 
   const int64_t shape[] = {2, 2}, negative[] = {2, -2}, huge[] = {int64_t(1) << 40, int64_t(1) << 40};
   const float values[4] = {};
-  failed(TG_DTYPE_ERROR, tg_tensor_copy(values, 55, 2, shape, &out));
+  says(failed(TG_DTYPE_ERROR, tg_tensor_copy(values, 55, 2, shape, &out)), "tg_tensor_copy: there is no dtype 55");
   failed(TG_DTYPE_ERROR, tg_tensor_copy(values, -1, 2, shape, &out));
   failed(TG_SHAPE_ERROR, tg_tensor_copy(values, TG_FLOAT32, 2, negative, &out));
   failed(TG_SHAPE_ERROR, tg_tensor_copy(values, TG_FLOAT32, 2, huge, &out));
@@ -241,7 +241,7 @@ TEST(CApi, WrongUseIsToldAndNothingElse) {
   EXPECT_EQ(tg_requires_grad(nullptr), -1);
   tg_tensor_free(nullptr);
   tg_list_free(nullptr);
-  failed(TG_NULL_ARGUMENT, tg_backward(nullptr, nullptr, 0, 0));
+  says(failed(TG_NULL_ARGUMENT, tg_backward(nullptr, nullptr, 0, 0)), "tg_backward: the tensor is NULL");
   failed(TG_GRAD_ERROR, tg_backward(a, nullptr, 0, 0));
   failed(TG_NULL_ARGUMENT, tg_grad(nullptr, &out));
   failed(TG_NULL_ARGUMENT, tg_set_requires_grad(nullptr, 1));

@@ -74,7 +74,7 @@ if FROM_PYTHON:
     gdb.execute("delete")
     gdb.execute("break tapegrad::debug::Exp::backward<float>")
     gdb.execute("continue")
-    wanted("the line of Python", gdb.execute("tg tape", to_string=True), "backward() runs ExpBackward0 from steps.py:5")
+    wanted("the line of Python", gdb.execute("tg tape", to_string=True), "backward() runs ExpBackward0 from steps.py:15")
 else:
     gdb.execute("break main")
     gdb.execute("run")

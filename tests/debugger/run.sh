@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run.sh [BUILD [PREFIX]]: scripted sessions of gdb, and of lldb where there is one. In a debug build: frames, steps and values, from
-# C++ and from Python. In a release build as installed at PREFIX (default: the package in the virtual environment): values, through
-# gdb's auto-load, of a process and of its core file. Skips, saying so, where there is no gdb or where it may not trace.
+# C++ and from Python. In a release build as installed at PREFIX (default: the package in the virtual environment): frames, and values
+# through gdb's auto-load, of a process and of its core file. Skips, saying so, where there is no gdb or where it may not trace.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 command -v gdb >/dev/null || { echo "debugger: skipped, no gdb"; exit 0; }
@@ -34,6 +34,8 @@ echo "-- release build at $prefix"
 program "$build/steps_release" tests/debugger/steps.cpp "$prefix/include" "$prefix/lib"
 unset TAPEGRAD_GDB
 TAPEGRAD_WRITE_CORE=$build/core session tests/debugger/values.py "$build/steps_release"
+session tests/debugger/frames_release.py "$build/steps_release"
+TAPEGRAD_FROM_PYTHON=1 TAPEGRAD_ADDRESS=$build/address session tests/debugger/frames_release.py --args "$python" tests/debugger/steps.py
 TAPEGRAD_CORE=$build/core session tests/debugger/values.py "$build/steps_release" "$build/core"
 rm -f "$build/core"
 
