@@ -40,8 +40,9 @@ TAPEGRAD_CORE=$build/core session tests/debugger/values.py "$build/steps_release
 rm -f "$build/core"
 
 command -v lldb >/dev/null || { echo "debugger: no lldb, its session is skipped"; exit 0; }
-# Debian's lldb 14 looks for its own Python module in a folder that is not there.
+# Debian's lldb 14 looks for its own Python module in a folder that is not there, and for the system's modules where `python3` is.
 for folder in /usr/lib/llvm-*/lib/python3*/dist-packages; do export PYTHONPATH=${PYTHONPATH:+$PYTHONPATH:}$folder; done
-lldb --batch -o "command script import tests/debugger/values_lldb.py" -o run -o "check look" -o up -o "check main" "$build/steps_release" >"$build/lldb.log" 2>&1 || true
-if grep -q "No module named 'lldb" "$build/lldb.log"; then echo "debugger: this lldb has no Python, its session is skipped"; exit 0; fi
+PATH=/usr/bin:$PATH lldb --batch -o "command script import tests/debugger/values_lldb.py" -o run -o "check look" -o up -o "check main" \
+  "$build/steps_release" >"$build/lldb.log" 2>&1 || true
+if grep -q "No module named" "$build/lldb.log"; then echo "debugger: this lldb has no Python, its session is skipped"; exit 0; fi
 grep '^debugger: ok' "$build/lldb.log" || { cat "$build/lldb.log"; exit 1; }

@@ -13,7 +13,7 @@ import gdb
 import gdb.printing
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(sys._getframe().f_code.co_filename)))  # __file__ may be that of an outer script
-from tapegrad_reader import Garbage, Reader  # noqa: E402
+from tapegrad_reader import STEP_OVER, Garbage, Reader  # noqa: E402
 
 sys.path.pop(0)
 
@@ -173,23 +173,7 @@ Command("tape", TAPE, of_tensor(reader.tape, reader.thread))
 
 # ---- stepping: `step` on `f(x.dtype())` lands in f -------------------------------------------------------------------
 
-SKIPPED = {  # in a class or namespace: names
-    "Tensor::": "Tensor ~Tensor operator= operator-> adopt share release get defined is_same dim ndim numel sizes shape strides size "
-    "stride dtype element_size nbytes device is_.* version requires_grad data_ptr checked_dim",
-    "": "needs_grad recording grad_enabled place_now pool_alloc pool_free item_size is_floating is_complex is_differentiable kernels "
-    "same_sizes new_dense new_impl new_storage debug::get debug::put",
-    ".anonymous.namespace.::": "SmallCall::fits SmallCall::takes SmallCall::result in_packets",  # a rule may hold no space
-}  # fmt: skip
-CLASSES = "Scalar IntList Shape Device TensorList Edge OpScope LongKernel Ref<.*> Counted SavedTensor"
-
-
-def any_of(names):
-    return "(" + "|".join(names.split()) + ")"
-
-
-rules = [f"^tapegrad::{where}{any_of(names)}[(<]" for where, names in SKIPPED.items()]
-rules += [f"^tapegrad::{any_of(CLASSES)}::", "^std::", "^__gnu_cxx::", "^operator.new"]
 known = gdb.execute("info skip", to_string=True)
-for rule in rules:
+for rule in STEP_OVER:
     if rule not in known:
         gdb.execute(f"skip -rfunction {rule}", to_string=True)

@@ -12,7 +12,7 @@ import sys
 import lldb
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from tapegrad_reader import Garbage, Reader  # noqa: E402
+from tapegrad_reader import STEP_OVER, Garbage, Reader  # noqa: E402
 
 sys.path.pop(0)
 
@@ -147,5 +147,4 @@ def __lldb_init_module(debugger, _):
         debugger.HandleCommand(f"type summary add -x '{pattern}'{' -p' * (name != 'impl')} -F {__name__}.{name} -w tapegrad")
     debugger.HandleCommand("type category enable tapegrad")
     debugger.HandleCommand(f"command script add -f {__name__}.tg tg")
-    pattern = r"^(std|__gnu_cxx)::|^tapegrad::(Scalar|IntList|Shape|Device|TensorList|Edge|OpScope|LongKernel|Counted|SavedTensor|Tensor)::"
-    debugger.HandleCommand(f"settings set target.process.thread.step-avoid-regexp '{pattern}'")
+    debugger.HandleCommand("settings set target.process.thread.step-avoid-regexp " + "|".join(STEP_OVER))

@@ -19,6 +19,24 @@ DTYPES = [("bool", 1, "?"), ("uint8", 1, "B"), ("int8", 1, "b"), ("int16", 2, "h
           ("complex128", 16, "dd"), ("uint16", 2, "H"), ("uint32", 4, "I"), ("uint64", 8, "Q")]  # fmt: skip
 TABLES = ["tapegrad::debug_layout", "tapegrad::debug_layout_elementwise", "tapegrad::py::debug_layout_python"]
 
+# Functions that `step` passes over, so that `f(x.dtype())` leads into f: accessors, checks, allocation. In a class or namespace: names.
+SMALL = {
+    "Tensor::": "Tensor ~Tensor operator= operator-> adopt share release get defined is_same dim ndim numel sizes shape strides size "
+    "stride dtype element_size nbytes device is_.* version requires_grad data_ptr checked_dim",
+    "": "needs_grad recording grad_enabled place_now pool_alloc pool_free item_size is_floating is_complex is_differentiable kernels "
+    "same_sizes new_dense new_impl new_storage debug::get debug::put",
+    ".anonymous.namespace.::": "SmallCall::fits SmallCall::takes SmallCall::result in_packets",  # no spaces: gdb splits at them
+}  # fmt: skip
+CLASSES = "Scalar IntList Shape Device TensorList Edge OpScope LongKernel Ref<.*> Counted SavedTensor"
+
+
+def any_of(names):
+    return "(" + "|".join(names.split()) + ")"
+
+
+STEP_OVER = [f"^tapegrad::{where}{any_of(names)}([(<]|$)" for where, names in SMALL.items()]
+STEP_OVER += [f"^tapegrad::{any_of(CLASSES)}::", "^std::", "^__gnu_cxx::", "^operator.new"]
+
 
 class Garbage(Exception):
     """The memory does not hold what was looked for."""
