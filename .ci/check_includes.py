@@ -13,12 +13,16 @@ PUBLIC_STD = set(
 )
 
 
+FOR_BINDINGS = ["include/tapegrad", "src/ops/op_info.h", "src/ops/signature.h", "src/autograd/debug_layout.h", "src/io/checksum.h"]
+EIGEN_H = "include/tapegrad/eigen.h"
+
+
 def allowed(folder: str) -> list[str]:
     if folder in ORDER:
         return ORDER[: ORDER.index(folder) + 1]
     if folder in LEAVES:
         return [*ORDER, folder]
-    return ["include/tapegrad", "src/ops/op_info.h", "src/ops/signature.h", "src/autograd/debug_layout.h", "src/io/checksum.h"]  # python/src, …
+    return FOR_BINDINGS  # python/src, examples, benchmarks
 
 
 def folder_of(path: str) -> str:
@@ -43,14 +47,14 @@ def complaints(path: Path) -> list[str]:
             out.append(where + 'use the full path, "tapegrad/…" or "src/…"')
         if target and not (ROOT / target).exists():
             out.append(where + "no such file")
-        if header.startswith(("Eigen", "unsupported/Eigen")) and folder not in ("src/ops", "examples") and name != "include/tapegrad/eigen.h":
+        if header.startswith(("Eigen", "unsupported/Eigen")) and folder not in ("src/ops", "examples") and name != EIGEN_H:
             out.append(where + "Eigen only in src/ops, eigen.h and examples")
         if header in ("Python.h", "structmember.h") or header.startswith("pybind11"):
             if folder != "python/src":
                 out.append(where + "Python only in python/src")
         if re.match(r"cuda|cublas|cudnn|nccl", header) and folder != "src/cuda":
             out.append(where + "CUDA only in src/cuda")
-        if folder == "include/tapegrad" and not quoted and header not in PUBLIC_STD and name != "include/tapegrad/eigen.h":
+        if folder == "include/tapegrad" and not quoted and header not in PUBLIC_STD and name != EIGEN_H:
             out.append(where + "too dear for a public header")
     return out
 
