@@ -67,11 +67,11 @@ template <class T> void product(const ConvPlan& p, bool back, const T* from, con
   });
   check_memory(failed);
 
-  // Columns of a piece: fewer where that makes 16 pieces.
-  const int64_t total = p.groups * p.batch * result_plane, wanted = total < 16 * 384 ? 1536 : std::clamp<int64_t>(total / 16, 384, 1536);
-  const int64_t images = std::clamp<int64_t>((wanted + result_plane - 1) / result_plane, 1, p.batch);
-  const bool framed = kernel.frame_numbers(all, 1) > 0;
-  const int64_t step = back ? p.window.stride[1] : 1, parts = framed ? std::clamp<int64_t>(result_plane / wanted, 1, lines) : 1;
+  // Columns of a piece: as few as make 16 pieces. Frames of a band fit the second cache.
+  const int64_t total = p.groups * p.batch * result_plane, wanted = total < 16 * 384 ? 1536 : total / 16;
+  const int64_t images = std::clamp<int64_t>((std::min<int64_t>(wanted, 1536) + result_plane - 1) / result_plane, 1, p.batch);
+  const int64_t step = back ? p.window.stride[1] : 1, framed = kernel.frame_numbers(all, 1);
+  const int64_t parts = framed ? std::clamp<int64_t>(std::max(result_plane / wanted, framed / 150000), 1, lines) : 1;
   const int64_t band = ((lines + parts - 1) / parts + step - 1) / step * step, bands = (lines + band - 1) / band;
   const int64_t per_group = (p.batch + images - 1) / images, outer = per_group * p.groups * bands;
   const bool many = outer >= 16;

@@ -9,7 +9,7 @@
 
 namespace tapegrad { inline namespace TG_NS { namespace {
 
-constexpr long kDepth = 128;  // rows of a panel at a time, at most: they stay in the first cache
+constexpr long kDepth = 150;  // rows of a panel at a time, at most: they stay in the first cache
 
 // Where the source's numbers lie: in frames, or as they are.
 struct Source {
@@ -23,14 +23,13 @@ struct Source {
       frame = Frame::strided(w);
     } else {
       for (int d = 0; d < 3; d++) {  // what the taps of all phases need
-        const long in = d == 1 ? lines : w.in[d];
         long margin = 0, end = 0;
-        for (long a = 0; a < least(in, w.stride[d]); a++)
+        for (long a = 0; a < least(w.in[d], w.stride[d]); a++)
           for (long t = 0; t < w.kernel[d]; t++) {
             const long from = a + w.pad[d] - t * w.dilation[d];
             if (from % w.stride[d]) continue;
             margin = most(margin, -from / w.stride[d]);
-            end = most(end, from / w.stride[d] + (in - a - 1) / w.stride[d] + 1);
+            end = most(end, from / w.stride[d] + (w.in[d] - a - 1) / w.stride[d] + 1);
           }
         frame.size[d] = frame.in[d] = w.out[d], frame.low[d] = margin, frame.step[d] = frame.phases[d] = 1, frame.part[d] = margin + end;
       }
@@ -39,7 +38,7 @@ struct Source {
     for (int d = 0; d < 3; d++) low[d] = frame.low[d];
     for (int d = 0; d < 3; d++) direct &= frame.low[d] == 0 && frame.phases[d] == 1 && frame.take[d] == 1 && frame.part[d] <= frame.in[d];
     if (direct) for (int d = 0; d < 3; d++) frame.part[d] = frame.in[d];
-    else if (s.back) frame.low[1] -= s.line_begin / w.stride[1];
+    else if (s.back) frame.low[1] -= s.line_begin / w.stride[1], frame.part[1] -= (w.in[1] - lines) / w.stride[1];
     else frame.low[1] -= s.line_begin * frame.phases[1], frame.part[1] -= w.out[1] - lines;
   }
 };
@@ -193,33 +192,20 @@ template <class T> struct Task {
     }
     return n;
   }
-  // Packets (or halves of them) of all runs from `from` on; what is too much of one run is overwritten by the next.
-  template <class P> static void pack_row(const Run* moves, long n, const T* from, T* to) {
-    for (long r = 0; r < n; r++) put<P>(to + moves[r].at, get<P>(from + moves[r].source));
-  }
   void pack_panel(long c0, long c1, const Run* runs, long n, T* to) const {
-    using V = Wide<T>;
-    constexpr long L = kLanes<T>, N = kColumns<T>;
-    using Half = typename Packet<T, int(L / 2)>::type;
-    long longest = 0, count = 0;
-    for (long r = 0; r < n; r++) longest = most(longest, runs[r].length);
-    const long size = longest <= L / 2 ? L / 2 : L, reach = runs[n - 1].source + N + L, taps = p.taps;
-    Run moves[N + N / (L / 2)];
+    using V = Moved<T>;
+    constexpr long N = kColumns<T>, L = sizeof(V) / sizeof(T);
+    const long reach = runs[n - 1].source + N + L, taps = p.taps;
+    struct { long at, from; } moves[N + N / L];  // of whole packets: what is too much of one run is overwritten by the next
+    long count = 0;
     for (long r = 0; r < n; r++)
-      for (long i = 0; i < runs[r].length; i += size) moves[count++] = {runs[r].at + i, size, runs[r].source + i};
+      for (long i = 0; i < runs[r].length; i += L) moves[count++] = {runs[r].at + i, runs[r].source + i};
     const T *plane = source + c0 * source_channel, *const end = source_end;
     for (long c = c0; c < c1; c++, plane += source_channel)
       for (long t = 0; t < taps; t++, to += N) {
         const T* from = plane + tap[t];
-        if (from + reach > end) {
-          for (long r = 0; r < n; r++) for (long i = 0; i < runs[r].length; i++) to[runs[r].at + i] = from[runs[r].source + i];
-        } else if (n == 1) {
-          TG_EACH(v, kPackets) put<V>(to + v * L, get<V>(from + runs[0].source + v * L));
-        } else if (size < L) {
-          pack_row<Half>(moves, count, from, to);
-        } else {
-          pack_row<V>(moves, count, from, to);
-        }
+        if (from + reach > end) for (long r = 0; r < n; r++) for (long i = 0; i < runs[r].length; i++) to[runs[r].at + i] = from[runs[r].source + i];
+        else for (long m = 0; m < count; m++) put<V>(to + moves[m].at, get<V>(from + moves[m].from));
       }
   }
   void write(long begin, long columns, const T* from, long from_row) const {
