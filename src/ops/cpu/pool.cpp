@@ -96,38 +96,69 @@ template <class T> TG_IN Wide<T> every(const T* from, long step) {
   TG_EACH(l, L) v[l] = from[l * step];
   return v;
 }
-template <class J, class T> void join_columns(const Window& w, const T* joined, long n, T* y) {
+template <class J, class T, class E> void join_columns(const Window& w, const T* joined, long n, T* y, const E& end) {
   constexpr long L = kLanes<T>;
   for (long i = 0; i < n; i += L) {
     const long at = n >= L ? least(i, n - L) : i;
     Wide<T> v = every(joined + at * w.stride[2], w.stride[2]);
     for (long t = 1; t < w.kernel[2]; t++) v = J::join(v, every(joined + at * w.stride[2] + t * w.dilation[2], w.stride[2]));
+    v = end(v, at);
     if (n >= L) put<Wide<T>>(y + at, v);
     else for (long l = 0; l < n; l++) y[l] = v[int(l)];
   }
 }
-// finish(row a, row b, first column, columns, y) ends each stretch of an output row.
-template <class J, class T, class F> void each_row(const Cells& c, const T* x, T start, T* y, F finish) {
+// The same for columns two by two, which need no joined row: for n columns, a packet or more, of row (a, b) from column o on.
+template <class J, class T, class E> void join_pairs(const Cells& c, long a, long b, const T* x, long n, T* y, const E& end) {
+  constexpr long L = kLanes<T>;
+  for (long i = 0; i < n; i += L) {
+    const long at = least(i, n - L);
+    Wide<T> v[2];
+    bool any = false;
+    each_input_row(c, a, b, [&](long row) {
+      for (int k = 0; k < 2; k++) {
+        const Wide<T> next = get<Wide<T>>(x + row + 2 * at + k * L);
+        v[k] = any ? J::join(v[k], next) : next;
+      }
+      any = true;
+    });
+    put<Wide<T>>(y + at, end(J::join(every_second<0>(v[0], v[1]), every_second<1>(v[0], v[1])), at));
+  }
+}
+// Calls ending.columns(first column, columns) for each stretch, ending.row(row a, row b) for each of its rows, and ending(packet,
+// column of the stretch) for each packet that is written.
+template <class J, class T, class E> void each_row(const Cells& c, const T* x, T start, T* y, E& ending) {
   const Window& w = c.window;
   const long chunk = (kRow - reach(w)) / w.stride[2] + 1;
+  const bool pairs = w.kernel[2] == 2 && w.stride[2] == 2 && w.dilation[2] == 1 && w.pad[2] == 0;
   T joined[kRow + kRow / 8 * kLanes<T> * 2];  // packets are read whole
   for (long o = 0; o < w.out[2]; o += chunk) {
     const long n = least(chunk, w.out[2] - o), begin = o * w.stride[2] - w.pad[2], end = begin + (n - 1) * w.stride[2] + reach(w);
     const long first = begin < 0 ? -begin : 0, last = least(end, w.in[2]) - begin;  // the input's part of `joined`
     for (long i = 0; i < end - begin; i++) joined[i] = start;
+    ending.columns(o, n);
     for (long a = 0; a < w.out[0]; a++)
       for (long b = 0; b < w.out[1]; b++) {
         const bool any = c.start[0][a] < c.end[0][a] && c.start[1][b] < c.end[1][b];
         T* to = y + (a * w.out[1] + b) * w.out[2] + o;
+        ending.row(a, b);
+        if (pairs && any && n >= kLanes<T> && last == end - begin) {
+          join_pairs<J>(c, a, b, x + begin, n, to, ending);
+          continue;
+        }
         if (any && first < last) join_rows<J>(c, a, b, x + begin + first, last - first, joined + first);
         else for (long i = first; i < last; i++) joined[i] = start;
-        join_columns<J>(w, joined, n, to);
-        finish(a, b, o, n, to);
+        join_columns<J>(w, joined, n, to, ending);
       }
   }
 }
+struct AsItIs {
+  void columns(long, long) {}
+  void row(long, long) {}
+  template <class V> V operator()(V v, long) const { return v; }
+};
 template <class T> void max_rows(const Cells& c, const T* x, T* y) {
-  each_row<MaxJoin>(c, x, kLowest<T>, y, [](long, long, long, long, T*) {});
+  AsItIs end;
+  each_row<MaxJoin>(c, x, kLowest<T>, y, end);
 }
 template <class T> void max_rows_placed(const Cells& c, const T* x, T* y, long* index) {
   const Window& w = c.window;
@@ -185,17 +216,21 @@ template <class T> void mean_cells(const Cells& c, const T* x, T* y) {
         *y++ = width > 0 && rows > 0 && depth > 0 ? sum / divisor<T>(c, a, b, o) : T(0);
       }
 }
+// Division by the numbers in a cell, at least one, so that a cell that sees nothing gets 0.
+template <class T> struct Divided {
+  const Cells& c;
+  T counts[kRow + kLanes<T>], all = 1;
+  explicit Divided(const Cells& cells) : c(cells) {}
+  void columns(long o, long n) {
+    for (long i = 0; i < n; i++) counts[i] = T(c.divisor ? 1 : most(c.count[2][o + i], 1));
+    for (long i = n; i < n + kLanes<T>; i++) counts[i] = 1;
+  }
+  void row(long a, long b) { all = T(c.divisor ? c.divisor : most(c.count[0][a] * c.count[1][b], 1)); }
+  Wide<T> operator()(Wide<T> v, long i) const { return v / (all * get<Wide<T>>(counts + i)); }
+};
 template <class T> void mean_rows(const Cells& c, const T* x, T* y) {
-  T counts[kRow];
-  long counted = -1;
-  each_row<AddJoin>(c, x, T(0), y, [&](long a, long b, long o, long n, T* to) {
-    // At least one, so that a cell that sees nothing gets 0.
-    if (counted != o) for (long i = 0; i < n; i++) counts[i] = c.divisor ? T(1) : T(c.count[2][o + i] > 0 ? c.count[2][o + i] : 1);
-    counted = o;
-    const long rows = c.count[0][a] * c.count[1][b];
-    const T all = c.divisor ? T(c.divisor) : T(rows > 0 ? rows : 1);
-    for (long i = 0; i < n; i++) to[i] /= all * counts[i];
-  });
+  Divided<T> end(c);
+  each_row<AddJoin>(c, x, T(0), y, end);
 }
 template <class T> void mean(const Cells& c, const T* x, T* y) { by_rows(c) ? mean_rows(c, x, y) : mean_cells(c, x, y); }
 
