@@ -4,16 +4,22 @@
 
 namespace tapegrad::nn {
 
+namespace detail {
+template <class M> inline char type_tag = 0;  // its address stands for M
+}
+
 /// Any module: a handle that remembers how to call it, with a Tensor for a Tensor.
 class TG_API AnyModule : public Module {
   struct Call : Counted {
+    const void* type;
+    explicit Call(const void* t) : type(t) {}
     virtual Tensor run(const Tensor& x) const = 0;
     virtual ~Call() = default;
     static void destroy(Call* c) { delete c; }
   };
   template <class M> struct CallOf final : Call {
     M module;
-    explicit CallOf(const M& m) : module(m) {}
+    explicit CallOf(const M& m) : Call(&detail::type_tag<M>), module(m) {}
     Tensor run(const Tensor& x) const override {
       if constexpr (std::is_invocable_r_v<Tensor, const M&, const Tensor&>) return module(x);
       else no_call(module);
@@ -28,7 +34,7 @@ class TG_API AnyModule : public Module {
   Tensor operator()(const Tensor& x) const { return call_->run(x); }
   /// The module itself: model[0].as<nn::Linear>().weight. ValueError when its class is another one.
   template <class M> const M& as() const {
-    if (state_->name != nn::detail::class_name<M>() && state_->name != M(static_cast<const CallOf<M>&>(*call_).module).name()) not_a(nn::detail::class_name<M>());
+    if (call_->type != &detail::type_tag<M>) not_a(detail::class_name<M>());
     return static_cast<const CallOf<M>&>(*call_).module;
   }
 };

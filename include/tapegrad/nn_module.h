@@ -116,20 +116,20 @@ class TG_API Module {
   // of a const Module& and lists of tensors: those among the arguments and results, in order. To change a value, write into
   // the list. NotImplementedError for modules that define operator() themselves: only ModuleOf can run hooks.
   /// f(m, std::vector<Tensor>& inputs), before forward.
-  template <class F> HookHandle register_forward_pre_hook(F f, bool prepend = false) {
+  template <class F> HookHandle register_forward_pre_hook(F f, bool prepend = false) const {
     return add_hook(&detail::Hooks::forward_pre, hook([f = std::move(f)](auto& m, auto& a, auto&) mutable { f(m, a); }), prepend);
   }
   /// f(m, const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs), after forward.
-  template <class F> HookHandle register_forward_hook(F f, bool prepend = false) {
+  template <class F> HookHandle register_forward_hook(F f, bool prepend = false) const {
     return add_hook(&detail::Hooks::forward, hook(std::move(f)), prepend);
   }
   /// f(m, std::vector<Tensor>& grad_outputs), when the gradients of the outputs are known.
-  template <class F> HookHandle register_full_backward_pre_hook(F f, bool prepend = false) {
+  template <class F> HookHandle register_full_backward_pre_hook(F f, bool prepend = false) const {
     return add_hook(&detail::Hooks::backward_pre, hook([f = std::move(f)](auto& m, auto& a, auto&) mutable { f(m, a); }), prepend);
   }
   /// f(m, std::vector<Tensor>& grad_inputs, const std::vector<Tensor>& grad_outputs), when the gradients of the inputs are
   /// known; undefined where an input needs none.
-  template <class F> HookHandle register_full_backward_hook(F f, bool prepend = false) {
+  template <class F> HookHandle register_full_backward_hook(F f, bool prepend = false) const {
     return add_hook(&detail::Hooks::backward, hook(std::move(f)), prepend);
   }
 
@@ -150,7 +150,7 @@ class TG_API Module {
     };
     return Ref<detail::ModuleHook>::steal(new Lambda(std::move(f)));
   }
-  HookHandle add_hook(detail::ModuleHooks detail::Hooks::* kind, Ref<detail::ModuleHook> hook, bool prepend);
+  HookHandle add_hook(detail::ModuleHooks detail::Hooks::* kind, Ref<detail::ModuleHook> hook, bool prepend) const;
 };
 TG_API std::string to_string(const Module& m);
 

@@ -120,7 +120,7 @@ Tensor HookedCall::run(const Tensor& x, Tensor (*forward)(const Module&, const T
   return outputs[0];
 }
 
-HookHandle Module::add_hook(detail::ModuleHooks detail::Hooks::* kind, Ref<detail::ModuleHook> hook, bool prepend) {
+HookHandle Module::add_hook(detail::ModuleHooks detail::Hooks::* kind, Ref<detail::ModuleHook> hook, bool prepend) const {
   TG_CHECK(state_->calls_hooks, NotImplementedError, state_->name,
            " defines operator() itself, which no hook can see: derive its class from nn::ModuleOf and call the function forward");
   static std::atomic<uint64_t> ids{0};
