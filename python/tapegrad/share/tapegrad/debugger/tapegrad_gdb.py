@@ -44,6 +44,7 @@ class Memory:
 
 
 reader = Reader(Memory())
+gdb.events.new_objfile.connect(lambda _: reader.layout.clear())  # another build of the library, perhaps
 
 
 def words(read, *arguments):

@@ -56,7 +56,9 @@ reader = Reader(memory)
 
 
 def words(target, read, *arguments):
-    memory.target = target
+    if target != memory.target:
+        memory.target = target
+        reader.layout.clear()
     try:
         return read(*arguments)
     except Garbage as e:

@@ -120,18 +120,15 @@ def python_line(table, line, offset, modern):
 
 class Reader:
     def __init__(self, memory):
-        self.memory, self.tables, self.layout = memory, {}, {}
+        self.memory, self.layout = memory, {}
 
     # ---- memory
 
     def at(self, name):
-        """Offset of a field; reads the tables when asked first, and again when another library may have come."""
+        """Offset of a field. The tables are read when asked first, and again where a library may have come since."""
         if name not in self.layout:
-            for table in TABLES:
-                where = self.memory.symbol(table)
-                if where and self.tables.get(table) != where:
-                    self.tables[table] = where
-                    self.layout.update(self.rows(where))
+            for where in filter(None, map(self.memory.symbol, TABLES)):
+                self.layout.update(self.rows(where))
         if name not in self.layout:
             raise Garbage("no libtapegrad with a layout table in this program")
         return self.layout[name]
@@ -267,9 +264,10 @@ class Reader:
     def place(self, node):
         """The user's line that recorded the node; "" where it is not known."""
         where, offset = self.field(node, "Node.place"), self.field(node, "Node.place_offset", "i")
-        if not where:
+        try:
+            return (self.python_place(where, offset) if offset >= 0 else self.memory.line(where)) or "" if where else ""
+        except Garbage:
             return ""
-        return (self.python_place(where, offset) if offset >= 0 else self.memory.line(where)) or ""
 
     def python_place(self, entry, offset):
         code, file = self.field(entry, "CodeEntry.code"), self.field(entry, "CodeEntry.path")
