@@ -1,4 +1,5 @@
-/* Fits a sine with a small network, saves it as safetensors and reads it back. C99; build as in CMakeLists.txt. */
+/* Fits a sine with a small network, saves it as safetensors and reads it back.
+ * cc -std=c99 regression.c $(pkg-config --cflags --libs tapegrad) */
 #include <stdio.h>
 #include <stdlib.h>
 #include <tapegrad/c.h>

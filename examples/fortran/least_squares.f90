@@ -1,4 +1,5 @@
 ! The gradient of |X w - y|² by the tape, over Fortran's own arrays, beside the formula 2 Xᵀ (X w - y).
+! gfortran tapegrad.f90 least_squares.f90 $(pkg-config --libs tapegrad)
 program least_squares
   use tapegrad
   implicit none
