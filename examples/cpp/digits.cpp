@@ -12,13 +12,12 @@
 
 using namespace tapegrad;
 
-struct Net : nn::Module {
+struct Net : nn::ModuleOf<Net> {
   nn::Conv2d conv1 = register_module("conv1", nn::Conv2d(1, 16, 3, {.padding = 1}));
   nn::Conv2d conv2 = register_module("conv2", nn::Conv2d(16, 32, 3, {.padding = 1}));
   nn::Linear fc1 = register_module("fc1", nn::Linear(32 * 2 * 2, 64));
   nn::Linear fc2 = register_module("fc2", nn::Linear(64, 10));
-  Net() : Module("Net") {}
-  Tensor operator()(const Tensor& images) const {
+  Tensor forward(const Tensor& images) const {
     Tensor x = max_pool2d(conv1(images).relu(), 2);
     x = max_pool2d(conv2(x).relu(), 2);
     return fc2(fc1(x.flatten(1)).relu());

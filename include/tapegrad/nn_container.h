@@ -58,7 +58,8 @@ template <class Self, class T> class Container : public ModuleOf<Self> {
 };
 }  // namespace detail
 
-/// One module after the other; children are named "0", "1", …, unless names are given.
+/// One module after the other; children are named "0", "1", …, unless names are given. Write Sequential{a(), b()} with braces:
+/// then a is made before b, as in Python, and gets the same initial values; between parentheses the compiler may choose.
 class TG_API Sequential : public detail::Container<Sequential, AnyModule> {
  public:
   template <class... M> explicit Sequential(const M&... modules) : Container("Sequential") { (push_back(modules), ...); }
@@ -85,7 +86,8 @@ template <class M = AnyModule> class ModuleList : public detail::Container<Modul
 /// A dict of modules, in the order in which they came. It has no forward of its own.
 template <class M = AnyModule> class ModuleDict : public detail::Container<ModuleDict<M>, std::pair<std::string, M>> {
  public:
-  ModuleDict(std::initializer_list<std::pair<std::string, M>> modules = {}) : detail::Container<ModuleDict<M>, std::pair<std::string, M>>("ModuleDict") {
+  ModuleDict(std::initializer_list<std::pair<std::string, M>> modules = {})
+      : detail::Container<ModuleDict<M>, std::pair<std::string, M>>("ModuleDict") {
     for (auto& [key, m] : modules) insert(key, m);
   }
   void insert(std::string key, const M& m) {

@@ -9,7 +9,8 @@ namespace tapegrad::nn {
 /// Numbers, or Padding::Same or Padding::Valid.
 struct ConvPadding : Dims {
   std::optional<Padding> kind;
-  template <class I> requires std::is_integral_v<I> ConvPadding(I n) : Dims(n) {}
+  template <class I>
+  requires std::is_integral_v<I> ConvPadding(I n) : Dims(n) {}
   ConvPadding(std::initializer_list<int64_t> l) : Dims(l) {}
   ConvPadding(const Dims& d) : Dims(d) {}
   ConvPadding(Padding k) : Dims(0), kind(k) {}
@@ -27,6 +28,7 @@ template <int N> struct TG_API Conv : ModuleOf<Conv<N>> {
   ConvOptions options;
   Conv(int64_t in_channels, int64_t out_channels, Dims kernel_size, ConvOptions options = {});
   Tensor forward(const Tensor& x) const;
+
  private:
   Shape edges_;  // what pad() is to add first, for the padding modes
 };

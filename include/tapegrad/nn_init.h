@@ -24,9 +24,11 @@ TG_API const Tensor& xavier_uniform_(const Tensor& t, double gain = 1);
 /// With standard deviation gain · sqrt(2 / (fan_in + fan_out)).
 TG_API const Tensor& xavier_normal_(const Tensor& t, double gain = 1);
 /// Uniform in ±gain · sqrt(3 / fan); a is the slope of the leaky_relu that follows, mode "fan_in" or "fan_out".
-TG_API const Tensor& kaiming_uniform_(const Tensor& t, double a = 0, std::string_view mode = "fan_in", std::string_view nonlinearity = "leaky_relu");
+TG_API const Tensor& kaiming_uniform_(const Tensor& t, double a = 0, std::string_view mode = "fan_in",
+                                      std::string_view nonlinearity = "leaky_relu");
 /// With standard deviation gain / sqrt(fan).
-TG_API const Tensor& kaiming_normal_(const Tensor& t, double a = 0, std::string_view mode = "fan_in", std::string_view nonlinearity = "leaky_relu");
+TG_API const Tensor& kaiming_normal_(const Tensor& t, double a = 0, std::string_view mode = "fan_in",
+                                     std::string_view nonlinearity = "leaky_relu");
 /// A matrix (rows, the rest flattened) with orthonormal rows or columns, whichever are fewer, times gain.
 TG_API const Tensor& orthogonal_(const Tensor& t, double gain = 1);
 /// A matrix of N(0, std) in which a fraction `sparsity` of each column is zero.
@@ -41,7 +43,8 @@ TG_API Tensor get_total_norm(TensorList tensors, double norm_type = 2, bool erro
 /// Scales the gradients by max_norm / total_norm where that is below 1.
 TG_API void clip_grads_with_norm_(TensorList parameters, double max_norm, const Tensor& total_norm);
 /// Scales all gradients together so that their norm is at most max_norm. Returns the norm before.
-TG_API Tensor clip_grad_norm_(TensorList parameters, double max_norm, double norm_type = 2, bool error_if_nonfinite = false);
+TG_API Tensor clip_grad_norm_(TensorList parameters, double max_norm, double norm_type = 2,
+                              bool error_if_nonfinite = false);
 /// Limits each gradient element to ±clip_value.
 TG_API void clip_grad_value_(TensorList parameters, double clip_value);
 /// All parameters flattened and joined, and their values out of such a vector again.
@@ -53,17 +56,21 @@ TG_API void vector_to_parameters(const Tensor& vector, TensorList parameters);
 
 namespace functional {
 /// (sum of x^norm_type)^(1 / norm_type) over windows of kernel_size.size() dimensions.
-TG_API Tensor lp_pool(const Tensor& x, double norm_type, IntList kernel_size, IntList stride = {}, bool ceil_mode = false);
+TG_API Tensor lp_pool(const Tensor& x, double norm_type, IntList kernel_size, IntList stride = {},
+                      bool ceil_mode = false);
 /// The values of a max pooling at the places that its indices say, zeros elsewhere; `output_size` chooses among the sizes that
 /// would pool to x's.
-TG_API Tensor max_unpool(const Tensor& x, const Tensor& indices, IntList kernel_size, IntList stride, IntList padding, IntList output_size = {});
+TG_API Tensor max_unpool(const Tensor& x, const Tensor& indices, IntList kernel_size, IntList stride, IntList padding,
+                         IntList output_size = {});
 /// Largest values of windows at pseudo-random places, and where they were; random_samples (N, C, dimensions) in [0, 1).
-TG_API std::tuple<Tensor, Tensor> fractional_max_pool(const Tensor& x, IntList kernel_size, IntList output_size, const Tensor& random_samples = {});
+TG_API std::tuple<Tensor, Tensor> fractional_max_pool(const Tensor& x, IntList kernel_size, IntList output_size,
+                                                      const Tensor& random_samples = {});
 TG_API Tensor local_response_norm(const Tensor& x, int64_t size, double alpha = 1e-4, double beta = 0.75, double k = 1);
 TG_API Tensor feature_alpha_dropout(const Tensor& x, double p = 0.5, bool training = false);
 /// Scales the rows of weight at the indices, in place, so that no norm is above max_norm.
 TG_API void embedding_renorm_(const Tensor& weight, const Tensor& indices, double max_norm, double norm_type = 2);
-TG_API Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p = 1, double margin = 1, const Tensor& weight = {}, std::string_view reduction = "mean");
+TG_API Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p = 1, double margin = 1,
+                                const Tensor& weight = {}, std::string_view reduction = "mean");
 TG_API Tensor multilabel_margin_loss(const Tensor& input, const Tensor& target, std::string_view reduction = "mean");
 }  // namespace functional
 

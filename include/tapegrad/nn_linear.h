@@ -12,6 +12,7 @@ struct TG_API Linear : ModuleOf<Linear> {
   Tensor weight, bias;
   Linear(int64_t in_features, int64_t out_features, bool bias = true);
   Tensor forward(const Tensor& x) const;
+
  protected:
   Linear(std::string name, int64_t in_features, int64_t out_features, bool bias);
   friend struct MultiheadAttention;
@@ -38,6 +39,7 @@ struct TG_API Embedding : ModuleOf<Embedding> {
   Tensor forward(const Tensor& indices) const;
   /// Over a given table (num, dim), frozen unless told otherwise.
   static Embedding from_pretrained(const Tensor& embeddings, bool freeze = true, EmbeddingOptions options = {});
+
  private:
   Embedding(const Tensor& table, EmbeddingOptions options);
 };
@@ -113,6 +115,7 @@ struct TG_API Upsample : ModuleOf<Upsample> {
   UpsampleOptions options;
   explicit Upsample(UpsampleOptions options) : Upsample("Upsample", std::move(options)) {}
   Tensor forward(const Tensor& x) const;
+
  protected:
   Upsample(std::string name, UpsampleOptions options);
 };

@@ -177,7 +177,8 @@ struct TG_API CTCLoss : ModuleOf<CTCLoss> {
   std::string reduction;
   bool zero_infinity;
   explicit CTCLoss(int64_t blank = 0, std::string reduction = "mean", bool zero_infinity = false);
-  Tensor forward(const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths, const Tensor& target_lengths) const;
+  Tensor forward(const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths,
+                 const Tensor& target_lengths) const;
 };
 
 // ---- with a layer inside
@@ -204,7 +205,8 @@ struct TG_API AdaptiveLogSoftmaxWithLoss : ModuleOf<AdaptiveLogSoftmaxWithLoss> 
   std::vector<int64_t> cutoffs;  ///< and n_classes at the end
   Linear head;
   std::vector<std::pair<Linear, Linear>> tail;
-  AdaptiveLogSoftmaxWithLoss(int64_t in_features, int64_t n_classes, std::vector<int64_t> cutoffs, double div_value = 4, bool head_bias = false);
+  AdaptiveLogSoftmaxWithLoss(int64_t in_features, int64_t n_classes, std::vector<int64_t> cutoffs, double div_value = 4,
+                             bool head_bias = false);
   /// The log-probabilities of the targets, and minus their mean.
   std::tuple<Tensor, Tensor> forward(const Tensor& input, const Tensor& target) const;
   /// (N, n_classes), of all classes.

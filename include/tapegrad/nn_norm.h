@@ -20,6 +20,7 @@ struct TG_API NormParts {
   BatchNormOptions options;
   /// Mean 0, variance 1, no batches seen.
   void reset_running_stats() const;
+
  protected:
   explicit NormParts(BatchNormOptions o) : options(o) {}
   void make(Module& owner, int64_t num_features);

@@ -60,6 +60,7 @@ struct TG_API LSTM : ModuleOf<LSTM>, RNNParts {
 struct TG_API CellParts {
   int64_t hidden_size;
   Tensor weight_ih, weight_hh, bias_ih, bias_hh;
+
  protected:
   CellParts(Module& owner, int64_t input_size, int64_t hidden_size, bool bias, int64_t gates);
   std::vector<Tensor> prepare(const Module& owner, const Tensor& x, TensorList states) const;

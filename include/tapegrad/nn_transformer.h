@@ -14,15 +14,18 @@ struct MultiheadAttentionOptions {
   bool batch_first = false;
 };
 struct TG_API MultiheadAttention : ModuleOf<MultiheadAttention> {
-  Tensor in_proj_weight, q_proj_weight, k_proj_weight, v_proj_weight, in_proj_bias, bias_k, bias_v;  ///< those that exist
+  Tensor in_proj_weight, q_proj_weight, k_proj_weight, v_proj_weight, in_proj_bias, bias_k,
+      bias_v;  ///< those that exist
   Linear out_proj;
   int64_t embed_dim, num_heads;
   MultiheadAttentionOptions options;
   MultiheadAttention(int64_t embed_dim, int64_t num_heads, MultiheadAttentionOptions options = {});
   /// The output, like the query, and the weights (N, L, S) averaged over the heads; undefined without need_weights.
   /// key_padding_mask (N, S), attn_mask (L, S) or (N · heads, L, S); is_causal only says that attn_mask is the causal one.
-  std::tuple<Tensor, Tensor> forward(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& key_padding_mask = {}, bool need_weights = true,
-                                     const Tensor& attn_mask = {}, bool average_attn_weights = true, bool is_causal = false) const;
+  std::tuple<Tensor, Tensor> forward(const Tensor& query, const Tensor& key, const Tensor& value,
+                                     const Tensor& key_padding_mask = {}, bool need_weights = true,
+                                     const Tensor& attn_mask = {}, bool average_attn_weights = true,
+                                     bool is_causal = false) const;
 };
 
 struct TransformerLayerOptions {
@@ -43,7 +46,8 @@ struct TG_API TransformerEncoderLayer : ModuleOf<TransformerEncoderLayer> {
   LayerNorm norm1, norm2;
   Dropout dropout1, dropout2;
   TransformerEncoderLayer(int64_t d_model, int64_t nhead, TransformerLayerOptions options = {});
-  Tensor forward(const Tensor& src, const Tensor& src_mask = {}, const Tensor& src_key_padding_mask = {}, bool is_causal = false) const;
+  Tensor forward(const Tensor& src, const Tensor& src_mask = {}, const Tensor& src_key_padding_mask = {},
+                 bool is_causal = false) const;
 };
 /// Self attention, attention over the memory, feed forward.
 struct TG_API TransformerDecoderLayer : ModuleOf<TransformerDecoderLayer> {
@@ -56,22 +60,25 @@ struct TG_API TransformerDecoderLayer : ModuleOf<TransformerDecoderLayer> {
   LayerNorm norm1, norm2, norm3;
   Dropout dropout1, dropout2, dropout3;
   TransformerDecoderLayer(int64_t d_model, int64_t nhead, TransformerLayerOptions options = {});
-  Tensor forward(const Tensor& tgt, const Tensor& memory, const Tensor& tgt_mask = {}, const Tensor& memory_mask = {}, const Tensor& tgt_key_padding_mask = {},
-                 const Tensor& memory_key_padding_mask = {}, bool tgt_is_causal = false, bool memory_is_causal = false) const;
+  Tensor forward(const Tensor& tgt, const Tensor& memory, const Tensor& tgt_mask = {}, const Tensor& memory_mask = {},
+                 const Tensor& tgt_key_padding_mask = {}, const Tensor& memory_key_padding_mask = {},
+                 bool tgt_is_causal = false, bool memory_is_causal = false) const;
 };
 /// num_layers copies of a layer, with its values, then `norm`.
 struct TG_API TransformerEncoder : ModuleOf<TransformerEncoder> {
   ModuleList<TransformerEncoderLayer> layers;
   std::optional<LayerNorm> norm;
   TransformerEncoder(const TransformerEncoderLayer& layer, int64_t num_layers, std::optional<LayerNorm> norm = {});
-  Tensor forward(const Tensor& src, const Tensor& mask = {}, const Tensor& src_key_padding_mask = {}, bool is_causal = false) const;
+  Tensor forward(const Tensor& src, const Tensor& mask = {}, const Tensor& src_key_padding_mask = {},
+                 bool is_causal = false) const;
 };
 struct TG_API TransformerDecoder : ModuleOf<TransformerDecoder> {
   ModuleList<TransformerDecoderLayer> layers;
   std::optional<LayerNorm> norm;
   TransformerDecoder(const TransformerDecoderLayer& layer, int64_t num_layers, std::optional<LayerNorm> norm = {});
-  Tensor forward(const Tensor& tgt, const Tensor& memory, const Tensor& tgt_mask = {}, const Tensor& memory_mask = {}, const Tensor& tgt_key_padding_mask = {},
-                 const Tensor& memory_key_padding_mask = {}, bool tgt_is_causal = false, bool memory_is_causal = false) const;
+  Tensor forward(const Tensor& tgt, const Tensor& memory, const Tensor& tgt_mask = {}, const Tensor& memory_mask = {},
+                 const Tensor& tgt_key_padding_mask = {}, const Tensor& memory_key_padding_mask = {},
+                 bool tgt_is_causal = false, bool memory_is_causal = false) const;
 };
 
 struct TransformerOptions {
@@ -82,10 +89,13 @@ struct TransformerOptions {
   bool batch_first = false, norm_first = false, bias = true;
 };
 struct TransformerMasks {
-  Tensor src_mask = {}, tgt_mask = {}, memory_mask = {}, src_key_padding_mask = {}, tgt_key_padding_mask = {}, memory_key_padding_mask = {};
+  Tensor src_mask = {}, tgt_mask = {}, memory_mask = {}, src_key_padding_mask = {}, tgt_key_padding_mask = {},
+         memory_key_padding_mask = {};
   bool src_is_causal = false, tgt_is_causal = false, memory_is_causal = false;
   template <class F> void for_each_tensor(F&& f) {
-    for (Tensor* t : {&src_mask, &tgt_mask, &memory_mask, &src_key_padding_mask, &tgt_key_padding_mask, &memory_key_padding_mask}) f(*t);
+    for (Tensor* t :
+         {&src_mask, &tgt_mask, &memory_mask, &src_key_padding_mask, &tgt_key_padding_mask, &memory_key_padding_mask})
+      f(*t);
   }
 };
 struct TG_API Transformer : ModuleOf<Transformer> {

@@ -117,19 +117,55 @@ template <class O> class OptimizerOf : public Optimizer {
 };
 
 struct SGDOptions { double lr = 1e-3, momentum = 0, dampening = 0, weight_decay = 0; bool nesterov = false, maximize = false; };
-struct AdamOptions { double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0; bool amsgrad = false, maximize = false, decoupled_weight_decay = false; };
-struct AdamWOptions { double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.01; bool amsgrad = false, maximize = false; };
+struct AdamOptions {
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+  bool amsgrad = false, maximize = false, decoupled_weight_decay = false;
+};
+struct AdamWOptions {
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0.01;
+  bool amsgrad = false, maximize = false;
+};
 struct AdamaxOptions { double lr = 2e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0; bool maximize = false; };
-struct NAdamOptions { double lr = 2e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, momentum_decay = 4e-3; bool decoupled_weight_decay = false, maximize = false; };
-struct RAdamOptions { double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0; bool decoupled_weight_decay = false, maximize = false; };
-struct RMSpropOptions { double lr = 1e-2, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0; bool centered = false, maximize = false; };
-struct AdagradOptions { double lr = 1e-2, lr_decay = 0, weight_decay = 0, initial_accumulator_value = 0, eps = 1e-10; bool maximize = false; };
+struct NAdamOptions {
+  double lr = 2e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, momentum_decay = 4e-3;
+  bool decoupled_weight_decay = false, maximize = false;
+};
+struct RAdamOptions {
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+  bool decoupled_weight_decay = false, maximize = false;
+};
+struct RMSpropOptions {
+  double lr = 1e-2, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0;
+  bool centered = false, maximize = false;
+};
+struct AdagradOptions {
+  double lr = 1e-2, lr_decay = 0, weight_decay = 0, initial_accumulator_value = 0, eps = 1e-10;
+  bool maximize = false;
+};
 struct AdadeltaOptions { double lr = 1, rho = 0.9, eps = 1e-6, weight_decay = 0; bool maximize = false; };
 struct ASGDOptions { double lr = 1e-2, lambd = 1e-4, alpha = 0.75, t0 = 1e6, weight_decay = 0; bool maximize = false; };
 struct RpropOptions { double lr = 1e-2, shrink = 0.5, grow = 1.2, smallest = 1e-6, largest = 50; bool maximize = false; };
-struct AdafactorOptions { double lr = 1e-2, beta2_decay = -0.8; std::optional<double> eps1; double eps2 = 1e-3, d = 1, weight_decay = 0; bool maximize = false; };
-struct MuonOptions { double lr = 1e-3, weight_decay = 0.1, momentum = 0.95; bool nesterov = true; double a = 3.4445, b = -4.775, c = 2.0315, eps = 1e-7; int64_t ns_steps = 5; bool match_rms_adamw = false; };
-struct LBFGSOptions { double lr = 1; int64_t max_iter = 20; std::optional<int64_t> max_eval; double tolerance_grad = 1e-7, tolerance_change = 1e-9; int64_t history_size = 100; bool strong_wolfe = false; };
+struct AdafactorOptions {
+  double lr = 1e-2, beta2_decay = -0.8;
+  std::optional<double> eps1;
+  double eps2 = 1e-3, d = 1, weight_decay = 0;
+  bool maximize = false;
+};
+struct MuonOptions {
+  double lr = 1e-3, weight_decay = 0.1, momentum = 0.95;
+  bool nesterov = true;
+  double a = 3.4445, b = -4.775, c = 2.0315, eps = 1e-7;
+  int64_t ns_steps = 5;
+  bool match_rms_adamw = false;
+};
+struct LBFGSOptions {
+  double lr = 1;
+  int64_t max_iter = 20;
+  std::optional<int64_t> max_eval;
+  double tolerance_grad = 1e-7, tolerance_change = 1e-9;
+  int64_t history_size = 100;
+  bool strong_wolfe = false;
+};
 
 /// p -= lr d with d = grad + weight_decay p, through a buffer b = momentum b + (1 - dampening) d; nesterov takes d + momentum b.
 class TG_API SGD final : public OptimizerOf<SGDOptions> {

@@ -121,7 +121,8 @@ class TG_API LinearLR final : public LRScheduler {
   double start_factor_, end_factor_;
   int64_t total_iters_;
  public:
-  explicit LinearLR(Optimizer& optimizer, double start_factor = 1. / 3, double end_factor = 1, int64_t total_iters = 5, int64_t last_epoch = -1);
+  explicit LinearLR(Optimizer& optimizer, double start_factor = 1. / 3, double end_factor = 1, int64_t total_iters = 5,
+                    int64_t last_epoch = -1);
  protected:
   double rate(size_t group, double lr, double base) override;
   double closed_form(size_t group, double lr, double base) override;
@@ -271,7 +272,8 @@ class TG_API SWALR final : public LRScheduler {
   bool linear_;
   double share(double step) const;
  public:
-  SWALR(Optimizer& optimizer, PerGroup swa_lr, int64_t anneal_epochs = 10, std::string_view anneal_strategy = "cos", int64_t last_epoch = -1);
+  SWALR(Optimizer& optimizer, PerGroup swa_lr, int64_t anneal_epochs = 10, std::string_view anneal_strategy = "cos",
+        int64_t last_epoch = -1);
  protected:
   double rate(size_t group, double lr, double base) override;
 };

@@ -29,8 +29,11 @@ Tensor Hardswish::forward(const Tensor& x) const { return into(x, inplace, hards
 Hardsigmoid::Hardsigmoid(bool in) : inplace(in) {}
 Tensor Hardsigmoid::forward(const Tensor& x) const { return into(x, inplace, hardsigmoid); }
 
-LeakyReLU::LeakyReLU(double slope, bool in) : ModuleOf(if_inplace(in, details("negative_slope", slope))), negative_slope(slope), inplace(in) {}
-Tensor LeakyReLU::forward(const Tensor& x) const { return inplace ? leaky_relu_(x, negative_slope) : leaky_relu(x, negative_slope); }
+LeakyReLU::LeakyReLU(double slope, bool in)
+    : ModuleOf(if_inplace(in, details("negative_slope", slope))), negative_slope(slope), inplace(in) {}
+Tensor LeakyReLU::forward(const Tensor& x) const {
+  return inplace ? leaky_relu_(x, negative_slope) : leaky_relu(x, negative_slope);
+}
 ELU::ELU(double a, bool in) : ModuleOf(if_inplace(in, details("alpha", a))), alpha(a), inplace(in) {}
 Tensor ELU::forward(const Tensor& x) const { return inplace ? elu_(x, alpha) : elu(x, alpha); }
 CELU::CELU(double a, bool in) : ModuleOf(if_inplace(in, details("alpha", a))), alpha(a), inplace(in) {}
@@ -56,13 +59,21 @@ Hardtanh::Hardtanh(double low, double high, bool in)
     : ModuleOf(if_inplace(in, details("min_val", low, "max_val", high))), min_val(low), max_val(high), inplace(in) {
   TG_CHECK(high > low, ValueError, "Hardtanh: max_val must be larger than min_val, got ", high, " and ", low);
 }
-Tensor Hardtanh::forward(const Tensor& x) const { return inplace ? hardtanh_(x, min_val, max_val) : hardtanh(x, min_val, max_val); }
-Threshold::Threshold(double t, double v, bool in) : ModuleOf(if_inplace(in, details("threshold", t, "value", v))), threshold(t), value(v), inplace(in) {}
-Tensor Threshold::forward(const Tensor& x) const { return inplace ? threshold_(x, threshold, value) : tapegrad::threshold(x, threshold, value); }
+Tensor Hardtanh::forward(const Tensor& x) const {
+  return inplace ? hardtanh_(x, min_val, max_val) : hardtanh(x, min_val, max_val);
+}
+Threshold::Threshold(double t, double v, bool in)
+    : ModuleOf(if_inplace(in, details("threshold", t, "value", v))), threshold(t), value(v), inplace(in) {}
+Tensor Threshold::forward(const Tensor& x) const {
+  return inplace ? threshold_(x, threshold, value) : tapegrad::threshold(x, threshold, value);
+}
 
-PReLU::PReLU(int64_t n, double init) : ModuleOf(details("num_parameters", n)) { weight = register_parameter("weight", full({n}, init)); }
+PReLU::PReLU(int64_t n, double init) : ModuleOf(details("num_parameters", n)) {
+  weight = register_parameter("weight", full({n}, init));
+}
 Tensor PReLU::forward(const Tensor& x) const { return prelu(x, weight); }
-RReLU::RReLU(double a, double b, bool in) : ModuleOf(if_inplace(in, details("lower", a, "upper", b))), lower(a), upper(b), inplace(in) {}
+RReLU::RReLU(double a, double b, bool in)
+    : ModuleOf(if_inplace(in, details("lower", a, "upper", b))), lower(a), upper(b), inplace(in) {}
 Tensor RReLU::forward(const Tensor& x) const {
   const Tensor y = rrelu(x, lower, upper, is_training());
   return inplace ? copy_(x, y) : y;
@@ -79,7 +90,8 @@ Tensor LogSoftmax::forward(const Tensor& x) const { return log_softmax(x, dim_of
 Softmin::Softmin(std::optional<int64_t> d) : ModuleOf(details("dim", d)), dim(d) {}
 Tensor Softmin::forward(const Tensor& x) const { return softmax(-x, dim_of(dim, x)); }
 Tensor Softmax2d::forward(const Tensor& x) const {
-  TG_CHECK(x.dim() == 3 || x.dim() == 4, ShapeError, "Softmax2d: input must be (N, C, H, W) or (C, H, W)", Named{"input", x});
+  TG_CHECK(x.dim() == 3 || x.dim() == 4, ShapeError, "Softmax2d: input must be (N, C, H, W) or (C, H, W)",
+           Named{"input", x});
   return softmax(x, -3);
 }
 

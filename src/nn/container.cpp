@@ -5,7 +5,8 @@
 namespace tapegrad::nn {
 
 void AnyModule::no_call(const Module& m) {
-  TG_CHECK(false, NotImplementedError, m.name(), " does not give one tensor for one tensor: take it out with as<…>() and call that");
+  TG_CHECK(false, NotImplementedError, m.name(),
+           " does not give one tensor for one tensor: take it out with as<…>() and call that");
   __builtin_unreachable();
 }
 void AnyModule::not_a(const std::string& wanted) const {
@@ -27,7 +28,8 @@ Tensor Sequential::forward(const Tensor& x) const {
 static void describe(std::string& text, const std::string& name, const Tensor& t, const std::string& kind) {
   std::string size;
   for (const int64_t n : t.sizes()) size += (size.empty() ? "" : "x") + std::to_string(n);
-  text += (text.empty() ? "  (" : "\n  (") + name + "): " + (t.is_floating_point() ? "Parameter" : "Tensor") + " containing: [" + kind + " of size " + size + "]";
+  text += (text.empty() ? "  (" : "\n  (") + name + "): " + (t.is_floating_point() ? "Parameter" : "Tensor") +
+          " containing: [" + kind + " of size " + size + "]";
 }
 // What Tensor.type() says in Python: "tapegrad.FloatTensor".
 static std::string type_name(Dtype d) {
@@ -48,7 +50,8 @@ void ParameterList::push_back(const Tensor& t) {
   describe(state_->details, name, t, std::string("tapegrad.") + tapegrad::name(t.dtype()));
   shared_->items.push_back(register_parameter(name, t));
 }
-ParameterDict::ParameterDict(std::initializer_list<std::pair<std::string, Tensor>> values) : Container("ParameterDict") {
+ParameterDict::ParameterDict(std::initializer_list<std::pair<std::string, Tensor>> values)
+    : Container("ParameterDict") {
   for (auto& [key, t] : values) insert(key, t);
 }
 void ParameterDict::insert(std::string key, const Tensor& t) {
@@ -57,11 +60,13 @@ void ParameterDict::insert(std::string key, const Tensor& t) {
   shared_->items.emplace_back(std::move(key), t);
 }
 bool ParameterDict::contains(std::string_view key) const {
-  for (auto& [k, t] : *this) if (k == key) return true;
+  for (auto& [k, t] : *this)
+    if (k == key) return true;
   return false;
 }
 const Tensor& ParameterDict::operator[](std::string_view key) const {
-  for (auto& [k, t] : *this) if (k == key) return t;
+  for (auto& [k, t] : *this)
+    if (k == key) return t;
   TG_CHECK(false, IndexError, "ParameterDict has no parameter \"", key, "\"");
   __builtin_unreachable();
 }

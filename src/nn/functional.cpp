@@ -25,23 +25,26 @@ Tensor lp_pool(const Tensor& x, double p, IntList kernel, IntList stride, bool c
     const Tensor mean = avg_pool3d(powers, kernel, stride, 0, ceil_mode);
     return pow(sign(mean) * abs(mean) * elements, 1 / p);
   }
-  const Tensor mean = kernel.size() == 1 ? avg_pool1d(powers, kernel, stride, 0, ceil_mode) : avg_pool2d(powers, kernel, stride, 0, ceil_mode);
+  const Tensor mean = kernel.size() == 1 ? avg_pool1d(powers, kernel, stride, 0, ceil_mode)
+                                         : avg_pool2d(powers, kernel, stride, 0, ceil_mode);
   return pow(sign(mean) * relu(abs(mean)) * elements, 1 / p);
 }
 
-Tensor max_unpool(const Tensor& x, const Tensor& indices, IntList kernel, IntList stride, IntList padding, IntList output_size) {
+Tensor max_unpool(const Tensor& x, const Tensor& indices, IntList kernel, IntList stride, IntList padding,
+                  IntList output_size) {
   OpScope op("max_unpool");
   const int64_t n = int64_t(kernel.size());
-  TG_CHECK((x.dim() == n + 1 || x.dim() == n + 2) && x.sizes() == indices.sizes(), ShapeError, "input and indices must have one shape, (N, C, spatial…) or (C, spatial…) with ", n,
-           " spatial dimensions", Named{"input", x}, Named{"indices", indices});
+  TG_CHECK((x.dim() == n + 1 || x.dim() == n + 2) && x.sizes() == indices.sizes(), ShapeError,
+           "input and indices must have one shape, (N, C, spatial…) or (C, spatial…) with ", n, " spatial dimensions",
+           Named{"input", x}, Named{"indices", indices});
   Shape size, all(x.sizes());
   int64_t plane = 1;
   for (int64_t d = 0; d < n; d++) {
     const size_t k = size_t(d);
     const int64_t usual = (x.size(d - n) - 1) * stride[k] + kernel[k] - 2 * padding[k];
     const int64_t wanted = output_size.empty() ? usual : output_size[output_size.size() - size_t(n) + k];
-    TG_CHECK(output_size.empty() || (wanted > usual - stride[k] && wanted < usual + stride[k]), ValueError, "output_size ", output_size, " must be within the stride of ", usual,
-             " in dimension ", d);
+    TG_CHECK(output_size.empty() || (wanted > usual - stride[k] && wanted < usual + stride[k]), ValueError,
+             "output_size ", output_size, " must be within the stride of ", usual, " in dimension ", d);
     size.push_back(wanted);
     plane *= wanted;
     all.pop_back();
@@ -51,15 +54,18 @@ Tensor max_unpool(const Tensor& x, const Tensor& indices, IntList kernel, IntLis
   return unflatten(flat, -1, size);
 }
 
-std::tuple<Tensor, Tensor> fractional_max_pool(const Tensor& input, IntList kernel, IntList out, const Tensor& random_samples) {
+std::tuple<Tensor, Tensor> fractional_max_pool(const Tensor& input, IntList kernel, IntList out,
+                                               const Tensor& random_samples) {
   OpScope op("fractional_max_pool");
   const int64_t dims = int64_t(kernel.size());
   const bool batched = input.dim() == dims + 2;
-  TG_CHECK((batched || input.dim() == dims + 1) && int64_t(out.size()) == dims, ShapeError, "input must be (N, C, spatial…) or (C, spatial…) with ", dims,
+  TG_CHECK((batched || input.dim() == dims + 1) && int64_t(out.size()) == dims, ShapeError,
+           "input must be (N, C, spatial…) or (C, spatial…) with ", dims,
            " spatial dimensions, and output_size have as many", Named{"input", input});
   for (int64_t d = 0; d < dims; d++) {
     const int64_t k = kernel[size_t(d)], o = out[size_t(d)];
-    TG_CHECK(o >= 1 && k >= 1 && o + k - 1 <= input.size(d - dims), ShapeError, "output ", out, " and kernel ", kernel, " are too large", Named{"input", input});
+    TG_CHECK(o >= 1 && k >= 1 && o + k - 1 <= input.size(d - dims), ShapeError, "output ", out, " and kernel ", kernel,
+             " are too large", Named{"input", input});
   }
   const Tensor x = batched ? input : unsqueeze(input, 0);
   const Tensor u = random_samples.defined() ? random_samples : rand({x.size(0), x.size(1), dims}, x.dtype());
@@ -112,7 +118,8 @@ void embedding_renorm_(const Tensor& weight, const Tensor& indices, double max_n
   index_copy_(weight, 0, rows, used * clamp(max_norm / (norm(used, norm_type, -1, true) + 1e-7), {}, 1.));
 }
 
-Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, double margin, const Tensor& weight, std::string_view reduction) {
+Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, double margin, const Tensor& weight,
+                         std::string_view reduction) {
   OpScope op("multi_margin_loss");
   const bool batched = input.dim() == 2;
   const Tensor x = batched ? input : reshape(input, {1, -1}), y = unsqueeze(batched ? target : reshape(target, {1}), 1);

@@ -32,7 +32,8 @@ struct BackwardHooks : Counted {
   }
   std::vector<Tensor> inputs_arrived(const std::vector<Tensor>& grads) {
     TG_CHECK(!grad_outputs.empty(), GradError, module.name(),
-             ": the gradients of the inputs came before those of the outputs: an output was changed in place, or takes no part in the graph");
+             ": the gradients of the inputs came before those of the outputs: an output was changed in place, or takes "
+             "no part in the graph");
     std::vector<Tensor> grad_inputs = spread(grads, input_places, input_count);
     for (const Ref<ModuleHook>& h : post) (*h)(module, grad_inputs, grad_outputs);
     grad_outputs.clear();
@@ -69,8 +70,9 @@ template <class F> std::vector<Tensor> watch(const std::vector<Tensor>& tensors,
     for (const Tensor& t : *static_cast<const std::vector<Tensor>*>(self)) out.push_back(view_as(t, t));
     return out;
   };
-  return tapegrad::detail::apply_function("ModuleHookBackward", tensors, {const_cast<std::vector<Tensor>*>(&tensors), forward}, new Body(std::move(arrived)),
-                                          new FunctionContext);
+  return tapegrad::detail::apply_function("ModuleHookBackward", tensors,
+                                          {const_cast<std::vector<Tensor>*>(&tensors), forward},
+                                          new Body(std::move(arrived)), new FunctionContext);
 }
 /// Puts what watch() makes of the tensors that need a gradient in their places; which these were.
 template <class F> std::vector<size_t> watch_in_place(std::vector<Tensor>& tensors, F arrived) {
@@ -101,15 +103,17 @@ void HookedCall::before(std::vector<Tensor>& inputs) {
   if (!backward_) return;
   backward_->input_count = inputs.size();
   if (backward_->post.empty()) return;
-  backward_->input_places = watch_in_place(inputs, [b = backward_](const std::vector<Tensor>& grads) { return b->inputs_arrived(grads); });
+  backward_->input_places =
+      watch_in_place(inputs, [b = backward_](const std::vector<Tensor>& grads) { return b->inputs_arrived(grads); });
   backward_->input_watched = !backward_->input_places.empty();
 }
 void HookedCall::after(std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) {
   const detail::ModuleHooks hooks = hooks_->forward;
   for (const Ref<detail::ModuleHook>& h : hooks) (*h)(module_, inputs, outputs);
   if (!backward_) return;
-  backward_->output_places =
-      watch_in_place(outputs, [b = backward_, n = outputs.size()](const std::vector<Tensor>& grads) { return b->outputs_arrived(grads, n); });
+  backward_->output_places = watch_in_place(
+      outputs,
+      [b = backward_, n = outputs.size()](const std::vector<Tensor>& grads) { return b->outputs_arrived(grads, n); });
 }
 
 Tensor HookedCall::run(const Tensor& x, Tensor (*forward)(const Module&, const Tensor&)) {
@@ -120,9 +124,10 @@ Tensor HookedCall::run(const Tensor& x, Tensor (*forward)(const Module&, const T
   return outputs[0];
 }
 
-HookHandle Module::add_hook(detail::ModuleHooks detail::Hooks::* kind, Ref<detail::ModuleHook> hook, bool prepend) const {
+HookHandle Module::add_hook(detail::ModuleHooks detail::Hooks::*kind, Ref<detail::ModuleHook> hook, bool prepend) const {
   TG_CHECK(state_->calls_hooks, NotImplementedError, state_->name,
-           " defines operator() itself, which no hook can see: derive its class from nn::ModuleOf and call the function forward");
+           " defines operator() itself, which no hook can see: derive its class from nn::ModuleOf and call the "
+           "function forward");
   static std::atomic<uint64_t> ids{0};
   if (!state_->hooks) state_->hooks = Ref<detail::Hooks>::steal(new detail::Hooks);
   hook->id = ++ids;
@@ -134,7 +139,9 @@ HookHandle Module::add_hook(detail::ModuleHooks detail::Hooks::* kind, Ref<detai
 void HookHandle::remove() {
   if (!hooks_) return;
   for (detail::ModuleHooks* list : {&hooks_->forward_pre, &hooks_->forward, &hooks_->backward_pre, &hooks_->backward})
-    list->erase(std::remove_if(list->begin(), list->end(), [&](const Ref<detail::ModuleHook>& h) { return h->id == id_; }), list->end());
+    list->erase(
+        std::remove_if(list->begin(), list->end(), [&](const Ref<detail::ModuleHook>& h) { return h->id == id_; }),
+        list->end());
   hooks_ = {};
 }
 

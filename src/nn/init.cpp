@@ -24,7 +24,8 @@ double calculate_gain(std::string_view f, double slope) {
   if (f == "relu") return std::sqrt(2.);
   if (f == "leaky_relu") return std::sqrt(2. / (1 + slope * slope));
   if (f == "selu") return 3. / 4;
-  TG_CHECK(f == "linear" || f == "sigmoid" || f.substr(0, 4) == "conv", ValueError, "calculate_gain: unknown nonlinearity \"", f, "\"");
+  TG_CHECK(f == "linear" || f == "sigmoid" || f.substr(0, 4) == "conv", ValueError,
+           "calculate_gain: unknown nonlinearity \"", f, "\"");
   return 1;
 }
 const Tensor& uniform_(const Tensor& t, double a, double b) {
@@ -54,8 +55,8 @@ const Tensor& eye_(const Tensor& t) {
 }
 const Tensor& dirac_(const Tensor& t, int64_t groups) {
   NoGrad no_grad;
-  TG_CHECK(t.dim() >= 3 && t.dim() <= 5 && groups > 0 && t.size(0) % groups == 0, ShapeError, "init::dirac_: needs 3 to 5 dimensions, the first divisible by groups (", groups, ")",
-           Named{"tensor", t});
+  TG_CHECK(t.dim() >= 3 && t.dim() <= 5 && groups > 0 && t.size(0) % groups == 0, ShapeError,
+           "init::dirac_: needs 3 to 5 dimensions, the first divisible by groups (", groups, ")", Named{"tensor", t});
   zero_(t);
   const int64_t per_group = t.size(0) / groups;
   for (int64_t g = 0; g < groups; g++)
@@ -70,7 +71,9 @@ const Tensor& xavier_uniform_(const Tensor& t, double gain) {
   const double bound = gain * std::sqrt(6. / fan_sum(t));
   return init::uniform_(t, -bound, bound);
 }
-const Tensor& xavier_normal_(const Tensor& t, double gain) { return init::normal_(t, 0, gain * std::sqrt(2. / fan_sum(t))); }
+const Tensor& xavier_normal_(const Tensor& t, double gain) {
+  return init::normal_(t, 0, gain * std::sqrt(2. / fan_sum(t)));
+}
 const Tensor& kaiming_uniform_(const Tensor& t, double a, std::string_view mode, std::string_view nonlinearity) {
   if (t.numel() == 0) return t;
   const double bound = std::sqrt(3.) * calculate_gain(nonlinearity, a) / std::sqrt(double(fan(t, mode)));
@@ -84,7 +87,8 @@ const Tensor& orthogonal_(const Tensor& t, double gain) {
   NoGrad no_grad;
   TG_CHECK(t.dim() >= 2, ShapeError, "init::orthogonal_: needs at least 2 dimensions", Named{"tensor", t});
   if (t.numel() == 0) return t;
-  const int64_t rows = t.size(0), columns = t.numel() / rows, most = std::max(rows, columns), fewest = std::min(rows, columns);
+  const int64_t rows = t.size(0), columns = t.numel() / rows, most = std::max(rows, columns),
+                fewest = std::min(rows, columns);
   // Gram-Schmidt over the columns, twice for accuracy, in double: what QR with a positive diagonal gives.
   const Tensor start = empty({most, fewest}, float64);
   tapegrad::normal_(start);
@@ -117,7 +121,8 @@ namespace utils {
 
 static std::vector<Tensor> gradients(TensorList parameters) {
   std::vector<Tensor> out;
-  for (const Tensor& p : parameters) if (const Tensor g = p.grad(); g.defined()) out.push_back(g);
+  for (const Tensor& p : parameters)
+    if (const Tensor g = p.grad(); g.defined()) out.push_back(g);
   return out;
 }
 Tensor get_total_norm(TensorList tensors, double p, bool error_if_nonfinite) {
@@ -126,8 +131,8 @@ Tensor get_total_norm(TensorList tensors, double p, bool error_if_nonfinite) {
   std::vector<Tensor> norms;
   for (const Tensor& t : tensors) norms.push_back(norm(detach(t), p));
   const Tensor total = norm(stack(norms), p);
-  TG_CHECK(!error_if_nonfinite || std::isfinite(total.item<double>()), ValueError, "get_total_norm: the norm is ", total.item<double>(),
-           "; pass error_if_nonfinite=false to scale by it anyway");
+  TG_CHECK(!error_if_nonfinite || std::isfinite(total.item<double>()), ValueError, "get_total_norm: the norm is ",
+           total.item<double>(), "; pass error_if_nonfinite=false to scale by it anyway");
   return total;
 }
 void clip_grads_with_norm_(TensorList parameters, double max_norm, const Tensor& total) {

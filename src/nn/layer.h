@@ -14,7 +14,8 @@ inline std::string repr(double v) {
   if (std::isinf(v)) return v < 0 ? "-inf" : "inf";
   char s[32];
   const double size = std::abs(v);
-  const auto format = size != 0 && (size < 1e-4 || size >= 1e16) ? std::chars_format::scientific : std::chars_format::fixed;
+  const auto format =
+      size != 0 && (size < 1e-4 || size >= 1e16) ? std::chars_format::scientific : std::chars_format::fixed;
   std::string out(s, std::to_chars(s, s + sizeof s, v, format).ptr);
   return format == std::chars_format::fixed && out.find('.') == std::string::npos ? out + ".0" : out;
 }

@@ -33,7 +33,8 @@ Tensor Bilinear::forward(const Tensor& x1, const Tensor& x2) const { return bili
 // padding_idx counted from 0.
 static std::optional<int64_t> row_of(const char* layer, std::optional<int64_t> padding_idx, int64_t rows) {
   if (!padding_idx) return {};
-  TG_CHECK(*padding_idx >= -rows && *padding_idx < rows, ValueError, layer, ": padding_idx must be within num_embeddings, ", rows, ", got ", *padding_idx);
+  TG_CHECK(*padding_idx >= -rows && *padding_idx < rows, ValueError, layer,
+           ": padding_idx must be within num_embeddings, ", rows, ", got ", *padding_idx);
   return *padding_idx < 0 ? *padding_idx + rows : *padding_idx;
 }
 static Tensor random_table(int64_t rows, int64_t columns, std::optional<int64_t> padding_idx) {
@@ -51,11 +52,13 @@ static std::string embedding_text(int64_t rows, int64_t columns, const Embedding
   if (o.norm_type != 2) s += ", " + details("norm_type", o.norm_type);
   return s;
 }
-Embedding::Embedding(int64_t rows, int64_t columns, EmbeddingOptions o) : ModuleOf(embedding_text(rows, columns, o)), options(o) {
+Embedding::Embedding(int64_t rows, int64_t columns, EmbeddingOptions o)
+    : ModuleOf(embedding_text(rows, columns, o)), options(o) {
   options.padding_idx = row_of("Embedding", o.padding_idx, rows);
   weight = register_parameter("weight", random_table(rows, columns, options.padding_idx));
 }
-Embedding::Embedding(const Tensor& table, EmbeddingOptions o) : ModuleOf(embedding_text(table.size(0), table.size(1), o)), options(o) {
+Embedding::Embedding(const Tensor& table, EmbeddingOptions o)
+    : ModuleOf(embedding_text(table.size(0), table.size(1), o)), options(o) {
   options.padding_idx = row_of("Embedding", o.padding_idx, table.size(0));
   weight = register_parameter("weight", table);
 }
@@ -68,7 +71,8 @@ Embedding Embedding::from_pretrained(const Tensor& table, bool freeze, Embedding
 Tensor Embedding::forward(const Tensor& indices) const {
   const EmbeddingOptions& o = options;
   if (o.max_norm) functional::embedding_renorm_(weight, indices, *o.max_norm, o.norm_type);
-  return o.scale_grad_by_freq ? embedding_by_frequency(indices, weight, o.padding_idx) : embedding(weight, indices, o.padding_idx);
+  return o.scale_grad_by_freq ? embedding_by_frequency(indices, weight, o.padding_idx)
+                              : embedding(weight, indices, o.padding_idx);
 }
 
 static std::string bag_text(int64_t rows, int64_t columns, const EmbeddingBagOptions& o) {
@@ -80,30 +84,39 @@ static std::string bag_text(int64_t rows, int64_t columns, const EmbeddingBagOpt
   if (o.padding_idx) s += ", " + details("padding_idx", *row_of("EmbeddingBag", o.padding_idx, rows));
   return s;
 }
-EmbeddingBag::EmbeddingBag(int64_t rows, int64_t columns, EmbeddingBagOptions o) : ModuleOf(bag_text(rows, columns, o)), options(std::move(o)) {
+EmbeddingBag::EmbeddingBag(int64_t rows, int64_t columns, EmbeddingBagOptions o)
+    : ModuleOf(bag_text(rows, columns, o)), options(std::move(o)) {
   const std::string& mode = options.mode;
-  TG_CHECK(mode == "sum" || mode == "mean" || mode == "max", ValueError, "EmbeddingBag: mode must be sum, mean or max, got \"", mode, "\"");
+  TG_CHECK(mode == "sum" || mode == "mean" || mode == "max", ValueError,
+           "EmbeddingBag: mode must be sum, mean or max, got \"", mode, "\"");
   options.padding_idx = row_of("EmbeddingBag", options.padding_idx, rows);
   weight = register_parameter("weight", random_table(rows, columns, options.padding_idx));
 }
 Tensor EmbeddingBag::forward(const Tensor& indices, const Tensor& offsets, const Tensor& per_sample_weights) const {
   const EmbeddingBagOptions& o = options;
   if (o.max_norm) functional::embedding_renorm_(weight, indices, *o.max_norm, o.norm_type);
-  return embedding_bag(indices, weight, offsets, o.mode, per_sample_weights, o.include_last_offset, o.padding_idx, o.scale_grad_by_freq);
+  return embedding_bag(indices, weight, offsets, o.mode, per_sample_weights, o.include_last_offset, o.padding_idx,
+                       o.scale_grad_by_freq);
 }
 
 // ---- distances
 
 CosineSimilarity::CosineSimilarity(int64_t d, double e) : dim(d), eps(e) {}
-Tensor CosineSimilarity::forward(const Tensor& x1, const Tensor& x2) const { return cosine_similarity(x1, x2, dim, eps); }
+Tensor CosineSimilarity::forward(const Tensor& x1, const Tensor& x2) const {
+  return cosine_similarity(x1, x2, dim, eps);
+}
 PairwiseDistance::PairwiseDistance(double norm, double e, bool keep) : p(norm), eps(e), keepdim(keep) {}
-Tensor PairwiseDistance::forward(const Tensor& x1, const Tensor& x2) const { return pairwise_distance(x1, x2, p, eps, keepdim); }
+Tensor PairwiseDistance::forward(const Tensor& x1, const Tensor& x2) const {
+  return pairwise_distance(x1, x2, p, eps, keepdim);
+}
 
 // ---- shape
 
-Flatten::Flatten(int64_t start, int64_t end) : ModuleOf(details("start_dim", start, "end_dim", end)), start_dim(start), end_dim(end) {}
+Flatten::Flatten(int64_t start, int64_t end)
+    : ModuleOf(details("start_dim", start, "end_dim", end)), start_dim(start), end_dim(end) {}
 Tensor Flatten::forward(const Tensor& x) const { return flatten(x, start_dim, end_dim); }
-Unflatten::Unflatten(int64_t d, Dims size) : ModuleOf("dim=" + repr(d) + ", unflattened_size=" + tuple_repr(size)), dim(d), unflattened_size(size) {}
+Unflatten::Unflatten(int64_t d, Dims size)
+    : ModuleOf("dim=" + repr(d) + ", unflattened_size=" + tuple_repr(size)), dim(d), unflattened_size(size) {}
 Tensor Unflatten::forward(const Tensor& x) const { return unflatten(x, dim, unflattened_size); }
 PixelShuffle::PixelShuffle(int64_t r) : ModuleOf(details("upscale_factor", r)), upscale_factor(r) {}
 Tensor PixelShuffle::forward(const Tensor& x) const { return pixel_shuffle(x, upscale_factor); }
@@ -122,14 +135,24 @@ static std::string upsample_text(const UpsampleOptions& o) {
   }
   return what + ", " + details("mode", o.mode);
 }
-Upsample::Upsample(std::string layer, UpsampleOptions o) : ModuleOf(std::move(layer), upsample_text(o)), options(std::move(o)) {}
+Upsample::Upsample(std::string layer, UpsampleOptions o)
+    : ModuleOf(std::move(layer), upsample_text(o)), options(std::move(o)) {}
 Tensor Upsample::forward(const Tensor& x) const {
   const UpsampleOptions& o = options;
-  return interpolate(x, o.size ? IntList(*o.size) : IntList(), o.scale_factor, o.mode, o.align_corners, o.recompute_scale_factor);
+  return interpolate(x, o.size ? IntList(*o.size) : IntList(), o.scale_factor, o.mode, o.align_corners,
+                     o.recompute_scale_factor);
 }
 UpsamplingNearest2d::UpsamplingNearest2d(std::optional<Dims> size, std::vector<double> factor)
-    : Upsample("UpsamplingNearest2d", {.size = size, .scale_factor = std::move(factor), .mode = "nearest", .align_corners = {}, .recompute_scale_factor = {}}) {}
+    : Upsample("UpsamplingNearest2d", {.size = size,
+                                       .scale_factor = std::move(factor),
+                                       .mode = "nearest",
+                                       .align_corners = {},
+                                       .recompute_scale_factor = {}}) {}
 UpsamplingBilinear2d::UpsamplingBilinear2d(std::optional<Dims> size, std::vector<double> factor)
-    : Upsample("UpsamplingBilinear2d", {.size = size, .scale_factor = std::move(factor), .mode = "bilinear", .align_corners = true, .recompute_scale_factor = {}}) {}
+    : Upsample("UpsamplingBilinear2d", {.size = size,
+                                        .scale_factor = std::move(factor),
+                                        .mode = "bilinear",
+                                        .align_corners = true,
+                                        .recompute_scale_factor = {}}) {}
 
 }  // namespace tapegrad::nn

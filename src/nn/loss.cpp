@@ -15,13 +15,19 @@ Tensor L1Loss::forward(const Tensor& input, const Tensor& target) const { return
 MSELoss::MSELoss(std::string r) : reduction(std::move(r)) {}
 Tensor MSELoss::forward(const Tensor& input, const Tensor& target) const { return mse_loss(input, target, reduction); }
 SoftMarginLoss::SoftMarginLoss(std::string r) : reduction(std::move(r)) {}
-Tensor SoftMarginLoss::forward(const Tensor& input, const Tensor& target) const { return soft_margin_loss(input, target, reduction); }
+Tensor SoftMarginLoss::forward(const Tensor& input, const Tensor& target) const {
+  return soft_margin_loss(input, target, reduction);
+}
 MultiLabelMarginLoss::MultiLabelMarginLoss(std::string r) : reduction(std::move(r)) {}
-Tensor MultiLabelMarginLoss::forward(const Tensor& input, const Tensor& target) const { return functional::multilabel_margin_loss(input, target, reduction); }
+Tensor MultiLabelMarginLoss::forward(const Tensor& input, const Tensor& target) const {
+  return functional::multilabel_margin_loss(input, target, reduction);
+}
 
 // ---- with weights
 
-CrossEntropyLoss::CrossEntropyLoss(CrossEntropyLossOptions o) : options(std::move(o)) { register_buffer("weight", options.weight); }
+CrossEntropyLoss::CrossEntropyLoss(CrossEntropyLossOptions o) : options(std::move(o)) {
+  register_buffer("weight", options.weight);
+}
 Tensor CrossEntropyLoss::forward(const Tensor& input, const Tensor& target) const {
   return cross_entropy(input, target, options.weight, options.ignore_index, options.reduction, options.label_smoothing);
 }
@@ -30,7 +36,9 @@ Tensor NLLLoss::forward(const Tensor& input, const Tensor& target) const {
   return nll_loss(input, target, options.weight, options.ignore_index, options.reduction);
 }
 BCELoss::BCELoss(BCELossOptions o) : options(std::move(o)) { register_buffer("weight", options.weight); }
-Tensor BCELoss::forward(const Tensor& input, const Tensor& target) const { return binary_cross_entropy(input, target, options.weight, options.reduction); }
+Tensor BCELoss::forward(const Tensor& input, const Tensor& target) const {
+  return binary_cross_entropy(input, target, options.weight, options.reduction);
+}
 BCEWithLogitsLoss::BCEWithLogitsLoss(BCEWithLogitsLossOptions o) : options(std::move(o)) {
   register_buffer("weight", options.weight);
   register_buffer("pos_weight", options.pos_weight);
@@ -38,11 +46,15 @@ BCEWithLogitsLoss::BCEWithLogitsLoss(BCEWithLogitsLossOptions o) : options(std::
 Tensor BCEWithLogitsLoss::forward(const Tensor& input, const Tensor& target) const {
   return binary_cross_entropy_with_logits(input, target, options.weight, options.pos_weight, options.reduction);
 }
-MultiMarginLoss::MultiMarginLoss(MultiMarginLossOptions o) : options(std::move(o)) { register_buffer("weight", options.weight); }
+MultiMarginLoss::MultiMarginLoss(MultiMarginLossOptions o) : options(std::move(o)) {
+  register_buffer("weight", options.weight);
+}
 Tensor MultiMarginLoss::forward(const Tensor& input, const Tensor& target) const {
   return functional::multi_margin_loss(input, target, options.p, options.margin, options.weight, options.reduction);
 }
-MultiLabelSoftMarginLoss::MultiLabelSoftMarginLoss(BCELossOptions o) : options(std::move(o)) { register_buffer("weight", options.weight); }
+MultiLabelSoftMarginLoss::MultiLabelSoftMarginLoss(BCELossOptions o) : options(std::move(o)) {
+  register_buffer("weight", options.weight);
+}
 Tensor MultiLabelSoftMarginLoss::forward(const Tensor& input, const Tensor& target) const {
   return multilabel_soft_margin_loss(input, target, options.weight, options.reduction);
 }
@@ -50,41 +62,60 @@ Tensor MultiLabelSoftMarginLoss::forward(const Tensor& input, const Tensor& targ
 // ---- with other settings
 
 SmoothL1Loss::SmoothL1Loss(std::string r, double b) : reduction(std::move(r)), beta(b) {}
-Tensor SmoothL1Loss::forward(const Tensor& input, const Tensor& target) const { return smooth_l1_loss(input, target, reduction, beta); }
+Tensor SmoothL1Loss::forward(const Tensor& input, const Tensor& target) const {
+  return smooth_l1_loss(input, target, reduction, beta);
+}
 HuberLoss::HuberLoss(std::string r, double d) : reduction(std::move(r)), delta(d) {}
-Tensor HuberLoss::forward(const Tensor& input, const Tensor& target) const { return huber_loss(input, target, reduction, delta); }
+Tensor HuberLoss::forward(const Tensor& input, const Tensor& target) const {
+  return huber_loss(input, target, reduction, delta);
+}
 KLDivLoss::KLDivLoss(std::string r, bool log) : reduction(std::move(r)), log_target(log) {}
 Tensor KLDivLoss::forward(const Tensor& input, const Tensor& target) const {
   if (reduction != "batchmean") return kl_div(input, target, reduction, log_target);
   const Tensor sum = kl_div(input, target, "sum", log_target);
   return input.dim() ? sum / double(input.size(0)) : sum;
 }
-PoissonNLLLoss::PoissonNLLLoss(bool log, bool f, double e, std::string r) : log_input(log), full(f), eps(e), reduction(std::move(r)) {}
-Tensor PoissonNLLLoss::forward(const Tensor& input, const Tensor& target) const { return poisson_nll_loss(input, target, log_input, full, eps, reduction); }
+PoissonNLLLoss::PoissonNLLLoss(bool log, bool f, double e, std::string r)
+    : log_input(log), full(f), eps(e), reduction(std::move(r)) {}
+Tensor PoissonNLLLoss::forward(const Tensor& input, const Tensor& target) const {
+  return poisson_nll_loss(input, target, log_input, full, eps, reduction);
+}
 GaussianNLLLoss::GaussianNLLLoss(bool f, double e, std::string r) : full(f), eps(e), reduction(std::move(r)) {}
 Tensor GaussianNLLLoss::forward(const Tensor& input, const Tensor& target, const Tensor& var) const {
   return gaussian_nll_loss(input, target, var, full, eps, reduction);
 }
 HingeEmbeddingLoss::HingeEmbeddingLoss(double m, std::string r) : margin(m), reduction(std::move(r)) {}
-Tensor HingeEmbeddingLoss::forward(const Tensor& input, const Tensor& target) const { return hinge_embedding_loss(input, target, margin, reduction); }
+Tensor HingeEmbeddingLoss::forward(const Tensor& input, const Tensor& target) const {
+  return hinge_embedding_loss(input, target, margin, reduction);
+}
 MarginRankingLoss::MarginRankingLoss(double m, std::string r) : margin(m), reduction(std::move(r)) {}
-Tensor MarginRankingLoss::forward(const Tensor& a, const Tensor& b, const Tensor& target) const { return margin_ranking_loss(a, b, target, margin, reduction); }
+Tensor MarginRankingLoss::forward(const Tensor& a, const Tensor& b, const Tensor& target) const {
+  return margin_ranking_loss(a, b, target, margin, reduction);
+}
 CosineEmbeddingLoss::CosineEmbeddingLoss(double m, std::string r) : margin(m), reduction(std::move(r)) {}
-Tensor CosineEmbeddingLoss::forward(const Tensor& a, const Tensor& b, const Tensor& target) const { return cosine_embedding_loss(a, b, target, margin, reduction); }
+Tensor CosineEmbeddingLoss::forward(const Tensor& a, const Tensor& b, const Tensor& target) const {
+  return cosine_embedding_loss(a, b, target, margin, reduction);
+}
 TripletMarginLoss::TripletMarginLoss(TripletMarginLossOptions o) : options(std::move(o)) {}
 Tensor TripletMarginLoss::forward(const Tensor& anchor, const Tensor& positive, const Tensor& negative) const {
   const TripletMarginLossOptions& o = options;
   return triplet_margin_loss(anchor, positive, negative, o.margin, o.p, o.eps, o.swap, o.reduction);
 }
 
-TripletMarginWithDistanceLoss::TripletMarginWithDistanceLoss(TripletMarginWithDistanceLossOptions o) : options(std::move(o)) {
-  TG_CHECK(options.margin > 0, ValueError, "TripletMarginWithDistanceLoss: margin must be positive, got ", options.margin);
+TripletMarginWithDistanceLoss::TripletMarginWithDistanceLoss(TripletMarginWithDistanceLossOptions o)
+    : options(std::move(o)) {
+  TG_CHECK(options.margin > 0, ValueError, "TripletMarginWithDistanceLoss: margin must be positive, got ",
+           options.margin);
   if (!options.distance_function) register_module("distance_function", PairwiseDistance());
 }
-Tensor TripletMarginWithDistanceLoss::forward(const Tensor& anchor, const Tensor& positive, const Tensor& negative) const {
-  TG_CHECK(anchor.dim() == positive.dim() && anchor.dim() == negative.dim(), ShapeError, "TripletMarginWithDistanceLoss: the inputs must have the same number of dimensions",
-           Named{"anchor", anchor}, Named{"positive", positive}, Named{"negative", negative});
-  const auto distance = [&](const Tensor& a, const Tensor& b) { return options.distance_function ? options.distance_function(a, b) : pairwise_distance(a, b); };
+Tensor TripletMarginWithDistanceLoss::forward(const Tensor& anchor, const Tensor& positive,
+                                              const Tensor& negative) const {
+  TG_CHECK(anchor.dim() == positive.dim() && anchor.dim() == negative.dim(), ShapeError,
+           "TripletMarginWithDistanceLoss: the inputs must have the same number of dimensions", Named{"anchor", anchor},
+           Named{"positive", positive}, Named{"negative", negative});
+  const auto distance = [&](const Tensor& a, const Tensor& b) {
+    return options.distance_function ? options.distance_function(a, b) : pairwise_distance(a, b);
+  };
   const Tensor near = distance(anchor, positive);
   Tensor far = distance(anchor, negative);
   if (options.swap) far = minimum(far, distance(positive, negative));
@@ -92,7 +123,8 @@ Tensor TripletMarginWithDistanceLoss::forward(const Tensor& anchor, const Tensor
 }
 
 CTCLoss::CTCLoss(int64_t b, std::string r, bool zero) : blank(b), reduction(std::move(r)), zero_infinity(zero) {}
-Tensor CTCLoss::forward(const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths, const Tensor& target_lengths) const {
+Tensor CTCLoss::forward(const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths,
+                        const Tensor& target_lengths) const {
   return ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity);
 }
 
@@ -104,11 +136,15 @@ static int64_t rows_of(int64_t classes, const std::vector<int64_t>& more) {
 }
 static std::string linear_loss_text(int64_t in, int64_t classes, const LinearCrossEntropyLossOptions& o) {
   const std::string shape = o.out_features.empty() ? "()" : tuple_repr(o.out_features);
-  return details("in_features", in, "num_classes", classes) + ", out_features=" + shape + ", " + details("bias", o.bias) + ", reduction=" + o.reduction + ", " +
+  return details("in_features", in, "num_classes", classes) + ", out_features=" + shape + ", " +
+         details("bias", o.bias) + ", reduction=" + o.reduction + ", " +
          details("ignore_index", o.ignore_index, "label_smoothing", o.label_smoothing) + ", options=None";
 }
 LinearCrossEntropyLoss::LinearCrossEntropyLoss(int64_t in, int64_t classes, LinearCrossEntropyLossOptions o)
-    : ModuleOf(linear_loss_text(in, classes, o)), num_classes(classes), options(std::move(o)), linear(in, rows_of(classes, options.out_features), options.bias) {
+    : ModuleOf(linear_loss_text(in, classes, o)),
+      num_classes(classes),
+      options(std::move(o)),
+      linear(in, rows_of(classes, options.out_features), options.bias) {
   register_buffer("weight", options.weight);
   register_module("linear", linear);
 }
@@ -118,8 +154,10 @@ Tensor LinearCrossEntropyLoss::forward(const Tensor& input, const Tensor& target
   shape.back() = num_classes;
   for (const int64_t n : options.out_features) shape.push_back(n);
   logits = logits.reshape(shape);
-  TG_CHECK(!options.ignore_index || target.sizes() != logits.sizes(), ValueError, "LinearCrossEntropyLoss: ignore_index cannot be given with probabilities as target");
-  return cross_entropy(logits, target, options.weight, options.ignore_index.value_or(-100), options.reduction, options.label_smoothing);
+  TG_CHECK(!options.ignore_index || target.sizes() != logits.sizes(), ValueError,
+           "LinearCrossEntropyLoss: ignore_index cannot be given with probabilities as target");
+  return cross_entropy(logits, target, options.weight, options.ignore_index.value_or(-100), options.reduction,
+                       options.label_smoothing);
 }
 
 // How many classes the head has: those of its own and one for each cluster.
@@ -127,11 +165,14 @@ static int64_t head_size(const std::vector<int64_t>& cutoffs) {
   TG_CHECK(!cutoffs.empty(), ValueError, "AdaptiveLogSoftmaxWithLoss: cutoffs must not be empty");
   return cutoffs[0] + int64_t(cutoffs.size());
 }
-AdaptiveLogSoftmaxWithLoss::AdaptiveLogSoftmaxWithLoss(int64_t in, int64_t n_classes, std::vector<int64_t> c, double div_value, bool head_bias)
+AdaptiveLogSoftmaxWithLoss::AdaptiveLogSoftmaxWithLoss(int64_t in, int64_t n_classes, std::vector<int64_t> c,
+                                                       double div_value, bool head_bias)
     : cutoffs(std::move(c)), head(in, head_size(cutoffs), head_bias) {
   cutoffs.push_back(n_classes);
-  TG_CHECK(cutoffs[0] > 0 && std::adjacent_find(cutoffs.begin(), cutoffs.end(), [](int64_t a, int64_t b) { return a >= b; }) == cutoffs.end(), ValueError,
-           "AdaptiveLogSoftmaxWithLoss: cutoffs must be increasing and between 1 and n_classes - 1, got ", IntList(cutoffs));
+  TG_CHECK(cutoffs[0] > 0 && std::adjacent_find(cutoffs.begin(), cutoffs.end(),
+                                                [](int64_t a, int64_t b) { return a >= b; }) == cutoffs.end(),
+           ValueError, "AdaptiveLogSoftmaxWithLoss: cutoffs must be increasing and between 1 and n_classes - 1, got ",
+           IntList(cutoffs));
   register_module("head", head);
   Module list("ModuleList");
   for (size_t k = 0; k + 1 < cutoffs.size(); k++) {
@@ -144,7 +185,9 @@ AdaptiveLogSoftmaxWithLoss::AdaptiveLogSoftmaxWithLoss(int64_t in, int64_t n_cla
   }
   register_module("tail", list);
 }
-static Tensor log_probs_within(const std::pair<Linear, Linear>& cluster, const Tensor& x) { return log_softmax(cluster.second(cluster.first(x)), 1); }
+static Tensor log_probs_within(const std::pair<Linear, Linear>& cluster, const Tensor& x) {
+  return log_softmax(cluster.second(cluster.first(x)), 1);
+}
 
 std::tuple<Tensor, Tensor> AdaptiveLogSoftmaxWithLoss::forward(const Tensor& input, const Tensor& target) const {
   if (input.dim() == 1 && target.dim() == 0) {
@@ -152,8 +195,10 @@ std::tuple<Tensor, Tensor> AdaptiveLogSoftmaxWithLoss::forward(const Tensor& inp
     return {squeeze(output, 0), loss};
   }
   TG_CHECK(target.dim() == 1 && input.dim() == 2 && input.size(0) == target.size(0), ShapeError,
-           "AdaptiveLogSoftmaxWithLoss: input must be (N, in_features) and target (N)", Named{"input", input}, Named{"target", target});
-  TG_CHECK(!any((target < 0) | (target >= cutoffs.back())).item<bool>(), ValueError, "AdaptiveLogSoftmaxWithLoss: targets must be within 0 and ", cutoffs.back() - 1);
+           "AdaptiveLogSoftmaxWithLoss: input must be (N, in_features) and target (N)", Named{"input", input},
+           Named{"target", target});
+  TG_CHECK(!any((target < 0) | (target >= cutoffs.back())).item<bool>(), ValueError,
+           "AdaptiveLogSoftmaxWithLoss: targets must be within 0 and ", cutoffs.back() - 1);
   Tensor in_head = clamp(target, {}, cutoffs[0] - 1);
   std::vector<std::pair<Tensor, Tensor>> later;  // rows, their log-probability within the cluster
   for (size_t k = 0; k < tail.size(); k++) {
@@ -170,7 +215,8 @@ std::tuple<Tensor, Tensor> AdaptiveLogSoftmaxWithLoss::forward(const Tensor& inp
 Tensor AdaptiveLogSoftmaxWithLoss::log_prob(const Tensor& input) const {
   const Tensor of_head = log_softmax(head(input), 1);
   std::vector<Tensor> parts = {narrow(of_head, 1, 0, cutoffs[0])};
-  for (size_t k = 0; k < tail.size(); k++) parts.push_back(log_probs_within(tail[k], input) + unsqueeze(select(of_head, 1, cutoffs[0] + int64_t(k)), 1));
+  for (size_t k = 0; k < tail.size(); k++)
+    parts.push_back(log_probs_within(tail[k], input) + unsqueeze(select(of_head, 1, cutoffs[0] + int64_t(k)), 1));
   return cat(parts, 1);
 }
 Tensor AdaptiveLogSoftmaxWithLoss::predict(const Tensor& input) const {

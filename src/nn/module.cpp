@@ -28,9 +28,11 @@ std::string detail::class_name(const char* pretty_function) {
 
 static void check_name(const ModuleState& s, const std::string& name) {
   const auto is_it = [&](const auto& entry) { return entry.first == name; };
-  const bool taken = std::any_of(s.parameters.begin(), s.parameters.end(), is_it) || std::any_of(s.children.begin(), s.children.end(), is_it) ||
+  const bool taken = std::any_of(s.parameters.begin(), s.parameters.end(), is_it) ||
+                     std::any_of(s.children.begin(), s.children.end(), is_it) ||
                      std::any_of(s.buffers.begin(), s.buffers.end(), [&](const auto& b) { return b.name == name; });
-  TG_CHECK(!name.empty() && name.find('.') == std::string::npos, ValueError, "a module's name for a part may not be empty or contain \".\", got \"", name, "\"");
+  TG_CHECK(!name.empty() && name.find('.') == std::string::npos, ValueError,
+           "a module's name for a part may not be empty or contain \".\", got \"", name, "\"");
   TG_CHECK(!taken, ValueError, s.name, " has a part named \"", name, "\" already");
 }
 
@@ -80,7 +82,8 @@ std::vector<std::pair<std::string, Module>> Module::named_modules() const {
   std::vector<std::pair<std::string, Module>> out;
   std::unordered_set<ModuleState*> seen;
   walk(*state_, "", [&](const std::string& prefix, ModuleState& s) {
-    if (seen.insert(&s).second) out.emplace_back(prefix.substr(0, prefix.empty() ? 0 : prefix.size() - 1), Module(Ref<ModuleState>::share(&s)));
+    if (seen.insert(&s).second)
+      out.emplace_back(prefix.substr(0, prefix.empty() ? 0 : prefix.size() - 1), Module(Ref<ModuleState>::share(&s)));
   });
   return out;
 }
@@ -123,13 +126,15 @@ static std::pair<Module, std::string_view> owner_of(const Module& m, std::string
 }
 Tensor Module::get_parameter(std::string_view path) const {
   const auto [owner, last] = owner_of(*this, path);
-  for (auto& [name, t] : owner.state_->parameters) if (name == last) return t;
+  for (auto& [name, t] : owner.state_->parameters)
+    if (name == last) return t;
   TG_CHECK(false, ValueError, owner.name(), " has no parameter \"", last, "\"");
   __builtin_unreachable();
 }
 Tensor Module::get_buffer(std::string_view path) const {
   const auto [owner, last] = owner_of(*this, path);
-  for (auto& b : owner.state_->buffers) if (b.name == last) return b.tensor;
+  for (auto& b : owner.state_->buffers)
+    if (b.name == last) return b.tensor;
   TG_CHECK(false, ValueError, owner.name(), " has no buffer \"", last, "\"");
   __builtin_unreachable();
 }
@@ -159,7 +164,8 @@ void Module::load_state_dict(const StateDict& from, bool strict) const {
       continue;
     }
     const Tensor& value = *it->second;
-    if (value.sizes() != t.sizes()) complain(name + ": the module has shape " + to_string(t.sizes()) + ", the state " + to_string(value.sizes()));
+    if (value.sizes() != t.sizes())
+      complain(name + ": the module has shape " + to_string(t.sizes()) + ", the state " + to_string(value.sizes()));
   }
   if (strict) {
     std::unordered_set<std::string_view> known;
@@ -217,7 +223,9 @@ static std::string text_of(const ModuleState& s) {
     last = first + 1;
     while (s.merges_equal && last < s.children.size() && text_of(*s.children[last].second) == text) last++;
     if (last - first == 1) out += "\n  (" + name + "): " + indented(text);
-    else out += "\n  (" + name + "-" + s.children[last - 1].first + "): " + std::to_string(last - first) + " x " + indented(text);
+    else
+      out += "\n  (" + name + "-" + s.children[last - 1].first + "): " + std::to_string(last - first) + " x " +
+             indented(text);
   }
   return out + "\n)";
 }

@@ -22,7 +22,9 @@ void NormParts::reset_running_stats() const {
   zero_(num_batches_tracked);
 }
 static std::string norm_text(int64_t n, const BatchNormOptions& o) {
-  return repr(n) + ", " + details("eps", o.eps, "momentum", o.momentum, "affine", o.affine, "bias", o.affine && o.bias, "track_running_stats", o.track_running_stats);
+  return repr(n) + ", " +
+         details("eps", o.eps, "momentum", o.momentum, "affine", o.affine, "bias", o.affine && o.bias,
+                 "track_running_stats", o.track_running_stats);
 }
 
 template <int N> BatchNorm<N>::BatchNorm(int64_t n, BatchNormOptions o)
@@ -38,23 +40,29 @@ template <int N> Tensor BatchNorm<N>::forward(const Tensor& x) const {
     add_(num_batches_tracked, Tensor(1));
     if (!options.momentum) momentum = 1 / num_batches_tracked.item<double>();
   }
-  return batch_norm(x, running_mean, running_var, weight, bias, training || !running_mean.defined(), momentum, options.eps);
+  return batch_norm(x, running_mean, running_var, weight, bias, training || !running_mean.defined(), momentum,
+                    options.eps);
 }
 template struct BatchNorm<0>;
 template struct BatchNorm<1>;
 template struct BatchNorm<2>;
 template struct BatchNorm<3>;
 
-static BatchNormOptions as_batch(const InstanceNormOptions& o) { return {o.eps, o.momentum, o.affine, o.track_running_stats, o.bias}; }
+static BatchNormOptions as_batch(const InstanceNormOptions& o) {
+  return {o.eps, o.momentum, o.affine, o.track_running_stats, o.bias};
+}
 template <int N> InstanceNorm<N>::InstanceNorm(int64_t n, InstanceNormOptions o)
-    : InstanceNorm::ModuleOf("InstanceNorm" + std::to_string(N) + "d", norm_text(n, as_batch(o))), NormParts(as_batch(o)) {
+    : InstanceNorm::ModuleOf("InstanceNorm" + std::to_string(N) + "d", norm_text(n, as_batch(o))),
+      NormParts(as_batch(o)) {
   make(*this, n);
 }
 template <int N> Tensor InstanceNorm<N>::forward(const Tensor& x) const {
-  TG_CHECK(x.dim() == N + 1 || x.dim() == N + 2, ShapeError, this->name(), ": input must have ", N + 1, " or ", N + 2, " dimensions", Named{"input", x});
+  TG_CHECK(x.dim() == N + 1 || x.dim() == N + 2, ShapeError, this->name(), ": input must have ", N + 1, " or ", N + 2,
+           " dimensions", Named{"input", x});
   const bool batched = x.dim() == N + 2;
-  const Tensor y = instance_norm(batched ? x : unsqueeze(x, 0), running_mean, running_var, weight, bias, this->is_training() || !options.track_running_stats,
-                                 options.momentum.value_or(0), options.eps);
+  const Tensor y =
+      instance_norm(batched ? x : unsqueeze(x, 0), running_mean, running_var, weight, bias,
+                    this->is_training() || !options.track_running_stats, options.momentum.value_or(0), options.eps);
   return batched ? y : squeeze(y, 0);
 }
 template struct InstanceNorm<1>;
@@ -64,21 +72,29 @@ template struct InstanceNorm<3>;
 // ---- without
 
 LayerNorm::LayerNorm(Dims shape, double e, bool affine, bool with_bias)
-    : ModuleOf(tuple_repr(shape) + ", " + details("eps", e, "elementwise_affine", affine, "bias", affine && with_bias)), normalized_shape(shape), eps(e) {
+    : ModuleOf(tuple_repr(shape) + ", " + details("eps", e, "elementwise_affine", affine, "bias", affine && with_bias)),
+      normalized_shape(shape),
+      eps(e) {
   if (affine) weight = register_parameter("weight", ones(shape));
   if (affine && with_bias) bias = register_parameter("bias", zeros(shape));
 }
 Tensor LayerNorm::forward(const Tensor& x) const { return layer_norm(x, normalized_shape, weight, bias, eps); }
 
 RMSNorm::RMSNorm(Dims shape, std::optional<double> e, bool affine)
-    : ModuleOf(tuple_repr(shape) + ", " + details("eps", e, "elementwise_affine", affine)), normalized_shape(shape), eps(e) {
+    : ModuleOf(tuple_repr(shape) + ", " + details("eps", e, "elementwise_affine", affine)),
+      normalized_shape(shape),
+      eps(e) {
   if (affine) weight = register_parameter("weight", ones(shape));
 }
 Tensor RMSNorm::forward(const Tensor& x) const { return rms_norm(x, normalized_shape, weight, eps); }
 
 GroupNorm::GroupNorm(int64_t groups, int64_t channels, double e, bool affine, bool with_bias)
-    : ModuleOf(repr(groups) + ", " + repr(channels) + ", " + details("eps", e, "affine", affine, "bias", affine && with_bias)), num_groups(groups), eps(e) {
-  TG_CHECK(groups > 0 && channels % groups == 0, ValueError, "GroupNorm: num_channels must be divisible by num_groups, got ", channels, " and ", groups);
+    : ModuleOf(repr(groups) + ", " + repr(channels) + ", " +
+               details("eps", e, "affine", affine, "bias", affine && with_bias)),
+      num_groups(groups),
+      eps(e) {
+  TG_CHECK(groups > 0 && channels % groups == 0, ValueError,
+           "GroupNorm: num_channels must be divisible by num_groups, got ", channels, " and ", groups);
   if (affine) weight = register_parameter("weight", ones({channels}));
   if (affine && with_bias) bias = register_parameter("bias", zeros({channels}));
 }
@@ -86,11 +102,17 @@ Tensor GroupNorm::forward(const Tensor& x) const { return group_norm(x, num_grou
 
 LocalResponseNorm::LocalResponseNorm(int64_t n, double a, double b, double c)
     : ModuleOf(repr(n) + ", " + details("alpha", a, "beta", b, "k", c)), size(n), alpha(a), beta(b), k(c) {}
-Tensor LocalResponseNorm::forward(const Tensor& x) const { return functional::local_response_norm(x, size, alpha, beta, k); }
+Tensor LocalResponseNorm::forward(const Tensor& x) const {
+  return functional::local_response_norm(x, size, alpha, beta, k);
+}
 
 CrossMapLRN2d::CrossMapLRN2d(int64_t n, double a, double b, double c)
-    : ModuleOf(repr(n) + ", " + details("alpha", a, "beta", b, "k", c == std::floor(c) ? repr(int64_t(c)).c_str() : repr(c).c_str())),
-      size(n), alpha(a), beta(b), k(c) {}
+    : ModuleOf(repr(n) + ", " +
+               details("alpha", a, "beta", b, "k", c == std::floor(c) ? repr(int64_t(c)).c_str() : repr(c).c_str())),
+      size(n),
+      alpha(a),
+      beta(b),
+      k(c) {}
 Tensor CrossMapLRN2d::forward(const Tensor& x) const {
   const int64_t reach = (size - 1) / 2;
   const Tensor squares = unfold(pad(x.square(), {0, 0, 0, 0, reach, reach}), 1, 2 * reach + 1, 1).sum(-1);
@@ -99,7 +121,8 @@ Tensor CrossMapLRN2d::forward(const Tensor& x) const {
 
 // ---- dropout
 
-static constexpr const char* kDropoutNames[] = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"};
+static constexpr const char* kDropoutNames[] = {"Dropout",   "Dropout1d",    "Dropout2d",
+                                                "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"};
 template <DropoutKind K> DropoutOf<K>::DropoutOf(double q, bool in)
     : DropoutOf::ModuleOf(kDropoutNames[int(K)], details("p", q, "inplace", in)), p(q), inplace(in) {
   TG_CHECK(q >= 0 && q <= 1, ValueError, this->name(), ": p must be between 0 and 1, got ", q);

@@ -11,9 +11,12 @@ namespace tapegrad::nn {
 
 MultiheadAttention::MultiheadAttention(int64_t embed, int64_t heads, MultiheadAttentionOptions o)
     : out_proj("NonDynamicallyQuantizableLinear", embed, embed, o.bias), embed_dim(embed), num_heads(heads), options(o) {
-  TG_CHECK(embed > 0 && heads > 0 && embed % heads == 0, ValueError, "MultiheadAttention: embed_dim must be positive and divisible by num_heads, got ", embed, " and ", heads);
+  TG_CHECK(embed > 0 && heads > 0 && embed % heads == 0, ValueError,
+           "MultiheadAttention: embed_dim must be positive and divisible by num_heads, got ", embed, " and ", heads);
   const int64_t kdim = o.kdim.value_or(embed), vdim = o.vdim.value_or(embed);
-  const auto xavier = [&](const char* name, IntList size) { return init::xavier_uniform_(register_parameter(name, uninitialised(size))); };
+  const auto xavier = [&](const char* name, IntList size) {
+    return init::xavier_uniform_(register_parameter(name, uninitialised(size)));
+  };
   if (kdim == embed && vdim == embed) {
     in_proj_weight = xavier("in_proj_weight", {3 * embed, embed});
   } else {
@@ -34,7 +37,8 @@ namespace {
 /// A mask that is added to the scores: a bool one has -inf where true.
 Tensor additive(const Tensor& mask, const char* name, Dtype dtype) {
   if (!mask.defined() || mask.is_floating_point()) return mask;
-  TG_CHECK(mask.dtype() == Dtype::Bool, DtypeError, "MultiheadAttention: ", name, " must be bool or floating", Named{name, mask});
+  TG_CHECK(mask.dtype() == Dtype::Bool, DtypeError, "MultiheadAttention: ", name, " must be bool or floating",
+           Named{name, mask});
   return masked_fill(zeros(mask.sizes(), dtype), mask, -std::numeric_limits<double>::infinity());
 }
 struct Projected {
@@ -49,36 +53,45 @@ Projected project(const MultiheadAttention& m, const Tensor& query, const Tensor
       const std::vector<Tensor> all = chunk(linear(query, weight, bias), 3, -1);
       return {all[0], all[1], all[2]};
     }
-    const std::vector<Tensor> w = split(weight, {size, 2 * size}), b = bias.defined() ? split(bias, {size, 2 * size}) : std::vector<Tensor>(2);
+    const std::vector<Tensor> w = split(weight, {size, 2 * size}),
+                              b = bias.defined() ? split(bias, {size, 2 * size}) : std::vector<Tensor>(2);
     const Tensor q = linear(query, w[0], b[0]);
     const std::vector<Tensor> kv = chunk(linear(key, w[1], b[1]), 2, -1);
     return {q, kv[0], kv[1]};
   }
-  const std::vector<Tensor> w = weight.defined() ? chunk(weight, 3) : std::vector<Tensor>{m.q_proj_weight, m.k_proj_weight, m.v_proj_weight};
+  const std::vector<Tensor> w =
+      weight.defined() ? chunk(weight, 3) : std::vector<Tensor>{m.q_proj_weight, m.k_proj_weight, m.v_proj_weight};
   const std::vector<Tensor> b = bias.defined() ? chunk(bias, 3) : std::vector<Tensor>(3);
   return {linear(query, w[0], b[0]), linear(key, w[1], b[1]), linear(value, w[2], b[2])};
 }
 
 /// Query (L, N, E), key and value (S, N, …), masks with a batch dimension: (L, N, E) and weights (N, heads, L, S).
-std::tuple<Tensor, Tensor> attend(const MultiheadAttention& m, const Tensor& query, const Tensor& key, const Tensor& value, Tensor key_padding_mask, bool need_weights,
-                                  Tensor attn_mask) {
-  const int64_t length = query.size(0), n = query.size(1), size = query.size(2), source = key.size(0), head = size / m.num_heads;
-  TG_CHECK(size == m.embed_dim, ShapeError, "MultiheadAttention: query must have embed_dim features, ", m.embed_dim, Named{"query", query});
-  TG_CHECK(source == value.size(0) && key.size(1) == value.size(1) && key.size(1) == n, ShapeError, "MultiheadAttention: key and value must have the same length, and all the same batch",
-           Named{"query", query}, Named{"key", key}, Named{"value", value});
+std::tuple<Tensor, Tensor> attend(const MultiheadAttention& m, const Tensor& query, const Tensor& key,
+                                  const Tensor& value, Tensor key_padding_mask, bool need_weights, Tensor attn_mask) {
+  const int64_t length = query.size(0), n = query.size(1), size = query.size(2), source = key.size(0),
+                head = size / m.num_heads;
+  TG_CHECK(size == m.embed_dim, ShapeError, "MultiheadAttention: query must have embed_dim features, ", m.embed_dim,
+           Named{"query", query});
+  TG_CHECK(source == value.size(0) && key.size(1) == value.size(1) && key.size(1) == n, ShapeError,
+           "MultiheadAttention: key and value must have the same length, and all the same batch", Named{"query", query},
+           Named{"key", key}, Named{"value", value});
   auto [q, k, v] = project(m, query, key, value);
 
   if (attn_mask.defined()) {
     const Shape expected = attn_mask.dim() == 2 ? Shape{length, source} : Shape{n * m.num_heads, length, source};
-    TG_CHECK(attn_mask.sizes() == expected, ShapeError, "MultiheadAttention: attn_mask must have shape ", expected, Named{"attn_mask", attn_mask});
+    TG_CHECK(attn_mask.sizes() == expected, ShapeError, "MultiheadAttention: attn_mask must have shape ", expected,
+             Named{"attn_mask", attn_mask});
   }
   if (key_padding_mask.defined())
-    TG_CHECK(key_padding_mask.sizes() == Shape({n, source}), ShapeError, "MultiheadAttention: key_padding_mask must have shape ", Shape{n, source},
+    TG_CHECK(key_padding_mask.sizes() == Shape({n, source}), ShapeError,
+             "MultiheadAttention: key_padding_mask must have shape ", Shape{n, source},
              Named{"key_padding_mask", key_padding_mask});
   attn_mask = additive(attn_mask, "attn_mask", q.dtype());
   key_padding_mask = additive(key_padding_mask, "key_padding_mask", q.dtype());
 
-  const auto heads = [&](const Tensor& x) { return permute(reshape(x, {x.size(0), n, m.num_heads, head}), {1, 2, 0, 3}); };
+  const auto heads = [&](const Tensor& x) {
+    return permute(reshape(x, {x.size(0), n, m.num_heads, head}), {1, 2, 0, 3});
+  };
   const auto lengthen = [&](const Tensor& more_k, const Tensor& more_v) {  // one key and value more; masks allow them
     if (attn_mask.defined()) attn_mask = pad(attn_mask, {0, 1});
     if (key_padding_mask.defined()) key_padding_mask = pad(key_padding_mask, {0, 1});
@@ -111,16 +124,21 @@ std::tuple<Tensor, Tensor> attend(const MultiheadAttention& m, const Tensor& que
 
 }  // namespace
 
-std::tuple<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& key_padding_mask, bool need_weights,
-                                                       const Tensor& attn_mask, bool average_attn_weights, bool is_causal) const {
+std::tuple<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value,
+                                                       const Tensor& key_padding_mask, bool need_weights,
+                                                       const Tensor& attn_mask, bool average_attn_weights,
+                                                       bool is_causal) const {
   OpScope op("MultiheadAttention");
   TG_CHECK((query.dim() == 2 || query.dim() == 3) && key.dim() == query.dim() && value.dim() == query.dim(), ShapeError,
-           "query, key and value must all have 3 dimensions, or 2 without a batch", Named{"query", query}, Named{"key", key}, Named{"value", value});
-  TG_CHECK(!is_causal || attn_mask.defined(), ValueError, "is_causal says that attn_mask is the causal one, and there is none");
+           "query, key and value must all have 3 dimensions, or 2 without a batch", Named{"query", query},
+           Named{"key", key}, Named{"value", value});
+  TG_CHECK(!is_causal || attn_mask.defined(), ValueError,
+           "is_causal says that attn_mask is the causal one, and there is none");
   const bool batched = query.dim() == 3, turned = batched && options.batch_first;
   // One tensor stays one tensor: its projections are one product.
   const auto arrange = [&](const Tensor& x) { return !batched ? unsqueeze(x, 1) : turned ? transpose(x, 0, 1) : x; };
-  const Tensor q = arrange(query), k = key.is_same(query) ? q : arrange(key), v = value.is_same(key) ? k : arrange(value);
+  const Tensor q = arrange(query), k = key.is_same(query) ? q : arrange(key),
+               v = value.is_same(key) ? k : arrange(value);
   const Tensor padding = key_padding_mask.defined() && !batched ? unsqueeze(key_padding_mask, 0) : key_padding_mask;
   auto [out, weights] = attend(*this, q, k, v, padding, need_weights, attn_mask);
   if (weights.defined() && average_attn_weights) weights = mean(weights, 1);
@@ -133,13 +151,15 @@ std::tuple<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, cons
 namespace {
 
 MultiheadAttention attention(int64_t d_model, int64_t nhead, const TransformerLayerOptions& o) {
-  return MultiheadAttention(d_model, nhead, {.dropout = o.dropout, .bias = o.bias, .kdim = {}, .vdim = {}, .batch_first = o.batch_first});
+  return MultiheadAttention(
+      d_model, nhead, {.dropout = o.dropout, .bias = o.bias, .kdim = {}, .vdim = {}, .batch_first = o.batch_first});
 }
 LayerNorm layer_norm_of(int64_t d_model, double eps, bool bias) { return LayerNorm(d_model, eps, true, bias); }
 template <class Block> Tensor residual(const Tensor& x, const LayerNorm& norm, bool norm_first, Block block) {
   return norm_first ? x + block(norm(x)) : norm(x + block(x));
 }
-Tensor attend_to(const MultiheadAttention& m, const Dropout& drop, const Tensor& x, const Tensor& memory, const Tensor& mask, const Tensor& padding, bool is_causal) {
+Tensor attend_to(const MultiheadAttention& m, const Dropout& drop, const Tensor& x, const Tensor& memory,
+                 const Tensor& mask, const Tensor& padding, bool is_causal) {
   return drop(std::get<0>(m(x, memory, memory, padding, false, mask, true, is_causal)));
 }
 template <class Layer> Tensor feed_forward(const Layer& m, const Tensor& x, const Dropout& drop) {
@@ -147,7 +167,8 @@ template <class Layer> Tensor feed_forward(const Layer& m, const Tensor& x, cons
   return drop(m.linear2(m.dropout(m.options.activation == "gelu" ? gelu(h) : relu(h))));
 }
 void check_activation(const std::string& f) {
-  TG_CHECK(f == "relu" || f == "gelu", ValueError, "the activation of a transformer layer must be relu or gelu, got \"", f, "\"");
+  TG_CHECK(f == "relu" || f == "gelu", ValueError, "the activation of a transformer layer must be relu or gelu, got \"",
+           f, "\"");
 }
 /// A layer like this one with values of its own; draws no random numbers.
 template <class Layer> Layer copy_of(const Layer& layer) {
@@ -163,43 +184,62 @@ template <class Layer> Layer copy_of(const Layer& layer) {
 }  // namespace
 
 TransformerEncoderLayer::TransformerEncoderLayer(int64_t d, int64_t heads, TransformerLayerOptions o)
-    : d_model(d), nhead(heads), options(std::move(o)),
-      self_attn(register_module("self_attn", attention(d, heads, options))), linear1(register_module("linear1", Linear(d, options.dim_feedforward, options.bias))),
-      dropout(register_module("dropout", Dropout(options.dropout))), linear2(register_module("linear2", Linear(options.dim_feedforward, d, options.bias))),
+    : d_model(d),
+      nhead(heads),
+      options(std::move(o)),
+      self_attn(register_module("self_attn", attention(d, heads, options))),
+      linear1(register_module("linear1", Linear(d, options.dim_feedforward, options.bias))),
+      dropout(register_module("dropout", Dropout(options.dropout))),
+      linear2(register_module("linear2", Linear(options.dim_feedforward, d, options.bias))),
       norm1(register_module("norm1", layer_norm_of(d, options.layer_norm_eps, options.bias))),
       norm2(register_module("norm2", layer_norm_of(d, options.layer_norm_eps, options.bias))),
-      dropout1(register_module("dropout1", Dropout(options.dropout))), dropout2(register_module("dropout2", Dropout(options.dropout))) {
+      dropout1(register_module("dropout1", Dropout(options.dropout))),
+      dropout2(register_module("dropout2", Dropout(options.dropout))) {
   check_activation(options.activation);
 }
-Tensor TransformerEncoderLayer::forward(const Tensor& src, const Tensor& mask, const Tensor& padding, bool is_causal) const {
+Tensor TransformerEncoderLayer::forward(const Tensor& src, const Tensor& mask, const Tensor& padding,
+                                        bool is_causal) const {
   const bool first = options.norm_first;
-  const Tensor x = residual(src, norm1, first, [&](const Tensor& x) { return attend_to(self_attn, dropout1, x, x, mask, padding, is_causal); });
+  const Tensor x = residual(src, norm1, first, [&](const Tensor& x) {
+    return attend_to(self_attn, dropout1, x, x, mask, padding, is_causal);
+  });
   return residual(x, norm2, first, [&](const Tensor& x) { return feed_forward(*this, x, dropout2); });
 }
 
 TransformerDecoderLayer::TransformerDecoderLayer(int64_t d, int64_t heads, TransformerLayerOptions o)
-    : d_model(d), nhead(heads), options(std::move(o)),
-      self_attn(register_module("self_attn", attention(d, heads, options))), multihead_attn(register_module("multihead_attn", attention(d, heads, options))),
+    : d_model(d),
+      nhead(heads),
+      options(std::move(o)),
+      self_attn(register_module("self_attn", attention(d, heads, options))),
+      multihead_attn(register_module("multihead_attn", attention(d, heads, options))),
       linear1(register_module("linear1", Linear(d, options.dim_feedforward, options.bias))),
-      dropout(register_module("dropout", Dropout(options.dropout))), linear2(register_module("linear2", Linear(options.dim_feedforward, d, options.bias))),
+      dropout(register_module("dropout", Dropout(options.dropout))),
+      linear2(register_module("linear2", Linear(options.dim_feedforward, d, options.bias))),
       norm1(register_module("norm1", layer_norm_of(d, options.layer_norm_eps, options.bias))),
       norm2(register_module("norm2", layer_norm_of(d, options.layer_norm_eps, options.bias))),
       norm3(register_module("norm3", layer_norm_of(d, options.layer_norm_eps, options.bias))),
-      dropout1(register_module("dropout1", Dropout(options.dropout))), dropout2(register_module("dropout2", Dropout(options.dropout))),
+      dropout1(register_module("dropout1", Dropout(options.dropout))),
+      dropout2(register_module("dropout2", Dropout(options.dropout))),
       dropout3(register_module("dropout3", Dropout(options.dropout))) {
   check_activation(options.activation);
 }
-Tensor TransformerDecoderLayer::forward(const Tensor& tgt, const Tensor& memory, const Tensor& tgt_mask, const Tensor& memory_mask, const Tensor& tgt_padding,
+Tensor TransformerDecoderLayer::forward(const Tensor& tgt, const Tensor& memory, const Tensor& tgt_mask,
+                                        const Tensor& memory_mask, const Tensor& tgt_padding,
                                         const Tensor& memory_padding, bool tgt_is_causal, bool memory_is_causal) const {
   const bool first = options.norm_first;
-  Tensor x = residual(tgt, norm1, first, [&](const Tensor& x) { return attend_to(self_attn, dropout1, x, x, tgt_mask, tgt_padding, tgt_is_causal); });
-  x = residual(x, norm2, first, [&](const Tensor& x) { return attend_to(multihead_attn, dropout2, x, memory, memory_mask, memory_padding, memory_is_causal); });
+  Tensor x = residual(tgt, norm1, first, [&](const Tensor& x) {
+    return attend_to(self_attn, dropout1, x, x, tgt_mask, tgt_padding, tgt_is_causal);
+  });
+  x = residual(x, norm2, first, [&](const Tensor& x) {
+    return attend_to(multihead_attn, dropout2, x, memory, memory_mask, memory_padding, memory_is_causal);
+  });
   return residual(x, norm3, first, [&](const Tensor& x) { return feed_forward(*this, x, dropout3); });
 }
 
 // ---- stacks
 
-TransformerEncoder::TransformerEncoder(const TransformerEncoderLayer& layer, int64_t count, std::optional<LayerNorm> n) : norm(std::move(n)) {
+TransformerEncoder::TransformerEncoder(const TransformerEncoderLayer& layer, int64_t count, std::optional<LayerNorm> n)
+    : norm(std::move(n)) {
   for (int64_t k = 0; k < count; k++) layers.push_back(copy_of(layer));
   register_module("layers", layers);
   if (norm) register_module("norm", *norm);
@@ -209,15 +249,18 @@ Tensor TransformerEncoder::forward(const Tensor& src, const Tensor& mask, const 
   for (const TransformerEncoderLayer& layer : layers) x = layer(x, mask, padding, is_causal);
   return norm ? (*norm)(x) : x;
 }
-TransformerDecoder::TransformerDecoder(const TransformerDecoderLayer& layer, int64_t count, std::optional<LayerNorm> n) : norm(std::move(n)) {
+TransformerDecoder::TransformerDecoder(const TransformerDecoderLayer& layer, int64_t count, std::optional<LayerNorm> n)
+    : norm(std::move(n)) {
   for (int64_t k = 0; k < count; k++) layers.push_back(copy_of(layer));
   register_module("layers", layers);
   if (norm) register_module("norm", *norm);
 }
-Tensor TransformerDecoder::forward(const Tensor& tgt, const Tensor& memory, const Tensor& tgt_mask, const Tensor& memory_mask, const Tensor& tgt_padding,
-                                   const Tensor& memory_padding, bool tgt_is_causal, bool memory_is_causal) const {
+Tensor TransformerDecoder::forward(const Tensor& tgt, const Tensor& memory, const Tensor& tgt_mask,
+                                   const Tensor& memory_mask, const Tensor& tgt_padding, const Tensor& memory_padding,
+                                   bool tgt_is_causal, bool memory_is_causal) const {
   Tensor x = tgt;
-  for (const TransformerDecoderLayer& layer : layers) x = layer(x, memory, tgt_mask, memory_mask, tgt_padding, memory_padding, tgt_is_causal, memory_is_causal);
+  for (const TransformerDecoderLayer& layer : layers)
+    x = layer(x, memory, tgt_mask, memory_mask, tgt_padding, memory_padding, tgt_is_causal, memory_is_causal);
   return norm ? (*norm)(x) : x;
 }
 
@@ -225,23 +268,28 @@ static TransformerLayerOptions of_layer(const TransformerOptions& o) {
   return {o.dim_feedforward, o.dropout, o.activation, o.layer_norm_eps, o.batch_first, o.norm_first, o.bias};
 }
 Transformer::Transformer(TransformerOptions o)
-    : options(std::move(o)), encoder(TransformerEncoderLayer(options.d_model, options.nhead, of_layer(options)), options.num_encoder_layers,
-                                     layer_norm_of(options.d_model, options.layer_norm_eps, options.bias)),
+    : options(std::move(o)),
+      encoder(TransformerEncoderLayer(options.d_model, options.nhead, of_layer(options)), options.num_encoder_layers,
+              layer_norm_of(options.d_model, options.layer_norm_eps, options.bias)),
       decoder(TransformerDecoderLayer(options.d_model, options.nhead, of_layer(options)), options.num_decoder_layers,
               layer_norm_of(options.d_model, options.layer_norm_eps, options.bias)) {
   register_module("encoder", encoder);
   register_module("decoder", decoder);
-  for (const Tensor& p : parameters()) if (p.dim() > 1) init::xavier_uniform_(p);
+  for (const Tensor& p : parameters())
+    if (p.dim() > 1) init::xavier_uniform_(p);
 }
 Tensor Transformer::forward(const Tensor& src, const Tensor& tgt, const TransformerMasks& m) const {
   const int64_t batch = options.batch_first ? 0 : 1;
-  TG_CHECK(src.dim() == tgt.dim() && (src.dim() == 2 || src.dim() == 3) && src.size(-1) == options.d_model && tgt.size(-1) == options.d_model &&
-               (src.dim() == 2 || src.size(batch) == tgt.size(batch)),
-           ShapeError, "Transformer: src and tgt must both have 3 dimensions, or 2 without a batch, d_model features (", options.d_model, ") and one batch size",
-           Named{"src", src}, Named{"tgt", tgt});
+  TG_CHECK(src.dim() == tgt.dim() && (src.dim() == 2 || src.dim() == 3) && src.size(-1) == options.d_model &&
+               tgt.size(-1) == options.d_model && (src.dim() == 2 || src.size(batch) == tgt.size(batch)),
+           ShapeError, "Transformer: src and tgt must both have 3 dimensions, or 2 without a batch, d_model features (",
+           options.d_model, ") and one batch size", Named{"src", src}, Named{"tgt", tgt});
   const Tensor memory = encoder(src, m.src_mask, m.src_key_padding_mask, m.src_is_causal);
-  return decoder(tgt, memory, m.tgt_mask, m.memory_mask, m.tgt_key_padding_mask, m.memory_key_padding_mask, m.tgt_is_causal, m.memory_is_causal);
+  return decoder(tgt, memory, m.tgt_mask, m.memory_mask, m.tgt_key_padding_mask, m.memory_key_padding_mask,
+                 m.tgt_is_causal, m.memory_is_causal);
 }
-Tensor Transformer::generate_square_subsequent_mask(int64_t size) { return triu(full({size, size}, -std::numeric_limits<double>::infinity()), 1); }
+Tensor Transformer::generate_square_subsequent_mask(int64_t size) {
+  return triu(full({size, size}, -std::numeric_limits<double>::infinity()), 1);
+}
 
 }  // namespace tapegrad::nn

@@ -13,9 +13,11 @@ template <class O> static void check_common(const char* name, const O& o) {
   TG_CHECK(o.lr >= 0, ValueError, name, ": lr must not be negative, got ", o.lr);
   TG_CHECK(o.weight_decay >= 0, ValueError, name, ": weight_decay must not be negative, got ", o.weight_decay);
   if constexpr (requires { o.eps; }) TG_CHECK(o.eps >= 0, ValueError, name, ": eps must not be negative, got ", o.eps);
-  if constexpr (requires { o.momentum; }) TG_CHECK(o.momentum >= 0, ValueError, name, ": momentum must not be negative, got ", o.momentum);
+  if constexpr (requires { o.momentum; })
+    TG_CHECK(o.momentum >= 0, ValueError, name, ": momentum must not be negative, got ", o.momentum);
   if constexpr (requires { o.beta1; })
-    TG_CHECK(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1, ValueError, name, ": beta1 and beta2 must lie in [0, 1), got ", o.beta1, " and ", o.beta2);
+    TG_CHECK(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1, ValueError, name,
+             ": beta1 and beta2 must lie in [0, 1), got ", o.beta1, " and ", o.beta2);
 }
 // The gradient to go down.
 static Tensor downhill(const Tensor& grad, bool maximize) { return maximize ? -grad : grad; }
@@ -24,9 +26,12 @@ static Tensor downhill(const Tensor& grad, bool maximize) { return maximize ? -g
 
 void SGD::check(const SGDOptions& o) const {
   check_common("SGD", o);
-  TG_CHECK(!o.nesterov || (o.momentum > 0 && o.dampening == 0), ValueError, "SGD: nesterov needs momentum > 0 and dampening 0");
+  TG_CHECK(!o.nesterov || (o.momentum > 0 && o.dampening == 0), ValueError,
+           "SGD: nesterov needs momentum > 0 and dampening 0");
 }
-Names SGD::slot_names(size_t group, const Tensor&) const { return options(group).momentum == 0 ? Names{} : Names{"momentum_buffer"}; }
+Names SGD::slot_names(size_t group, const Tensor&) const {
+  return options(group).momentum == 0 ? Names{} : Names{"momentum_buffer"};
+}
 void SGD::update(size_t group, const Batch& b) {
   const SGDOptions& o = options(group);
   const auto step = [&](TensorList buffers, bool first) {
@@ -35,7 +40,8 @@ void SGD::update(size_t group, const Batch& b) {
   if (o.momentum == 0) return step({}, false);
   if (!b.slots.empty()) return step(b.slots[0], b.step == 1);
   std::vector<Tensor> buffers;  // a schedule gave it momentum after steps without
-  for (size_t k = 0; k < b.params.size(); k++) b.states[k]->tensors = {buffers.emplace_back(empty_like(detach(b.params[k])))};
+  for (size_t k = 0; k < b.params.size(); k++)
+    b.states[k]->tensors = {buffers.emplace_back(empty_like(detach(b.params[k])))};
   step(buffers, true);
 }
 
@@ -45,15 +51,16 @@ Names Adam::slot_names(size_t group, const Tensor&) const {
 }
 void Adam::update(size_t group, const Batch& b) {
   const AdamOptions& o = options(group);
-  adam_step(b.params, b.grads, b.slots[0], b.slots[1], o.amsgrad ? TensorList(b.slots[2]) : TensorList(), o.lr, o.beta1, o.beta2, o.eps, o.weight_decay,
-            o.decoupled_weight_decay, o.maximize, b.step);
+  adam_step(b.params, b.grads, b.slots[0], b.slots[1], o.amsgrad ? TensorList(b.slots[2]) : TensorList(), o.lr, o.beta1,
+            o.beta2, o.eps, o.weight_decay, o.decoupled_weight_decay, o.maximize, b.step);
 }
 
 void Adamax::check(const AdamaxOptions& o) const { check_common("Adamax", o); }
 Names Adamax::slot_names(size_t, const Tensor&) const { return {"exp_avg", "exp_inf"}; }
 void Adamax::update(size_t group, const Batch& b) {
   const AdamaxOptions& o = options(group);
-  adamax_step(b.params, b.grads, b.slots[0], b.slots[1], o.lr, o.beta1, o.beta2, o.eps, o.weight_decay, o.maximize, b.step);
+  adamax_step(b.params, b.grads, b.slots[0], b.slots[1], o.lr, o.beta1, o.beta2, o.eps, o.weight_decay, o.maximize,
+              b.step);
 }
 
 void NAdam::check(const NAdamOptions& o) const {
@@ -67,15 +74,16 @@ void NAdam::update(size_t group, const Batch& b) {
   const auto mu_at = [&](int64_t t) { return o.beta1 * (1 - 0.5 * std::pow(0.96, double(t) * o.momentum_decay)); };
   const double mu = mu_at(b.step), next = mu_at(b.step + 1);
   for (State* s : b.states) s->numbers[0] *= mu;
-  nadam_step(b.params, b.grads, b.slots[0], b.slots[1], o.lr, o.beta1, o.beta2, o.eps, o.weight_decay, o.decoupled_weight_decay, o.maximize, mu, next,
-             b.states[0]->numbers[0], b.step);
+  nadam_step(b.params, b.grads, b.slots[0], b.slots[1], o.lr, o.beta1, o.beta2, o.eps, o.weight_decay,
+             o.decoupled_weight_decay, o.maximize, mu, next, b.states[0]->numbers[0], b.step);
 }
 
 void RAdam::check(const RAdamOptions& o) const { check_common("RAdam", o); }
 Names RAdam::slot_names(size_t, const Tensor&) const { return {"exp_avg", "exp_avg_sq"}; }
 void RAdam::update(size_t group, const Batch& b) {
   const RAdamOptions& o = options(group);
-  radam_step(b.params, b.grads, b.slots[0], b.slots[1], o.lr, o.beta1, o.beta2, o.eps, o.weight_decay, o.decoupled_weight_decay, o.maximize, b.step);
+  radam_step(b.params, b.grads, b.slots[0], b.slots[1], o.lr, o.beta1, o.beta2, o.eps, o.weight_decay,
+             o.decoupled_weight_decay, o.maximize, b.step);
 }
 
 void RMSprop::check(const RMSpropOptions& o) const {
@@ -90,19 +98,24 @@ Names RMSprop::slot_names(size_t group, const Tensor&) const {
 }
 void RMSprop::update(size_t group, const Batch& b) {
   const RMSpropOptions& o = options(group);
-  rmsprop_step(b.params, b.grads, b.slots[0], o.centered ? TensorList(b.slots[1]) : TensorList(), o.momentum > 0 ? TensorList(b.slots.back()) : TensorList(), o.lr,
-               o.alpha, o.eps, o.weight_decay, o.momentum, o.maximize);
+  rmsprop_step(b.params, b.grads, b.slots[0], o.centered ? TensorList(b.slots[1]) : TensorList(),
+               o.momentum > 0 ? TensorList(b.slots.back()) : TensorList(), o.lr, o.alpha, o.eps, o.weight_decay,
+               o.momentum, o.maximize);
 }
 
 void Adagrad::check(const AdagradOptions& o) const {
   check_common("Adagrad", o);
-  TG_CHECK(o.lr_decay >= 0 && o.initial_accumulator_value >= 0, ValueError, "Adagrad: lr_decay and initial_accumulator_value must not be negative");
+  TG_CHECK(o.lr_decay >= 0 && o.initial_accumulator_value >= 0, ValueError,
+           "Adagrad: lr_decay and initial_accumulator_value must not be negative");
 }
 Names Adagrad::slot_names(size_t, const Tensor&) const { return {"sum"}; }
-Tensor Adagrad::new_slot(size_t group, size_t, const Tensor& p) const { return full_like(detach(p), options(group).initial_accumulator_value); }
+Tensor Adagrad::new_slot(size_t group, size_t, const Tensor& p) const {
+  return full_like(detach(p), options(group).initial_accumulator_value);
+}
 void Adagrad::update(size_t group, const Batch& b) {
   const AdagradOptions& o = options(group);
-  adagrad_step(b.params, b.grads, b.slots[0], o.lr / (1 + double(b.step - 1) * o.lr_decay), o.eps, o.weight_decay, o.maximize);
+  adagrad_step(b.params, b.grads, b.slots[0], o.lr / (1 + double(b.step - 1) * o.lr_decay), o.eps, o.weight_decay,
+               o.maximize);
 }
 
 void Adadelta::check(const AdadeltaOptions& o) const {
@@ -138,10 +151,13 @@ void ASGD::update(size_t group, const Batch& b) {
 
 void Rprop::check(const RpropOptions& o) const {
   TG_CHECK(o.lr >= 0, ValueError, "Rprop: lr must not be negative, got ", o.lr);
-  TG_CHECK(0 < o.shrink && o.shrink < 1 && 1 < o.grow, ValueError, "Rprop: shrink must lie in (0, 1) and grow above 1, got ", o.shrink, " and ", o.grow);
+  TG_CHECK(0 < o.shrink && o.shrink < 1 && 1 < o.grow, ValueError,
+           "Rprop: shrink must lie in (0, 1) and grow above 1, got ", o.shrink, " and ", o.grow);
 }
 Names Rprop::slot_names(size_t, const Tensor&) const { return {"prev", "step_size"}; }
-Tensor Rprop::new_slot(size_t group, size_t slot, const Tensor& p) const { return full_like(detach(p), slot == 0 ? 0 : options(group).lr); }
+Tensor Rprop::new_slot(size_t group, size_t slot, const Tensor& p) const {
+  return full_like(detach(p), slot == 0 ? 0 : options(group).lr);
+}
 void Rprop::update(size_t group, const Batch& b) {
   const RpropOptions& o = options(group);
   for (size_t k = 0; k < b.params.size(); k++) {
@@ -158,16 +174,21 @@ void Rprop::update(size_t group, const Batch& b) {
 
 void Adafactor::check(const AdafactorOptions& o) const {
   check_common("Adafactor", o);
-  TG_CHECK(o.beta2_decay <= 0 && o.eps1.value_or(0) >= 0 && o.eps2 >= 0 && o.d >= 1, ValueError, "Adafactor: needs beta2_decay <= 0, eps1 >= 0, eps2 >= 0 and d >= 1");
+  TG_CHECK(o.beta2_decay <= 0 && o.eps1.value_or(0) >= 0 && o.eps2 >= 0 && o.d >= 1, ValueError,
+           "Adafactor: needs beta2_decay <= 0, eps1 >= 0, eps2 >= 0 and d >= 1");
 }
-Names Adafactor::slot_names(size_t, const Tensor& p) const { return p.dim() < 2 ? Names{"variance"} : Names{"row_var", "col_var"}; }
+Names Adafactor::slot_names(size_t, const Tensor& p) const {
+  return p.dim() < 2 ? Names{"variance"} : Names{"row_var", "col_var"};
+}
 Tensor Adafactor::new_slot(size_t, size_t slot, const Tensor& p) const {
   Shape size(p.sizes());
   if (p.dim() >= 2) size[size.size() - (slot == 0 ? 1 : 2)] = 1;
   return p.dim() < 2 ? zeros_like(detach(p)) : zeros(size, p.dtype(), p.device());
 }
 // What separates 1 from the next number.
-static double epsilon_of(Dtype d) { return std::ldexp(1., d == Dtype::Float16 ? -10 : d == Dtype::BFloat16 ? -7 : d == Dtype::Float32 ? -23 : -52); }
+static double epsilon_of(Dtype d) {
+  return std::ldexp(1., d == Dtype::Float16 ? -10 : d == Dtype::BFloat16 ? -7 : d == Dtype::Float32 ? -23 : -52);
+}
 void Adafactor::update(size_t group, const Batch& b) {
   const AdafactorOptions& o = options(group);
   const double t = double(b.step), weight = std::pow(t, o.beta2_decay);
@@ -175,7 +196,8 @@ void Adafactor::update(size_t group, const Batch& b) {
     const Tensor& p = b.params[k];
     const std::vector<Tensor>& state = b.states[k]->tensors;
     const Tensor grad = downhill(b.grads[k], o.maximize);
-    const double eps1 = o.eps1.value_or(epsilon_of(p.dtype())), size = std::pow(double(std::max<int64_t>(1, p.numel())), 0.5);
+    const double eps1 = o.eps1.value_or(epsilon_of(p.dtype())),
+                 size = std::pow(double(std::max<int64_t>(1, p.numel())), 0.5);
     const double alpha = std::min(o.lr, 1 / std::pow(t, 0.5)) * std::max(o.eps2, norm(p, 2).item<double>() / size);
     if (o.weight_decay != 0) mul_(p, Tensor(1 - o.lr * o.weight_decay));
     const Tensor squares = square(grad);
@@ -183,7 +205,8 @@ void Adafactor::update(size_t group, const Batch& b) {
     if (p.dim() < 2) {
       variance = lerp_(state[0], squares, weight);
     } else {
-      const Tensor rows = lerp_(state[0], mean(squares, -1, true), weight), columns = lerp_(state[1], mean(squares, -2, true), weight);
+      const Tensor rows = lerp_(state[0], mean(squares, -1, true), weight),
+                   columns = lerp_(state[1], mean(squares, -2, true), weight);
       variance = matmul(rows, columns) / clamp(mean(rows, -2, true), eps1);
     }
     const Tensor update = rsqrt(clamp(variance, eps1 * eps1)) * grad;
@@ -217,7 +240,8 @@ void Muon::update(size_t group, const Batch& b) {
     lerp_(buffer, grad, 1 - o.momentum);
     const Tensor update = orthogonal(o.nesterov ? lerp(grad, buffer, o.momentum) : buffer, o);
     const double rows = double(p.size(0)), columns = double(p.size(1));
-    const double ratio = o.match_rms_adamw ? 0.2 * std::sqrt(std::max(rows, columns)) : std::sqrt(std::max(1., rows / columns));
+    const double ratio =
+        o.match_rms_adamw ? 0.2 * std::sqrt(std::max(rows, columns)) : std::sqrt(std::max(1., rows / columns));
     add_(mul_(p, Tensor(1 - o.lr * o.weight_decay)), to(update, p.dtype()), -o.lr * ratio);
   }
 }

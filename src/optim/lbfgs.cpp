@@ -11,7 +11,7 @@ struct LBFGS::History : Counted {
   std::vector<Tensor> changes, steps;  // of the gradient and of the parameters
   std::vector<double> ro;              // 1 / (change · step)
   double diagonal = 1;
-  Tensor direction, gradient;          // of the last step
+  Tensor direction, gradient;  // of the last step
   double t = 0;
   int64_t iterations = 0;
   static void destroy(History* h) { delete h; }
@@ -41,7 +41,8 @@ double cubic_minimum(Point a, Point b, Bounds within) {
 
 /// A step that lowers the loss enough and leaves a small slope (Nocedal & Wright 2006, algorithms 3.5 and 3.6), and how many
 /// evaluations it took. `reach` is the largest element of the direction.
-template <class Evaluate> std::pair<Point, int64_t> strong_wolfe(Evaluate evaluate, const Point& start, double first_t, double reach, double tolerance, int64_t max_evals) {
+template <class Evaluate> std::pair<Point, int64_t> strong_wolfe(Evaluate evaluate, const Point& start, double first_t,
+                                                                 double reach, double tolerance, int64_t max_evals) {
   const auto too_high = [&](const Point& p) { return p.loss > start.loss + 1e-4 * p.t * start.slope; };
   const auto flat = [&](const Point& p) { return std::abs(p.slope) <= -0.9 * start.slope; };
 
@@ -118,14 +119,18 @@ void move(const std::vector<Tensor>& params, double t, const Tensor& direction) 
 
 }  // namespace
 
-LBFGS::LBFGS(std::vector<Tensor> params, LBFGSOptions o) : history_(Ref<History>::steal(new History)) { add_param_group(std::move(params), o); }
+LBFGS::LBFGS(std::vector<Tensor> params, LBFGSOptions o) : history_(Ref<History>::steal(new History)) {
+  add_param_group(std::move(params), o);
+}
 LBFGS::~LBFGS() = default;
 void LBFGS::check(const LBFGSOptions& o) const {
   TG_CHECK(o.lr >= 0, ValueError, "LBFGS: lr must not be negative, got ", o.lr);
   TG_CHECK(group_count() == 0, ValueError, "LBFGS: takes one group of parameters");
 }
 std::vector<std::string> LBFGS::slot_names(size_t, const Tensor&) const { return {}; }
-void LBFGS::update(size_t, const Batch&) { TG_CHECK(false, ValueError, "LBFGS: step needs a closure that computes the loss and its gradients"); }
+void LBFGS::update(size_t, const Batch&) {
+  TG_CHECK(false, ValueError, "LBFGS: step needs a closure that computes the loss and its gradients");
+}
 
 Tensor LBFGS::step_with(Closure closure) {
   NoGrad no_grad;
@@ -150,7 +155,8 @@ Tensor LBFGS::step_with(Closure closure) {
       const Tensor change = grad - h.gradient, step = h.direction * h.t;
       const double curvature = number(dot(change, step));
       if (curvature > 1e-10) {
-        if (int64_t(h.changes.size()) == o.history_size) h.changes.erase(h.changes.begin()), h.steps.erase(h.steps.begin()), h.ro.erase(h.ro.begin());
+        if (int64_t(h.changes.size()) == o.history_size)
+          h.changes.erase(h.changes.begin()), h.steps.erase(h.steps.begin()), h.ro.erase(h.ro.begin());
         h.changes.push_back(change), h.steps.push_back(step), h.ro.push_back(1 / curvature);
         h.diagonal = curvature / number(dot(change, change));
       }
@@ -160,7 +166,8 @@ Tensor LBFGS::step_with(Closure closure) {
         add_(d, h.changes[i], -weights[i]);
       }
       mul_(d, Tensor(h.diagonal));
-      for (size_t i = 0; i < weights.size(); i++) add_(d, h.steps[i], weights[i] - number(dot(h.changes[i], d)) * h.ro[i]);
+      for (size_t i = 0; i < weights.size(); i++)
+        add_(d, h.steps[i], weights[i] - number(dot(h.changes[i], d)) * h.ro[i]);
     }
     h.direction = d, h.gradient = grad.clone();
     double t = first ? std::min(1., 1 / number(sum(abs(grad)))) * o.lr : o.lr;
@@ -178,7 +185,8 @@ Tensor LBFGS::step_with(Closure closure) {
         for (size_t k = 0; k < all.size(); k++) copy_(all[k], start[k]);
         return Point{step, value, g, number(dot(g, d))};
       };
-      const auto [found, needed] = strong_wolfe(at, {0, loss, grad, slope}, t, number(max(abs(d))), o.tolerance_change, max_eval - evals);
+      const auto [found, needed] =
+          strong_wolfe(at, {0, loss, grad, slope}, t, number(max(abs(d))), o.tolerance_change, max_eval - evals);
       move(all, found.t, d);
       loss = found.loss, grad = found.grad, t = h.t = found.t, count = needed;
     } else {

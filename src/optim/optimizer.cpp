@@ -13,7 +13,8 @@ void Optimizer::add_group(std::vector<Tensor> params) {
   OpScope op("optimizer");
   TG_CHECK(!params.empty(), ValueError, "there must be at least one parameter");
   std::unordered_set<TensorImpl*> known;
-  for (const Group& g : groups_) for (const Tensor& p : g.params) known.insert(p.get());
+  for (const Group& g : groups_)
+    for (const Tensor& p : g.params) known.insert(p.get());
   for (const Tensor& p : params) {
     TG_CHECK(p.defined() && p.is_leaf(), ValueError, "can only optimise leaf tensors", Named{"parameter", p});
     TG_CHECK(known.insert(p.get()).second, ValueError, "a parameter appears twice", Named{"parameter", p});
@@ -22,7 +23,8 @@ void Optimizer::add_group(std::vector<Tensor> params) {
   groups_.push_back({std::move(params), {}});
 }
 void Optimizer::zero_grad() {
-  for (const Group& g : groups_) for (const Tensor& p : g.params) p.set_grad({});
+  for (const Group& g : groups_)
+    for (const Tensor& p : g.params) p.set_grad({});
 }
 void Optimizer::set_lr(double value) {
   for (size_t g = 0; g < groups_.size(); g++) lr(g) = value;
@@ -32,7 +34,8 @@ std::vector<std::string> Optimizer::number_names() const { return {}; }
 
 // The running step's batch for parameters of this age. Batches are reused with their memory: a step allocates nothing.
 Optimizer::Batch& Optimizer::batch_of(size_t& used, const State& state) {
-  for (size_t b = 0; b < used; b++) if (batches_[b].step == state.step && batches_[b].slots.size() == state.tensors.size()) return batches_[b];
+  for (size_t b = 0; b < used; b++)
+    if (batches_[b].step == state.step && batches_[b].slots.size() == state.tensors.size()) return batches_[b];
   if (used == batches_.size()) batches_.emplace_back();
   Batch& b = batches_[used++];
   b.params.clear(), b.grads.clear(), b.states.clear(), b.slots.resize(state.tensors.size());
@@ -51,7 +54,8 @@ void Optimizer::step() {
       if (!g.defined()) continue;
       if (state.step++ == 0) {
         const size_t count = slot_names(group, p).size();
-        for (size_t slot = state.tensors.size(); slot < count; slot++) state.tensors.push_back(new_slot(group, slot, p));
+        for (size_t slot = state.tensors.size(); slot < count; slot++)
+          state.tensors.push_back(new_slot(group, slot, p));
         state.numbers.resize(number_names().size(), 1);
       }
       Batch& batch = batch_of(used, state);
@@ -80,7 +84,9 @@ Tensor Optimizer::step_with(Closure closure) {
 
 StateDict Optimizer::state_dict() {
   StateDict out;
-  const auto put = [&](const std::string& name, double value) { out.emplace_back(name, full({}, value, Dtype::Float64)); };
+  const auto put = [&](const std::string& name, double value) {
+    out.emplace_back(name, full({}, value, Dtype::Float64));
+  };
   const std::vector<std::string> numbers = number_names();
   size_t k = 0;
   for (size_t group = 0; group < groups_.size(); group++)
@@ -105,7 +111,8 @@ StateDict Optimizer::state_dict() {
 static std::pair<std::string, size_t> numbered(const std::string& key, size_t count) {
   const size_t dot = key.rfind('.');
   size_t k = count;
-  if (dot != std::string::npos && dot + 1 < key.size() && key.find_first_not_of("0123456789", dot + 1) == std::string::npos && key.size() - dot < 9)
+  if (dot != std::string::npos && dot + 1 < key.size() &&
+      key.find_first_not_of("0123456789", dot + 1) == std::string::npos && key.size() - dot < 9)
     k = size_t(std::stoul(key.substr(dot + 1)));
   TG_CHECK(k < count, ValueError, "no parameter or group for state \"", key, "\"; there are ", count);
   return {key.substr(0, dot), k};
@@ -114,7 +121,8 @@ void Optimizer::load_state_dict(const StateDict& from) {
   OpScope op("load_state_dict");
   NoGrad no_grad;
   std::vector<std::pair<size_t, Tensor>> params;  // group, parameter
-  for (size_t g = 0; g < groups_.size(); g++) for (const Tensor& p : groups_[g].params) params.emplace_back(g, p);
+  for (size_t g = 0; g < groups_.size(); g++)
+    for (const Tensor& p : groups_[g].params) params.emplace_back(g, p);
   const std::vector<std::string> numbers = number_names();
   std::vector<State> states(states_.size());
   const auto place_in = [](const std::vector<std::string>& names, const std::string& name) {
@@ -144,7 +152,8 @@ void Optimizer::load_state_dict(const StateDict& from) {
     const size_t i = place_in(slots, name);
     TG_CHECK(i < slots.size(), ValueError, "this optimiser has no state \"", name, "\"");
     const Tensor fresh = new_slot(group, i, p);
-    TG_CHECK(value.sizes() == fresh.sizes(), ShapeError, "state \"", key, "\" does not fit its parameter", Named{"state", value}, Named{"parameter", p});
+    TG_CHECK(value.sizes() == fresh.sizes(), ShapeError, "state \"", key, "\" does not fit its parameter",
+             Named{"state", value}, Named{"parameter", p});
     copy_(fresh, value);
     states[k].tensors.resize(slots.size());
     states[k].tensors[i] = fresh;
@@ -152,7 +161,8 @@ void Optimizer::load_state_dict(const StateDict& from) {
   for (size_t k = 0; k < states.size(); k++) {
     const State& s = states[k];
     if (s.step > 0)
-      TG_CHECK(s.tensors.size() == slot_names(params[k].first, params[k].second).size() && s.numbers.size() == numbers.size() &&
+      TG_CHECK(s.tensors.size() == slot_names(params[k].first, params[k].second).size() &&
+                   s.numbers.size() == numbers.size() &&
                    std::all_of(s.tensors.begin(), s.tensors.end(), [](const Tensor& t) { return t.defined(); }),
                ValueError, "states of parameter ", k, " are missing");
   }

@@ -11,10 +11,12 @@ namespace tapegrad::optim {
 // ---- the base
 
 LRScheduler::~LRScheduler() = default;
-LRScheduler::LRScheduler(Optimizer& optimizer, int64_t last_epoch) : optimizer_(optimizer), last_epoch_(double(last_epoch)) {
+LRScheduler::LRScheduler(Optimizer& optimizer, int64_t last_epoch)
+    : optimizer_(optimizer), last_epoch_(double(last_epoch)) {
   for (size_t g = 0; g < optimizer.group_count(); g++) {
     std::optional<double>& initial = optimizer.initial_lr(g);
-    TG_CHECK(last_epoch == -1 || initial, ValueError, "LRScheduler: group ", g, " has no initial_lr, which is needed to resume");
+    TG_CHECK(last_epoch == -1 || initial, ValueError, "LRScheduler: group ", g,
+             " has no initial_lr, which is needed to resume");
     if (!initial) initial = optimizer.lr(g);
     base_lrs_.push_back(*initial);
   }
@@ -67,7 +69,8 @@ double* LRScheduler::momentum_of(size_t group, const char* schedule) const {
 }
 std::vector<double> LRScheduler::for_groups(const Optimizer& optimizer, const char* name, const PerGroup& values) {
   const size_t n = optimizer.group_count();
-  TG_CHECK(values.size() == 1 || values.size() == n, ValueError, name, " must be one number or one for each of the ", n, " groups, got ", values.size());
+  TG_CHECK(values.size() == 1 || values.size() == n, ValueError, name, " must be one number or one for each of the ", n,
+           " groups, got ", values.size());
   if (values.size() == n) return values;
   return std::vector<double>(n, values[0]);
 }
@@ -75,27 +78,48 @@ std::vector<double> LRScheduler::for_groups(const Optimizer& optimizer, const ch
 // ---- factors
 
 static std::vector<EpochFunction> functions_for(const Optimizer& optimizer, std::vector<EpochFunction> f) {
-  TG_CHECK(f.size() == optimizer.group_count(), ValueError, "there must be one function for each of the ", optimizer.group_count(), " groups, got ", f.size());
+  TG_CHECK(f.size() == optimizer.group_count(), ValueError, "there must be one function for each of the ",
+           optimizer.group_count(), " groups, got ", f.size());
   return f;
 }
-static std::vector<EpochFunction> functions_for(const Optimizer& optimizer, EpochFunction f) { return std::vector<EpochFunction>(optimizer.group_count(), f); }
+static std::vector<EpochFunction> functions_for(const Optimizer& optimizer, EpochFunction f) {
+  return std::vector<EpochFunction>(optimizer.group_count(), f);
+}
 
-LambdaLR::LambdaLR(Optimizer& o, EpochFunction f, int64_t last) : LRScheduler(o, last), f_(functions_for(o, std::move(f))) { start(); }
-LambdaLR::LambdaLR(Optimizer& o, std::vector<EpochFunction> f, int64_t last) : LRScheduler(o, last), f_(functions_for(o, std::move(f))) { start(); }
+LambdaLR::LambdaLR(Optimizer& o, EpochFunction f, int64_t last)
+    : LRScheduler(o, last), f_(functions_for(o, std::move(f))) {
+  start();
+}
+LambdaLR::LambdaLR(Optimizer& o, std::vector<EpochFunction> f, int64_t last)
+    : LRScheduler(o, last), f_(functions_for(o, std::move(f))) {
+  start();
+}
 double LambdaLR::rate(size_t group, double, double base) { return base * f_[group](last_epoch()); }
 
-MultiplicativeLR::MultiplicativeLR(Optimizer& o, EpochFunction f, int64_t last) : LRScheduler(o, last), f_(functions_for(o, std::move(f))) { start(); }
-MultiplicativeLR::MultiplicativeLR(Optimizer& o, std::vector<EpochFunction> f, int64_t last) : LRScheduler(o, last), f_(functions_for(o, std::move(f))) { start(); }
+MultiplicativeLR::MultiplicativeLR(Optimizer& o, EpochFunction f, int64_t last)
+    : LRScheduler(o, last), f_(functions_for(o, std::move(f))) {
+  start();
+}
+MultiplicativeLR::MultiplicativeLR(Optimizer& o, std::vector<EpochFunction> f, int64_t last)
+    : LRScheduler(o, last), f_(functions_for(o, std::move(f))) {
+  start();
+}
 double MultiplicativeLR::rate(size_t group, double lr, double) { return starting_ ? lr : lr * f_[group](last_epoch()); }
 
-StepLR::StepLR(Optimizer& o, int64_t size, double gamma, int64_t last) : LRScheduler(o, last), step_size_(size), gamma_(gamma) {
+StepLR::StepLR(Optimizer& o, int64_t size, double gamma, int64_t last)
+    : LRScheduler(o, last), step_size_(size), gamma_(gamma) {
   TG_CHECK(size > 0, ValueError, "StepLR: step_size must be positive, got ", size);
   start();
 }
-double StepLR::rate(size_t, double lr, double) { return last_epoch() == 0 || last_epoch() % step_size_ ? lr : lr * gamma_; }
-double StepLR::closed_form(size_t, double, double base) { return base * std::pow(gamma_, double(last_epoch() / step_size_)); }
+double StepLR::rate(size_t, double lr, double) {
+  return last_epoch() == 0 || last_epoch() % step_size_ ? lr : lr * gamma_;
+}
+double StepLR::closed_form(size_t, double, double base) {
+  return base * std::pow(gamma_, double(last_epoch() / step_size_));
+}
 
-MultiStepLR::MultiStepLR(Optimizer& o, std::vector<int64_t> milestones, double gamma, int64_t last) : LRScheduler(o, last), milestones_(std::move(milestones)), gamma_(gamma) {
+MultiStepLR::MultiStepLR(Optimizer& o, std::vector<int64_t> milestones, double gamma, int64_t last)
+    : LRScheduler(o, last), milestones_(std::move(milestones)), gamma_(gamma) {
   std::sort(milestones_.begin(), milestones_.end());
   start();
 }
@@ -103,10 +127,12 @@ double MultiStepLR::rate(size_t, double lr, double) {
   return lr * std::pow(gamma_, double(std::count(milestones_.begin(), milestones_.end(), last_epoch())));
 }
 double MultiStepLR::closed_form(size_t, double, double base) {
-  return base * std::pow(gamma_, double(std::upper_bound(milestones_.begin(), milestones_.end(), last_epoch()) - milestones_.begin()));
+  return base * std::pow(gamma_, double(std::upper_bound(milestones_.begin(), milestones_.end(), last_epoch()) -
+                                        milestones_.begin()));
 }
 
-ConstantLR::ConstantLR(Optimizer& o, double factor, int64_t total, int64_t last) : LRScheduler(o, last), factor_(factor), total_iters_(total) {
+ConstantLR::ConstantLR(Optimizer& o, double factor, int64_t total, int64_t last)
+    : LRScheduler(o, last), factor_(factor), total_iters_(total) {
   TG_CHECK(factor >= 0 && factor <= 1, ValueError, "ConstantLR: factor must be between 0 and 1, got ", factor);
   start();
 }
@@ -114,12 +140,15 @@ double ConstantLR::rate(size_t, double lr, double) {
   if (last_epoch() == 0) return lr * factor_;
   return last_epoch() == total_iters_ ? lr * (1 / factor_) : lr;
 }
-double ConstantLR::closed_form(size_t, double, double base) { return base * (factor_ + (last_epoch() >= total_iters_) * (1 - factor_)); }
+double ConstantLR::closed_form(size_t, double, double base) {
+  return base * (factor_ + (last_epoch() >= total_iters_) * (1 - factor_));
+}
 
 LinearLR::LinearLR(Optimizer& o, double start_factor, double end_factor, int64_t total, int64_t last)
     : LRScheduler(o, last), start_factor_(start_factor), end_factor_(end_factor), total_iters_(total) {
   TG_CHECK(start_factor > 0 && start_factor <= 1 && end_factor >= 0 && end_factor <= 1, ValueError,
-           "LinearLR: start_factor must lie in (0, 1] and end_factor in [0, 1], got ", start_factor, " and ", end_factor);
+           "LinearLR: start_factor must lie in (0, 1] and end_factor in [0, 1], got ", start_factor, " and ",
+           end_factor);
   start();
 }
 double LinearLR::rate(size_t, double lr, double) {
@@ -129,14 +158,20 @@ double LinearLR::rate(size_t, double lr, double) {
   return lr * (1 + rise / (double(total_iters_) * start_factor_ + (last_epoch_ - 1) * rise));
 }
 double LinearLR::closed_form(size_t, double, double base) {
-  return base * (start_factor_ + (end_factor_ - start_factor_) * (double(std::min(total_iters_, last_epoch())) / double(total_iters_)));
+  return base * (start_factor_ +
+                 (end_factor_ - start_factor_) * (double(std::min(total_iters_, last_epoch())) / double(total_iters_)));
 }
 
-ExponentialLR::ExponentialLR(Optimizer& o, double gamma, int64_t last) : LRScheduler(o, last), gamma_(gamma) { start(); }
+ExponentialLR::ExponentialLR(Optimizer& o, double gamma, int64_t last) : LRScheduler(o, last), gamma_(gamma) {
+  start();
+}
 double ExponentialLR::rate(size_t, double lr, double) { return starting_ ? lr : lr * gamma_; }
 double ExponentialLR::closed_form(size_t, double, double base) { return base * std::pow(gamma_, last_epoch_); }
 
-PolynomialLR::PolynomialLR(Optimizer& o, int64_t total, double power, int64_t last) : LRScheduler(o, last), total_iters_(total), power_(power) { start(); }
+PolynomialLR::PolynomialLR(Optimizer& o, int64_t total, double power, int64_t last)
+    : LRScheduler(o, last), total_iters_(total), power_(power) {
+  start();
+}
 double PolynomialLR::rate(size_t, double lr, double) {
   if (starting_ || last_epoch() > total_iters_) return lr;
   const double total = double(total_iters_), left = 1 - last_epoch_ / total, before = 1 - (last_epoch_ - 1) / total;
@@ -148,7 +183,8 @@ double PolynomialLR::closed_form(size_t, double, double base) {
 
 // ---- cosines
 
-CosineAnnealingLR::CosineAnnealingLR(Optimizer& o, int64_t t_max, double eta_min, int64_t last) : LRScheduler(o, last), t_max_(t_max), eta_min_(eta_min) {
+CosineAnnealingLR::CosineAnnealingLR(Optimizer& o, int64_t t_max, double eta_min, int64_t last)
+    : LRScheduler(o, last), t_max_(t_max), eta_min_(eta_min) {
   TG_CHECK(t_max > 0, ValueError, "CosineAnnealingLR: T_max must be positive, got ", t_max);
   start();
 }
@@ -164,12 +200,21 @@ double CosineAnnealingLR::closed_form(size_t, double, double base) {
   return eta_min_ + (base - eta_min_) * (1 + std::cos(M_PI * last_epoch_ / double(t_max_))) / 2;
 }
 
-CosineAnnealingWarmRestarts::CosineAnnealingWarmRestarts(Optimizer& o, int64_t t_0, int64_t t_mult, double eta_min, int64_t last)
-    : LRScheduler(o, last), t_0_(double(t_0)), t_mult_(double(t_mult)), eta_min_(eta_min), t_i_(double(t_0)), t_cur_(double(last)) {
-  TG_CHECK(t_0 > 0 && t_mult >= 1, ValueError, "CosineAnnealingWarmRestarts: T_0 must be positive and T_mult at least 1, got ", t_0, " and ", t_mult);
+CosineAnnealingWarmRestarts::CosineAnnealingWarmRestarts(Optimizer& o, int64_t t_0, int64_t t_mult, double eta_min,
+                                                         int64_t last)
+    : LRScheduler(o, last),
+      t_0_(double(t_0)),
+      t_mult_(double(t_mult)),
+      eta_min_(eta_min),
+      t_i_(double(t_0)),
+      t_cur_(double(last)) {
+  TG_CHECK(t_0 > 0 && t_mult >= 1, ValueError,
+           "CosineAnnealingWarmRestarts: T_0 must be positive and T_mult at least 1, got ", t_0, " and ", t_mult);
   start();
 }
-double CosineAnnealingWarmRestarts::rate(size_t, double, double base) { return eta_min_ + (base - eta_min_) * (1 + std::cos(M_PI * t_cur_ / t_i_)) / 2; }
+double CosineAnnealingWarmRestarts::rate(size_t, double, double base) {
+  return eta_min_ + (base - eta_min_) * (1 + std::cos(M_PI * t_cur_ / t_i_)) / 2;
+}
 void CosineAnnealingWarmRestarts::step() {
   if (last_epoch_ < 0) return step(0.);
   last_epoch_++, step_count_++, t_cur_++;
@@ -183,7 +228,8 @@ void CosineAnnealingWarmRestarts::step(double epoch) {
   } else if (t_mult_ == 1) {
     t_cur_ = std::fmod(epoch, t_0_);
   } else {
-    const double n = std::floor(std::log(epoch / t_0_ * (t_mult_ - 1) + 1) / std::log(t_mult_)), power = std::pow(t_mult_, n);
+    const double n = std::floor(std::log(epoch / t_0_ * (t_mult_ - 1) + 1) / std::log(t_mult_)),
+                 power = std::pow(t_mult_, n);
     t_cur_ = epoch - t_0_ * (power - 1) / (t_mult_ - 1);
     t_i_ = t_0_ * power;
   }
@@ -206,14 +252,16 @@ static void append(Numbers& out, size_t k, const Numbers& part) {
 }
 SequentialLR::SequentialLR(Optimizer& o, std::vector<LRScheduler*> schedulers, std::vector<int64_t> milestones)
     : LRScheduler(o), schedulers_(std::move(schedulers)), milestones_(std::move(milestones)) {
-  TG_CHECK(!schedulers_.empty() && milestones_.size() + 1 == schedulers_.size(), ValueError, "SequentialLR: there must be one schedule more than milestones, got ",
-           schedulers_.size(), " and ", milestones_.size());
+  TG_CHECK(!schedulers_.empty() && milestones_.size() + 1 == schedulers_.size(), ValueError,
+           "SequentialLR: there must be one schedule more than milestones, got ", schedulers_.size(), " and ",
+           milestones_.size());
   for (LRScheduler* s : schedulers_) {
     TG_CHECK(&s->optimizer_ == &o, ValueError, "SequentialLR: all schedules must belong to its optimiser");
     s->last_epoch_--;
   }
   last_epoch_ = 0;
-  for (size_t g = 0; g < o.group_count(); g++) o.lr(g) = *o.initial_lr(g);  // undoes the first steps of all but the first schedule
+  for (size_t g = 0; g < o.group_count(); g++)
+    o.lr(g) = *o.initial_lr(g);  // undoes the first steps of all but the first schedule
   schedulers_[0]->start();
 }
 void SequentialLR::step() {
@@ -234,8 +282,10 @@ static Optimizer& optimizer_of(const std::vector<LRScheduler*>& schedulers, Opti
   return *first;
 }
 ChainedScheduler::ChainedScheduler(std::vector<LRScheduler*> schedulers)
-    : LRScheduler(optimizer_of(schedulers, schedulers.empty() ? nullptr : &schedulers[0]->optimizer_)), schedulers_(std::move(schedulers)) {
-  for (LRScheduler* s : schedulers_) TG_CHECK(&s->optimizer_ == &optimizer_, ValueError, "ChainedScheduler: all schedules must belong to one optimiser");
+    : LRScheduler(optimizer_of(schedulers, schedulers.empty() ? nullptr : &schedulers[0]->optimizer_)),
+      schedulers_(std::move(schedulers)) {
+  for (LRScheduler* s : schedulers_)
+    TG_CHECK(&s->optimizer_ == &optimizer_, ValueError, "ChainedScheduler: all schedules must belong to one optimiser");
 }
 void ChainedScheduler::step() {
   for (LRScheduler* s : schedulers_) s->step();
@@ -249,13 +299,16 @@ Numbers ChainedScheduler::numbers() {
 
 // ---- by a metric
 
-ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, ReduceLROnPlateauOptions o) : optimizer_(optimizer), options_(std::move(o)) {
+ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, ReduceLROnPlateauOptions o)
+    : optimizer_(optimizer), options_(std::move(o)) {
   const std::string &mode = options_.mode, &threshold = options_.threshold_mode;
   const size_t n = optimizer.group_count();
   TG_CHECK(options_.factor < 1, ValueError, "ReduceLROnPlateau: factor must be below 1, got ", options_.factor);
   TG_CHECK(mode == "min" || mode == "max", ValueError, "ReduceLROnPlateau: mode must be min or max, got \"", mode, "\"");
-  TG_CHECK(threshold == "rel" || threshold == "abs", ValueError, "ReduceLROnPlateau: threshold_mode must be rel or abs, got \"", threshold, "\"");
-  TG_CHECK(options_.min_lr.size() == 1 || options_.min_lr.size() == n, ValueError, "ReduceLROnPlateau: min_lr must be one number or one for each of the ", n, " groups");
+  TG_CHECK(threshold == "rel" || threshold == "abs", ValueError,
+           "ReduceLROnPlateau: threshold_mode must be rel or abs, got \"", threshold, "\"");
+  TG_CHECK(options_.min_lr.size() == 1 || options_.min_lr.size() == n, ValueError,
+           "ReduceLROnPlateau: min_lr must be one number or one for each of the ", n, " groups");
   min_lrs_ = options_.min_lr;
   min_lrs_.resize(n, min_lrs_[0]);
   best_ = mode == "min" ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity();
@@ -277,7 +330,9 @@ void ReduceLROnPlateau::step(double metric) {
 }
 std::vector<double> ReduceLROnPlateau::get_last_lr() const { return rates_of(optimizer_); }
 StateDict ReduceLROnPlateau::state_dict() const {
-  return {{"best", full({}, best_, Dtype::Float64)}, {"num_bad_epochs", full({}, bad_epochs_, Dtype::Int64)}, {"cooldown_counter", full({}, cooldown_left_, Dtype::Int64)}};
+  return {{"best", full({}, best_, Dtype::Float64)},
+          {"num_bad_epochs", full({}, bad_epochs_, Dtype::Int64)},
+          {"cooldown_counter", full({}, cooldown_left_, Dtype::Int64)}};
 }
 void ReduceLROnPlateau::load_state_dict(const StateDict& from) {
   for (auto& [name, value] : from) {
@@ -296,11 +351,15 @@ static Optimizer& with_rates(Optimizer& optimizer, const std::vector<double>& ra
 }
 
 CyclicLR::CyclicLR(Optimizer& optimizer, PerGroup base_lr, PerGroup max_lr, CyclicLROptions o)
-    : LRScheduler(o.last_epoch == -1 ? with_rates(optimizer, for_groups(optimizer, "base_lr", base_lr)) : optimizer, o.last_epoch), options_(std::move(o)),
-      high_(for_groups(optimizer, "max_lr", max_lr)), low_momentum_(for_groups(optimizer, "base_momentum", options_.base_momentum)),
+    : LRScheduler(o.last_epoch == -1 ? with_rates(optimizer, for_groups(optimizer, "base_lr", base_lr)) : optimizer,
+                  o.last_epoch),
+      options_(std::move(o)),
+      high_(for_groups(optimizer, "max_lr", max_lr)),
+      low_momentum_(for_groups(optimizer, "base_momentum", options_.base_momentum)),
       high_momentum_(for_groups(optimizer, "max_momentum", options_.max_momentum)) {
   const std::string& mode = options_.mode;
-  TG_CHECK(options_.scale_fn || mode == "triangular" || mode == "triangular2" || mode == "exp_range", ValueError, "CyclicLR: unknown mode \"", mode, "\"");
+  TG_CHECK(options_.scale_fn || mode == "triangular" || mode == "triangular2" || mode == "exp_range", ValueError,
+           "CyclicLR: unknown mode \"", mode, "\"");
   const double up = double(options_.step_size_up);
   total_size_ = up + double(options_.step_size_down.value_or(options_.step_size_up));
   step_ratio_ = up / total_size_;
@@ -315,25 +374,34 @@ double CyclicLR::rate(size_t group, double, double base) {
   const double cycle = std::floor(1 + last_epoch_ / total_size_), x = 1 + last_epoch_ / total_size_ - cycle;
   const double height = x <= step_ratio_ ? x / step_ratio_ : (x - 1) / (step_ratio_ - 1);
   const int64_t count = o.scale_mode == "cycle" ? int64_t(cycle) : last_epoch();
-  const double scale = o.scale_fn              ? o.scale_fn(count)
+  const double scale = o.scale_fn                ? o.scale_fn(count)
                        : o.mode == "triangular2" ? 1 / std::pow(2., double(count - 1))
                        : o.mode == "exp_range"   ? std::pow(o.gamma, double(count))
                                                  : 1;
-  if (o.cycle_momentum) *momentum_of(group, "CyclicLR") = high_momentum_[group] - (high_momentum_[group] - low_momentum_[group]) * height * scale;
+  if (o.cycle_momentum)
+    *momentum_of(group, "CyclicLR") =
+        high_momentum_[group] - (high_momentum_[group] - low_momentum_[group]) * height * scale;
   return base + (high_[group] - base) * height * scale;
 }
 
 static int64_t total_steps_of(const OneCycleLROptions& o) {
-  TG_CHECK(o.total_steps || (o.epochs && o.steps_per_epoch), ValueError, "OneCycleLR: give total_steps, or epochs and steps_per_epoch");
+  TG_CHECK(o.total_steps || (o.epochs && o.steps_per_epoch), ValueError,
+           "OneCycleLR: give total_steps, or epochs and steps_per_epoch");
   const int64_t total = o.total_steps ? *o.total_steps : *o.epochs * *o.steps_per_epoch;
   TG_CHECK(total > 0, ValueError, "OneCycleLR: the number of steps must be positive, got ", total);
-  TG_CHECK(o.pct_start >= 0 && o.pct_start <= 1, ValueError, "OneCycleLR: pct_start must be between 0 and 1, got ", o.pct_start);
-  TG_CHECK(o.anneal_strategy == "cos" || o.anneal_strategy == "linear", ValueError, "OneCycleLR: anneal_strategy must be cos or linear, got \"", o.anneal_strategy, "\"");
+  TG_CHECK(o.pct_start >= 0 && o.pct_start <= 1, ValueError, "OneCycleLR: pct_start must be between 0 and 1, got ",
+           o.pct_start);
+  TG_CHECK(o.anneal_strategy == "cos" || o.anneal_strategy == "linear", ValueError,
+           "OneCycleLR: anneal_strategy must be cos or linear, got \"", o.anneal_strategy, "\"");
   return total;
 }
 OneCycleLR::OneCycleLR(Optimizer& optimizer, PerGroup max_lr, OneCycleLROptions o)
-    : LRScheduler(optimizer, o.last_epoch), options_(std::move(o)), total_steps_(total_steps_of(options_)), highest_(for_groups(optimizer, "max_lr", max_lr)),
-      low_momentum_(for_groups(optimizer, "base_momentum", options_.base_momentum)), high_momentum_(for_groups(optimizer, "max_momentum", options_.max_momentum)) {
+    : LRScheduler(optimizer, o.last_epoch),
+      options_(std::move(o)),
+      total_steps_(total_steps_of(options_)),
+      highest_(for_groups(optimizer, "max_lr", max_lr)),
+      low_momentum_(for_groups(optimizer, "base_momentum", options_.base_momentum)),
+      high_momentum_(for_groups(optimizer, "max_momentum", options_.max_momentum)) {
   for (size_t g = 0; g < highest_.size(); g++) {
     first_.push_back(highest_[g] / options_.div_factor);
     last_.push_back(first_[g] / options_.final_div_factor);
@@ -361,13 +429,18 @@ double OneCycleLR::rate(size_t group, double, double) {
   while (k + 1 < phases_.size() && last_epoch_ > phases_[k].end) k++;
   const Phase& p = phases_[k];
   const double begin = k ? phases_[k - 1].end : 0, part = (last_epoch_ - begin) / (p.end - begin);
-  if (options_.cycle_momentum) *momentum_of(group, "OneCycleLR") = between((*p.momentum_from)[group], (*p.momentum_to)[group], part);
+  if (options_.cycle_momentum)
+    *momentum_of(group, "OneCycleLR") = between((*p.momentum_from)[group], (*p.momentum_to)[group], part);
   return between((*p.lr_from)[group], (*p.lr_to)[group], part);
 }
 
 SWALR::SWALR(Optimizer& optimizer, PerGroup swa_lr, int64_t anneal_epochs, std::string_view strategy, int64_t last)
-    : LRScheduler(optimizer, last), swa_lrs_(for_groups(optimizer, "swa_lr", swa_lr)), anneal_epochs_(anneal_epochs), linear_(strategy == "linear") {
-  TG_CHECK(linear_ || strategy == "cos", ValueError, "SWALR: anneal_strategy must be cos or linear, got \"", strategy, "\"");
+    : LRScheduler(optimizer, last),
+      swa_lrs_(for_groups(optimizer, "swa_lr", swa_lr)),
+      anneal_epochs_(anneal_epochs),
+      linear_(strategy == "linear") {
+  TG_CHECK(linear_ || strategy == "cos", ValueError, "SWALR: anneal_strategy must be cos or linear, got \"", strategy,
+           "\"");
   TG_CHECK(anneal_epochs >= 0, ValueError, "SWALR: anneal_epochs must not be negative, got ", anneal_epochs);
   start();
 }

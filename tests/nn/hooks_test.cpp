@@ -12,7 +12,9 @@ struct Net : nn::ModuleOf<Net> {
   Tensor forward(const Tensor& x) const { return fc(x).relu(); }
 };
 struct Pair : nn::ModuleOf<Pair> {
-  std::tuple<Tensor, Tensor> forward(const Tensor& a, const Tensor& b = {}, double scale = 2) const { return {a * scale, b.defined() ? b : a}; }
+  std::tuple<Tensor, Tensor> forward(const Tensor& a, const Tensor& b = {}, double scale = 2) const {
+    return {a * scale, b.defined() ? b : a};
+  }
 };
 }  // namespace
 
@@ -24,11 +26,12 @@ TEST(Hooks, SeeAndChangeInputsAndOutputs) {
     order += m.name() + "<";
     in[0] = in[0] * 0;
   });
-  nn::HookHandle post = net.fc.register_forward_hook([&](const nn::Module&, const std::vector<Tensor>& in, std::vector<Tensor>& out) {
-    order += ">";
-    EXPECT_TRUE(equal(in[0], zeros({1, 3})));
-    out[0] = out[0] + 100;
-  });
+  nn::HookHandle post =
+      net.fc.register_forward_hook([&](const nn::Module&, const std::vector<Tensor>& in, std::vector<Tensor>& out) {
+        order += ">";
+        EXPECT_TRUE(equal(in[0], zeros({1, 3})));
+        out[0] = out[0] + 100;
+      });
   Net copy = net;  // a handle: it has the hooks, too
   EXPECT_TRUE(equal(copy(x), net.fc.bias.view({1, 2}) + 100));
   EXPECT_EQ(order, "Linear<>");
@@ -60,26 +63,29 @@ TEST(Hooks, SeeAndChangeGradients) {
   };
   const Tensor plain = gradient();
   int calls = 0;
-  nn::HookHandle hook = fc.register_full_backward_hook([&](const nn::Module& m, std::vector<Tensor>& grad_in, const std::vector<Tensor>& grad_out) {
-    calls++;
-    EXPECT_EQ(m.name(), "Linear");
-    EXPECT_TRUE(equal(grad_in[0], plain));
-    EXPECT_TRUE(equal(grad_out[0], ones({4, 2})));
-    grad_in[0] = grad_in[0] * 3;
-  });
+  nn::HookHandle hook = fc.register_full_backward_hook(
+      [&](const nn::Module& m, std::vector<Tensor>& grad_in, const std::vector<Tensor>& grad_out) {
+        calls++;
+        EXPECT_EQ(m.name(), "Linear");
+        EXPECT_TRUE(equal(grad_in[0], plain));
+        EXPECT_TRUE(equal(grad_out[0], ones({4, 2})));
+        grad_in[0] = grad_in[0] * 3;
+      });
   EXPECT_TRUE(equal(gradient(), plain * 3));
   EXPECT_EQ(calls, 1);
   hook.remove();
-  hook = fc.register_full_backward_pre_hook([](const nn::Module&, std::vector<Tensor>& grad_out) { grad_out[0] = grad_out[0] * 2; });
+  hook = fc.register_full_backward_pre_hook(
+      [](const nn::Module&, std::vector<Tensor>& grad_out) { grad_out[0] = grad_out[0] * 2; });
   EXPECT_TRUE(equal(gradient(), plain * 2));
   hook.remove();
   // Without an input that needs a gradient the hook still runs, with the gradients of the outputs.
   bool ran = false;
-  fc.register_full_backward_hook([&](const nn::Module&, std::vector<Tensor>& grad_in, const std::vector<Tensor>& grad_out) {
-    ran = true;
-    EXPECT_FALSE(grad_in[0].defined());
-    EXPECT_TRUE(grad_out[0].defined());
-  });
+  fc.register_full_backward_hook(
+      [&](const nn::Module&, std::vector<Tensor>& grad_in, const std::vector<Tensor>& grad_out) {
+        ran = true;
+        EXPECT_FALSE(grad_in[0].defined());
+        EXPECT_TRUE(grad_out[0].defined());
+      });
   fc(detach(x)).sum().backward();
   EXPECT_TRUE(ran);
 }
@@ -88,13 +94,16 @@ TEST(Hooks, TakeAnyArguments) {
   Pair pair;
   EXPECT_TRUE(equal(std::get<0>(pair(ones({2}))), full({2}, 2.)));
   pair.register_forward_pre_hook([](const nn::Module&, std::vector<Tensor>& in) { in[0] = in[0] + 1; });
-  pair.register_forward_hook([](const nn::Module&, const std::vector<Tensor>&, std::vector<Tensor>& out) { out[1] = out[1] * 10; });
+  pair.register_forward_hook(
+      [](const nn::Module&, const std::vector<Tensor>&, std::vector<Tensor>& out) { out[1] = out[1] * 10; });
   auto [a, b] = pair(ones({2}), zeros({2}) + 3, 5.);
   EXPECT_TRUE(equal(a, full({2}, 10.)));
   EXPECT_TRUE(equal(b, full({2}, 30.)));
   nn::LSTM lstm(2, 3);
   int states = 0;
-  lstm.register_forward_hook([&](const nn::Module&, const std::vector<Tensor>& in, std::vector<Tensor>& out) { states = int(in.size() * 10 + out.size()); });
+  lstm.register_forward_hook([&](const nn::Module&, const std::vector<Tensor>& in, std::vector<Tensor>& out) {
+    states = int(in.size() * 10 + out.size());
+  });
   lstm(randn({4, 1, 2}), nn::LSTM::State(zeros({1, 1, 3}), zeros({1, 1, 3})));
   EXPECT_EQ(states, 33);
 }
