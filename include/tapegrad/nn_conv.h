@@ -99,7 +99,7 @@ using ConstantPad3d = ConstantPad<3>;
 // ---- pooling: without a stride it is the kernel size
 
 struct MaxPoolOptions {
-  std::optional<Dims> stride;
+  std::optional<Dims> stride = {};
   Dims padding = 0, dilation = 1;
   bool ceil_mode = false;
 };
@@ -127,10 +127,10 @@ using MaxUnpool2d = MaxUnpool<2>;
 using MaxUnpool3d = MaxUnpool<3>;
 
 struct AvgPoolOptions {
-  std::optional<Dims> stride;
+  std::optional<Dims> stride = {};
   Dims padding = 0;
   bool ceil_mode = false, count_include_pad = true;
-  std::optional<int64_t> divisor_override;  ///< not of AvgPool1d
+  std::optional<int64_t> divisor_override = {};  ///< not of AvgPool1d
 };
 template <int N> struct TG_API AvgPool : ModuleOf<AvgPool<N>> {
   Dims kernel_size;
@@ -176,9 +176,9 @@ using AdaptiveMaxPool3d = AdaptiveMaxPool<3>;
 
 /// Largest values of windows at random places (Graham 2014). Give output_size, or output_ratio ({0.5} or one for each dimension).
 struct FractionalMaxPoolOptions {
-  std::optional<Dims> output_size;
-  std::vector<double> output_ratio;
-  Tensor random_samples;  ///< (N, C, dimensions) in [0, 1): where the windows are; drawn anew for each call if left out
+  std::optional<Dims> output_size = {};
+  std::vector<double> output_ratio = {};
+  Tensor random_samples = {};  ///< (N, C, dimensions) in [0, 1): where the windows are; drawn anew for each call if left out
 };
 template <int N> struct TG_API FractionalMaxPool : ModuleOf<FractionalMaxPool<N>> {
   Dims kernel_size;

@@ -27,8 +27,8 @@ struct TG_API Bilinear : ModuleOf<Bilinear> {
 // ---- embedding: with max_norm the rows that are used are scaled down in place first
 
 struct EmbeddingOptions {
-  std::optional<int64_t> padding_idx;  ///< this row starts as zeros and gets no gradient
-  std::optional<double> max_norm;
+  std::optional<int64_t> padding_idx = {};  ///< this row starts as zeros and gets no gradient
+  std::optional<double> max_norm = {};
   double norm_type = 2;
   bool scale_grad_by_freq = false;
 };
@@ -44,12 +44,12 @@ struct TG_API Embedding : ModuleOf<Embedding> {
   Embedding(const Tensor& table, EmbeddingOptions options);
 };
 struct EmbeddingBagOptions {
-  std::optional<double> max_norm;
+  std::optional<double> max_norm = {};
   double norm_type = 2;
   bool scale_grad_by_freq = false;
   std::string mode = "mean";  ///< "sum", "mean" or "max"
   bool include_last_offset = false;
-  std::optional<int64_t> padding_idx;
+  std::optional<int64_t> padding_idx = {};
 };
 struct TG_API EmbeddingBag : ModuleOf<EmbeddingBag> {
   Tensor weight;
@@ -106,10 +106,10 @@ struct TG_API ChannelShuffle : ModuleOf<ChannelShuffle> {
 
 /// `size` or `scale_factor` ({2} or one for each dimension), one of them; the modes are interpolate's.
 struct UpsampleOptions {
-  std::optional<Dims> size;
-  std::vector<double> scale_factor;
+  std::optional<Dims> size = {};
+  std::vector<double> scale_factor = {};
   std::string mode = "nearest";
-  std::optional<bool> align_corners, recompute_scale_factor;
+  std::optional<bool> align_corners = {}, recompute_scale_factor = {};
 };
 struct TG_API Upsample : ModuleOf<Upsample> {
   UpsampleOptions options;

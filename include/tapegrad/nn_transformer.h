@@ -10,7 +10,7 @@ namespace tapegrad::nn {
 struct MultiheadAttentionOptions {
   double dropout = 0;
   bool bias = true, add_bias_kv = false, add_zero_attn = false;
-  std::optional<int64_t> kdim, vdim;
+  std::optional<int64_t> kdim = {}, vdim = {};
   bool batch_first = false;
 };
 struct TG_API MultiheadAttention : ModuleOf<MultiheadAttention> {

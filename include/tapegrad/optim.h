@@ -3,3 +3,4 @@
 #include "tapegrad/nn.h"
 #include "tapegrad/optim_optimizer.h"
 #include "tapegrad/optim_schedules.h"
+#include "tapegrad/optim_swa.h"

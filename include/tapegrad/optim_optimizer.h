@@ -147,7 +147,7 @@ struct ASGDOptions { double lr = 1e-2, lambd = 1e-4, alpha = 0.75, t0 = 1e6, wei
 struct RpropOptions { double lr = 1e-2, shrink = 0.5, grow = 1.2, smallest = 1e-6, largest = 50; bool maximize = false; };
 struct AdafactorOptions {
   double lr = 1e-2, beta2_decay = -0.8;
-  std::optional<double> eps1;
+  std::optional<double> eps1 = {};
   double eps2 = 1e-3, d = 1, weight_decay = 0;
   bool maximize = false;
 };
@@ -161,7 +161,7 @@ struct MuonOptions {
 struct LBFGSOptions {
   double lr = 1;
   int64_t max_iter = 20;
-  std::optional<int64_t> max_eval;
+  std::optional<int64_t> max_eval = {};
   double tolerance_grad = 1e-7, tolerance_change = 1e-9;
   int64_t history_size = 100;
   bool strong_wolfe = false;

@@ -22,14 +22,15 @@ static LSTMOptions as_lstm(const GRUOptions& o) {
   return {o.num_layers, o.bias, o.batch_first, o.dropout, o.bidirectional, 0};
 }
 
-RNNParts::RNNParts(int64_t in, int64_t hidden, LSTMOptions o) : input_size(in), hidden_size(hidden), options(o) {
+RNNParts::RNNParts(Kind k, int64_t in, int64_t hidden, LSTMOptions o) : input_size(in), hidden_size(hidden), options(o), kind(k) {
   TG_CHECK(hidden > 0 && o.num_layers > 0, ValueError, "hidden_size and num_layers must be positive, got ", hidden,
            " and ", o.num_layers);
   TG_CHECK(o.dropout >= 0 && o.dropout <= 1, ValueError, "dropout must be between 0 and 1, got ", o.dropout);
   TG_CHECK(o.proj_size >= 0 && o.proj_size < hidden, ValueError,
            "proj_size must be positive and smaller than hidden_size, or 0, got ", o.proj_size);
 }
-void RNNParts::make(Module& owner, int64_t gates) {
+void RNNParts::make(Module& owner) {
+  const int64_t gates = kind == Kind::Lstm ? 4 : kind == Kind::Gru ? 3 : 1;
   const LSTMOptions& o = options;
   const int64_t out = o.proj_size ? o.proj_size : hidden_size, directions = o.bidirectional ? 2 : 1,
                 rows = gates * hidden_size;
@@ -47,73 +48,107 @@ void RNNParts::make(Module& owner, int64_t gates) {
   const double bound = bound_of(hidden_size);
   for (const Tensor& w : weights) init::uniform_(w, -bound, bound);
 }
-Tensor RNNParts::prepare(const Module& owner, const Tensor& x, std::vector<Tensor>& states) const {
-  const LSTMOptions& o = options;
-  TG_CHECK((x.dim() == 2 || x.dim() == 3) && x.size(-1) == input_size, ShapeError, owner.name(),
-           ": input must have 2 or 3 dimensions, the last of size ", input_size, Named{"input", x});
+
+template <class... A> static std::tuple<Tensor, Tensor> one_state(bool is_gru, bool is_tanh, const A&... args) {
+  return is_gru ? gru(args...) : is_tanh ? rnn_tanh(args...) : rnn_relu(args...);
+}
+// With batch_sizes x is packed.
+std::vector<Tensor> RNNParts::call(bool training, const Tensor& x, const Tensor& batch_sizes,
+                                   const std::vector<Tensor>& states, bool batch_first) const {
+  const auto& [layers, bias, unused, dropout, both, proj] = options;
+  const bool is_gru = kind == Kind::Gru, is_tanh = kind == Kind::Tanh, packed = batch_sizes.defined();
+  if (kind == Kind::Lstm) {
+    const auto [y, h, c] = packed ? lstm(x, batch_sizes, states, weights, bias, layers, dropout, training, both)
+                                  : lstm(x, states, weights, bias, layers, dropout, training, both, batch_first);
+    return {y, h, c};
+  }
+  const TensorList w = weights;
+  const auto [y, h] = packed ? one_state(is_gru, is_tanh, x, batch_sizes, states[0], w, bias, layers, dropout, training, both)
+                             : one_state(is_gru, is_tanh, x, states[0], w, bias, layers, dropout, training, both, batch_first);
+  return {y, h};
+}
+// Checks the states for a batch and puts zeros in the place of missing ones.
+void RNNParts::fill(const Module& owner, std::vector<Tensor>& states, int64_t batch, const Tensor& x) const {
   TG_CHECK(x.dtype() == weights[0].dtype(), DtypeError, owner.name(), ": input must have the weights' dtype",
            Named{"input", x}, Named{"weight_ih_l0", weights[0]});
-  const bool batched = x.dim() == 3;
-  const Tensor y = batched ? x : unsqueeze(x, 1);
-  const int64_t runs = o.num_layers * (o.bidirectional ? 2 : 1), batch = y.size(batched && o.batch_first ? 0 : 1);
+  TG_CHECK(x.size(-1) == input_size, ShapeError, owner.name(), ": the input's last dimension must have size ", input_size,
+           Named{"input", x});
   for (size_t k = 0; k < states.size(); k++) {
-    const int64_t width = k == 0 && o.proj_size ? o.proj_size : hidden_size;
+    const int64_t width = k == 0 && options.proj_size ? options.proj_size : hidden_size;
+    const Shape expected{options.num_layers * (options.bidirectional ? 2 : 1), batch, width};
     Tensor& h = states[k];
-    if (!h.defined()) {
-      h = zeros({runs, batch, width}, x.dtype(), x.device());
-      continue;
-    }
-    if (!batched && h.dim() == 2) h = unsqueeze(h, 1);
-    const Shape expected{runs, batch, width};
+    if (!h.defined()) h = zeros(expected, x.dtype(), x.device());
     TG_CHECK(h.sizes() == expected, ShapeError, owner.name(), ": the state must have shape ", expected,
              " for this input", Named{"state", h}, Named{"input", x});
   }
-  return y;
 }
-// Without a batch again, where there was none.
-static Tensor like_input(const Tensor& y, const Tensor& x) { return x.dim() == 3 ? y : squeeze(y, 1); }
+std::vector<Tensor> RNNParts::run(const Module& owner, const Tensor& x, std::vector<Tensor> states) const {
+  TG_CHECK(x.dim() == 2 || x.dim() == 3, ShapeError, owner.name(), ": input must have 2 or 3 dimensions", Named{"input", x});
+  if (x.dim() == 3) {
+    fill(owner, states, x.size(options.batch_first ? 0 : 1), x);
+    return call(owner.is_training(), x, {}, states, options.batch_first);
+  }
+  for (Tensor& h : states) if (h.defined()) h = unsqueeze(h, 1);
+  fill(owner, states, 1, x);
+  std::vector<Tensor> out = call(owner.is_training(), unsqueeze(x, 1), {}, states, false);
+  for (Tensor& t : out) t = squeeze(t, 1);
+  return out;
+}
+std::vector<Tensor> RNNParts::run(const Module& owner, const PackedSequence& x, std::vector<Tensor> states) const {
+  TG_CHECK(x.data.dim() == 2, ShapeError, owner.name(), ": packed data must have 2 dimensions", Named{"data", x.data});
+  const auto in_order = [](std::vector<Tensor>& list, size_t first, const Tensor& order) {
+    for (size_t k = first; order.defined() && k < list.size(); k++)
+      if (list[k].defined()) list[k] = index_select(list[k], 1, order);
+  };
+  in_order(states, 0, x.sorted_indices);
+  fill(owner, states, select(x.batch_sizes, 0, 0).item<int64_t>(), x.data);
+  std::vector<Tensor> out = call(owner.is_training(), x.data, x.batch_sizes, states, false);
+  in_order(out, 1, x.unsorted_indices);
+  return out;
+}
+static PackedSequence like(const PackedSequence& x, const Tensor& data) { return {data, x.batch_sizes, x.sorted_indices, x.unsorted_indices}; }
 
-RNN::RNN(int64_t in, int64_t hidden, RNNOptions o)
-    : ModuleOf(rnn_text(in, hidden, as_lstm(o))),
-      RNNParts(in, hidden, as_lstm(o)),
-      nonlinearity(std::move(o.nonlinearity)) {
+static bool is_relu(const std::string& nonlinearity) {
   TG_CHECK(nonlinearity == "tanh" || nonlinearity == "relu", ValueError,
            "RNN: nonlinearity must be tanh or relu, got \"", nonlinearity, "\"");
-  make(*this, 1);
+  return nonlinearity == "relu";
+}
+RNN::RNN(int64_t in, int64_t hidden, RNNOptions o)
+    : ModuleOf(rnn_text(in, hidden, as_lstm(o))),
+      RNNParts(is_relu(o.nonlinearity) ? Kind::Relu : Kind::Tanh, in, hidden, as_lstm(o)) {
+  make(*this);
 }
 std::tuple<Tensor, Tensor> RNN::forward(const Tensor& x, const Tensor& h) const {
-  std::vector<Tensor> states = {h};
-  const Tensor input = prepare(*this, x, states);
-  const LSTMOptions& o = options;
-  const bool batch_first = o.batch_first && x.dim() == 3;
-  const auto [out, last] = nonlinearity == "tanh" ? rnn_tanh(input, states[0], weights, o.bias, o.num_layers, o.dropout,
-                                                             is_training(), o.bidirectional, batch_first)
-                                                  : rnn_relu(input, states[0], weights, o.bias, o.num_layers, o.dropout,
-                                                             is_training(), o.bidirectional, batch_first);
-  return {like_input(out, x), like_input(last, x)};
+  const std::vector<Tensor> out = run(*this, x, {h});
+  return {out[0], out[1]};
+}
+std::tuple<PackedSequence, Tensor> RNN::forward(const PackedSequence& x, const Tensor& h) const {
+  const std::vector<Tensor> out = run(*this, x, {h});
+  return {like(x, out[0]), out[1]};
 }
 GRU::GRU(int64_t in, int64_t hidden, GRUOptions o)
-    : ModuleOf(rnn_text(in, hidden, as_lstm(o))), RNNParts(in, hidden, as_lstm(o)) {
-  make(*this, 3);
+    : ModuleOf(rnn_text(in, hidden, as_lstm(o))), RNNParts(Kind::Gru, in, hidden, as_lstm(o)) {
+  make(*this);
 }
 std::tuple<Tensor, Tensor> GRU::forward(const Tensor& x, const Tensor& h) const {
-  std::vector<Tensor> states = {h};
-  const Tensor input = prepare(*this, x, states);
-  const LSTMOptions& o = options;
-  const auto [out, last] = gru(input, states[0], weights, o.bias, o.num_layers, o.dropout, is_training(),
-                               o.bidirectional, o.batch_first && x.dim() == 3);
-  return {like_input(out, x), like_input(last, x)};
+  const std::vector<Tensor> out = run(*this, x, {h});
+  return {out[0], out[1]};
 }
-LSTM::LSTM(int64_t in, int64_t hidden, LSTMOptions o) : ModuleOf(rnn_text(in, hidden, o)), RNNParts(in, hidden, o) {
-  make(*this, 4);
+std::tuple<PackedSequence, Tensor> GRU::forward(const PackedSequence& x, const Tensor& h) const {
+  const std::vector<Tensor> out = run(*this, x, {h});
+  return {like(x, out[0]), out[1]};
 }
-std::tuple<Tensor, LSTM::State> LSTM::forward(const Tensor& x, const State& state) const {
-  std::vector<Tensor> states = {std::get<0>(state), std::get<1>(state)};
-  const Tensor input = prepare(*this, x, states);
-  const LSTMOptions& o = options;
-  const auto [out, h, c] = lstm(input, states, weights, o.bias, o.num_layers, o.dropout, is_training(), o.bidirectional,
-                                o.batch_first && x.dim() == 3);
-  return {like_input(out, x), State(like_input(h, x), like_input(c, x))};
+LSTM::LSTM(int64_t in, int64_t hidden, LSTMOptions o)
+    : ModuleOf(rnn_text(in, hidden, o)), RNNParts(Kind::Lstm, in, hidden, o) {
+  make(*this);
+}
+std::tuple<Tensor, LSTM::State> LSTM::forward(const Tensor& x, const State& s) const {
+  const std::vector<Tensor> out = run(*this, x, {std::get<0>(s), std::get<1>(s)});
+  return {out[0], State(out[1], out[2])};
+}
+std::tuple<PackedSequence, LSTM::State> LSTM::forward(const PackedSequence& x, const State& s) const {
+  const std::vector<Tensor> out = run(*this, x, {std::get<0>(s), std::get<1>(s)});
+  return {like(x, out[0]), State(out[1], out[2])};
 }
 
 // ---- cells

@@ -128,7 +128,7 @@ void optimizers() {
         [](auto p) { return Muon(p, {.lr = 0.1, .nesterov = false, .match_rms_adamw = true}); });
   check("LBFGS(params)", [](auto p) { return LBFGS(p, {}); });
   check("LBFGS(params, lr=0.5, max_iter=5, history_size=3, line_search_fn='strong_wolfe')", [](auto p) {
-    return LBFGS(p, {.lr = 0.5, .max_iter = 5, .max_eval = {}, .history_size = 3, .strong_wolfe = true});
+    return LBFGS(p, {.lr = 0.5, .max_iter = 5, .history_size = 3, .strong_wolfe = true});
   });
 }
 
@@ -214,12 +214,31 @@ void schedules() {
                  schedule<OneCycleLR>(PerGroup(0.3), OneCycleLROptions{.total_steps = 31, .pct_start = 0.5}));
 }
 
+void averages() {
+  const auto check = [](const char* python, AveragedModelOptions options) {
+    const std::string id = std::to_string(cases++) + ".";
+    texts.emplace_back(id + "average", python);
+    manual_seed(1);
+    const nn::Sequential model{nn::Linear(3, 4), nn::BatchNorm1d(4)};
+    const AveragedModel<nn::Sequential> average(nn::Sequential{nn::Linear(3, 4), nn::BatchNorm1d(4)}, options);
+    for (int k = 0; k < 4; k++) {
+      average.update_parameters(model);
+      const NoGrad no_grad;
+      for (const Tensor& p : model.parameters()) add_(p, Tensor(0.3 * k));
+    }
+    for (auto& [name, t] : average.state_dict()) out.emplace_back(id + name, t.clone());
+  };
+  check("AveragedModel(model)", {});
+  check("AveragedModel(model, avg_fn=get_ema_avg_fn(0.9))", {.ema_decay = 0.9});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
   if (argc != 2) return std::fprintf(stderr, "usage: every_optimizer FILE\n"), 2;
   optimizers();
   schedules();
+  averages();
   save(out, argv[1], texts);
   return 0;
 } catch (const std::exception& e) {

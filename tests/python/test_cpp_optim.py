@@ -93,6 +93,25 @@ def test_schedules(written):
     assert not problems, "\n".join(problems)
 
 
+def test_averages(written):
+    tensors, texts = written
+    for key, expression in texts.items():
+        if not key.endswith(".average"):
+            continue
+        prefix = key[:-len("average")]
+        tg.manual_seed(1)
+        model = tg.nn.Sequential(tg.nn.Linear(3, 4), tg.nn.BatchNorm1d(4))
+        average = eval(expression, {**vars(swa_utils), "model": model})
+        for k in range(4):
+            average.update_parameters(model)
+            with tg.no_grad():
+                for p in model.parameters():
+                    p.add_(0.3 * k)
+        state = average.state_dict()
+        assert set(state) == {k[len(prefix):] for k in tensors if k.startswith(prefix)}
+        assert all(same(tensors[prefix + name], t) for name, t in state.items()), expression
+
+
 def test_none_is_missing(written):
     _, texts = written
     classes = {n for n in dir(optim) if isinstance(getattr(optim, n), type)} | {n for n in lr_scheduler.__all__} | {"SWALR"}
