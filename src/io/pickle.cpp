@@ -79,6 +79,7 @@ void Pickle::add(Kind kind, std::vector<Value*> items) {
 }
 
 Value* Pickle::read() {
+  stack_.clear(), marks_.clear(), memo_.clear();
   for (;;) {
     const auto code = number<uint8_t>();
     if (code == '.') break;

@@ -48,7 +48,7 @@ class Pickle {
   void step(uint8_t code);
 
  protected:
-  explicit Pickle(std::string_view data) : data_(data) {}
+  explicit Pickle(std::string_view data, size_t at = 0) : data_(data), at_(at) {}
   ~Pickle() = default;
   [[noreturn]] void bad(const std::string& what) const { throw PickleError{what, at_}; }
   Value* make(Value::Kind kind);
@@ -57,8 +57,9 @@ class Pickle {
   virtual Value* persistent(const Value& id) = 0;
 
  public:
-  /// The object, which lives as long as the machine. Throws PickleError.
+  /// The object, which lives as long as the machine. Throws PickleError. Called again, it reads the next pickle.
   Value* read();
+  size_t at() const { return at_; }
 };
 
 }  // namespace tapegrad::io

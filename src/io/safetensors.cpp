@@ -190,6 +190,7 @@ StateDict load(const std::string& path, Metadata* metadata) {
     const bool torch = std::any_of(zip.entries().begin(), zip.entries().end(), [](auto& e) { return e.name.ends_with("data.pkl"); });
     return torch ? load_torch(path, metadata) : load_npz(path);
   }
+  if (size >= 9 && file.read(1, 0) == "\x80" && file.read(5, 4) != std::string("\0\0\0\0{", 5)) return load_torch(path, metadata);  // before PyTorch 1.6
   TG_CHECK(size >= 8, IoError, path, ": not a safetensors file: shorter than 8 bytes");
   uint64_t length;
   file.read(&length, 8, 0);

@@ -1,5 +1,7 @@
-// PyTorch's .pt files: a zip archive of a pickle and one stored entry for each storage.
+// PyTorch's .pt files: a zip archive of a pickle and one stored entry for each storage; before 1.6, five pickles (a magic number, a
+// version, the system, the object, the storages' keys) followed by the storages.
 #include <algorithm>
+#include <cstring>
 #include <unordered_set>
 
 #include "src/io/pickle.h"
@@ -29,10 +31,12 @@ constexpr std::string_view kCallable[] = {
     "torch._utils._rebuild_parameter_with_state", "torch._tensor._rebuild_from_type_v2", "_codecs.encode", "builtins.bytearray",
     "builtins.bytes", "builtins.set", "builtins.frozenset", "builtins.complex"};
 
-class TorchPickle final : public io::Pickle {
-  const io::ZipReader& zip_;
-  const std::string root_;
-  std::unordered_map<std::string, Value*> storages_;
+bool are_bools(const Tensor& t) {
+  return std::all_of(t->data, t->data + t.nbytes(), [](char c) { return c == 0 || c == 1; });
+}
+
+/// What both formats share: names, calls and tensors.
+class TorchPickle : public io::Pickle {
   uint64_t copies_;  // bytes that negated and conjugated tensors may still take
 
   Value* name(const std::string& module, const std::string& n) override {
@@ -54,26 +58,6 @@ class TorchPickle final : public io::Pickle {
     Value* v = make(Kind::Dtype);
     v->integer = int64_t(d);
     return v;
-  }
-
-  Value* persistent(const Value& id) override {
-    const auto& p = id.items;
-    if (!id.is(Kind::Tuple) || p.size() != 5 || !p[0]->is(Kind::Text) || p[0]->text != "storage" || !p[1]->is(Kind::Dtype) ||
-        !p[2]->is(Kind::Text) || !p[4]->is(Kind::Int) || p[4]->integer < 0)
-      bad("a persistent id that is not of a storage");
-    Value*& storage = storages_[p[2]->text];
-    if (storage) return storage;
-    const Dtype d = Dtype(p[1]->integer);
-    const io::ZipEntry* e = zip_.find(root_ + "data/" + p[2]->text);
-    if (!e) bad("storage " + p[2]->text + " is missing");
-    if (e->deflated) bad("storage " + p[2]->text + " is compressed; PyTorch stores plain bytes");
-    if (e->size % item_size(d) || e->size / item_size(d) != uint64_t(p[4]->integer)) bad("storage " + p[2]->text + " has another size than the pickle says");
-    const Tensor t = empty({p[4]->integer}, d);
-    zip_.read_stored(*e, t->data);
-    if (d == Dtype::Bool && !std::all_of(t->data, t->data + t.numel(), [](char c) { return c == 0 || c == 1; })) bad("bools that are neither 0 nor 1");
-    Value* v = make(Kind::Storage);
-    v->tensor = t;
-    return storage = v;
   }
 
   Value* call(const Value& f, const std::vector<Value*>& args) override {
@@ -149,9 +133,99 @@ class TorchPickle final : public io::Pickle {
     return v;
   }
 
+ protected:
+  std::unordered_map<std::string, Value*> storages_;
+
+  TorchPickle(std::string_view data, uint64_t copies) : Pickle(data), copies_(copies) {}
+  ~TorchPickle() = default;
+  /// The parts of a persistent id: "storage", the dtype, the key, the device, the number of elements.
+  const std::vector<Value*>& parts_of(const Value& id, size_t n) const {
+    const auto& p = id.items;
+    if (!id.is(Kind::Tuple) || p.size() != n || !p[0]->is(Kind::Text) || p[0]->text != "storage" || !p[1]->is(Kind::Dtype) ||
+        !p[2]->is(Kind::Text) || !p[4]->is(Kind::Int) || p[4]->integer < 0)
+      bad("a persistent id that is not of a storage");
+    return p;
+  }
+  Value* storage_of(const Tensor& elements) {
+    Value* v = make(Kind::Storage);
+    v->tensor = elements;
+    return v;
+  }
+};
+
+class ZipPickle final : public TorchPickle {
+  const io::ZipReader& zip_;
+  const std::string root_;
+
+  Value* persistent(const Value& id) override {
+    const auto& p = parts_of(id, 5);
+    const std::string& key = p[2]->text;
+    Value*& storage = storages_[key];
+    if (storage) return storage;
+    const Dtype d = Dtype(p[1]->integer);
+    const io::ZipEntry* e = zip_.find(root_ + "data/" + key);
+    if (!e) bad("storage " + key + " is missing");
+    if (e->deflated) bad("storage " + key + " is compressed; PyTorch stores plain bytes");
+    if (e->size % item_size(d) || e->size / item_size(d) != uint64_t(p[4]->integer)) bad("storage " + key + " has another size than the pickle says");
+    const Tensor t = empty({p[4]->integer}, d);
+    zip_.read_stored(*e, t->data);
+    if (d == Dtype::Bool && !are_bools(t)) bad("bools that are neither 0 nor 1");
+    return storage = storage_of(t);
+  }
  public:
-  TorchPickle(std::string_view data, const io::ZipReader& zip, std::string root, uint64_t file_bytes)
-      : Pickle(data), zip_(zip), root_(std::move(root)), copies_(file_bytes) {}
+  ZipPickle(std::string_view data, const io::ZipReader& zip, std::string root, uint64_t file_bytes)
+      : TorchPickle(data, file_bytes), zip_(zip), root_(std::move(root)) {}
+};
+
+class OldPickle final : public TorchPickle {
+  const std::string_view file_;
+  uint64_t left_;  // bytes that storages may still take
+
+  Value* persistent(const Value& id) override {
+    const auto& p = parts_of(id, 6);
+    const Dtype d = Dtype(p[1]->integer);
+    Value*& storage = storages_[p[2]->text];
+    if (!storage) {
+      const auto n = uint64_t(p[4]->integer);
+      if (n > left_ / item_size(d)) bad("storages of more bytes than the file has");
+      left_ -= n * item_size(d);
+      storage = storage_of(empty({p[4]->integer}, d));
+    }
+    if (p[5]->is(Kind::None)) return storage;
+    const auto& view = p[5]->items;  // (key, offset, size) of a part of the storage
+    const int64_t total = storage->tensor.numel();
+    if (view.size() != 3 || !view[1]->is(Kind::Int) || !view[2]->is(Kind::Int) || view[1]->integer < 0 || view[1]->integer > total || view[2]->integer < 0 ||
+        view[2]->integer > total - view[1]->integer)
+      bad("a part that reaches beyond its storage");
+    return storage_of(narrow(storage->tensor, 0, view[1]->integer, view[2]->integer));
+  }
+ public:
+  explicit OldPickle(std::string_view file) : TorchPickle(file, 0), file_(file), left_(file.size()) {}
+
+  const Value* read_file() {
+    const Value *magic = read(), *version = read();
+    if (!magic->is(Kind::Other) || !version->is(Kind::Int) || version->integer != 1001) bad("another beginning than PyTorch's");
+    read();  // the system
+    const Value* result = read();
+    const Value* keys = read();
+    uint64_t at = this->at();
+    for (const Value* key : keys->items) {
+      const auto it = key->is(Kind::Text) ? storages_.find(key->text) : storages_.end();
+      if (it == storages_.end()) bad("a storage that belongs to no tensor");
+      const Tensor& t = it->second->tensor;
+      const auto bytes = uint64_t(t.nbytes());
+      int64_t numel = 0;
+      if (file_.size() - at < 8 || file_.size() - at - 8 < bytes) bad("the file ends within storage " + key->text);
+      std::memcpy(&numel, file_.data() + at, 8);
+      if (numel != t.numel()) bad("storage " + key->text + " has another size than its tensors say");
+      std::memcpy(t->data, file_.data() + at + 8, bytes);
+      if (t.dtype() == Dtype::Bool && !are_bools(t)) bad("bools that are neither 0 nor 1");
+      at += 8 + bytes;
+      storages_.erase(it);
+    }
+    if (!storages_.empty()) bad("storages are missing at the end");
+    return result;
+  }
 };
 
 /// The tensors within a value under dotted names.
@@ -199,15 +273,30 @@ class Flattened {
   }
 };
 
+/// What read() gives, as named tensors.
+template <class F> StateDict flattened(const std::string& path, uint64_t pickle_bytes, Metadata* metadata, F read) {
+  try {
+    const Value* top = read();
+    Flattened flat(path, 64 * pickle_bytes + 4096);
+    flat.add("", *top);
+    if (metadata) *metadata = std::move(flat.texts);
+    return std::move(flat.tensors);
+  } catch (const io::PickleError& e) {
+    detail::fail<IoError>(path, ": not a valid PyTorch file: ", e.what, " (byte ", e.at, " of its pickle)");
+  }
+}
+
 }  // namespace
 
 StateDict load_torch(const std::string& path, Metadata* metadata) {
   OpScope op("load_torch");
   NoGrad no_grad;
   const io::File file(path);
-  const std::string head = file.read(std::min<uint64_t>(file.size(), 2), 0);
-  if (head.starts_with('\x80'))
-    detail::fail<NotImplementedError>(path, ": a file from before PyTorch 1.6; load it in Python (tapegrad.load) and save it again");
+  if (file.size() > 0 && file.read(1, 0) == "\x80") {
+    const std::string whole = file.read(file.size(), 0);
+    OldPickle machine(whole);
+    return flattened(path, whole.size(), metadata, [&] { return machine.read_file(); });
+  }
   const io::ZipReader zip(file);
   const io::ZipEntry* pickle = nullptr;
   for (const io::ZipEntry& e : zip.entries())
@@ -219,16 +308,8 @@ StateDict load_torch(const std::string& path, Metadata* metadata) {
   if (const io::ZipEntry* order = zip.find(root + "byteorder"); order && zip.read(*order) != "little")
     detail::fail<NotImplementedError>(path, ": the file has the other byte order than this machine");
   const std::string text = zip.read(*pickle);
-  TorchPickle machine(text, zip, root, file.size());
-  try {
-    const Value* top = machine.read();
-    Flattened flat(path, 64 * uint64_t(text.size()) + 4096);
-    flat.add("", *top);
-    if (metadata) *metadata = std::move(flat.texts);
-    return std::move(flat.tensors);
-  } catch (const io::PickleError& e) {
-    detail::fail<IoError>(path, ": not a valid PyTorch file: ", e.what, " (byte ", e.at, " of its pickle)");
-  }
+  ZipPickle machine(text, zip, root, file.size());
+  return flattened(path, text.size(), metadata, [&] { return machine.read(); });
 }
 
 }  // namespace tapegrad

@@ -125,6 +125,19 @@ TEST(TorchFile, ReadsNestedThings) {
   for (auto& [name, t] : s) EXPECT_NE(name, "none");
 }
 
+TEST(TorchFile, ReadsFilesFromBeforeZip) {
+  Metadata texts;
+  const StateDict s = load_torch(samples + "/old.pt", &texts);
+  EXPECT_TRUE(equal(at(s, "w"), arange(6).to(float32).view({2, 3})));
+  EXPECT_TRUE(equal(at(s, "t"), at(s, "w").t()));
+  EXPECT_EQ(at(s, "t")->storage, at(s, "w")->storage);
+  EXPECT_TRUE(equal(at(s, "b"), tensor({true, false})));
+  EXPECT_EQ(at(s, "h")(0), 1.5);
+  EXPECT_EQ(at(s, "epoch").item(), 3);
+  EXPECT_EQ(texts, (Metadata{{"name", "old"}}));
+  EXPECT_EQ(load(samples + "/old.pt").size(), s.size());
+}
+
 TEST(TorchFile, RefusesPrograms) {
   const std::string message = error_of([] { load_torch(samples + "/evil.pt"); });
   EXPECT_NE(message.find("it wants posix.system, which is not on the list of names that are safe to load"), std::string::npos) << message;
@@ -164,6 +177,7 @@ TEST(Files, SurviveAnyDamage) {
       {samples + "/compressed.npz", [](const std::string& p, StateDict& s) { s = load_npz(p); }},
       {samples + "/model.pt", [](const std::string& p, StateDict& s) { s = load_torch(p); }},
       {samples + "/nested.pt", [](const std::string& p, StateDict& s) { s = load_torch(p); }},
+      {samples + "/old.pt", [](const std::string& p, StateDict& s) { s = load_torch(p); }},
       {f / "whole.safetensors", [](const std::string& p, StateDict& s) { s = load_checkpoint(p).model; }}};
   std::mt19937 random(0);
   const auto below = [&](size_t n) { return size_t(random() % n); };
