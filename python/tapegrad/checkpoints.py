@@ -1,8 +1,9 @@
 """Checkpoints that C++ and Python share: model, optimizer and some values in one safetensors file.
 
-The same contents give the same bytes as save_checkpoint of tapegrad/io.h. Tensors are named "model.NAME", "optimizer.SLOT.NUMBER" and
-"values.NAME"; texts are in the metadata.
+The same contents give the same bytes as save_checkpoint of tapegrad/io.h. Tensors are named "model.NAME", "optimizer.SLOT.NUMBER",
+"optimizer.group.NUMBER.lr" and "values.NAME"; texts are in the metadata.
 """
+import re
 from collections import OrderedDict
 
 from . import _C, safetensors
@@ -13,12 +14,16 @@ _VERSION, _TEXT = "tapegrad.checkpoint", "texts."
 
 
 def save(path, model=None, optimizer=None, **values):
-    """Writes a Module's state (or a state dict), an Optimizer's state tensors and counts (not its options), and values: numbers, texts
-    and tensors. The file is replaced atomically. TypeError for other values."""
+    """Writes a Module's state (or a state dict), an Optimizer's state and what schedules change (rates, momentum; not its other options),
+    and values: numbers, texts and tensors. The file is replaced atomically. TypeError for other values."""
     tensors, metadata = {}, {_VERSION: "1"}
     for name, t in (_state(model) or {}).items():
         tensors["model." + name] = t
-    for number, slots in _state(optimizer).get("state", {}).items() if optimizer is not None else ():
+    optimizer_state = _state(optimizer) or {}
+    for number, group in enumerate(optimizer_state.get("param_groups", ())):
+        for key, value in _scheduled(group).items():
+            tensors[f"optimizer.group.{number}.{key}"] = _tensor(key, value)
+    for number, slots in optimizer_state.get("state", {}).items():
         slots = {k: v for k, v in slots.items() if v is not None}
         if slots and "step" not in slots:
             slots["step"] = 1  # C++ asks it whether the others are set
@@ -62,6 +67,13 @@ def _state(x):
     return x.state_dict() if hasattr(x, "state_dict") else x
 
 
+def _scheduled(group):
+    """The numbers of a group that schedules change. What is called momentum is beta1 where there are betas."""
+    momentum = group["betas"][0] if "betas" in group else group.get("momentum")
+    numbers = {"lr": group["lr"], "momentum": momentum, "initial_lr": group.get("initial_lr")}
+    return {key: float(v) for key, v in numbers.items() if v is not None}
+
+
 def _tensor(name, value):
     if isinstance(value, _C.Tensor):
         return value
@@ -71,11 +83,16 @@ def _tensor(name, value):
 
 
 def _load_optimizer(optimizer, tensors):
-    state = {}
+    state, groups = {}, optimizer.state_dict()["param_groups"]
     for name, t in tensors.items():
-        slot, _, number = name.rpartition(".")
-        if not number.isdecimal():
-            raise safetensors.SafetensorError(f"{name!r} is no state of an optimizer")
-        state.setdefault(int(number), {})[slot] = t
-    whole = optimizer.state_dict()
-    optimizer.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
+        match = re.fullmatch(r"(?:(\w+)\.(\d+)|group\.(\d+)\.(lr|initial_lr|momentum))", name)
+        if not match or (match[3] and int(match[3]) >= len(groups)):
+            raise safetensors.SafetensorError(f"{name!r} is no state of this optimizer")
+        slot, number, group, key = match.groups()
+        if slot:
+            state.setdefault(int(number), {})[slot] = t
+        elif key == "momentum" and "betas" in groups[int(group)]:
+            groups[int(group)]["betas"] = (t.item(), *groups[int(group)]["betas"][1:])
+        else:
+            groups[int(group)][key] = t.item()
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
