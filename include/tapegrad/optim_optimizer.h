@@ -70,8 +70,14 @@ class TG_API Optimizer {
     std::vector<State*> states;
     int64_t step;  // counts from 1
   };
+  /// A group's options, of the type that OptimizerOf knows.
+  struct Options : Counted {
+    virtual ~Options();
+    static void destroy(Options* o) { delete o; }
+  };
   Optimizer() = default;
-  void add_group(std::vector<Tensor> params);
+  void add_group(std::vector<Tensor> params, Ref<Options> options);
+  Options& options_of(size_t group) const { return *groups_.at(group).options; }
   /// Names of p's state tensors: "exp_avg", …; what a new one holds; names of the numbers, which start as 1.
   virtual std::vector<std::string> slot_names(size_t group, const Tensor& p) const = 0;
   virtual Tensor new_slot(size_t group, size_t slot, const Tensor& p) const;
@@ -82,6 +88,7 @@ class TG_API Optimizer {
  private:
   struct Group {
     std::vector<Tensor> params;
+    Ref<Options> options;
     std::optional<double> initial_lr;
   };
   Batch& batch_of(size_t& used, const State& state);
@@ -92,18 +99,21 @@ class TG_API Optimizer {
 
 /// An optimiser with options of type O.
 template <class O> class OptimizerOf : public Optimizer {
+  struct Stored final : Options {
+    O value;
+    explicit Stored(const O& o) : value(o) {}
+  };
  public:
   /// A group's options, to read and to write.
-  O& options(size_t group = 0) { return options_.at(group); }
-  const O& options(size_t group = 0) const { return options_.at(group); }
-  void add_param_group(std::vector<Tensor> params, O o) {
+  O& options(size_t group = 0) { return static_cast<Stored&>(options_of(group)).value; }
+  const O& options(size_t group = 0) const { return static_cast<Stored&>(options_of(group)).value; }
+  void add_param_group(std::vector<Tensor> params, const O& o) {
     check(o);
-    add_group(std::move(params));
-    options_.push_back(o);
+    add_group(std::move(params), Ref<Options>::steal(new Stored(o)));
   }
-  double& lr(size_t group = 0) final { return options_.at(group).lr; }
+  double& lr(size_t group = 0) final { return options(group).lr; }
   double* momentum(size_t group = 0) final {
-    O& o = options_.at(group);
+    O& o = options(group);
     if constexpr (requires { o.beta1; }) return &o.beta1;
     else if constexpr (requires { o.momentum; }) return &o.momentum;
     else return nullptr;
@@ -111,9 +121,6 @@ template <class O> class OptimizerOf : public Optimizer {
 
  protected:
   virtual void check(const O& o) const = 0;  // throws ValueError
-
- private:
-  std::vector<O> options_;
 };
 
 struct SGDOptions { double lr = 1e-3, momentum = 0, dampening = 0, weight_decay = 0; bool nesterov = false, maximize = false; };
@@ -170,7 +177,7 @@ struct LBFGSOptions {
 /// p -= lr d with d = grad + weight_decay p, through a buffer b = momentum b + (1 - dampening) d; nesterov takes d + momentum b.
 class TG_API SGD final : public OptimizerOf<SGDOptions> {
  public:
-  explicit SGD(std::vector<Tensor> params, SGDOptions options = {}) { add_param_group(std::move(params), options); }
+  explicit SGD(std::vector<Tensor> params, SGDOptions options = {});
  protected:
   void check(const SGDOptions& o) const override;
   std::vector<std::string> slot_names(size_t group, const Tensor& p) const override;
@@ -179,7 +186,7 @@ class TG_API SGD final : public OptimizerOf<SGDOptions> {
 /// p -= lr m / (sqrt(v) + eps) with bias-corrected running means of gradient and square; amsgrad keeps the largest v.
 class TG_API Adam : public OptimizerOf<AdamOptions> {
  public:
-  explicit Adam(std::vector<Tensor> params, AdamOptions options = {}) { add_param_group(std::move(params), options); }
+  explicit Adam(std::vector<Tensor> params, AdamOptions options = {});
  protected:
   void check(const AdamOptions& o) const override;
   std::vector<std::string> slot_names(size_t group, const Tensor& p) const override;
@@ -188,13 +195,12 @@ class TG_API Adam : public OptimizerOf<AdamOptions> {
 /// Adam with weight decay apart from the gradient.
 class TG_API AdamW final : public Adam {
  public:
-  explicit AdamW(std::vector<Tensor> params, AdamWOptions o = {})
-      : Adam(std::move(params), {o.lr, o.beta1, o.beta2, o.eps, o.weight_decay, o.amsgrad, o.maximize, true}) {}
+  explicit AdamW(std::vector<Tensor> params, AdamWOptions options = {});
 };
 /// Adam with the infinity norm.
 class TG_API Adamax final : public OptimizerOf<AdamaxOptions> {
  public:
-  explicit Adamax(std::vector<Tensor> params, AdamaxOptions options = {}) { add_param_group(std::move(params), options); }
+  explicit Adamax(std::vector<Tensor> params, AdamaxOptions options = {});
  protected:
   void check(const AdamaxOptions& o) const override;
   std::vector<std::string> slot_names(size_t group, const Tensor& p) const override;
@@ -203,7 +209,7 @@ class TG_API Adamax final : public OptimizerOf<AdamaxOptions> {
 /// Adam with Nesterov momentum, whose schedule momentum_decay governs.
 class TG_API NAdam final : public OptimizerOf<NAdamOptions> {
  public:
-  explicit NAdam(std::vector<Tensor> params, NAdamOptions options = {}) { add_param_group(std::move(params), options); }
+  explicit NAdam(std::vector<Tensor> params, NAdamOptions options = {});
  protected:
   void check(const NAdamOptions& o) const override;
   std::vector<std::string> slot_names(size_t group, const Tensor& p) const override;
@@ -213,7 +219,7 @@ class TG_API NAdam final : public OptimizerOf<NAdamOptions> {
 /// Adam whose adaptive step is rectified, and left out while its variance is unknown.
 class TG_API RAdam final : public OptimizerOf<RAdamOptions> {
  public:
-  explicit RAdam(std::vector<Tensor> params, RAdamOptions options = {}) { add_param_group(std::move(params), options); }
+  explicit RAdam(std::vector<Tensor> params, RAdamOptions options = {});
  protected:
   void check(const RAdamOptions& o) const override;
   std::vector<std::string> slot_names(size_t group, const Tensor& p) const override;
@@ -222,7 +228,7 @@ class TG_API RAdam final : public OptimizerOf<RAdamOptions> {
 /// p -= lr grad / (sqrt(v) + eps), v the running mean of the squares; centered subtracts the squared mean.
 class TG_API RMSprop final : public OptimizerOf<RMSpropOptions> {
  public:
-  explicit RMSprop(std::vector<Tensor> params, RMSpropOptions options = {}) { add_param_group(std::move(params), options); }
+  explicit RMSprop(std::vector<Tensor> params, RMSpropOptions options = {});
  protected:
   void check(const RMSpropOptions& o) const override;
   std::vector<std::string> slot_names(size_t group, const Tensor& p) const override;
@@ -231,7 +237,7 @@ class TG_API RMSprop final : public OptimizerOf<RMSpropOptions> {
 /// p -= lr / (1 + (t - 1) lr_decay) grad / (sqrt(sum of squares) + eps).
 class TG_API Adagrad final : public OptimizerOf<AdagradOptions> {
  public:
-  explicit Adagrad(std::vector<Tensor> params, AdagradOptions options = {}) { add_param_group(std::move(params), options); }
+  explicit Adagrad(std::vector<Tensor> params, AdagradOptions options = {});
  protected:
   void check(const AdagradOptions& o) const override;
   std::vector<std::string> slot_names(size_t group, const Tensor& p) const override;
@@ -241,7 +247,7 @@ class TG_API Adagrad final : public OptimizerOf<AdagradOptions> {
 /// Steps sized by the ratio of the running means of squared updates and squared gradients.
 class TG_API Adadelta final : public OptimizerOf<AdadeltaOptions> {
  public:
-  explicit Adadelta(std::vector<Tensor> params, AdadeltaOptions options = {}) { add_param_group(std::move(params), options); }
+  explicit Adadelta(std::vector<Tensor> params, AdadeltaOptions options = {});
  protected:
   void check(const AdadeltaOptions& o) const override;
   std::vector<std::string> slot_names(size_t group, const Tensor& p) const override;
@@ -250,7 +256,7 @@ class TG_API Adadelta final : public OptimizerOf<AdadeltaOptions> {
 /// Averaged SGD (Polyak & Juditsky 1992): state "ax" is the mean of p over the steps after t0.
 class TG_API ASGD final : public OptimizerOf<ASGDOptions> {
  public:
-  explicit ASGD(std::vector<Tensor> params, ASGDOptions options = {}) { add_param_group(std::move(params), options); }
+  explicit ASGD(std::vector<Tensor> params, ASGDOptions options = {});
  protected:
   void check(const ASGDOptions& o) const override;
   std::vector<std::string> slot_names(size_t group, const Tensor& p) const override;
@@ -260,7 +266,7 @@ class TG_API ASGD final : public OptimizerOf<ASGDOptions> {
 /// Only the gradient's sign counts (Riedmiller & Braun 1993): each element's step grows while it stays and shrinks when it turns.
 class TG_API Rprop final : public OptimizerOf<RpropOptions> {
  public:
-  explicit Rprop(std::vector<Tensor> params, RpropOptions options = {}) { add_param_group(std::move(params), options); }
+  explicit Rprop(std::vector<Tensor> params, RpropOptions options = {});
  protected:
   void check(const RpropOptions& o) const override;
   std::vector<std::string> slot_names(size_t group, const Tensor& p) const override;
@@ -270,7 +276,7 @@ class TG_API Rprop final : public OptimizerOf<RpropOptions> {
 /// Second moments as row and column means (Shazeer & Stern 2018). No eps1: the dtype's epsilon.
 class TG_API Adafactor final : public OptimizerOf<AdafactorOptions> {
  public:
-  explicit Adafactor(std::vector<Tensor> params, AdafactorOptions options = {}) { add_param_group(std::move(params), options); }
+  explicit Adafactor(std::vector<Tensor> params, AdafactorOptions options = {});
  protected:
   void check(const AdafactorOptions& o) const override;
   std::vector<std::string> slot_names(size_t group, const Tensor& p) const override;
@@ -280,7 +286,7 @@ class TG_API Adafactor final : public OptimizerOf<AdafactorOptions> {
 /// Momentum, orthogonalised by a Newton-Schulz iteration with a, b, c in bfloat16 (Jordan 2024); for matrices.
 class TG_API Muon final : public OptimizerOf<MuonOptions> {
  public:
-  explicit Muon(std::vector<Tensor> params, MuonOptions options = {}) { add_param_group(std::move(params), options); }
+  explicit Muon(std::vector<Tensor> params, MuonOptions options = {});
  protected:
   void check(const MuonOptions& o) const override;
   std::vector<std::string> slot_names(size_t group, const Tensor& p) const override;

@@ -24,6 +24,7 @@ static Tensor downhill(const Tensor& grad, bool maximize) { return maximize ? -g
 
 // ---- fused
 
+SGD::SGD(std::vector<Tensor> params, SGDOptions o) { add_param_group(std::move(params), o); }
 void SGD::check(const SGDOptions& o) const {
   check_common("SGD", o);
   TG_CHECK(!o.nesterov || (o.momentum > 0 && o.dampening == 0), ValueError,
@@ -45,6 +46,9 @@ void SGD::update(size_t group, const Batch& b) {
   step(buffers, true);
 }
 
+Adam::Adam(std::vector<Tensor> params, AdamOptions o) { add_param_group(std::move(params), o); }
+AdamW::AdamW(std::vector<Tensor> params, AdamWOptions o)
+    : Adam(std::move(params), {o.lr, o.beta1, o.beta2, o.eps, o.weight_decay, o.amsgrad, o.maximize, true}) {}
 void Adam::check(const AdamOptions& o) const { check_common("Adam", o); }
 Names Adam::slot_names(size_t group, const Tensor&) const {
   return options(group).amsgrad ? Names{"exp_avg", "exp_avg_sq", "max_exp_avg_sq"} : Names{"exp_avg", "exp_avg_sq"};
@@ -55,6 +59,7 @@ void Adam::update(size_t group, const Batch& b) {
             o.beta2, o.eps, o.weight_decay, o.decoupled_weight_decay, o.maximize, b.step);
 }
 
+Adamax::Adamax(std::vector<Tensor> params, AdamaxOptions o) { add_param_group(std::move(params), o); }
 void Adamax::check(const AdamaxOptions& o) const { check_common("Adamax", o); }
 Names Adamax::slot_names(size_t, const Tensor&) const { return {"exp_avg", "exp_inf"}; }
 void Adamax::update(size_t group, const Batch& b) {
@@ -63,6 +68,7 @@ void Adamax::update(size_t group, const Batch& b) {
               b.step);
 }
 
+NAdam::NAdam(std::vector<Tensor> params, NAdamOptions o) { add_param_group(std::move(params), o); }
 void NAdam::check(const NAdamOptions& o) const {
   check_common("NAdam", o);
   TG_CHECK(o.momentum_decay >= 0, ValueError, "NAdam: momentum_decay must not be negative, got ", o.momentum_decay);
@@ -78,6 +84,7 @@ void NAdam::update(size_t group, const Batch& b) {
              o.decoupled_weight_decay, o.maximize, mu, next, b.states[0]->numbers[0], b.step);
 }
 
+RAdam::RAdam(std::vector<Tensor> params, RAdamOptions o) { add_param_group(std::move(params), o); }
 void RAdam::check(const RAdamOptions& o) const { check_common("RAdam", o); }
 Names RAdam::slot_names(size_t, const Tensor&) const { return {"exp_avg", "exp_avg_sq"}; }
 void RAdam::update(size_t group, const Batch& b) {
@@ -86,6 +93,7 @@ void RAdam::update(size_t group, const Batch& b) {
              o.decoupled_weight_decay, o.maximize, b.step);
 }
 
+RMSprop::RMSprop(std::vector<Tensor> params, RMSpropOptions o) { add_param_group(std::move(params), o); }
 void RMSprop::check(const RMSpropOptions& o) const {
   check_common("RMSprop", o);
   TG_CHECK(o.alpha >= 0, ValueError, "RMSprop: alpha must not be negative, got ", o.alpha);
@@ -103,6 +111,7 @@ void RMSprop::update(size_t group, const Batch& b) {
                o.momentum, o.maximize);
 }
 
+Adagrad::Adagrad(std::vector<Tensor> params, AdagradOptions o) { add_param_group(std::move(params), o); }
 void Adagrad::check(const AdagradOptions& o) const {
   check_common("Adagrad", o);
   TG_CHECK(o.lr_decay >= 0 && o.initial_accumulator_value >= 0, ValueError,
@@ -118,6 +127,7 @@ void Adagrad::update(size_t group, const Batch& b) {
                o.maximize);
 }
 
+Adadelta::Adadelta(std::vector<Tensor> params, AdadeltaOptions o) { add_param_group(std::move(params), o); }
 void Adadelta::check(const AdadeltaOptions& o) const {
   check_common("Adadelta", o);
   TG_CHECK(o.rho >= 0 && o.rho <= 1, ValueError, "Adadelta: rho must lie in [0, 1], got ", o.rho);
@@ -130,6 +140,7 @@ void Adadelta::update(size_t group, const Batch& b) {
 
 // ---- with tensor ops
 
+ASGD::ASGD(std::vector<Tensor> params, ASGDOptions o) { add_param_group(std::move(params), o); }
 void ASGD::check(const ASGDOptions& o) const { check_common("ASGD", o); }
 Names ASGD::slot_names(size_t, const Tensor&) const { return {"ax"}; }
 Names ASGD::number_names() const { return {"eta", "mu"}; }
@@ -149,6 +160,7 @@ void ASGD::update(size_t group, const Batch& b) {
   }
 }
 
+Rprop::Rprop(std::vector<Tensor> params, RpropOptions o) { add_param_group(std::move(params), o); }
 void Rprop::check(const RpropOptions& o) const {
   TG_CHECK(o.lr >= 0, ValueError, "Rprop: lr must not be negative, got ", o.lr);
   TG_CHECK(0 < o.shrink && o.shrink < 1 && 1 < o.grow, ValueError,
@@ -172,6 +184,7 @@ void Rprop::update(size_t group, const Batch& b) {
   }
 }
 
+Adafactor::Adafactor(std::vector<Tensor> params, AdafactorOptions o) { add_param_group(std::move(params), o); }
 void Adafactor::check(const AdafactorOptions& o) const {
   check_common("Adafactor", o);
   TG_CHECK(o.beta2_decay <= 0 && o.eps1.value_or(0) >= 0 && o.eps2 >= 0 && o.d >= 1, ValueError,
@@ -214,6 +227,7 @@ void Adafactor::update(size_t group, const Batch& b) {
   }
 }
 
+Muon::Muon(std::vector<Tensor> params, MuonOptions o) { add_param_group(std::move(params), o); }
 void Muon::check(const MuonOptions& o) const {
   check_common("Muon", o);
   TG_CHECK(o.ns_steps < 100, ValueError, "Muon: ns_steps must be below 100, got ", o.ns_steps);

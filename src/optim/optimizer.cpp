@@ -8,8 +8,9 @@
 namespace tapegrad::optim {
 
 Optimizer::~Optimizer() = default;
+Optimizer::Options::~Options() = default;
 
-void Optimizer::add_group(std::vector<Tensor> params) {
+void Optimizer::add_group(std::vector<Tensor> params, Ref<Options> options) {
   OpScope op("optimizer");
   TG_CHECK(!params.empty(), ValueError, "there must be at least one parameter");
   std::unordered_set<TensorImpl*> known;
@@ -20,7 +21,7 @@ void Optimizer::add_group(std::vector<Tensor> params) {
     TG_CHECK(known.insert(p.get()).second, ValueError, "a parameter appears twice", Named{"parameter", p});
   }
   states_.resize(states_.size() + params.size());
-  groups_.push_back({std::move(params), {}});
+  groups_.push_back({std::move(params), std::move(options), {}});
 }
 void Optimizer::zero_grad() {
   for (const Group& g : groups_)
