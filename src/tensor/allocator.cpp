@@ -9,7 +9,7 @@
 #include <mutex>
 #include <new>
 
-#include "tapegrad/tensor.h"
+#include "src/tensor/make.h"
 
 namespace tapegrad {
 
@@ -17,7 +17,7 @@ constinit thread_local ThreadState tls{};
 
 namespace {
 
-constexpr size_t kHugePage = size_t(2) << 20;
+constexpr size_t kPage = 4096, kHugePage = size_t(2) << 20;
 constexpr int kBigClasses = 256;
 
 struct Shared {
@@ -37,17 +37,24 @@ Shared& shared() {
 
 // Four classes a power of two: at most a quarter wasted.
 struct SizeClass { int index; size_t bytes; };
-SizeClass big_class(size_t bytes) {
+constexpr SizeClass big_class(size_t bytes) {
   const int k = int(std::bit_width(bytes - 1)) - 1;  // 2^k < bytes <= 2^(k+1)
   const size_t base = size_t(1) << k, step = base / 4, steps = (bytes - base + step - 1) / step;
   return {(k - 8) * 4 + int(steps), base + steps * step};
 }
-void* system_alloc(size_t bytes) {
-  if (bytes < 2 * kHugePage) return std::aligned_alloc(64, (bytes + 63) / 64 * 64);
-  void* p = std::aligned_alloc(kHugePage, (bytes + kHugePage - 1) / kHugePage * kHugePage);
-  if (p) madvise(p, bytes, MADV_HUGEPAGE);  // 3-6 times less page fault time at first touch
-  return p;
+// From 64 KB on data begin 256 bytes into a page. A load waits for earlier stores whose addresses end in the same 12 bits, so where
+// y starts just after x, as it would after an array of NumPy's (16 bytes into a page), every load of y[i] = f(x[i]) would wait.
+constexpr int kPaged = big_class(64 << 10).index;
+constexpr size_t kFront = 256 - kStorageHeader;
+void* system_alloc(SizeClass c) {
+  if (c.index < kPaged) return std::aligned_alloc(64, (c.bytes + 63) / 64 * 64);
+  const size_t align = c.bytes < 2 * kHugePage ? kPage : kHugePage, bytes = kFront + c.bytes;
+  char* p = static_cast<char*>(std::aligned_alloc(align, (bytes + align - 1) / align * align));
+  if (!p) return nullptr;
+  if (align == kHugePage) madvise(p, bytes, MADV_HUGEPAGE);  // 3-6 times less page fault time at first touch
+  return p + kFront;
 }
+void system_free(void* p, int index) { std::free(index < kPaged ? p : static_cast<char*>(p) - kFront); }
 
 struct AtThreadExit {
   bool counted;
@@ -131,10 +138,10 @@ void* big_alloc(size_t bytes) {
     }
 #endif
   }
-  void* p = system_alloc(c.bytes);
+  void* p = system_alloc(c);
   if (!p) {
     empty_cache();
-    p = system_alloc(c.bytes);
+    p = system_alloc(c);
   }
   if (!p) {
     std::unique_lock g(s.lock);
@@ -160,7 +167,7 @@ void big_free(void* p, size_t bytes) {
     }
 #endif
   }
-  std::free(p);
+  system_free(p, c.index);
 }
 
 MemoryStats memory_stats() {
@@ -186,11 +193,10 @@ void empty_cache() {
     for (int k = 0; k < kBigClasses; k++) lists[k] = s.big[k], s.big[k] = nullptr;
     s.stats.cached = 0;
   }
-  for (FreeBlock* b : lists)
-    while (b) {
-      FreeBlock* next = b->next;
-      std::free(b);
-      b = next;
+  for (int k = 0; k < kBigClasses; k++)
+    while (FreeBlock* b = lists[k]) {
+      lists[k] = b->next;
+      system_free(b, k);
     }
 }
 void set_cache_limit(size_t bytes) {
