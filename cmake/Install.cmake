@@ -29,7 +29,7 @@ if(TAPEGRAD_STATIC)  # a component of its own, which the wheel leaves out (pypro
   install(EXPORT tapegradStatic NAMESPACE tapegrad:: DESTINATION ${package_dir} COMPONENT static)
   install_pkgconfig(tapegrad_static "-Wl,--gc-sections \${libdir}/libtapegrad.a -pthread -ldl" static)
 endif()
-install(DIRECTORY python/tapegrad/share/tapegrad/ DESTINATION ${TAPEGRAD_DATA_DIR})
+install(DIRECTORY python/tapegrad/share/tapegrad/ DESTINATION ${TAPEGRAD_DATA_DIR} PATTERN __pycache__ EXCLUDE)
 # gdb's script lies beside the library under the name that gdb looks for.
 file(RELATIVE_PATH TAPEGRAD_DATA_FROM_LIB /prefix/${TAPEGRAD_LIBDIR} /prefix/${TAPEGRAD_DATA_DIR})
 configure_file(cmake/gdb_auto_load.py.in ${PROJECT_BINARY_DIR}/gdb_auto_load.py @ONLY)

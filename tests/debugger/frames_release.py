@@ -41,7 +41,7 @@ if FROM_PYTHON:
 else:
     gdb.execute("break main")
     gdb.execute("run")
-    reader = sys.modules["__main__"].reader  # of the script that came with the library
+    reader = sys.modules["tapegrad_printers"].reader  # which came with the library
     while "a + b" not in gdb.execute("frame", to_string=True):
         gdb.execute("next")
     read_of(reader.geometry(reader.pointer(int(gdb.parse_and_eval("&a"))))[3], "a + b", 6)
