@@ -51,7 +51,7 @@ struct ClassLossBackward final : NodeOf<1> {
       const double scale = element(g, each ? r : 0) / divide, hard = scale * (1 - loss.smoothing) * (weights ? weights[c] : 1);
       const double soft = scale * loss.smoothing / double(n);
       if (loss.logits) k.exp_affine(row_of(in, r, n), n, s[2 * r], (hard + soft * total) / s[2 * r + 1], weights ? 0 : -soft, y);
-      else k.affine(row_of(in, r, n), n, 0, 0, weights ? 0 : -soft, y);
+      else k.affine(row_of(in, r, n), n, 0, 0, weights ? 0 : -soft, y, false);
       auto add = [&](int64_t i, double v) {
         if (d == Dtype::Float64) reinterpret_cast<double*>(y)[i] += v; else reinterpret_cast<float*>(y)[i] += float(v);
       };

@@ -56,9 +56,9 @@ struct RowNormBackward final : NodeOf<3> {
         double sum_g, sum_gx;
         k.dots(gr, xr, scale, n, m, &sum_g, &sum_gx);
         const double to_gx = -a * a * a * sum_gx / double(n), to_g = centred ? -a * sum_g / double(n) : 0;
-        result.put(row_of(out, r, n), row_bytes(out, n), [&](char* to) {
-          if (together) k.mix_gather(gr, xr, scale, n, m, a, to_gx, to_g, to, dw, db);
-          else k.mix(gr, xr, scale, n, m, a, to_gx, to_g, to);
+        result.put_row(row_of(out, r, n), row_bytes(out, n), [&](char* to, bool past) {
+          if (together) k.mix_gather(gr, xr, scale, n, m, a, to_gx, to_g, to, dw, db, past);
+          else k.mix(gr, xr, scale, n, m, a, to_gx, to_g, to, past);
         });
       }
       if (!together && (dw || db)) k.gather(gr, xr, n, m, a, dw, db);
@@ -107,13 +107,13 @@ static Tensor row_norm(const Tensor& input, IntList shape, const Tensor& weight,
   {
     LongKernel unlocked(x.numel() * 2);
     parallel_for(rows, std::max<int64_t>(1, (is_past_caches(y) ? 1 << 17 : 1 << 14) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
-      Streamed out(is_past_caches(y));
+      Streamed result(is_past_caches(y));
       for (int64_t r = begin; r < end; r++) {
         double var;
         k.moments(row_of(x, r, n), n, centred, s + 2 * r, &var);
         s[2 * r + 1] = 1 / std::sqrt(var + eps);
-        out.put(row_of(y, r, n), row_bytes(y, n), [&](char* to) {
-          k.affine_by(row_of(x, r, n), n, s[2 * r], s[2 * r + 1], w.defined() ? w->data : nullptr, b.defined() ? b->data : nullptr, to);
+        result.put_row(row_of(y, r, n), row_bytes(y, n), [&](char* to, bool past) {
+          k.affine_by(row_of(x, r, n), n, s[2 * r], s[2 * r + 1], w.defined() ? w->data : nullptr, b.defined() ? b->data : nullptr, to, past);
         });
       }
     });
@@ -181,6 +181,7 @@ struct GroupNormBackward final : NodeOf<3> {
     {
       LongKernel unlocked(in.numel() * 2);
       parallel_for(n ? batch * groups : 0, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, n * per)), [&](int64_t begin, int64_t end) {
+        Streamed result(is_past_caches(out));
         for (int64_t q = begin; q < end; q++) {
           const double m = s[2 * q], a = s[2 * q + 1], count = double(per * n);
           double all_g = 0, all_gx = 0;
@@ -192,7 +193,9 @@ struct GroupNormBackward final : NodeOf<3> {
           }
           for (int64_t i = 0; i < per && to_x; i++) {
             const int64_t r = q * per + i;
-            k.mix(row_of(g, r, n), row_of(in, r, n), nullptr, n, m, a * scale(r % channels), -a * a * a * all_gx / count, -a * all_g / count, row_of(out, r, n));
+            result.put_row(row_of(out, r, n), row_bytes(out, n), [&](char* to, bool past) {
+              k.mix(row_of(g, r, n), row_of(in, r, n), nullptr, n, m, a * scale(r % channels), -a * a * a * all_gx / count, -a * all_g / count, to, past);
+            });
           }
         }
       });
@@ -221,13 +224,16 @@ static Tensor by_groups(const Tensor& input, int64_t groups, const Tensor& weigh
   {
     LongKernel unlocked(x.numel() * 2);
     parallel_for(n ? batch * groups : 0, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, n * per)), [&](int64_t begin, int64_t end) {
+      Streamed result(is_past_caches(y));
       for (int64_t q = begin; q < end; q++) {
         double var;
         k.moments(row_of(x, q, n * per), n * per, true, s + 2 * q, &var);
         s[2 * q + 1] = 1 / std::sqrt(var + eps);
         for (int64_t r = q * per; r < (q + 1) * per; r++) {
           const int64_t c = r % channels;
-          k.affine(row_of(x, r, n), n, s[2 * q], s[2 * q + 1] * (w.defined() ? element(w, c) : 1), b.defined() ? element(b, c) : 0, row_of(y, r, n));
+          result.put_row(row_of(y, r, n), row_bytes(y, n), [&](char* to, bool past) {
+            k.affine(row_of(x, r, n), n, s[2 * q], s[2 * q + 1] * (w.defined() ? element(w, c) : 1), b.defined() ? element(b, c) : 0, to, past);
+          });
         }
       }
     });

@@ -68,8 +68,8 @@ struct BatchNormBackward final : NodeOf<3> {
           const int64_t c = r % channels;
           const double m = s[c], a = s[channels + c], f = w.defined() ? element(w, c) : 1;
           const double b = training ? -a * a * a * f * sum_gx[c] / count : 0, shift = training ? -a * f * sum_g[c] / count : 0;
-          each_block(result, out, r * n, n, [&](int64_t i, int64_t length, char* to) {
-            k.mix(row_of(g, r * n + i, 1), row_of(in, r * n + i, 1), nullptr, length, m, a * f, b, shift, to);
+          result.put_row(row_of(out, r, n), row_bytes(out, n), [&](char* to, bool past) {
+            k.mix(row_of(g, r, n), row_of(in, r, n), nullptr, n, m, a * f, b, shift, to, past);
           });
         }
       });
@@ -137,9 +137,7 @@ Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor&
       for (int64_t q = begin; q < end; q++) {
         const int64_t c = q % channels;
         const double scale = r[c] * (w.defined() ? element(w, c) : 1), shift = b.defined() ? element(b, c) : 0;
-        each_block(result, y, q * n, n, [&](int64_t i, int64_t length, char* to) {
-          k.affine(row_of(x, q * n + i, 1), length, m[c], scale, shift, to);
-        });
+        result.put_row(row_of(y, q, n), row_bytes(y, n), [&](char* to, bool past) { k.affine(row_of(x, q, n), n, m[c], scale, shift, to, past); });
       }
     });
   }

@@ -25,23 +25,15 @@ inline Tensor cast_back(const Tensor& y, Dtype d) {
 inline char* row_of(const Tensor& x, int64_t r, int64_t n) { return x->data + r * n * int64_t(item_size(x.dtype())); }
 inline int64_t row_bytes(const Tensor& x, int64_t n) { return n * int64_t(item_size(x.dtype())); }
 inline bool is_past_caches(const Tensor& x) { return is_past_caches(row_bytes(x, x.numel())); }
-/// write(r, m, to) for the rows [begin, begin + count) of y, m at a time: to their place, or past the caches.
+/// write(r, m, to, past) for the rows [begin, begin + count) of y, m at a time.
 template <class F> void each_row(const Tensor& y, int64_t begin, int64_t count, int64_t n, F write) {
   const int64_t bytes = row_bytes(y, n);
-  if (!is_past_caches(y)) return write(begin, count, row_of(y, begin, n));
-  Streamed out(true);
-  const int64_t group = bytes < 4096 ? 4096 / bytes : 1;
+  Streamed out(is_past_caches(y));
+  if (!out.past() || bytes >= kLongRow) return write(begin, count, row_of(y, begin, n), out.past());
+  const int64_t group = 2 * kLongRow / bytes;
   for (int64_t r = begin; r < begin + count; r += group) {
     const int64_t m = r + group < begin + count ? group : begin + count - r;
-    out.put(row_of(y, r, n), m * bytes, [&](char* to) { write(r, m, to); });
-  }
-}
-/// write(i, m, to) for the n elements of y from `at` on, [i, i + m) of them at a time: to their place, or past the caches.
-template <class F> void each_block(Streamed& out, const Tensor& y, int64_t at, int64_t n, F write) {
-  const int64_t item = int64_t(item_size(y.dtype())), block = out.past() ? kStreamBlock / item : n;
-  for (int64_t i = 0; i < n; i += block) {
-    const int64_t m = i + block < n ? block : n - i;
-    out.put(row_of(y, at + i, 1), m * item, [&](char* to) { write(i, m, to); });
+    out.put(row_of(y, r, n), m * bytes, [&](char* to) { write(r, m, to, false); });
   }
 }
 inline double element(const Tensor& x, int64_t i) {

@@ -36,7 +36,7 @@ Tensor forward(const Tensor& input, int64_t dim, bool log) {
   const RowKernels& k = row_kernels(x.dtype());
   const Split s(x, dim);
   cut(s, [&](int64_t begin, int64_t count) {
-        each_row(y, begin, count, s.n, [&](int64_t r, int64_t m, char* to) { k.softmax(row_of(x, r, s.n), to, m, s.n, log); });
+        each_row(y, begin, count, s.n, [&](int64_t r, int64_t m, char* to, bool past) { k.softmax(row_of(x, r, s.n), to, m, s.n, log, past); });
       },
       [&](int64_t at, int64_t stride, int64_t count) { k.softmax_cols(row_of(x, at, 1), row_of(y, at, 1), s.n, stride, count, log); });
   return cast_back(y, input.dtype());
@@ -48,8 +48,8 @@ Tensor fused_backward(const Tensor& grad, const Tensor& output, int64_t dim, boo
   const RowKernels& k = row_kernels(d);
   const Split s(y, dim);
   cut(s, [&](int64_t begin, int64_t count) {
-        each_row(dx, begin, count, s.n, [&](int64_t r, int64_t m, char* to) {
-          k.softmax_backward(row_of(g, r, s.n), row_of(y, r, s.n), to, m, s.n, log);
+        each_row(dx, begin, count, s.n, [&](int64_t r, int64_t m, char* to, bool past) {
+          k.softmax_backward(row_of(g, r, s.n), row_of(y, r, s.n), to, m, s.n, log, past);
         });
       },
       [&](int64_t at, int64_t stride, int64_t count) {

@@ -10,6 +10,7 @@ namespace tapegrad {
 
 constexpr int64_t kStreamBytes = 12 << 20;  // with an input as long, more than the share of the last-level cache that one program has
 constexpr int64_t kStreamBlock = 1024;      // bytes of an elementwise result at a time
+constexpr int64_t kLongRow = 2048;          // bytes of which all but a few are whole lines
 inline bool is_past_caches(int64_t bytes) { return bytes >= kStreamBytes; }
 
 /// What a piece of work writes its part of a result through. `past` is the same for all pieces of one result. Where one copy goes on
@@ -26,6 +27,7 @@ class Streamed {
     held_ = 0;
   }
   void stream(char* to, const char* from, int64_t bytes, const char* next) {
+    if (!held_ && !((reinterpret_cast<intptr_t>(to) | bytes) & (kLine - 1))) return kernels().moves->stream(to, from, bytes, next);
     if (held_ && to != line_ + held_) release();
     if (held_) {
       const int64_t n = bytes < kLine - held_ ? bytes : kLine - held_;
@@ -63,6 +65,10 @@ class Streamed {
     alignas(kLine) char block[kBlock];
     write(static_cast<char*>(block));
     stream(to, block, bytes, block);
+  }
+  /// write(where, past) for kernels that write past the caches themselves (src/ops/cpu/past.h): long rows straight to their place.
+  template <class F> void put_row(char* to, int64_t bytes, F write) {
+    if (bytes >= kLongRow) write(to, past_); else put(to, bytes, [&](char* where) { write(where, false); });
   }
 };
 

@@ -1,7 +1,7 @@
 // Softmax and norms, row by row. A row is passed over several times while it sits in the cache.
 #include "src/ops/cpu/rowwise.h"
 
-#include "src/ops/cpu/lanes.h"
+#include "src/ops/cpu/past.h"
 #include "src/ops/cpu/table.h"
 
 namespace tapegrad { inline namespace TG_NS { namespace {
@@ -11,8 +11,6 @@ template <class C> struct Rows {
   static C* out(void* p) { return static_cast<C*>(p); }
   static C log_of(C x) { return log(Vec<C, int(16 / sizeof(C))>(double(x))).v[0]; }
 
-  // Asks for what lies a row further on, while this row is written.
-  static TG_IN void ahead(const C* p) { __builtin_prefetch(p); }
   // NaN may be ignored here: the sum of exponentials will be NaN.
   static C largest(const C* x, int64_t n) {
     return join_run<MostJoin, C>(n, [=](int64_t i, auto at) { return at.get(x + i); });
@@ -23,36 +21,39 @@ template <class C> struct Rows {
     });
   }
 
-  static void softmax(const void* px, void* py, int64_t rows, int64_t n, bool log) {
+  static void softmax(const void* px, void* py, int64_t rows, int64_t n, bool log, bool past) {
+    constexpr int64_t kLongest = (1 << 15) / sizeof(C);
+    alignas(64) C block[kLongest];
+    past = past && n <= kLongest;
     const C* x = in(px);
     C* y = out(py);
     for (int64_t r = 0; r < rows; r++, x += n, y += n) {
       const C m = largest(x, n);
       if (log) {
         const C rest = log_of(sum_exp(x, n, m));  // apart from m, which may be so large that the rest would drown in it
-        steps<C>(n, [=](int64_t i, auto at) { at.put(y + i, at.get(x + i) - m - rest), ahead(x + n + i); });
+        write(y, n, past, [=](int64_t i, auto at) { return at.get(x + i) - m - rest; });
         continue;
       }
+      C* const exps = past ? static_cast<C*>(block) : y;
       const C sum = join_run<AddJoin, C>(n, [=](int64_t i, auto at) {
         const auto e = exp_of<C>(at.get(x + i) - m);
-        at.put(y + i, e);
+        at.put(exps + i, e);
         return e;
       });
       const C scale = C(1) / sum;
-      steps<C>(n, [=](int64_t i, auto at) { at.put(y + i, at.get(y + i) * scale), ahead(x + n + i); });
+      write(y, n, past, [=](int64_t i, auto at) { return at.get(exps + i) * scale; });
     }
   }
-  static void softmax_backward(const void* pg, const void* py, void* pd, int64_t rows, int64_t n, bool log) {
+  static void softmax_backward(const void* pg, const void* py, void* pd, int64_t rows, int64_t n, bool log, bool past) {
     const C *g = in(pg), *y = in(py);
     C* d = out(pd);
     for (int64_t r = 0; r < rows; r++, g += n, y += n, d += n) {
       const C s = join_run<AddJoin, C>(n, [=](int64_t i, auto at) {
         return log ? at.get(g + i) : at.get(g + i) * at.get(y + i);
       });
-      steps<C>(n, [=](int64_t i, auto at) {
+      write(d, n, past, [=](int64_t i, auto at) {
         const auto gi = at.get(g + i), yi = at.get(y + i);
-        at.put(d + i, log ? gi - exp_of<C>(yi) * s : (gi - s) * yi);
-        ahead(g + n + i), ahead(y + n + i);
+        return log ? gi - exp_of<C>(yi) * s : (gi - s) * yi;
       });
     }
   }
@@ -116,7 +117,10 @@ template <class C> struct Rows {
   static void exp_affine(const void* px, int64_t n, double shift, double scale, double bias, void* py) {
     const C *x = in(px), h = C(shift), a = C(scale), b = C(bias);
     C* y = out(py);
-    steps<C>(n, [=](int64_t i, auto at) { at.put(y + i, exp_of<C>(at.get(x + i) - h) * a + b), ahead(x + n + i); });
+    steps<C>(n, [=](int64_t i, auto at) {
+      at.put(y + i, exp_of<C>(at.get(x + i) - h) * a + b);
+      __builtin_prefetch(x + n + i);  // the next row
+    });
   }
   static void moments(const void* px, int64_t n, bool centred, double* mean, double* var) {
     const C* x = in(px);
@@ -136,27 +140,25 @@ template <class C> struct Rows {
                      : sums([=](int64_t i, auto at) { return at.get(g + i); });
     *sum_g = double(s.a), *sum_gx = double(s.b);
   }
-  static void affine(const void* px, int64_t n, double mean, double pa, double pb, void* py) {
+  static void affine(const void* px, int64_t n, double mean, double pa, double pb, void* y, bool past) {
     const C *x = in(px), m = C(mean), a = C(pa), b = C(pb);
-    C* y = out(py);
-    steps<C>(n, [=](int64_t i, auto at) { at.put(y + i, (at.get(x + i) - m) * a + b); });
+    write(out(y), n, past, [=](int64_t i, auto at) { return (at.get(x + i) - m) * a + b; });
   }
-  static void affine_by(const void* px, int64_t n, double mean, double pa, const void* pw, const void* pb, void* py) {
+  static void affine_by(const void* px, int64_t n, double mean, double pa, const void* pw, const void* pb, void* y, bool past) {
     const C *x = in(px), *w = in(pw), *b = in(pb), m = C(mean), a = C(pa);
-    C* y = out(py);
-    auto write = [=](auto finish) {
-      steps<C>(n, [=](int64_t i, auto at) { at.put(y + i, finish(i, at, (at.get(x + i) - m) * a)), ahead(x + n + i); });
+    auto finish = [=](auto last) {
+      write(out(y), n, past, [=](int64_t i, auto at) { return last(i, at, (at.get(x + i) - m) * a); });
     };
-    if (w && b) write([=](int64_t i, auto at, auto v) { return v * at.get(w + i) + at.get(b + i); });
-    else if (w) write([=](int64_t i, auto at, auto v) { return v * at.get(w + i); });
-    else if (b) write([=](int64_t i, auto at, auto v) { return v + at.get(b + i); });
-    else write([](int64_t, auto, auto v) { return v; });
+    if (w && b) finish([=](int64_t i, auto at, auto v) { return v * at.get(w + i) + at.get(b + i); });
+    else if (w) finish([=](int64_t i, auto at, auto v) { return v * at.get(w + i); });
+    else if (b) finish([=](int64_t i, auto at, auto v) { return v + at.get(b + i); });
+    else finish([](int64_t, auto, auto v) { return v; });
   }
-  static void mix(const void* pg, const void* px, const void* pw, int64_t n, double mean, double pa, double pb, double pc, void* py) {
+  static void mix(const void* pg, const void* px, const void* pw, int64_t n, double mean, double pa, double pb, double pc, void* y,
+      bool past) {
     const C *g = in(pg), *x = in(px), *w = in(pw), m = C(mean), a = C(pa), b = C(pb), c = C(pc);
-    C* y = out(py);
-    if (w) steps<C>(n, [=](int64_t i, auto at) { at.put(y + i, at.get(g + i) * at.get(w + i) * a + (at.get(x + i) - m) * b + c); });
-    else steps<C>(n, [=](int64_t i, auto at) { at.put(y + i, at.get(g + i) * a + (at.get(x + i) - m) * b + c); });
+    if (w) write(out(y), n, past, [=](int64_t i, auto at) { return at.get(g + i) * at.get(w + i) * a + (at.get(x + i) - m) * b + c; });
+    else write(out(y), n, past, [=](int64_t i, auto at) { return at.get(g + i) * a + (at.get(x + i) - m) * b + c; });
   }
   static void gather(const void* pg, const void* px, int64_t n, double mean, double pa, void* pw, void* pb) {
     const C *g = in(pg), *x = in(px), m = C(mean), a = C(pa);
@@ -165,15 +167,14 @@ template <class C> struct Rows {
     if (db) steps<C>(n, [=](int64_t i, auto at) { at.put(db + i, at.get(db + i) + at.get(g + i)); });
   }
   static void mix_gather(const void* pg, const void* px, const void* pw, int64_t n, double mean, double pa, double pb, double pc,
-      void* py, void* pdw, void* pdb) {
+      void* y, void* pdw, void* pdb, bool past) {
     const C *g = in(pg), *x = in(px), *w = in(pw), m = C(mean), a = C(pa), b = C(pb), c = C(pc);
-    C *y = out(py), *dw = out(pdw), *db = out(pdb);
-    steps<C>(n, [=](int64_t i, auto at) {
+    C *dw = out(pdw), *db = out(pdb);
+    write(out(y), n, past, [=](int64_t i, auto at) {
       const auto gi = at.get(g + i), d = at.get(x + i) - m;
-      at.put(y + i, (w ? gi * at.get(w + i) : gi) * a + d * b + c);
       at.put(dw + i, at.get(dw + i) + gi * (d * a));
       at.put(db + i, at.get(db + i) + gi);
-      ahead(g + n + i), ahead(x + n + i);
+      return (w ? gi * at.get(w + i) : gi) * a + d * b + c;
     });
   }
   static constexpr RowKernels table = {softmax, softmax_backward, softmax_cols, softmax_backward_cols, sum_exps, exp_affine,

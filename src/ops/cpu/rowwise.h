@@ -1,12 +1,13 @@
-// Kernels over whole rows: softmax and the norms. For float and double; pointers are to elements of that type.
+// Kernels over whole rows: softmax and the norms. For float and double; pointers are to elements of that type. Where a kernel is told
+// so, its result goes past the caches (src/ops/stream.h).
 #pragma once
 #include <stdint.h>
 
 namespace tapegrad {
 
 struct RowKernels {
-  void (*softmax)(const void* x, void* y, int64_t rows, int64_t n, bool log);
-  void (*softmax_backward)(const void* g, const void* y, void* dx, int64_t rows, int64_t n, bool log);
+  void (*softmax)(const void* x, void* y, int64_t rows, int64_t n, bool log, bool past);
+  void (*softmax_backward)(const void* g, const void* y, void* dx, int64_t rows, int64_t n, bool log, bool past);
   // Down the columns of an n × stride matrix, `cols` (at most 64) of them.
   void (*softmax_cols)(const void* x, void* y, int64_t n, int64_t stride, int64_t cols, bool log);
   void (*softmax_backward_cols)(const void* g, const void* y, void* dx, int64_t n, int64_t stride, int64_t cols, bool log);
@@ -19,16 +20,16 @@ struct RowKernels {
   // Sums of g w and of g w (x - mean); w may be null.
   void (*dots)(const void* g, const void* x, const void* w, int64_t n, double mean, double* sum_g, double* sum_gx);
   // y = (x - mean) * a + b
-  void (*affine)(const void* x, int64_t n, double mean, double a, double b, void* y);
+  void (*affine)(const void* x, int64_t n, double mean, double a, double b, void* y, bool past);
   // y = (x - mean) * a * w + b; w and b may be null
-  void (*affine_by)(const void* x, int64_t n, double mean, double a, const void* w, const void* b, void* y);
+  void (*affine_by)(const void* x, int64_t n, double mean, double a, const void* w, const void* b, void* y, bool past);
   // y = a g w + b (x - mean) + c; w may be null
-  void (*mix)(const void* g, const void* x, const void* w, int64_t n, double mean, double a, double b, double c, void* y);
+  void (*mix)(const void* g, const void* x, const void* w, int64_t n, double mean, double a, double b, double c, void* y, bool past);
   // dw += g (x - mean) a, db += g; either may be null
   void (*gather)(const void* g, const void* x, int64_t n, double mean, double a, void* dw, void* db);
   // mix and gather in one pass
   void (*mix_gather)(const void* g, const void* x, const void* w, int64_t n, double mean, double a, double b, double c, void* y,
-                     void* dw, void* db);
+                     void* dw, void* db, bool past);
 };
 struct RowTable {
   RowKernels f32, f64;
