@@ -71,7 +71,7 @@ template <class F, class C> C few(const C* x, int64_t n, C shift) {
   V v = F::join(V{} + F::template id<C>(), part.keep(F::template map<V>(part.get(x), V{} + shift), F::template id<C>()));
   return tree<F, C, L, 1>(&v);
 }
-// The blocks of `together` rows by turns, for memory gives more to several streams.
+// The blocks of `together` rows by turns, for memory gives more to several streams when they are far apart.
 template <class F, class C, int together>
 void block_rows(const C* x, int64_t n, int64_t row_stride, const double* shift, typename AccOf<C>::type* acc) {
   constexpr int64_t kBlock = 4096, kTurn = 512;
@@ -86,6 +86,7 @@ void block_rows(const C* x, int64_t n, int64_t row_stride, const double* shift, 
   }
 }
 template <class F, class C> void rows(const void* p, int64_t n, int64_t count, int64_t row_stride, const double* shift, void* out) {
+  constexpr int64_t kFar = 1 << 15;
   const C* x = static_cast<const C*>(p);
   auto* acc = static_cast<typename AccOf<C>::type*>(out);
   int64_t r = 0;
@@ -93,14 +94,14 @@ template <class F, class C> void rows(const void* p, int64_t n, int64_t count, i
     using A = typename AccOf<C>::type;
     acc[r] = F::template join<A>(acc[r], A(few<F, C>(x + r * row_stride, n, shift ? C(shift[r]) : C(0))));
   }
-  for (; n >= 1024 && r + 4 <= count; r += 4) block_rows<F, C, 4>(x + r * row_stride, n, row_stride, shift ? shift + r : nullptr, acc + r);
+  for (; n >= kFar && r + 4 <= count; r += 4) block_rows<F, C, 4>(x + r * row_stride, n, row_stride, shift ? shift + r : nullptr, acc + r);
   for (; r < count; r++) block_rows<F, C, 1>(x + r * row_stride, n, row_stride, shift ? shift + r : nullptr, acc + r);
 }
 
-// Down the columns, whose running values stay in L1 while memory is read from end to end. Each column joins its elements in order,
-// at most 128 of them before they go to the accumulators.
+// Down the columns, whose running values stay in L1 while memory is read along the rows, a few of them by turns. Each column joins
+// its elements in order, at most 128 of them before they go to the accumulators.
 template <class F, class C> void cols(const void* p, int64_t n, int64_t rows, int64_t row_stride, const double* shift, void* out) {
-  constexpr int64_t kChunk = 1024, kRows = 128;
+  constexpr int64_t kChunk = 1024, kRows = 128, kTogether = 8;
   using A = typename AccOf<C>::type;
   alignas(64) C part[kChunk], shifts[kChunk] = {};
   C *a = part, *s = shifts;
@@ -111,8 +112,14 @@ template <class F, class C> void cols(const void* p, int64_t n, int64_t rows, in
     for (int64_t left = rows; left > 0; left -= kRows) {
       steps<C>(m, [=](int64_t i, auto at) { at.put(a + i, F::map(at.get(x + i), at.get(s + i))); });
       x += row_stride;
-      for (int64_t k = 1; k < left && k < kRows; k++, x += row_stride)
-        steps<C>(m, [=](int64_t i, auto at) { at.put(a + i, F::join(at.get(a + i), F::map(at.get(x + i), at.get(s + i)))); });
+      for (int64_t k = 1, count, end = left < kRows ? left : kRows; k < end; k += count, x += count * row_stride) {
+        count = end - k < kTogether ? end - k : kTogether;
+        steps<C>(m, [=](int64_t i, auto at) {
+          auto v = at.get(a + i);
+          for (int64_t r = 0; r < count; r++) v = F::join(v, F::map(at.get(x + r * row_stride + i), at.get(s + i)));
+          at.put(a + i, v);
+        });
+      }
       A* acc = static_cast<A*>(out) + c;
       for (int64_t i = 0; i < m; i++) acc[i] = F::template join<A>(acc[i], A(a[i]));
     }
