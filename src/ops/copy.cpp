@@ -13,7 +13,7 @@ namespace tapegrad {
 
 namespace {
 
-constexpr int64_t kGrain = 32768, kTileRows = 64;
+constexpr int64_t kGrain = 32768, kTileRows = 128;
 
 // ---- the same dtype: bytes, by width
 
@@ -27,15 +27,16 @@ template <class T> void copy_row(char* d, const char* s, int64_t n, int64_t to, 
     for (int64_t i = 0; i < n; i++) *reinterpret_cast<T*>(d + i * to) = *reinterpret_cast<const T*>(s + i * from);
   }
 }
-/// A plane that is dense in d along its rows and in s across them: transposed in L2, by tiles.
+/// A plane that is dense in d along its rows and in s across them: transposed in L2, by tiles, whose rows do not all begin in the
+/// same set of L1.
 template <class T> void copy_across(char* d, const char* s, const int64_t* shape, int64_t to, int64_t from, Streamed& out) {
-  constexpr int64_t kRows = kTileRows, kCols = 256, kItem = sizeof(T);
-  alignas(64) char tile[kRows * kCols * kItem];
+  constexpr int64_t kRows = kTileRows, kItem = sizeof(T), kCols = 2048 / kItem, kTileRow = 2048 + 64;
+  alignas(64) char tile[kRows * kTileRow];
   for (int64_t r = 0; r < shape[1]; r += kRows)
     for (int64_t c = 0; c < shape[0]; c += kCols) {
       const int64_t rows = std::min(kRows, shape[1] - r), cols = std::min(kCols, shape[0] - c);
-      kernels().moves->transpose[kItem == 8](s + c * from + r * kItem, from, tile, kCols * kItem, cols, rows);
-      for (int64_t k = 0; k < rows; k++) out.copy(d + (r + k) * to + c * kItem, tile + k * kCols * kItem, cols * kItem);
+      kernels().moves->transpose[kItem == 8](s + c * from + r * kItem, from, tile, kTileRow, cols, rows);
+      for (int64_t k = 0; k < rows; k++) out.copy(d + (r + k) * to + c * kItem, tile + k * kTileRow, cols * kItem);
     }
 }
 /// Dims [0, dims) of a plan; a transposed plane goes by tiles, so that each cache line is used while it is there.
@@ -77,7 +78,7 @@ void cast_box(const Plan& plan, int dims, const int64_t* shape, char* d, const c
       cast_box(plan, dims - 1, shape, d + i * to.stride[dims - 1], s + i * from.stride[dims - 1], out);
     return;
   }
-  constexpr int64_t kBlock = 256;
+  constexpr int64_t kBlock = 512;
   alignas(64) char buffer[kBlock * 16];
   const bool direct = to.plain && to.stride[0] == to.size;
   for (int64_t i = 0; i < shape[0]; i += kBlock) {

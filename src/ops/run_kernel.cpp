@@ -55,7 +55,7 @@ bool writes_past(const Operand* arg, int args) {
     size[k] = 0;
   }
   const bool past = writes_past(arg, args);
-  parallel_for(whole, grain, [&](int64_t begin, int64_t end) {
+  parallel_for(whole, even_piece(whole, grain, kBlock), [&](int64_t begin, int64_t end) {
     Streamed out(past);
     run_blocks(kernel, params, p, size, args, begin, end, out);
   });
@@ -74,9 +74,10 @@ bool writes_past(const Operand* arg, int args) {
 
 // A plane in which an input is dense across the output's rows, as in a + b.t(): by tiles, that input transposed into L2.
 [[gnu::noinline]] void run_tiles(Kernel kernel, const void* params, const Plan& plan) {
-  constexpr int64_t kCols = 256, kTile = 1 << 16;
-  int64_t height = 64;
-  for (int k = 1; k < plan.args; k++) height = std::min(height, kTile / kCols / plan.arg[k].size);
+  constexpr int64_t kCols = 512, kTile = 128 * (kCols * 4 + 64);
+  auto row_size = [](int64_t size) { return kCols * size + 64; };  // a tile's rows do not all begin in the same set of L1
+  int64_t height = 128;
+  for (int k = 1; k < plan.args; k++) height = std::min(height, kTile / row_size(plan.arg[k].size));
   const int64_t cols = plan.shape[0], rows = plan.shape[1], strips = (cols + kCols - 1) / kCols;
   std::atomic<bool> failed = false;
   parallel_for((rows + height - 1) / height * strips, 2, [&](int64_t begin, int64_t end) {
@@ -91,13 +92,13 @@ bool writes_past(const Operand* arg, int args) {
       for (int k = 1; k < plan.args; k++)
         if (const Plan::Arg& a = plan.arg[k]; a.crosses()) {
           const char* from = a.base + r0 * a.stride[1] + c0 * a.stride[0];
-          kernels().moves->transpose[a.size == 8](from, a.stride[0], tile(k), kCols * a.size, nc, nr);
+          kernels().moves->transpose[a.size == 8](from, a.stride[0], tile(k), row_size(a.size), nc, nr);
         }
       for (int64_t r = 0; r < nr; r++) {
         char* p[kMaxArgs] = {row[0]};
         for (int k = 1; k < plan.args; k++) {
           const Plan::Arg& a = plan.arg[k];
-          char* from = a.crosses() ? tile(k) + r * kCols * a.size : a.base + (r0 + r) * a.stride[1] + c0 * a.stride[0];
+          char* from = a.crosses() ? tile(k) + r * row_size(a.size) : a.base + (r0 + r) * a.stride[1] + c0 * a.stride[0];
           const int64_t step = a.crosses() ? a.size : a.stride[0];
           p[k] = from;
           if (a.stride[0] == a.size)  // the row after the next
@@ -234,7 +235,7 @@ void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args,
     const bool past = writes_past(arg, args);
     int size[kMaxArgs];
     for (int k = 0; k < args; k++) size[k] = kComputeSize[int(arg[k].compute)];
-    parallel_for(count, grain, [&](int64_t begin, int64_t end) {
+    parallel_for(count, even_piece(count, grain, kBlock), [&](int64_t begin, int64_t end) {
       Streamed out(past);
       if (past) return run_blocks(kernel, params, p, size, args, begin, end, out);
       char* q[kMaxArgs];

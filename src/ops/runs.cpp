@@ -85,9 +85,8 @@ Plan::Cut Plan::cut(int64_t grain) const {
   int dim = dims - 1;  // the outermost is best, unless it is too short to share
   for (int d = dims - 1; d >= 0 && shape[dim] < 8; d--)
     if (shape[d] > shape[dim]) dim = d;
-  int64_t piece = std::max<int64_t>(1, grain / std::max<int64_t>(1, numel / std::max<int64_t>(1, shape[dim])));
-  if (dim == 0) piece = (piece + 1023) / 1024 * 1024;
-  return {dim, piece};
+  const int64_t piece = std::max<int64_t>(1, grain / std::max<int64_t>(1, numel / std::max<int64_t>(1, shape[dim])));
+  return {dim, even_piece(shape[dim], piece, dim == 0 ? 1024 : 1)};
 }
 
 Runs::Runs(const Plan& plan, int dim, int64_t begin, int64_t end, Streamed* past) : plan_(plan), past_(past) {

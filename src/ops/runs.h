@@ -47,6 +47,13 @@ struct Plan {
   Cut cut(int64_t grain) const;
 };
 
+/// The length of pieces of [0, n): about `grain` at most, equal and even in number, so that two threads end together. A multiple of `step`.
+inline int64_t even_piece(int64_t n, int64_t grain, int64_t step) {
+  if (n <= grain) return n;
+  const int64_t pieces = (n + 2 * grain - 1) / (2 * grain) * 2;
+  return ((n + pieces - 1) / pieces + step - 1) / step * step;
+}
+
 struct Runs {
   static constexpr int kBlock = 4096, kGroup = 16384;  // bytes an operand: usual, and when short rows are taken together
   int64_t n = 0;                                       // elements in this run
