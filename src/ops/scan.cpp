@@ -73,17 +73,8 @@ void running_sums(const Split& s, const Tensor& b, const Tensor& r, bool back) {
   LongKernel unlocked(s.outer * s.n * s.inner);
   if (!s.n || !s.inner) return;
   if (s.inner == 1) {
-    const bool past = is_past_caches(r);
-    const int64_t item = row_bytes(r, 1), block = past ? kStreamBlock / item : s.n;
-    parallel_for(s.outer, std::max<int64_t>(1, (past ? 1 << 17 : 1 << 15) / s.n), [&](int64_t begin, int64_t end) {
-      Streamed out(past);
-      for (int64_t l = begin; l < end; l++) {
-        int64_t sum = 0;  // or the bits of 0.0
-        for (int64_t i = 0; i < s.n; i += block) {
-          const int64_t m = std::min(block, s.n - i), at = l * s.n + (back ? s.n - i - m : i);
-          out.put(row_of(r, at, 1), m * item, [&](char* to) { k.row(row_of(b, at, 1), to, m, back, &sum); });
-        }
-      }
+    parallel_for(s.outer, std::max<int64_t>(1, (1 << 15) / s.n), [&](int64_t begin, int64_t end) {
+      for (int64_t l = begin; l < end; l++) k.row(row_of(b, l, s.n), row_of(r, l, s.n), s.n, back);
     });
     return;
   }

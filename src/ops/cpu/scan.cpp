@@ -19,10 +19,10 @@ template <class C, class V> inline void store(C* y, V v) {
 }
 template <class V> inline V reversed(V v) { return shuffled<7, 6, 5, 4, 3, 2, 1, 0>(v, v); }
 
-template <class A, bool back, class C> void row_sums(const C* x, C* y, int64_t n, A* before) {
+template <class A, bool back, class C> void row_sums(const C* x, C* y, int64_t n) {
   using V = typename Eight<A>::type;
   const V none{};
-  V sum = none + *before;  // of all before, in every lane
+  V sum{};  // of all before, in every lane
   auto scan = [&](V v) {
     if (back) v = reversed(v);
     v += shuffled<7, 8, 9, 10, 11, 12, 13, 14>(none, v);
@@ -37,19 +37,17 @@ template <class A, bool back, class C> void row_sums(const C* x, C* y, int64_t n
     const int64_t at = back ? n - 8 - i : i;
     store(y + at, scan(load<A>(x + at)));
   }
-  if (i < n) {
-    const int64_t rest = n - i, at = back ? 0 : i;  // the others of the last packet are 0, on the far side
-    C buffer[8] = {};
-    C* p = back ? buffer + 8 - rest : buffer;
-    for (int64_t k = 0; k < rest; k++) p[k] = x[at + k];
-    store(buffer, scan(load<A>(buffer)));
-    for (int64_t k = 0; k < rest; k++) y[at + k] = p[k];
-  }
-  *before = sum[0];
+  if (i == n) return;
+  const int64_t rest = n - i, at = back ? 0 : i;  // the others of the last packet are 0, on the far side
+  C buffer[8] = {};
+  C* p = back ? buffer + 8 - rest : buffer;
+  for (int64_t k = 0; k < rest; k++) p[k] = x[at + k];
+  store(buffer, scan(load<A>(buffer)));
+  for (int64_t k = 0; k < rest; k++) y[at + k] = p[k];
 }
-template <class C, class A> void row(const void* x, void* y, int64_t n, bool back, void* before) {
-  if (back) row_sums<A, true>(static_cast<const C*>(x), static_cast<C*>(y), n, static_cast<A*>(before));
-  else row_sums<A, false>(static_cast<const C*>(x), static_cast<C*>(y), n, static_cast<A*>(before));
+template <class C, class A> void row(const void* x, void* y, int64_t n, bool back) {
+  if (back) row_sums<A, true>(static_cast<const C*>(x), static_cast<C*>(y), n);
+  else row_sums<A, false>(static_cast<const C*>(x), static_cast<C*>(y), n);
 }
 template <class C, class A> void cols(const void* px, void* py, int64_t n, int64_t stride, int64_t cols, bool back) {
   alignas(64) A sum[256] = {};

@@ -5,9 +5,8 @@
 namespace tapegrad {
 
 struct RunningSum {
-  // y[i] = x[0] + … + x[i]; back: x[i] + … + x[n - 1]. `before`, a double or int64, is added to all and becomes the last sum: a row may
-  // be done in parts, of which only the last is no multiple of 8.
-  void (*row)(const void* x, void* y, int64_t n, bool back, void* before);
+  // y[i] = x[0] + … + x[i]; back: x[i] + … + x[n - 1].
+  void (*row)(const void* x, void* y, int64_t n, bool back);
   // The same down each of `cols` (at most 256) columns.
   void (*cols)(const void* x, void* y, int64_t n, int64_t stride, int64_t cols, bool back);
 };
