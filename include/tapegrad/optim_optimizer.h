@@ -82,6 +82,8 @@ class TG_API Optimizer {
   virtual std::vector<std::string> slot_names(size_t group, const Tensor& p) const = 0;
   virtual Tensor new_slot(size_t group, size_t slot, const Tensor& p) const;
   virtual std::vector<std::string> number_names() const;
+  /// Does its state have the number of steps, as Python's?
+  virtual bool counts_steps() const { return true; }
   virtual void update(size_t group, const Batch& batch) = 0;
   virtual Tensor step_with(Closure closure);
 
@@ -181,6 +183,7 @@ class TG_API SGD final : public OptimizerOf<SGDOptions> {
  protected:
   void check(const SGDOptions& o) const override;
   std::vector<std::string> slot_names(size_t group, const Tensor& p) const override;
+  bool counts_steps() const override { return false; }
   void update(size_t group, const Batch& batch) override;
 };
 /// p -= lr m / (sqrt(v) + eps) with bias-corrected running means of gradient and square; amsgrad keeps the largest v.
@@ -290,6 +293,7 @@ class TG_API Muon final : public OptimizerOf<MuonOptions> {
  protected:
   void check(const MuonOptions& o) const override;
   std::vector<std::string> slot_names(size_t group, const Tensor& p) const override;
+  bool counts_steps() const override { return false; }
   void update(size_t group, const Batch& batch) override;
 };
 /// Quasi-Newton steps from the last changes of the gradient (Liu & Nocedal 1989): step(closure) evaluates the closure, which computes

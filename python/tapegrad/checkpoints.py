@@ -24,11 +24,9 @@ def save(path, model=None, optimizer=None, **values):
         for key, value in _scheduled(group).items():
             tensors[f"optimizer.group.{number}.{key}"] = _tensor(key, value)
     for number, slots in optimizer_state.get("state", {}).items():
-        slots = {k: v for k, v in slots.items() if v is not None}
-        if slots and "step" not in slots:
-            slots["step"] = 1  # C++ asks it whether the others are set
         for slot, value in slots.items():
-            tensors[f"optimizer.{slot}.{number}"] = _tensor(slot, int(value) if slot == "step" else value)
+            if value is not None:
+                tensors[f"optimizer.{slot}.{number}"] = _tensor(slot, int(value) if slot == "step" else value)
     for name, value in values.items():
         if isinstance(value, str):
             metadata[_TEXT + name] = value

@@ -95,7 +95,7 @@ StateDict Optimizer::state_dict() {
       const State& s = states_[k];
       const std::string suffix = "." + std::to_string(k++);
       if (s.step == 0) continue;
-      out.emplace_back("step" + suffix, full({}, s.step, Dtype::Int64));
+      if (counts_steps()) out.emplace_back("step" + suffix, full({}, s.step, Dtype::Int64));
       const std::vector<std::string> slots = slot_names(group, p);
       for (size_t i = 0; i < s.tensors.size(); i++) out.emplace_back(slots[i] + suffix, s.tensors[i]);
       for (size_t i = 0; i < s.numbers.size(); i++) put(numbers[i] + suffix, s.numbers[i]);
@@ -158,6 +158,7 @@ void Optimizer::load_state_dict(const StateDict& from) {
     copy_(fresh, value);
     states[k].tensors.resize(slots.size());
     states[k].tensors[i] = fresh;
+    if (!counts_steps()) states[k].step = 1;
   }
   for (size_t k = 0; k < states.size(); k++) {
     const State& s = states[k];

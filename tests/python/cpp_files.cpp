@@ -35,26 +35,31 @@ struct Net : nn::Module {
   nn::Linear a = register_module("a", nn::Linear(3, 4)), b = register_module("b", nn::Linear(4, 2));
   Tensor operator()(const Tensor& x) const { return b(a(x).tanh()); }
 };
-static void train(const Net& net, optim::Adam& adam, int steps) {
+static void train(const Net& net, optim::Optimizer& optimizer, int steps) {
   const Tensor x = arange(12).to(float32).view({4, 3}) / 10, y = tensor({0, 1, 1, 0});
   for (int k = 0; k < steps; k++) {
-    adam.zero_grad();
+    optimizer.zero_grad();
     cross_entropy(net(x), y).backward();
-    adam.step();
+    optimizer.step();
   }
 }
-static void checkpoint(const std::string& folder) {
+template <class O, class Options> void checkpoint(const std::string& folder, const std::string& name, Options options) {
   manual_seed(3);
   const Net net;
-  optim::Adam adam(net.parameters(), {.lr = 0.05});
-  train(net, adam, 3);
-  save_checkpoint({.model = net.state_dict(), .optimizer = adam.state_dict(), .values = {{"epoch", tensor(3)}, {"best", tensor(0.25, float64)}, {"done", tensor(false)}},
-                   .texts = {{"note", "größer \"\n\t\x01"}, {"a", "b"}}}, folder + "/cpp.safetensors");
-  const Checkpoint c = load_checkpoint(folder + "/python.safetensors");  // the same, and goes on
+  O optimizer(net.parameters(), options);
+  train(net, optimizer, 3);
+  save_checkpoint({.model = net.state_dict(), .optimizer = optimizer.state_dict(), .values = {{"epoch", tensor(3)}, {"best", tensor(0.25, float64)}, {"done", tensor(false)}},
+                   .texts = {{"note", "größer \"\n\t\x01"}, {"a", "b"}}}, folder + "/" + name + ".cpp.safetensors");
+  const Checkpoint c = load_checkpoint(folder + "/" + name + ".python.safetensors");  // the same, and goes on
   net.load_state_dict(c.model);
-  adam.load_state_dict(c.optimizer);
-  train(net, adam, 2);
-  save_checkpoint({.model = net.state_dict(), .optimizer = adam.state_dict(), .values = {}, .texts = {}}, folder + "/cpp5.safetensors");
+  optimizer.load_state_dict(c.optimizer);
+  train(net, optimizer, 2);
+  save_checkpoint({.model = net.state_dict(), .optimizer = optimizer.state_dict(), .values = {}, .texts = {}}, folder + "/" + name + ".cpp5.safetensors");
+}
+static void checkpoints(const std::string& folder) {
+  checkpoint<optim::Adam>(folder, "adam", optim::AdamOptions{.lr = 0.05});
+  checkpoint<optim::SGD>(folder, "momentum", optim::SGDOptions{.lr = 0.05, .momentum = 0.9});
+  checkpoint<optim::SGD>(folder, "plain", optim::SGDOptions{.lr = 0.05});
 }
 
 static void events(const std::string& folder) {
@@ -102,7 +107,7 @@ int main(int, char** argv) try {
   const std::string what = argv[1], folder = argv[2];
   if (what == "numpy") numpy(folder);
   if (what == "read") read(folder);
-  if (what == "checkpoint") checkpoint(folder);
+  if (what == "checkpoints") checkpoints(folder);
   if (what == "events") events(folder);
   if (what == "orders") orders();
 } catch (const std::exception& e) {

@@ -83,31 +83,40 @@ class Net(tg.nn.Module):
         return self.b(self.a(x).tanh())
 
 
-def train(net, adam, steps):
+def train(net, optimizer, steps):
     x, y = tg.arange(12).to(tg.float32).view(4, 3) / 10, tg.tensor([0, 1, 1, 0])
     for _ in range(steps):
-        adam.zero_grad()
+        optimizer.zero_grad()
         tg.nn.functional.cross_entropy(net(x), y).backward()
-        adam.step()
+        optimizer.step()
+
+
+OPTIMIZERS = {"adam": lambda p: tg.optim.Adam(p, lr=0.05), "momentum": lambda p: tg.optim.SGD(p, lr=0.05, momentum=0.9),
+              "plain": lambda p: tg.optim.SGD(p, lr=0.05)}
 
 
 def test_checkpoints_are_the_same_bytes(cpp, tmp_path):
-    tg.manual_seed(3)
-    net = Net()
-    adam = tg.optim.Adam(net.parameters(), lr=0.05)
-    train(net, adam, 3)
     values = {"epoch": 3, "best": 0.25, "done": False, "note": "größer \"\n\t\x01", "a": "b"}
-    checkpoints.save(tmp_path / "python.safetensors", net, adam, **values)
-    cpp("checkpoint", tmp_path)
-    assert (tmp_path / "python.safetensors").read_bytes() == (tmp_path / "cpp.safetensors").read_bytes()
-    other = Net()
-    other_adam = tg.optim.Adam(other.parameters(), lr=0.05)
-    assert checkpoints.load(tmp_path / "cpp.safetensors", other, other_adam) == values
-    for n, o in ((net, adam), (other, other_adam)):  # both go on in the same way, as C++ did
-        train(n, o, 2)
-        checkpoints.save(tmp_path / "python5.safetensors", n, o)
-        assert (tmp_path / "python5.safetensors").read_bytes() == (tmp_path / "cpp5.safetensors").read_bytes()
-    assert set(checkpoints.load(tmp_path / "cpp.safetensors")["optimizer"]) >= {"step.0", "exp_avg.3"}
+    trained = {}
+    for name, make in OPTIMIZERS.items():
+        tg.manual_seed(3)
+        net = Net()
+        trained[name] = net, make(net.parameters())
+        train(*trained[name], 3)
+        checkpoints.save(tmp_path / f"{name}.python.safetensors", *trained[name], **values)
+    cpp("checkpoints", tmp_path)
+    for name, make in OPTIMIZERS.items():
+        def written(what):
+            return tmp_path / f"{name}.{what}.safetensors"
+        assert written("python").read_bytes() == written("cpp").read_bytes()
+        net = Net()
+        loaded = net, make(net.parameters())
+        assert checkpoints.load(written("cpp"), *loaded) == values
+        for model, optimizer in (trained[name], loaded):  # both go on in the same way, as C++ did
+            train(model, optimizer, 2)
+            checkpoints.save(written("python5"), model, optimizer)
+            assert written("python5").read_bytes() == written("cpp5").read_bytes()
+    assert set(checkpoints.load(tmp_path / "adam.cpp.safetensors")["optimizer"]) >= {"step.0", "exp_avg.3", "group.0.lr"}
 
 
 def test_checkpoints_refuse_other_things(tmp_path):
