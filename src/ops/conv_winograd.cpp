@@ -49,23 +49,35 @@ bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tens
   const int64_t images = std::clamp<int64_t>(wanted / per_image, 1, p.batch), rows = images > 1 ? tile_rows
       : std::clamp<int64_t>((wanted + g.tile_columns / 2) / g.tile_columns, 1, tile_rows);
   const int64_t strips = (tile_rows + rows - 1) / rows, places = (p.batch + images - 1) / images * strips;
-  // Few of these: cut the output channels too, at the price of transforming the input for each part.
-  const int64_t lanes = 4 * kernel.lanes, block = places < 4 ? std::max<int64_t>(1, (g.k + 4 * lanes - 1) / (4 * lanes)) * lanes : g.k;
-  const int64_t blocks = (g.k + block - 1) / block, pieces = places * blocks;
+  // Few of these: cut the work in each, by images and then by output channels.
+  const bool many = places >= 4;
+  const int64_t lanes = 4 * kernel.lanes, block = many ? g.k : std::max<int64_t>(1, (g.k + 4 * lanes - 1) / (4 * lanes)) * lanes;
+  const int64_t blocks = (g.k + block - 1) / block;
   const auto* x = reinterpret_cast<const float*>(from->data);
   const auto* start = bias.defined() ? reinterpret_cast<const float*>(bias->data) : nullptr;
   auto* y = reinterpret_cast<float*>(to->data);
-  const int64_t x_image = g.c * g.h * g.w, y_image = g.k * g.oh * g.ow;
-  const double work = double(images) * double(rows * g.tile_columns) * double(g.c) * double(block) * 16;
-  parallel_for(pieces, std::max<int64_t>(1, int64_t(4e5 / work)), [&](int64_t begin, int64_t end) {
-    Scratch memory(size_t(kernel.workspace(g, images, rows)) * sizeof(float), failed);
+  const int64_t x_image = g.c * g.h * g.w, plane = g.oh * g.ow, y_image = g.k * plane;
+  const double work = double(images) * double(rows * g.tile_columns) * double(g.c) * double(g.k) * 16;
+  parallel_for(places, many ? std::max<int64_t>(1, int64_t(4e5 / work)) : places, [&](int64_t begin, int64_t end) {
+    Scratch memory(size_t(kernel.input_floats(g, images, rows)) * sizeof(float), failed);
     if (!memory) return;
-    for (int64_t i = begin; i < end; i++) {
-      const int64_t k = i % blocks * block, place = i / blocks, n = place / strips * images, r = place % strips * rows;
-      Winograd part = g;
-      part.k = std::min(block, g.k - k);
-      kernel.run(part, x + n * x_image, x_image, u + k * g.c, start ? start + k : nullptr, y + n * y_image + k * g.oh * g.ow, y_image,
-          std::min(images, p.batch - n), r, std::min(tile_rows, r + rows), memory.get<float>());
+    auto* d = memory.get<float>();
+    for (int64_t place = begin; place < end; place++) {
+      const int64_t n = place / strips * images, here = std::min(images, p.batch - n), r0 = place % strips * rows, r1 = std::min(tile_rows, r0 + rows);
+      parallel_for(here, std::max<int64_t>(1, 32768 / x_image), [&](int64_t first, int64_t last) {
+        Scratch pixels(size_t(kernel.input_workspace(g, rows)) * sizeof(float), failed);
+        if (pixels) kernel.input(g, x + n * x_image, x_image, here, first, last, r0, r1, d, pixels.get<float>());
+      });
+      parallel_for(blocks, std::max<int64_t>(1, int64_t(4e5 * double(blocks) / work)), [&](int64_t first, int64_t last) {
+        Winograd part = g;
+        part.k = block;
+        Scratch products(size_t(kernel.output_workspace(part, here, rows)) * sizeof(float), failed);
+        if (!products) return;
+        for (int64_t k = first * block; k < last * block; k += block) {
+          part.k = std::min(block, g.k - k);
+          kernel.output(part, d, u + k * g.c, start ? start + k : nullptr, y + n * y_image + k * plane, y_image, here, r0, r1, products.get<float>());
+        }
+      });
     }
   });
   check_memory(failed);
@@ -87,8 +99,9 @@ bool winograd_weight(const ConvPlan& p, const Tensor& x, const Tensor& y, const 
   if (all < 16) return false;
 
   // A unit is a strip of tile rows of an image; some units make a block, whose products are added to those before.
-  const int64_t rows = std::clamp<int64_t>((48 + g.tile_columns - 1) / g.tile_columns, 1, tile_rows), strips = (tile_rows + rows - 1) / rows;
-  const int64_t units = p.batch * strips, per_block = std::clamp<int64_t>(192 / (rows * g.tile_columns), 1, units);
+  const int64_t wanted = std::clamp<int64_t>((48 + g.tile_columns - 1) / g.tile_columns, 1, tile_rows), strips = (tile_rows + wanted - 1) / wanted;
+  const int64_t rows = (tile_rows + strips - 1) / strips, units = p.batch * strips;
+  const int64_t per_block = std::clamp<int64_t>(std::clamp<int64_t>(24576 / (g.c + g.k), 192, 768) / (rows * g.tile_columns), 1, units);
   const int64_t held = per_block * rows * g.tile_columns, points = (g.tile + 2) * (g.tile + 2);
   std::atomic<bool> failed = false;
   Scratch d_memory(size_t(kernel.tile_numbers(g, g.c, held)) * sizeof(float), failed), m_memory(size_t(kernel.tile_numbers(g, g.k, held)) * sizeof(float), failed),
@@ -96,17 +109,21 @@ bool winograd_weight(const ConvPlan& p, const Tensor& x, const Tensor& y, const 
   check_memory(failed);
   float *d = d_memory.get<float>(), *m = m_memory.get<float>(), *u = sums.get<float>();
   const auto *from_x = reinterpret_cast<const float*>(x->data), *from_y = reinterpret_cast<const float*>(y->data);
+  const int64_t some = 32, of_x = (g.c + some - 1) / some, sides = of_x + (g.k + some - 1) / some;  // channels that become tiles at a time
   const int64_t k_block = g.k > 128 ? 64 : (g.k + 31) / 32 * 16, k_blocks = (g.k + k_block - 1) / k_block;
   for (int64_t first = 0; first < units; first += per_block) {
     const int64_t last = std::min(units, first + per_block);
     const auto tile_of = [&](int64_t unit) { return unit / strips * per_image + unit % strips * rows * g.tile_columns; };
-    parallel_for(last - first, std::max<int64_t>(1, 4000 / (rows * g.tile_columns * (g.c + g.k))), [&](int64_t begin, int64_t end) {
-      Scratch memory(size_t(kernel.weight_workspace(g, rows)) * sizeof(float), failed);
+    parallel_for((last - first) * sides, std::max<int64_t>(1, 4000 / (rows * g.tile_columns * some)), [&](int64_t begin, int64_t end) {
+      Scratch memory(size_t(kernel.weight_workspace(g, rows, some)) * sizeof(float), failed);
       if (!memory) return;
-      for (int64_t i = first + begin; i < first + end; i++) {
-        const int64_t n = i / strips, r = i % strips * rows;
-        kernel.weight_tiles(g, from_x + n * g.c * g.h * g.w, from_y + n * g.k * g.oh * g.ow, r, std::min(tile_rows, r + rows),
-            tile_of(i) - tile_of(first), held, d, m, memory.get<float>());
+      for (int64_t i = begin; i < end; i++) {
+        const int64_t unit = first + i / sides, n = unit / strips, r = unit % strips * rows, side = i % sides;
+        const bool result = side >= of_x;
+        const int64_t c = (result ? side - of_x : side) * some, channels = result ? g.k : g.c;
+        const float* from = result ? from_y + n * g.k * g.oh * g.ow : from_x + n * g.c * g.h * g.w;
+        kernel.weight_tiles(g, result, from, c, std::min(channels, c + some), r, std::min(tile_rows, r + rows), tile_of(unit) - tile_of(first),
+            held, result ? m : d, memory.get<float>());
       }
     });
     const int64_t count = (last == units ? all : tile_of(last)) - tile_of(first);

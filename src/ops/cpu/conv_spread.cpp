@@ -20,48 +20,64 @@ template <class T> long workspace(const ConvShape& s, long rows) {
   return s.channels * kColumns<T> + kRows * kColumns<T> + rows * f.rows * f.columns;
 }
 
-// Rows are channels and taps of the input: [tile][channel of the result][row]
+// Rows are channels of the input, eight by eight, at each tap: a tap adds to what the one before it has just written, so the next
+// row should be of another channel.
+struct Row {
+  long channel, tap;
+  Row(const ConvShape& s, long taps, long r) {
+    const long first = r / (8 * taps) * 8, together = least(8, s.rows - first), inside = r % (8 * taps);
+    channel = first + inside % together, tap = inside / together;
+  }
+};
+// [tile][channel of the result][row]
 template <class T> void pack(const ConvShape& s, const T* w, T* to) {
-  const long rows = s.rows * volume(s.window.kernel);
-  for (long r = 0; r < rows; r += kRows)
-    for (long k = 0; k < s.channels; k++, to += kRows)
-      for (long i = 0; i < kRows; i++) to[i] = r + i < rows ? w[k * rows + r + i] : T(0);
+  const long taps = volume(s.window.kernel), rows = s.rows * taps;
+  for (long r = 0; r < rows; r += kRows, to += kRows * s.channels)
+    for (long i = 0; i < kRows; i++) {
+      const Row row(s, taps, r + i);
+      const T* from = w + row.channel * taps + row.tap;
+      for (long k = 0; k < s.channels; k++) to[k * kRows + i] = r + i < rows ? from[k * rows] : T(0);
+    }
 }
 
-template <class T> TG_IN void add_run(T* to, const T* from, long n) {
-  constexpr long L = kLanes<T>;
-  using V = Wide<T>;
-  using Half = typename Packet<T, int(L / 2)>::type;
-  using Quarter = typename Packet<T, int(L > 4 ? L / 4 : 1)>::type;
+// A run of columns that add to numbers side by side, and its part that is shorter than a packet.
+struct Run { long at, length, to; };
+template <class T> TG_IN void add_rest(T* to, const T* from, long n) {
+  constexpr long L = sizeof(Moved<T>) / sizeof(T) > 4 ? 4 : 1;
+  using V = typename Packet<T, int(L)>::type;
   for (; n >= L; n -= L, to += L, from += L) put<V>(to, get<V>(to) + get<V>(from));
-  for (; n >= L / 2; n -= L / 2, to += L / 2, from += L / 2) put<Half>(to, get<Half>(to) + get<Half>(from));
-  if constexpr (L > 4) for (; n >= L / 4; n -= L / 4, to += L / 4, from += L / 4) put<Quarter>(to, get<Quarter>(to) + get<Quarter>(from));
   for (; n > 0; n--) *to++ += *from++;
 }
 
 template <class T> void run(const ConvShape& s, const T* weights, const T* y, const T* bias, T* x, long c0, long c1, T* work) {
-  constexpr long N = kColumns<T>, M = kRows;
+  using V = Moved<T>;
+  constexpr long N = kColumns<T>, M = kRows, L = sizeof(V) / sizeof(T);
   const Window& w = s.window;
   const Target f(w);
   const long taps = volume(w.kernel), out = volume(w.out), in = volume(w.in), frame = f.rows * f.columns;
   const long panels = (out + N - 1) / N;
   T *panel = work, *sums = panel + s.channels * N, *frames = sums + M * N;
   __builtin_memset(frames, 0, size_t((c1 - c0) * frame) * sizeof(T));
-  struct { long at, length, to; } runs[N];
+  Run packets[N], rests[N];
   for (long p = 0; p < panels; p++) {
     const long begin = out * p / panels, columns = out * (p + 1) / panels - begin;
-    long n = 0;
-    for (long q = 0; q < columns; q += runs[n++].length) {
-      const long i = (begin + q) / w.out[2], j = (begin + q) % w.out[2];
-      runs[n] = {q, least(columns - q, w.out[2] - j), i * f.columns + j};
+    long n_packets = 0, n_rests = 0;
+    for (long q = 0, length; q < columns; q += length) {
+      const long i = (begin + q) / w.out[2], j = (begin + q) % w.out[2], at = i * f.columns + j;
+      length = least(columns - q, w.out[2] - j);
+      for (long k = 0; k + L <= length; k += L) packets[n_packets++] = {q + k, L, at + k};
+      if (const long rest = length % L) rests[n_rests++] = {q + length - rest, rest, at + length - rest};
     }
     for (long k = 0; k < s.channels; k++) copy_row(panel + k * N, y + k * out + begin, columns);
     for (long r = c0 * taps; r < c1 * taps; r += M) {
       tile<T>((columns + kLanes<T> - 1) / kLanes<T>, s.channels, weights + r * s.channels, panel, nullptr, sums, N, false, panel, 0);
       for (long m = r; m < least(c1 * taps, r + M); m++) {
-        const long t = m % taps, at = t / w.kernel[2] * w.dilation[1] * f.columns + t % w.kernel[2] * w.dilation[2];
-        T* to = frames + (m / taps - c0) * frame + at;
-        for (long i = 0; i < n; i++) add_run(to + runs[i].to, sums + (m - r) * N + runs[i].at, runs[i].length);
+        const Row row(s, taps, m);
+        const long at = row.tap / w.kernel[2] * w.dilation[1] * f.columns + row.tap % w.kernel[2] * w.dilation[2];
+        T* to = frames + (row.channel - c0) * frame + at;
+        const T* from = sums + (m - r) * N;
+        for (long i = 0; i < n_packets; i++) put<V>(to + packets[i].to, get<V>(to + packets[i].to) + get<V>(from + packets[i].at));
+        for (long i = 0; i < n_rests; i++) add_rest(to + rests[i].to, from + rests[i].at, rests[i].length);
       }
     }
   }

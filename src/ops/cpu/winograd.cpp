@@ -2,7 +2,8 @@
 //
 // Images become rows of pixels of c channels; each tile of 4x4 pixels (they overlap by 2) is transformed to 16 numbers per
 // channel; for each of the 16 one matrix product over channels with the transformed filters; the inverse transform gives
-// 2x2 outputs per tile; then back to planes.
+// 2x2 outputs per tile; then back to planes. The outputs of the first row and column of a tile need no number of the last: where
+// a map has an odd size, that is all that its last tiles are for.
 #include "src/ops/cpu/winograd.h"
 
 #include "src/ops/cpu/table.h"
@@ -45,10 +46,10 @@ int block_vectors(long kp) { return L == 16 && kp % (4 * L) == 0 ? 4 : kp % (2 *
 // ---- the table's functions
 
 long filter_plane(const Winograd& g) { return up(g.all_k, L) * g.c + kApart; }
-long filter_floats(const Winograd& g) { return filter_plane(g) * points(g); }
+long filter_floats(const Winograd& g) { return filter_plane(g) * 16; }
 
 // u[point][block of k][c][block]
-template <int Out> void filters(const Winograd& g, const float* w, long k0, long k1, float* u) {
+void filters(const Winograd& g, const float* w, long k0, long k1, float* u) {
   const long kp = up(g.k, L), plane = filter_plane(g), block = block_vectors(kp) * L;
   for (long kb = k0; kb < least(k1, kp); kb += block)
     for (long c = 0; c < g.c; c++)
@@ -57,7 +58,7 @@ template <int Out> void filters(const Winograd& g, const float* w, long k0, long
         const float* p = w + k * g.weight_k + c * g.weight_c;
         if (L > 9 && k + L <= g.k && (k + L - 1) * g.weight_k + c * g.weight_c + L <= g.k * g.c * 9) {
           V rows[L];
-          TG_EACH(i, L) rows[i] = load(p + i * g.weight_k);
+          TG_EACH(i, L) rows[i] = load(p + i * g.weight_k), __builtin_prefetch(p + i * g.weight_k + 32);
           transpose<float>(rows);
           TG_EACH(t, 9) taps[t] = rows[(g.flip ? 8 - t : t) % L];
         } else {
@@ -68,99 +69,113 @@ template <int Out> void filters(const Winograd& g, const float* w, long k0, long
           }
         }
         float* to = u + kb * g.c + c * block + k - kb;
-        both<3, Out + 2>(Lines<Out>::filter, [&](int i, int j) { return taps[i * 3 + j]; },
-                         [&](int i, int j, V v) { store(to + (i * (Out + 2) + j) * plane, v); });
+        both<3, 4>(Lines<2>::filter, [&](int i, int j) { return taps[i * 3 + j]; },
+                   [&](int i, int j, V v) { store(to + (i * 4 + j) * plane, v); });
       }
 }
 
-struct Sizes {
-  long cp, kp, tiles, x_row, x_image, y_row, y_image, d_plane, m_plane;
-  Sizes(const Winograd& g, long images, long rows) {
-    cp = up(g.c, L), kp = up(g.k, L);
-    tiles = images * rows * g.tile_columns;
-    x_row = (g.tile * g.tile_columns + 2) * cp, x_image = (g.tile * rows + 2) * x_row;
-    y_row = g.tile * g.tile_columns * kp, y_image = g.tile * rows * y_row;
-    d_plane = tiles * cp + kApart, m_plane = tiles * kp + kApart;
+// The tiles of some rows of some images, in the order of d and m: those that need all points but the last column's, all points,
+// all but the last row's, and neither. Each kind is a range of rows and columns of every image.
+struct Tiles {
+  struct Kind { long r, q, rows, columns, at; } kinds[4];
+  long all;
+  Tiles(const Winograd& g, long images, long r0, long r1) {
+    const long columns = g.ow / 2, rows = least(r1, g.oh / 2) - r0, right = g.ow % 2, bottom = r1 - r0 - rows;
+    const Kind k[4] = {{0, columns, rows, right, 0}, {0, 0, rows, columns, 0}, {rows, 0, bottom, columns, 0}, {rows, columns, bottom, right, 0}};
+    all = 0;
+    for (int i = 0; i < 4; i++) kinds[i] = k[i], kinds[i].at = all, all += images * k[i].rows * k[i].columns;
   }
+  long begin(long point) const { return point % 4 == 3 ? kinds[1].at : 0; }
+  long end(long point) const { return point / 4 == 3 ? kinds[2].at : point % 4 == 3 ? kinds[3].at : all; }
 };
-long workspace(const Winograd& g, long images, long rows) {
-  const Sizes s(g, images, rows);
-  return images * (s.x_image + s.y_image) + points(g) * (s.d_plane + s.m_plane);
+long pixel_row(const Winograd& g, long channels) { return (g.tile * g.tile_columns + 2) * up(channels, L); }
+long input_plane(const Winograd& g, long tiles) { return tiles * up(g.c, L) + kApart; }
+long output_plane(const Winograd& g, long tiles) { return tiles * up(g.k, L) + kApart; }
+long input_floats(const Winograd& g, long images, long rows) { return 16 * input_plane(g, images * rows * g.tile_columns); }
+long input_workspace(const Winograd& g, long rows) { return (2 * rows + 2) * pixel_row(g, g.c); }
+long output_workspace(const Winograd& g, long images, long rows) {
+  const long tiles = images * rows * g.tile_columns;
+  return 4 * tiles * up(g.k, L) + 16 * output_plane(g, tiles);
 }
 
 // The pixels that rows of tiles from r0 on need, zeros around.
-void read_pixels(const Winograd& g, const float* x, long r0, long rows, float* pixels, long row, long cp) {
+void read_pixels(const Winograd& g, const float* x, long channels, long r0, long rows, float* pixels) {
+  const long cp = up(channels, L), row = pixel_row(g, channels);
   const long top = g.tile * r0 - g.pad, first = most(top, 0), last = least(g.h, top + g.tile * rows + 2);
   __builtin_memset(pixels, 0, size_t(g.tile * rows + 2) * size_t(row) * sizeof(float));
-  if (first < last) to_pixels(x + first * g.w, g.h * g.w, g.c, last - first, g.w, pixels + (first - top) * row + g.pad * cp, row, cp, cp);
+  if (first < last) to_pixels(x + first * g.w, g.h * g.w, channels, last - first, g.w, pixels + (first - top) * row + g.pad * cp, row, cp, cp);
 }
 
-template <int Out> void run(const Winograd& g, const float* x, long x_image, const float* u, const float* bias, float* y, long y_image,
-                            long images, long r0, long r1, float* work) {
-  constexpr int T = Out + 2;
-  const long rows = r1 - r0;
-  const Sizes s(g, images, rows);
-  float *pixels = work, *out = pixels + images * s.x_image, *d = out + images * s.y_image, *m = d + T * T * s.d_plane;
-  const long per_image = rows * g.tile_columns;
-  for (long n = 0; n < images; n++) {
-    read_pixels(g, x + n * x_image, r0, rows, pixels + n * s.x_image, s.x_row, s.cp);
-    tiles<T, T>(Lines<Out>::input, pixels + n * s.x_image, s.x_row, Out, s.cp, rows, g.tile_columns, d + n * per_image * s.cp, s.d_plane, s.cp);
+void input(const Winograd& g, const float* x, long x_image, long images, long begin, long end, long r0, long r1, float* d, float* pixels) {
+  const Tiles tiles_of(g, images, r0, r1);
+  const long cp = up(g.c, L), row = pixel_row(g, g.c), plane = input_plane(g, tiles_of.all);
+  for (long n = begin; n < end; n++) {
+    read_pixels(g, x + n * x_image, g.c, r0, r1 - r0, pixels);
+    for (const auto& k : tiles_of.kinds)
+      tiles<4, 4>(Lines<2>::input, pixels + 2 * (k.r * row + k.q * cp), row, 2, cp, k.rows, k.columns,
+                  d + (k.at + n * k.rows * k.columns) * cp, plane, cp);
   }
+}
 
+void output(const Winograd& g, const float* d, const float* u, const float* bias, float* y, long y_image, long images, long r0, long r1,
+            float* work) {
+  const Tiles tiles_of(g, images, r0, r1);
+  const long cp = up(g.c, L), kp = up(g.k, L), d_plane = input_plane(g, tiles_of.all), m_plane = output_plane(g, tiles_of.all);
+  const long rows = r1 - r0, row = 2 * g.tile_columns * kp, image = 2 * rows * row, plane = filter_plane(g);
   const int vectors = block_vectors(up(g.all_k, L));
-  const long plane = filter_plane(g);
-  for (long i = 0; i < T * T; i++)
-    for (long k = 0; k < s.kp; k += vectors * L) {
-      const float *a = d + i * s.d_plane, *b = u + i * plane + k * g.c;
-      float* to = m + i * s.m_plane + k;
+  float *out = work, *m = out + images * image;
+  for (long i = 0; i < 16; i++)
+    for (long k = 0; k < kp; k += vectors * L) {
+      const long first = tiles_of.begin(i), t = tiles_of.end(i) - first;
+      const float *a = d + i * d_plane + first * cp, *b = u + i * plane + k * g.c;
+      float* to = m + i * m_plane + first * kp + k;
       if constexpr (L == 16) {
-        if (vectors == 4) products<6, 4>(s.tiles, g.c, a, s.cp, b, to, s.kp);
-        else if (vectors == 2) products<12, 2>(s.tiles, g.c, a, s.cp, b, to, s.kp);
-        else products<12, 1>(s.tiles, g.c, a, s.cp, b, to, s.kp);
+        if (vectors == 4) products<6, 4>(t, g.c, a, cp, b, to, kp);
+        else if (vectors == 2) products<12, 2>(t, g.c, a, cp, b, to, kp);
+        else products<12, 1>(t, g.c, a, cp, b, to, kp);
       } else {
-        if (vectors == 2) products<6, 2>(s.tiles, g.c, a, s.cp, b, to, s.kp);
-        else products<6, 1>(s.tiles, g.c, a, s.cp, b, to, s.kp);
+        if (vectors == 2) products<6, 2>(t, g.c, a, cp, b, to, kp);
+        else products<6, 1>(t, g.c, a, cp, b, to, kp);
       }
     }
 
-  for (long t = 0; t < s.tiles; t++) {
-    const long n = t / per_image, q = t % per_image;
-    float* to = out + n * s.y_image + q / g.tile_columns * Out * s.y_row + q % g.tile_columns * Out * s.kp;
-    for (long k = 0; k < s.kp; k += L) {
-      const float* from = m + t * s.kp + k;
-      both<T, Out>(Lines<Out>::output, [&](int i, int j) { return load(from + (i * T + j) * s.m_plane); },
-                   [&](int i, int j, V v) { store(to + i * s.y_row + j * s.kp + k, v); });
+  for (const auto& kind : tiles_of.kinds)
+    for (long t = 0; t < images * kind.rows * kind.columns; t++) {
+      const long n = t / (kind.rows * kind.columns), r = kind.r + t / kind.columns % kind.rows, q = kind.q + t % kind.columns;
+      float* to = out + n * image + 2 * (r * row + q * kp);
+      for (long k = 0; k < kp; k += L) {
+        const float* from = m + (kind.at + t) * kp + k;
+        both<4, 2>(Lines<2>::output, [&](int i, int j) { return load(from + (i * 4 + j) * m_plane); },
+                   [&](int i, int j, V v) { store(to + i * row + j * kp + k, v); });
+      }
     }
-  }
-  const long bottom = least(g.oh, Out * r1);
+  const long bottom = least(g.oh, 2 * r1);
   for (long n = 0; n < images; n++)
-    to_planes(out + n * s.y_image, s.y_row, s.kp, g.k, bottom - Out * r0, g.ow, bias, y + n * y_image + Out * r0 * g.ow, g.oh * g.ow);
+    to_planes(out + n * image, row, kp, g.k, bottom - 2 * r0, g.ow, bias, y + n * y_image + 2 * r0 * g.ow, g.oh * g.ow);
 }
 
 // ---- the gradient of the weights: products over tiles, for each point
 
 // Channels of a tile in memory: stepping over tiles by a power of two would use few sets of the cache.
 long tile_row(long channels) { return up(channels, L) + kApart; }
-long weight_workspace(const Winograd& g, long rows) {
-  const Sizes s(g, 1, rows);
-  return s.x_image + s.y_image;
-}
+long weight_workspace(const Winograd& g, long rows, long channels) { return (g.tile * rows + 2) * pixel_row(g, channels); }
 long weight_sums(const Winograd& g) { return points(g) * (up(g.k, L) * up(g.c, L) + kApart); }
-long tile_numbers(const Winograd& g, long channels, long count) { return points(g) * (count * tile_row(channels) + kApart); }
+long tile_numbers(const Winograd& g, long channels, long held) { return points(g) * (held * tile_row(channels) + kApart); }
 
-// Rows [r0, r1) of an image's tiles become tiles from `at` of `count` in d (from x) and m (from the gradient y).
-template <int Out> void weight_tiles(const Winograd& g, const float* x, const float* y, long r0, long r1, long at, long count, float* d,
-                                     float* m, float* work) {
+// Rows [r0, r1) of an image's tiles become tiles from `at` of those in `to`.
+template <int Out> void weight_tiles(const Winograd& g, bool result, const float* from, long c0, long c1, long r0, long r1, long at, long held,
+                                     float* to, float* pixels) {
   constexpr int T = Out + 2;
-  const long rows = r1 - r0;
-  const Sizes s(g, 1, rows);
-  float *pixels = work, *out = pixels + s.x_image;
-  read_pixels(g, x, r0, rows, pixels, s.x_row, s.cp);
-  const long first = Out * r0, last = least(g.oh, Out * r1), xr = tile_row(g.c), yr = tile_row(g.k);
-  __builtin_memset(out, 0, size_t(s.y_image) * sizeof(float));
-  to_pixels(y + first * g.ow, g.oh * g.ow, g.k, last - first, g.ow, out, s.y_row, s.kp, s.kp);
-  tiles<T, T>(Lines<Out>::input, pixels, s.x_row, Out, s.cp, rows, g.tile_columns, d + at * xr, count * xr + kApart, xr);
-  tiles<Out, T>(Lines<Out>::spread, out, s.y_row, Out, s.kp, rows, g.tile_columns, m + at * yr, count * yr + kApart, yr);
+  const long rows = r1 - r0, cp = up(c1 - c0, L), tile = tile_row(result ? g.k : g.c), plane = held * tile + kApart;
+  to += at * tile + c0;
+  if (!result) {
+    read_pixels(g, from + c0 * g.h * g.w, c1 - c0, r0, rows, pixels);
+    return tiles<T, T>(Lines<Out>::input, pixels, pixel_row(g, c1 - c0), Out, cp, rows, g.tile_columns, to, plane, tile);
+  }
+  const long first = Out * r0, last = least(g.oh, Out * r1), row = Out * g.tile_columns * cp;
+  __builtin_memset(pixels, 0, size_t(Out * rows * row) * sizeof(float));
+  to_pixels(from + c0 * g.oh * g.ow + first * g.ow, g.oh * g.ow, c1 - c0, last - first, g.ow, pixels, row, cp, cp);
+  tiles<Out, T>(Lines<Out>::spread, pixels, row, Out, cp, rows, g.tile_columns, to, plane, tile);
 }
 
 // c[i][v] = [c +] sum over t of a[t][i] b[t][v]
@@ -210,16 +225,10 @@ template <int Out> void weight_taps(const Winograd& g, const float* u, long k0, 
     }
 }
 
-void filters_of(const Winograd& g, const float* w, long k0, long k1, float* u) {
-  g.tile == 2 ? filters<2>(g, w, k0, k1, u) : filters<4>(g, w, k0, k1, u);
-}
-void run_of(const Winograd& g, const float* x, long x_image, const float* u, const float* bias, float* y, long y_image, long images,
-            long r0, long r1, float* work) {
-  g.tile == 2 ? run<2>(g, x, x_image, u, bias, y, y_image, images, r0, r1, work)
-              : run<4>(g, x, x_image, u, bias, y, y_image, images, r0, r1, work);
-}
-void weight_tiles_of(const Winograd& g, const float* x, const float* y, long r0, long r1, long at, long count, float* d, float* m, float* work) {
-  g.tile == 2 ? weight_tiles<2>(g, x, y, r0, r1, at, count, d, m, work) : weight_tiles<4>(g, x, y, r0, r1, at, count, d, m, work);
+void weight_tiles_of(const Winograd& g, bool result, const float* from, long c0, long c1, long r0, long r1, long at, long held, float* to,
+                     float* work) {
+  g.tile == 2 ? weight_tiles<2>(g, result, from, c0, c1, r0, r1, at, held, to, work)
+              : weight_tiles<4>(g, result, from, c0, c1, r0, r1, at, held, to, work);
 }
 void weight_taps_of(const Winograd& g, const float* u, long k0, long k1, float* w) {
   g.tile == 2 ? weight_taps<2>(g, u, k0, k1, w) : weight_taps<4>(g, u, k0, k1, w);
@@ -228,7 +237,8 @@ void weight_taps_of(const Winograd& g, const float* u, long k0, long k1, float* 
 }  // namespace
 }  // namespace TG_NS
 
-const WinogradTable TG_TABLE(winograd) = {TG_NS::L, TG_NS::filter_floats, TG_NS::filters_of, TG_NS::workspace, TG_NS::run_of,
-    TG_NS::weight_workspace, TG_NS::tile_numbers, TG_NS::weight_sums, TG_NS::weight_tiles_of, TG_NS::weight_products, TG_NS::weight_taps_of};
+const WinogradTable TG_TABLE(winograd) = {TG_NS::L, TG_NS::filter_floats, TG_NS::filters, TG_NS::input_floats, TG_NS::input_workspace,
+    TG_NS::input, TG_NS::output_workspace, TG_NS::output, TG_NS::weight_workspace, TG_NS::tile_numbers, TG_NS::weight_sums,
+    TG_NS::weight_tiles_of, TG_NS::weight_products, TG_NS::weight_taps_of};
 
 }  // namespace tapegrad

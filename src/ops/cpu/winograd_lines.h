@@ -1,5 +1,5 @@
 // The one-dimensional transforms of Winograd's F(2, 3) and F(4, 3), on packets of channels. With T = Out + 2 points, Out outputs
-// are output(input(T numbers) * filter(3 taps)). The gradient of the taps is taps(spread(Out gradients) * input(T numbers)).
+// are output(input(T numbers) * filter(3 taps)): F(2, 3) only. The gradient of the taps is taps(spread(Out gradients) * input(T numbers)).
 #pragma once
 #include "src/ops/cpu/pixels.h"
 
@@ -35,14 +35,6 @@ template <> struct Lines<4> {
     o[0] = aa * bb * d[0] - (aa + bb) * d[2] + d[4];
     o[1] = e + f, o[2] = e - f, o[3] = g + h, o[4] = g - h;
     o[5] = aa * bb * d[1] - (aa + bb) * d[3] + d[5];
-  };
-  static constexpr auto filter = [](const V* g, V* o) TG_LINE {
-    const V e = at_a * (g[0] + aa * g[2]), f = at_a * a * g[1], h = at_b * (g[0] + bb * g[2]), i = at_b * b * g[1];
-    o[0] = at_0 * g[0], o[1] = e + f, o[2] = e - f, o[3] = h + i, o[4] = h - i, o[5] = g[2];
-  };
-  static constexpr auto output = [](const V* m, V* o) TG_LINE {
-    const V s = m[1] + m[2], d = m[1] - m[2], t = m[3] + m[4], e = m[3] - m[4];
-    o[0] = m[0] + s + t, o[1] = a * d + b * e, o[2] = aa * s + bb * t, o[3] = aa * a * d + bb * b * e + m[5];
   };
   static constexpr auto spread = [](const V* y, V* o) TG_LINE {
     const V e = y[0] + aa * y[2], f = a * (y[1] + aa * y[3]), g = y[0] + bb * y[2], h = b * (y[1] + bb * y[3]);
