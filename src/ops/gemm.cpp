@@ -56,7 +56,8 @@ template <class T> bool is_direct(const Gemm<T>& g) {
 }
 template <class T> void direct(const Gemm<T>& g) {
   const GemmKernels<T>& k = kernels_of(T());
-  if (double(g.m) * g.n * g.k <= 2 * kPiece) return k.direct(g);
+  const bool whole_rows = g.m == 1 && num_threads() == 1;  // one stream is faster than several; columns do not depend on each other
+  if (whole_rows || double(g.m) * g.n * g.k <= 2 * kPiece) return k.direct(g);
   each_tile(g.m, g.n, g.k, g.n <= 512 ? 16 : 48, [&](int64_t i, int64_t m, int64_t j, int64_t n) { k.direct(part_of(g, i, m, j, n)); });
 }
 // One block of a and of b: packed, then multiplied. Panels have `steps` numbers for each row of a and column of b.

@@ -64,7 +64,8 @@ static void fill_where(const Tensor& x, const Tensor& mask, const Tensor& value)
       walk(begin, end, [&](const int64_t (&at)[2]) {
         T* row = o + at[0];
         const uint8_t* flags = p + at[1];
-        for (int64_t i = 0; i < n; i++) if (flags[i * mask_step]) row[i * step] = v;
+        if (step == 1 && mask_step == 1) for (int64_t i = 0; i < n; i++) row[i] = flags[i] ? v : row[i];
+        else for (int64_t i = 0; i < n; i++) if (flags[i * mask_step]) row[i * step] = v;
       });
     });
   });

@@ -18,12 +18,12 @@ inline Storage* new_storage(size_t bytes, Device device) {
   s->bytes = bytes, s->capacity = capacity, s->block = block;
   return s;
 }
-inline TensorImpl* new_impl(Storage* owned, char* data, Dtype dtype) {
+inline TensorImpl* new_impl(Storage* owned, char* data, Dtype dtype, Device device) {
   auto* i = new (pool_alloc(sizeof(TensorImpl))) TensorImpl;
   i->storage = owned;
   i->data = data;
   i->dtype = dtype;
-  i->device = owned->device;
+  i->device = device;
   ++tls.tensors;
   return i;
 }
@@ -36,7 +36,7 @@ inline void set_ndim(TensorImpl* i, size_t n) {
 /// A row-major tensor of these sizes, which need `bytes`.
 inline TensorImpl* new_dense(IntList size, size_t bytes, Dtype dtype, Device device) {
   Storage* s = new_storage(bytes, device);
-  TensorImpl* i = new_impl(s, s->data, dtype);
+  TensorImpl* i = new_impl(s, s->data, dtype, device);
   i->inference = tls.inference;
   set_ndim(i, size.size());
   int64_t step = 1, numel = 1;
@@ -52,7 +52,7 @@ inline TensorImpl* new_dense(IntList size, size_t bytes, Dtype dtype, Device dev
 /// A tensor over x's storage, without sizes yet. A view knows its base.
 inline TensorImpl* new_alias(const TensorImpl& x, char* data, bool view) {
   x.storage->retain();
-  TensorImpl* i = new_impl(x.storage, data, x.dtype);
+  TensorImpl* i = new_impl(x.storage, data, x.dtype, x.device);
   i->inference = x.inference;
   i->untracked = x.untracked;
   if (!view) return i;

@@ -97,7 +97,7 @@ Tensor empty_strided(IntList size, IntList stride, Dtype dtype, Device device) {
   check_strides(size, stride);
   const int64_t n = extent(size, stride);
   Storage* s = Storage::make(checked_bytes(n, dtype), device);
-  TensorImpl* i = new_impl(s, s->data, dtype);
+  TensorImpl* i = new_impl(s, s->data, dtype, device);
   i->inference = tls.inference;
   set_geometry(i, size, stride);
   return Tensor::adopt(i);
@@ -146,7 +146,7 @@ Tensor from_blob(void* data, IntList size, IntList stride, Dtype dtype, void (*d
   check_strides(size, stride);
   const size_t bytes = checked_bytes(extent(size, stride), dtype);
   Storage* s = Storage::borrow(data, bytes, deleter, context, device);
-  TensorImpl* i = new_impl(s, s->data, dtype);
+  TensorImpl* i = new_impl(s, s->data, dtype, device);
   set_geometry(i, size, stride);
   return Tensor::adopt(i);
 }

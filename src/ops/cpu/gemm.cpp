@@ -157,12 +157,17 @@ template <class T> void row_times(const Gemm<T>& g) {
       const long at = p + s < g.k ? p + s : p;
       b[s] = g.b + at * g.b_row, a[s] = (p + s < g.k ? g.a[at * g.a_col] : zero) - V<T>{};
     }
-    for (long j = 0; j < g.n; j += L) {
-      V<T> sum = load_part(g.c + j, g.n - j);
+    long j = 0;
+    for (; j + L <= g.n; j += L) {
+      V<T> sum = get<V<T>>(g.c + j);
 #pragma GCC unroll 8
-      for (int s = 0; s < S; s++) sum += a[s] * load_part(b[s] + j, g.n - j);
-      store_part(g.c + j, sum, g.n - j);
+      for (int s = 0; s < S; s++) sum += a[s] * get<V<T>>(b[s] + j);
+      put(g.c + j, sum);
     }
+    if (j == g.n) continue;
+    V<T> sum = load_part(g.c + j, g.n - j);
+    for (int s = 0; s < S; s++) sum += a[s] * load_part(b[s] + j, g.n - j);
+    store_part(g.c + j, sum, g.n - j);
   }
 }
 

@@ -137,10 +137,17 @@ TG_V Vec<T, N> log1p(Vec<T, N> x) {  // the rounding error of 1 + x, put back
   const V u = V(1) + x, lost = where((u == V(__builtin_inf())) | (u == V(0)), V(0), (x - (u - V(1))) / u);
   return where(u == V(1), x, log(u) + lost);
 }
-TG_V Vec<T, N> sigmoid(Vec<T, N> x) {  // e <= 1: no error grows by the division
+/// 1 / (1 + e^-x), e^-x = 2^k + 2^k (e^r - 1), added so that one rounding counts: 2^k + 1 is exact or, if far, 1 is of no weight. 0 where 2^k is too large.
+TG_V Vec<T, N> sigmoid(Vec<T, N> x) {
   using V = Vec<T, N>;
-  const V e = exp(-abs(x));
-  return where(x < V(0), e, V(1)) / (V(1) + e);
+  using F = Format<T>;
+  constexpr double most = (F::bias + 0.5) * 0.69314718;
+  const V c = limited(-x, F::exp_min, most), t = c * V(1.4426950408889634) + V(F::magic), k = t - V(F::magic);
+  const V r = (c - k * V(F::ln2_hi)) - k * V(F::ln2_lo), p = scale(V(1), t);
+  const auto far = p > V(double(int64_t(1) << (F::mantissa - 1)));
+  const V larger = where(far, p, p + V(1)), smaller = where(far, V(1), V(0));
+  const V y = V(1) / ((p * (exp_tail(r) * (r * r) + r) + smaller) + larger);
+  return where(x < V(-most), V(0), y);
 }
 
 template <int N> TG_IN Vec<float, N> tanh(Vec<float, N> x) {
