@@ -36,7 +36,6 @@ inline std::string repr(const Dims& d) { return d.size() == 1 ? std::to_string(d
 template <class T> std::string repr(const std::optional<T>& v) { return v ? repr(*v) : "None"; }
 
 /// details("in_features", 2, "bias", true): "in_features=2, bias=True".
-inline std::string details() { return ""; }
 template <class T, class... Rest> std::string details(const char* name, const T& value, const Rest&... rest) {
   std::string s = std::string(name) + "=" + repr(value);
   if constexpr (sizeof...(rest) > 0) s += ", " + details(rest...);

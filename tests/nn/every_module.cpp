@@ -334,6 +334,31 @@ void lists() {
   check_state("ParameterDict(dict(a=ones(2, 3), b=zeros(4)))", [] { return nn::ParameterDict({{"a", ones({2, 3})}, {"b", zeros({4})}}); });
 }
 
+/// nn.init: `python` fills t in the same way.
+template <class Fill> void check_init(const char* python, Fill fill, IntList size = {6, 3}) {
+  const std::string id = "init" + std::to_string(cases++) + ".";
+  texts.emplace_back(id + "init", python);
+  manual_seed(1);
+  const Tensor t = zeros(size);
+  fill(t);
+  out.emplace_back(id + "t", t);
+}
+void initial_values() {
+  check_init("uniform_(t)", [](const Tensor& t) { nn::init::uniform_(t); });
+  check_init("normal_(t, 1.0, 2.0)", [](const Tensor& t) { nn::init::normal_(t, 1, 2); });
+  check_init("trunc_normal_(t, std=0.5)", [](const Tensor& t) { nn::init::trunc_normal_(t, 0, 0.5); });
+  check_init("eye_(t)", [](const Tensor& t) { nn::init::eye_(t); });
+  check_init("dirac_(t, 2)", [](const Tensor& t) { nn::init::dirac_(t, 2); }, {4, 2, 3});
+  check_init("xavier_uniform_(t, gain=2.0)", [](const Tensor& t) { nn::init::xavier_uniform_(t, 2); });
+  check_init("xavier_normal_(t)", [](const Tensor& t) { nn::init::xavier_normal_(t); }, {4, 2, 3});
+  check_init("kaiming_uniform_(t)", [](const Tensor& t) { nn::init::kaiming_uniform_(t); });
+  check_init("kaiming_normal_(t, 0.2, 'fan_out')", [](const Tensor& t) { nn::init::kaiming_normal_(t, 0.2, "fan_out"); });
+  check_init("kaiming_normal_(t, nonlinearity='tanh')", [](const Tensor& t) { nn::init::kaiming_normal_(t, 0, "fan_in", "tanh"); });
+  check_init("orthogonal_(t)", [](const Tensor& t) { nn::init::orthogonal_(t); });
+  check_init("orthogonal_(t, 2.0)", [](const Tensor& t) { nn::init::orthogonal_(t, 2); }, {3, 2, 4});
+  check_init("sparse_(t, 0.4)", [](const Tensor& t) { nn::init::sparse_(t, 0.4); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -349,6 +374,7 @@ int main(int argc, char** argv) try {
   transformers();
   containers();
   lists();
+  initial_values();
   save(out, argv[1], texts);
   return 0;
 } catch (const std::exception& e) {

@@ -91,6 +91,17 @@ def test_all_equal_pythons(written):
     assert not problems, "\n".join(problems)
 
 
+def test_initial_values(written):
+    tensors, texts = written
+    for key, expression in texts.items():
+        if key.endswith(".init"):
+            theirs = tensors[key[:-len("init")] + "t"]
+            tg.manual_seed(1)
+            t = tg.zeros(*theirs.shape)
+            eval(expression, {**vars(nn.init), "t": t})
+            assert same(theirs, t), expression
+
+
 def test_none_is_missing(written):
     python = {name for name in dir(nn) if isinstance(getattr(nn, name), type) and issubclass(getattr(nn, name), nn.Module)}
     cpp = {expression.split("(")[0] for expression, _, _ in cases(written)}
