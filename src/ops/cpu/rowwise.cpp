@@ -171,6 +171,7 @@ template <class C> struct Rows {
     const C *g = in(pg), *x = in(px), *w = in(pw), m = C(mean), a = C(pa), b = C(pb), c = C(pc);
     C *dw = out(pdw), *db = out(pdb);
     write(out(y), n, past, [=](int64_t i, auto at) {
+      __builtin_prefetch(g + n + i), __builtin_prefetch(x + n + i);  // the next row: here there is much between two loads
       const auto gi = at.get(g + i), d = at.get(x + i) - m;
       at.put(dw + i, at.get(dw + i) + gi * (d * a));
       at.put(db + i, at.get(db + i) + gi);

@@ -4,6 +4,9 @@
 #include "src/ops/cpu/scalar.h"
 #include "src/ops/cpu/shuffle.h"
 #include "src/ops/cpu/table.h"
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 namespace tapegrad { inline namespace TG_NS { namespace {
 
@@ -14,6 +17,9 @@ template <class T> struct Eight {
 template <class A, class C> inline typename Eight<A>::type load(const C* x) {
   return __builtin_convertvector(*reinterpret_cast<const typename Eight<C>::unaligned*>(x), typename Eight<A>::type);
 }
+#ifdef __AVX512F__  // in one step, where the compiler takes four
+template <> inline Eight<double>::type load<double>(const float* x) { return (Eight<double>::type)_mm512_cvtps_pd(_mm256_loadu_ps(x)); }
+#endif
 template <class C, class V> inline void store(C* y, V v) {
   *reinterpret_cast<typename Eight<C>::unaligned*>(y) = __builtin_convertvector(v, typename Eight<C>::type);
 }
