@@ -1,5 +1,5 @@
 // gather and scatter: along one dimension each element has an index of its own. Lines along that dimension never meet, so
-// they run on several threads; within a line index order decides.
+// they run on several threads; within a line index order decides (but for sums of many into few: add_in_parts).
 #include <algorithm>
 #include <atomic>
 

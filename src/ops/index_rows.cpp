@@ -113,7 +113,8 @@ Tensor get_rows(const Tensor& x, const Rows& rows) {
           }
           for (int64_t i = i0; i < i1; i++) {
             const T* p = base + offset[i];
-            if (plain) copies.copy(reinterpret_cast<char*>(o), reinterpret_cast<const char*>(p), bytes, reinterpret_cast<const char*>(base + offset[std::min(n - 1, i + ahead)]));
+            const T* soon = base + offset[std::min(n - 1, i + ahead)];
+            if (plain) copies.copy(reinterpret_cast<char*>(o), reinterpret_cast<const char*>(p), bytes, reinterpret_cast<const char*>(soon));
             else rows.after(0, length, [&, k = int64_t(0)](const int64_t (&a)[1]) mutable { o[k++] = p[a[0]]; });
             o += length;
           }
@@ -126,7 +127,8 @@ Tensor get_rows(const Tensor& x, const Rows& rows) {
 
 // ---- writing
 
-// f(b, i) for all rows, a few after expect(b, i); rows at the same place in order of i. Pieces go by `before`, or by place when that is one.
+// f(b, i) for all rows, a few after expect(b, i); rows at the same place in order of i. Pieces go by `before`, or by place when that is
+// one.
 template <class E, class F> static void each_row(const Rows& rows, E&& expect, F&& f) {
   constexpr int64_t kAhead = 16;
   const int64_t n = rows.offsets.numel(), length = rows.after.count, work = rows.before.count * n * length;

@@ -77,6 +77,9 @@ CASES = {
     "index_add": lambda: with_gradient(lambda x: tg.zeros(50, 16).index_add(0, tg.arange(20_000) % 50, x), (20_000, 16)),
     "scatter_add": lambda: with_gradient(lambda x: tg.zeros(64, 500).scatter_add(0, tg.arange(500) % 64 + tg.zeros(700, 1, dtype=tg.int64), x), (700, 500)),
     "gather": lambda: with_gradient(lambda x: x[tg.arange(30_000) % 100], (100, 20)),
+    "scatter_add of many into few": lambda: with_gradient(lambda x: tg.full((101,), -0.0).scatter_add(0, tg.arange(200_003) * 7 % 100, x), (200_003,)),
+    "gather rows": lambda: with_gradient(lambda x: x.gather(1, tg.arange(600_000).view(300, 2000) * 7 % 1501), (300, 1501)),
+    "grid_sample": lambda: with_gradient(lambda x, g: F.grid_sample(x, g.tanh(), align_corners=False), (3, 7, 40, 50), (3, 60, 40, 2)),
     "cumsum": lambda: with_gradient(lambda x: x.cumsum(0), (400, 500)),
     "attention": lambda: with_gradient(F.scaled_dot_product_attention, (4, 4, 90, 32), (4, 4, 90, 32), (4, 4, 90, 32)),
     "cross_entropy": lambda: with_gradient(lambda x: F.cross_entropy(x, tg.arange(2000) % 100), (2000, 100)),
@@ -104,7 +107,8 @@ def test_results_have_the_same_bits_wherever_their_inputs_lie(name, monkeypatch)
 
 
 # Sums, moves and random numbers; not exp and its kin (sse42 has no fused multiply-add), nor products (blocks of other sizes).
-SAME_FOR_ALL_SETS = ["sum", "sum rows", "sum columns", "mean var", "max_pool2d", "embedding", "index_add", "scatter_add", "gather", "cumsum", "dropout", "randn"]
+SAME_FOR_ALL_SETS = ["sum", "sum rows", "sum columns", "mean var", "max_pool2d", "embedding", "index_add", "scatter_add", "scatter_add of many into few", "gather", "gather rows",
+                     "cumsum", "dropout", "randn"]
 
 
 def test_sums_and_draws_have_the_same_bits_for_any_instruction_set():

@@ -137,7 +137,8 @@ TG_V Vec<T, N> log1p(Vec<T, N> x) {  // the rounding error of 1 + x, put back
   const V u = V(1) + x, lost = where((u == V(__builtin_inf())) | (u == V(0)), V(0), (x - (u - V(1))) / u);
   return where(u == V(1), x, log(u) + lost);
 }
-/// 1 / (1 + e^-x), e^-x = 2^k + 2^k (e^r - 1), added so that one rounding counts: 2^k + 1 is exact or, if far, 1 is of no weight. 0 where 2^k is too large.
+/// 1 / (1 + e^-x), e^-x = 2^k + 2^k (e^r - 1). One rounding of the sum counts: 2^k + 1 is exact or, far off, 1 has next to no weight.
+/// 0 where 2^k is too large.
 TG_V Vec<T, N> sigmoid(Vec<T, N> x) {
   using V = Vec<T, N>;
   using F = Format<T>;
