@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# run.sh BUILD SUBDIRECTORY_BUILD: four ways to use the library, each built and run. BUILD is a finished build of the library, the
-# wheel's in CI; its package is installed, and moved, and the Python that is active has the wheel. The third way compiles the library
-# as a part of its project; the debugger's test works on what comes of it.
+# run.sh BUILD: four ways to use the library, each built and run. BUILD is a finished build of the library, the wheel's in CI; its
+# package is installed, and moved, and the Python that is active has the wheel. As a part of another project the library is compiled
+# again: with ccache that is the same compilation, without it the quickest one there is.
 set -euo pipefail
 cd "$(dirname "$0")"
 root=$PWD/../..
-build=$(realpath "$1") part=$(realpath -m "$2")
+build=$(realpath "$1")
 out=$root/build/consumers
 rm -rf "$out"
 mkdir -p "$out"
@@ -28,7 +28,9 @@ use wheel "$out/wheel" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$prefix"
 bash "$root/.ci/check_symbols.sh" "$prefix/lib/libtapegrad.so" "$build"
 
 say "add_subdirectory"
-use add_subdirectory "$part" -DCMAKE_BUILD_TYPE=Debug
+if [[ ${CMAKE_CXX_COMPILER_LAUNCHER:-} == *ccache* ]]; then how=(-DCMAKE_BUILD_TYPE=Release)
+else how=(-DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0); fi
+use add_subdirectory "$out/add_subdirectory" "${how[@]}"
 
 say "g++ and pkg-config"
 bash pkg_config/build.sh "$out/installed" "$out"
