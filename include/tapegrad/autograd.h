@@ -253,10 +253,16 @@ struct BackwardOptions {
 };
 /// d(sum of roots · gradients) accumulated into the leaves' .grad (or only into `inputs`). A missing gradient means 1, and
 /// the root must then have one element.
+/// Example: const Tensor x = tensor({1.0, 2.0}).set_requires_grad(); backward((x * x).sum());
+///   assert(equal(x.grad(), tensor({2.0, 4.0})));
 TG_API void backward(TensorList roots, TensorList gradients = {}, BackwardOptions options = {}, TensorList inputs = {});
 /// The gradients themselves; no .grad is touched. Undefined where unused (with allow_unused).
+/// Example: const Tensor x = tensor(3.0).set_requires_grad(); const Tensor y = grad(x * x * x, x, {}, {.create_graph = true})[0];
+///   assert(grad(y, x)[0].item<int>() == 18);
 TG_API std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorList grad_outputs = {}, BackwardOptions options = {});
 
+/// Example: const Tensor x = ones({2}).set_requires_grad(); { const NoGrad off; assert(!(x * 2).requires_grad()); }
+///   assert((x * 2).requires_grad());
 struct NoGrad {  // RAII: nothing is recorded in this thread while it lives
   bool before = tls.no_grad;
   NoGrad() { tls.no_grad = true; }
@@ -272,6 +278,7 @@ struct GradMode {
   explicit GradMode(bool on) { tls.no_grad = !on; }
   ~GradMode() { tls.no_grad = before; }
 };
+/// Example: const InferenceMode on; const Tensor y = ones({2}) * 2; assert(!y.requires_grad());
 struct InferenceMode {  // as NoGrad, and what is made may never be recorded later
   bool before = tls.inference, grad_before = tls.no_grad;
   explicit InferenceMode(bool on = true) { tls.inference = on; if (on) tls.no_grad = true; }
@@ -299,10 +306,14 @@ void drop_extra(TensorImpl* i);
 /// The node that made t (null for leaves). Views whose base was changed in place get theirs renewed here.
 TG_API Node* grad_fn(const Tensor& t);
 /// Keeps .grad of a non-leaf too.
+/// Example: const Tensor x = ones({2}).set_requires_grad(), y = x * 3; retain_grad(y); y.sum().backward();
+///   assert(equal(y.grad(), ones({2})));
 TG_API void retain_grad(const Tensor& t);
 /// Cuts t from its history, in place.
 TG_API void detach_(const Tensor& t);
 /// Calls the hook with each gradient of t; returns an id for remove_hook.
+/// Example: const Tensor x = ones({2}).set_requires_grad(); register_hook(x, make_hook([](const Tensor& g) { return g * 10; }));
+///   x.sum().backward(); assert(equal(x.grad(), full({2}, 10.0)));
 TG_API uint64_t register_hook(const Tensor& t, Ref<Hook> hook);
 TG_API uint64_t register_post_accumulate_hook(const Tensor& leaf, Ref<Hook> hook);
 TG_API uint64_t register_node_hook(Node& n, Ref<NodeHook> hook, bool before);
@@ -359,6 +370,19 @@ TG_API std::vector<Tensor> apply_function(const char* name, TensorList inputs, F
 ///   static std::vector<Tensor> backward(FunctionContext& ctx, std::vector<Tensor> grads);
 /// and call `Cube::apply(x)`. Arguments that are not tensors pass through to forward; backward returns one gradient per
 /// tensor argument.
+/// Example: struct Cube : Function<Cube> {
+///     static std::vector<Tensor> forward(FunctionContext& ctx, const Tensor& x) {
+///       ctx.save_for_backward({x});
+///       return {x * x * x};
+///     }
+///     static std::vector<Tensor> backward(FunctionContext& ctx, std::vector<Tensor> grads) {
+///       const Tensor x = ctx.saved_tensors()[0];
+///       return {3 * x * x * grads[0]};
+///     }
+///   };
+///   const Tensor x = tensor({1.0, 2.0}).set_requires_grad();
+///   Cube::apply(x)[0].sum().backward();
+///   assert(equal(x.grad(), tensor({3.0, 12.0})));
 template <class F> struct Function {
   template <class... A> static std::vector<Tensor> apply(const A&... args) {
     std::vector<Tensor> inputs;
@@ -383,6 +407,8 @@ TG_API std::string gradcheck(FunctionRef f, std::vector<Tensor> inputs, Gradchec
 }
 /// Compares the tape's Jacobian with central differences for each float64 or complex128 input that requires grad; with second_order also
 /// the gradient of the gradient. Returns a std::string: "" or what differs, where and by how much.
+/// Example: assert(gradcheck([](const std::vector<Tensor>& in) { return in[0].sin();
+///   }, {randn({3}, float64).set_requires_grad()}) == "");
 template <class F> auto gradcheck(F&& f, std::vector<Tensor> inputs, GradcheckOptions o = {}) {
   using G = std::remove_reference_t<F>;
   auto call = [](void* self, const std::vector<Tensor>& in) -> std::vector<Tensor> {

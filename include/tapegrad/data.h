@@ -193,6 +193,9 @@ TG_API void check_options(const LoaderOptions& options, bool stream);
 
 /// The batches of a data set, always in the sampler's order, however many workers make them. An exception of a worker is thrown where
 /// its batch would have come. Leaving a loop early stops the workers.
+/// Example: int64_t rows = 0;
+///   for (const auto& [x, y] : data::DataLoader(data::TensorDataset{randn({10, 3}), arange(10)}, {.batch_size = 4})) rows += x.size(0);
+///   assert(rows == 10);
 template <class Dataset, class CollateFn = Collate> class DataLoader {
   Dataset dataset_;
   LoaderOptions options_;

@@ -21,6 +21,8 @@ class TG_API Message {
 }  // namespace detail
 
 /// Base of all errors. In Python: tapegrad.Error, a RuntimeError.
+/// Example: try { matmul(ones({2, 3}), ones({2, 3})); assert(false); }
+///   catch (const ShapeError& e) { assert(std::string(e.what()).starts_with("matmul: ")); }
 class TG_API Error : public std::exception {
   struct Text;
   Text* text_;  // shared by copies, which may not throw

@@ -11,6 +11,7 @@ using Norm = std::optional<std::string_view>;
 TG_API Tensor fft(const Tensor& input, std::optional<int64_t> n = {}, int64_t dim = -1, Norm norm = {});
 TG_API Tensor ifft(const Tensor& input, std::optional<int64_t> n = {}, int64_t dim = -1, Norm norm = {});
 /// Of real numbers: the first n / 2 + 1 frequencies, and back. The others are their conjugates.
+/// Example: const Tensor x = randn({8}); assert(allclose(fft::irfft(fft::rfft(x)), x, 0, 1e-5));
 TG_API Tensor rfft(const Tensor& input, std::optional<int64_t> n = {}, int64_t dim = -1, Norm norm = {});
 TG_API Tensor irfft(const Tensor& input, std::optional<int64_t> n = {}, int64_t dim = -1, Norm norm = {});
 /// The same with time and frequency exchanged: real spectra of Hermitian signals.

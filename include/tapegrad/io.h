@@ -16,6 +16,8 @@ using Metadata = std::vector<std::pair<std::string, std::string>>;
 
 /// Writes the tensors, row-major, under a temporary name, flushes them to the disk and renames: `path` holds the old file or
 /// the new one, never a part.
+/// Example: save({{"w", ones({2})}}, "example.safetensors");
+///   for (const auto& [name, t] : load("example.safetensors")) assert(name == "w" && equal(t, ones({2})));
 TG_API void save(const StateDict& tensors, const std::string& path, const Metadata& metadata = {});
 inline void save(const nn::Module& m, const std::string& path, const Metadata& metadata = {}) { save(m.state_dict(), path, metadata); }
 /// The tensors of a safetensors file in the header's order, and its metadata when wanted. What the file is, its first bytes tell:

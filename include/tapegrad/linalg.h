@@ -7,6 +7,8 @@
 
 namespace tapegrad {
 
+/// Example: const Tensor a = tensor({{4.0, 1.0}, {1.0, 3.0}}); assert(allclose(matmul(a, linalg::inv(a)), eye(2), 0, 1e-6));
+///   assert(linalg::svdvals(a).size(0) == 2);
 namespace linalg {
 
 // ## linalg_solve: LU and what is made of it

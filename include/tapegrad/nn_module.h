@@ -60,6 +60,12 @@ class TG_API HookHandle {
   void remove();
 };
 
+/// Example: struct Net : nn::Module {
+///     nn::Linear one = register_module("one", nn::Linear(4, 8));
+///     Tensor operator()(const Tensor& x) const { return one(x).relu(); }
+///   };
+///   const Net net; assert(net.parameters().size() == 2 && net.state_dict()[0].first == "one.weight");
+///   assert(net(randn({3, 4})).size(1) == 8);
 class TG_API Module {
  public:
   /// `name` and `details` are for printing: name(details).

@@ -19,6 +19,7 @@ struct ValuesIndices {
 };
 
 // ## copy: memory, dtype, device --------------------------------------------------------------------------------------
+// Example: assert(ones({2}).to(int64).dtype() == int64); assert(!ones({2}).clone().is_same(ones({2})));
 /// x in another dtype or device; x itself when nothing changes (unless copy).
 TG_API Tensor to(const Tensor& x, Dtype dtype, bool copy = false);
 TG_API Tensor to(const Tensor& x, Device device, std::optional<Dtype> dtype = {}, bool copy = false);
@@ -33,6 +34,8 @@ TG_API const Tensor& fill_(const Tensor& self, const Tensor& value);
 TG_API const Tensor& zero_(const Tensor& self);
 
 // ## factories
+// Example: assert(equal(arange(3), tensor({0, 1, 2}))); assert(equal(full({2}, 1.5), tensor({1.5, 1.5})));
+//   assert(eye(3).sum().item<int>() == 3);
 TG_API Tensor zeros(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
 TG_API Tensor ones(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
 /// Without a dtype, that of the value (bool, int64, default float).
@@ -50,6 +53,7 @@ TG_API Tensor tril_indices(int64_t row, int64_t col, int64_t offset = 0);
 TG_API Tensor triu_indices(int64_t row, int64_t col, int64_t offset = 0);
 
 // ## random
+// Example: manual_seed(0); const Tensor x = randn({2, 3}); manual_seed(0); assert(equal(x, randn({2, 3})));
 TG_API Tensor rand(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false, const Generator* generator = nullptr);
 TG_API Tensor randn(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false, const Generator* generator = nullptr);
 TG_API Tensor randint(int64_t low, int64_t high, IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, const Generator* generator = nullptr);
@@ -70,6 +74,8 @@ TG_API const Tensor& random_(const Tensor& self, std::optional<int64_t> low = {}
 TG_API const Tensor& exponential_(const Tensor& self, double lambd = 1, const Generator* generator = nullptr);
 
 // ## complex: gradients are dL/d(re) + i dL/d(im), as PyTorch's
+// Example: const Tensor z = complex(tensor({3.0}), tensor({4.0})); assert(z.abs().item<float>() == 5);
+//   assert(equal(imag(conj(z)), tensor({-4.0})));
 /// real + i imag, of two tensors of one float dtype.
 TG_API Tensor complex(const Tensor& real, const Tensor& imag);
 /// abs (cos angle + i sin angle)
@@ -89,6 +95,8 @@ TG_API Tensor isreal(const Tensor& x);
 TG_API Tensor adjoint(const Tensor& x);
 
 // ## reduce: over all dimensions when `dim` is empty
+// Example: const Tensor x = tensor({{1.0, 2.0}, {3.0, 5.0}}); assert(equal(sum(x, 0), tensor({4.0, 7.0})));
+//   assert(max(x).item<int>() == 5); assert(equal(mean(x, 1, true), tensor({{1.5}, {4.0}})));
 TG_API Tensor sum(const Tensor& x, IntList dim = {}, bool keepdim = false, std::optional<Dtype> dtype = {});
 /// x summed over broadcast dimensions until it has `size` again: the gradient of broadcasting.
 TG_API Tensor sum_to_size(const Tensor& x, IntList size);
@@ -121,6 +129,7 @@ TG_API bool allclose(const Tensor& a, const Tensor& b, double rtol = 1e-5, doubl
 TG_API Tensor isclose(const Tensor& a, const Tensor& b, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false);
 
 // ## scan
+// Example: assert(equal(cumsum(tensor({1, 2, 3}), 0), tensor({1, 3, 6})));
 TG_API Tensor cumsum(const Tensor& x, int64_t dim, std::optional<Dtype> dtype = {});
 TG_API Tensor cumprod(const Tensor& x, int64_t dim, std::optional<Dtype> dtype = {});
 TG_API ValuesIndices cummax(const Tensor& x, int64_t dim);
@@ -128,10 +137,14 @@ TG_API ValuesIndices cummin(const Tensor& x, int64_t dim);
 TG_API Tensor logcumsumexp(const Tensor& x, int64_t dim);
 
 // ## softmax
+// Example: assert(allclose(softmax(zeros({4}), 0), full({4}, 0.25)));
 TG_API Tensor softmax(const Tensor& x, int64_t dim, std::optional<Dtype> dtype = {});
 TG_API Tensor log_softmax(const Tensor& x, int64_t dim, std::optional<Dtype> dtype = {});
 
 // ## loss: reduction is "mean", "sum" or "none"
+// Example: const Tensor scores = tensor({{4.0, 0.0}, {0.0, 4.0}});
+//   assert(cross_entropy(scores, tensor({0, 1})).item<double>() < 0.02);
+//   assert(mse_loss(ones({2}), zeros({2}), "sum").item<int>() == 2);
 TG_API Tensor cross_entropy(const Tensor& input, const Tensor& target, const Tensor& weight = {}, int64_t ignore_index = -100, std::string_view reduction = "mean", double label_smoothing = 0);
 TG_API Tensor nll_loss(const Tensor& input, const Tensor& target, const Tensor& weight = {}, int64_t ignore_index = -100, std::string_view reduction = "mean");
 TG_API Tensor mse_loss(const Tensor& input, const Tensor& target, std::string_view reduction = "mean");
@@ -153,6 +166,7 @@ TG_API Tensor pairwise_distance(const Tensor& x1, const Tensor& x2, double p = 2
 TG_API Tensor cosine_similarity(const Tensor& x1, const Tensor& x2, int64_t dim = 1, double eps = 1e-8);
 
 // ## norm
+// Example: const Tensor y = layer_norm(randn({4, 8}), 8); assert(allclose(y.mean(1), zeros({4}), 0, 1e-6));
 TG_API Tensor layer_norm(const Tensor& x, IntList normalized_shape, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
 TG_API Tensor rms_norm(const Tensor& x, IntList normalized_shape, const Tensor& weight = {}, std::optional<double> eps = {});
 TG_API Tensor group_norm(const Tensor& x, int64_t num_groups, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
@@ -163,12 +177,15 @@ TG_API Tensor instance_norm(const Tensor& x, const Tensor& running_mean = {}, co
 TG_API Tensor normalize(const Tensor& x, double p = 2, int64_t dim = 1, double eps = 1e-12);
 
 // ## dropout
+// Example: assert(equal(dropout(ones({4}), 0.5, false), ones({4})));
 TG_API Tensor dropout(const Tensor& x, double p = 0.5, bool training = true);
 /// Drops whole channels (dimension 1, or 0 without a batch).
 TG_API Tensor feature_dropout(const Tensor& x, double p = 0.5, bool training = true);
 TG_API Tensor alpha_dropout(const Tensor& x, double p = 0.5, bool training = false);
 
 // ## view: no copies, results share memory
+// Example: const Tensor x = zeros({2, 3}), y = x.view({3, -1}); y.fill_(1); assert(x.sum().item<int>() == 6);
+//   assert(equal(permute(x, {1, 0}), t(x)));
 /// The same elements in row-major order under another shape; one size may be -1. Throws when no strides can show it.
 TG_API Tensor view(const Tensor& x, IntList shape);
 /// The same bits as another dtype; has no gradient.
@@ -199,6 +216,8 @@ TG_API const Tensor& squeeze_(const Tensor& self, IntList dim);
 TG_API const Tensor& unsqueeze_(const Tensor& self, int64_t dim);
 
 // ## slice: views of a part
+// Example: const Tensor x = arange(6).view({2, 3}); assert(equal(select(x, 0, 1), tensor({3, 4, 5})));
+//   assert(split(x, 2, 1).size() == 2); assert(equal(diagonal(x), tensor({0, 4})));
 TG_API Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length);
 TG_API Tensor select(const Tensor& x, int64_t dim, int64_t index);
 TG_API Tensor slice(const Tensor& x, int64_t dim, std::optional<int64_t> start = {}, std::optional<int64_t> end = {}, int64_t step = 1);
@@ -213,6 +232,8 @@ TG_API std::vector<Tensor> tensor_split(const Tensor& x, IntList indices, int64_
 TG_API std::vector<Tensor> unbind(const Tensor& x, int64_t dim = 0);
 
 // ## shape: joining and rearranging, into new memory
+// Example: const Tensor x = tensor({1, 2}); assert(equal(cat({x, x}), tensor({1, 2, 1, 2}))); assert(stack({x, x}).size(0) == 2);
+//   assert(equal(flip(x, 0), tensor({2, 1})));
 TG_API Tensor cat(TensorList tensors, int64_t dim = 0);
 TG_API Tensor stack(TensorList tensors, int64_t dim = 0);
 TG_API Tensor hstack(TensorList tensors);
@@ -235,6 +256,8 @@ TG_API Tensor roll(const Tensor& x, IntList shifts, IntList dims = {});
 TG_API Tensor rot90(const Tensor& x, int64_t k = 1, IntList dims = {0, 1});
 
 // ## triangle: triangles, diagonals, grids
+// Example: assert(equal(tril(ones({2, 2})), tensor({{1.0, 0.0}, {1.0, 1.0}})));
+//   assert(equal(diag(tensor({1, 2})), tensor({{1, 0}, {0, 2}})));
 TG_API Tensor tril(const Tensor& x, int64_t diagonal = 0);
 TG_API Tensor triu(const Tensor& x, int64_t diagonal = 0);
 TG_API const Tensor& tril_(const Tensor& self, int64_t diagonal = 0);
@@ -251,6 +274,7 @@ TG_API Tensor cartesian_prod(TensorList tensors);
 TG_API Tensor block_diag(TensorList tensors);
 
 // ## signal: windows (periodic: one period of length window_length) and the short-time Fourier transform
+// Example: assert(allclose(hann_window(4), tensor({0.0, 0.5, 1.0, 0.5}), 0, 1e-6));
 TG_API Tensor hann_window(int64_t window_length, bool periodic = true, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
 TG_API Tensor hamming_window(int64_t window_length, bool periodic = true, double alpha = 0.54, double beta = 0.46, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
 TG_API Tensor blackman_window(int64_t window_length, bool periodic = true, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
@@ -261,10 +285,13 @@ TG_API Tensor stft(const Tensor& x, int64_t n_fft, std::optional<int64_t> hop_le
 TG_API Tensor istft(const Tensor& x, int64_t n_fft, std::optional<int64_t> hop_length = {}, std::optional<int64_t> win_length = {}, const Tensor& window = {}, bool center = true, bool normalized = false, std::optional<bool> onesided = {}, std::optional<int64_t> length = {}, bool return_complex = false);
 
 // ## pad
+// Example: assert(equal(pad(tensor({1, 2}), {1, 2}), tensor({0, 1, 2, 0, 0})));
 /// `pad` counts from the last dimension: {left, right, top, bottom, …}; mode "constant", "reflect", "replicate", "circular".
 TG_API Tensor pad(const Tensor& x, IntList pad, std::string_view mode = "constant", std::optional<double> value = {});
 
 // ## index
+// Example: const Tensor x = arange(6).view({2, 3}); assert(equal(x.index({1, Slice(0, 2)}), tensor({3, 4})));
+//   assert(equal(x.index({x > 3}), tensor({4, 5}))); x.index_put_({0, Ellipsis}, 7); assert(x.sum().item<int>() == 33);
 /// One entry of x[...]: build with the Index:: constructors. An undefined tensor is not an entry.
 struct Index {
   enum class Kind : uint8_t { Int, Slice, Ellipsis, NewAxis, Bool, Tensor } kind;
@@ -291,6 +318,7 @@ TG_API Tensor index_put(const Tensor& x, TensorList indices, const Tensor& value
 TG_API Tensor take(const Tensor& x, const Tensor& index);
 
 // ## gather: one index for each element, along one dimension
+// Example: const Tensor x = tensor({{1, 2}, {3, 4}}); assert(equal(gather(x, 1, tensor({{1}, {0}})), tensor({{2}, {3}})));
 TG_API Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
 TG_API Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src);
 TG_API Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src);
@@ -304,6 +332,8 @@ TG_API const Tensor& scatter_reduce_(const Tensor& self, int64_t dim, const Tens
 TG_API Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int64_t> dim = {});
 
 // ## index_select: one vector of indices along one dimension
+// Example: const Tensor x = tensor({10, 20, 30}); assert(equal(index_select(x, 0, tensor({2, 0})), tensor({30, 10})));
+//   assert(equal(one_hot(tensor({1}), 3), tensor({{0, 1, 0}})));
 TG_API Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);
 TG_API Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, Scalar alpha = 1);
 TG_API const Tensor& index_add_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source, Scalar alpha = 1);
@@ -318,6 +348,8 @@ TG_API Tensor embedding(const Tensor& weight, const Tensor& indices, std::option
 TG_API Tensor one_hot(const Tensor& x, int64_t num_classes = -1);
 
 // ## masked
+// Example: const Tensor x = tensor({1, -2, 3}); assert(equal(masked_fill(x, x < 0, 0), tensor({1, 0, 3})));
+//   assert(equal(masked_select(x, x > 0), tensor({1, 3})));
 /// int64[n, x.dim()]: where x is not zero, in row-major order.
 TG_API Tensor nonzero(const Tensor& x);
 TG_API Tensor masked_select(const Tensor& x, const Tensor& mask);
@@ -329,6 +361,9 @@ TG_API Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& 
 TG_API const Tensor& masked_scatter_(const Tensor& self, const Tensor& mask, const Tensor& source);
 
 // ## sort: NaN is the largest value; equal values keep their order
+// Example: const ValuesIndices s = sort(tensor({3, 1, 2}));
+//   assert(equal(s.values, tensor({1, 2, 3})) && equal(s.indices, tensor({1, 2, 0})));
+//   assert(equal(topk(tensor({3, 1, 2}), 2).values, tensor({3, 2})));
 TG_API ValuesIndices sort(const Tensor& x, int64_t dim = -1, bool descending = false, bool stable = false);
 TG_API Tensor argsort(const Tensor& x, int64_t dim = -1, bool descending = false, bool stable = false);
 TG_API Tensor msort(const Tensor& x);
@@ -341,6 +376,9 @@ TG_API ValuesIndices nanmedian(const Tensor& x, int64_t dim, bool keepdim = fals
 TG_API ValuesIndices mode(const Tensor& x, int64_t dim = -1, bool keepdim = false);
 
 // ## unique: and counting and searching by order; no gradients
+// Example: const auto [values, inverse, counts] = unique(tensor({2, 1, 2}), true, true, true);
+//   assert(equal(values, tensor({1, 2})) && equal(counts, tensor({1, 2})));
+//   assert(equal(bincount(tensor({0, 2})), tensor({1, 0, 1})));
 /// values, inverse, counts; those not asked for are undefined.
 TG_API std::tuple<Tensor, Tensor, Tensor> unique(const Tensor& x, bool sorted = true, bool return_inverse = false, bool return_counts = false, std::optional<int64_t> dim = {});
 TG_API std::tuple<Tensor, Tensor, Tensor> unique_consecutive(const Tensor& x, bool return_inverse = false, bool return_counts = false, std::optional<int64_t> dim = {});
@@ -351,6 +389,8 @@ TG_API Tensor bucketize(const Tensor& x, const Tensor& boundaries, bool right = 
 TG_API Tensor isin(const Tensor& elements, const Tensor& test_elements, bool invert = false);
 
 // ## matmul
+// Example: const Tensor a = ones({2, 3}), b = ones({3, 4}); assert(equal(matmul(a, b), full({2, 4}, 3.0)));
+//   assert(equal(einsum("ij,jk->ik", {a, b}), mm(a, b))); assert(linear(a, ones({5, 3})).size(1) == 5);
 TG_API Tensor matmul(const Tensor& a, const Tensor& b);
 TG_API Tensor mm(const Tensor& a, const Tensor& b);
 TG_API Tensor bmm(const Tensor& a, const Tensor& b);
@@ -379,6 +419,8 @@ TG_API Tensor tensordot(const Tensor& a, const Tensor& b, int64_t dims = 2);
 TG_API Tensor multi_dot(TensorList matrices);
 
 // ## conv: x is (N, C, spatial…) or (C, spatial…), weight (K, C / groups, kernel…)
+// Example: const Tensor y = conv2d(ones({1, 1, 4, 4}), ones({2, 1, 3, 3}), {}, 1, 1); assert(y.size(1) == 2 && y.size(2) == 4);
+//   assert(y.max().item<int>() == 9);
 TG_API Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList dilation = 1, int64_t groups = 1);
 TG_API Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList dilation = 1, int64_t groups = 1);
 TG_API Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList dilation = 1, int64_t groups = 1);
@@ -393,6 +435,8 @@ TG_API Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tens
 TG_API Tensor conv_transpose3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, IntList stride = 1, IntList padding = 0, IntList output_padding = 0, int64_t groups = 1, IntList dilation = 1);
 
 // ## pool: an empty stride means kernel_size
+// Example: assert(equal(max_pool1d(tensor({{1.0, 3.0, 2.0, 0.0}}), 2), tensor({{3.0, 2.0}})));
+//   assert(adaptive_avg_pool2d(ones({1, 1, 7, 5}), {2, 2}).numel() == 4);
 TG_API Tensor max_pool1d(const Tensor& x, IntList kernel_size, IntList stride = {}, IntList padding = 0, IntList dilation = 1, bool ceil_mode = false);
 TG_API Tensor max_pool2d(const Tensor& x, IntList kernel_size, IntList stride = {}, IntList padding = 0, IntList dilation = 1, bool ceil_mode = false);
 TG_API Tensor max_pool3d(const Tensor& x, IntList kernel_size, IntList stride = {}, IntList padding = 0, IntList dilation = 1, bool ceil_mode = false);
@@ -413,6 +457,7 @@ TG_API std::tuple<Tensor, Tensor> adaptive_max_pool2d_with_indices(const Tensor&
 TG_API std::tuple<Tensor, Tensor> adaptive_max_pool3d_with_indices(const Tensor& x, IntList output_size);
 
 // ## interpolate: and other rearrangements of pixels
+// Example: assert(interpolate(ones({1, 1, 4, 4}), {8, 8}).size(3) == 8); assert(pixel_shuffle(ones({1, 4, 2, 2}), 2).size(2) == 4);
 /// `size` or `scale_factor`, one of them. Modes "nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear", "area".
 TG_API Tensor interpolate(const Tensor& x, IntList size, std::span<const double> scale_factor = {}, std::string_view mode = "nearest", std::optional<bool> align_corners = {}, std::optional<bool> recompute_scale_factor = {}, bool antialias = false);
 TG_API Tensor pixel_shuffle(const Tensor& x, int64_t upscale_factor);
@@ -420,12 +465,15 @@ TG_API Tensor pixel_unshuffle(const Tensor& x, int64_t downscale_factor);
 TG_API Tensor channel_shuffle(const Tensor& x, int64_t groups);
 
 // ## patches
+// Example: const Tensor x = ones({1, 1, 4, 4}); assert(im2col(x, {2, 2}, 1, 0, 2).size(2) == 4);
+//   assert(equal(col2im(im2col(x, {2, 2}, 1, 0, 2), {4, 4}, {2, 2}, 1, 0, 2), x));
 /// Patches of images (N, C, H, W) as columns (N, C kh kw, patches), and the sum of columns back into images: Python's
 /// nn.functional.unfold and fold.
 TG_API Tensor im2col(const Tensor& x, IntList kernel_size, IntList dilation = 1, IntList padding = 0, IntList stride = 1);
 TG_API Tensor col2im(const Tensor& x, IntList output_size, IntList kernel_size, IntList dilation = 1, IntList padding = 0, IntList stride = 1);
 
 // ## attention
+// Example: const Tensor q = randn({2, 5, 8}); assert(scaled_dot_product_attention(q, q, q).size(1) == 5);
 /// softmax(q kᵀ · scale + mask) v; q (…, L, E), k (…, S, E), v (…, S, Ev); a bool mask keeps where true.
 TG_API Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& attn_mask = {}, double dropout_p = 0, bool is_causal = false, std::optional<double> scale = {}, bool enable_gqa = false);
 

@@ -6,6 +6,7 @@
 namespace tapegrad {
 
 /// A stream of random numbers: seed and offset. Copies share the stream. Thread-safe.
+/// Example: const Generator g(7), h(7); assert(equal(randn({3}, {}, {}, false, &g), randn({3}, {}, {}, false, &h)));
 class TG_API Generator {
  public:
   struct State : Counted {

@@ -15,6 +15,7 @@ TG_API const Tensor& igammac_(const Tensor& self, const Tensor& x);
 TG_API const Tensor& mvlgamma_(const Tensor& self, int64_t p);
 TG_API const Tensor& polygamma_(const Tensor& self, int64_t n);
 
+/// Example: assert(allclose(special::entr(ones({2})), zeros({2})));
 namespace special {
 
 // The normal distribution and relatives of erf

@@ -45,6 +45,9 @@ struct TG_API TensorImpl : Counted {
 
 class Generator;
 
+/// Example: const Tensor x = tensor({{1.0, 2.0}, {3.0, 4.0}}), same = x;
+///   assert(x.dim() == 2 && x.size(-1) == 2 && x.dtype() == float32); x.fill_(2);
+///   assert(same.is_same(x) && x.sum().item<double>() == 8);
 class TG_API Tensor {
   TensorImpl* p_ = nullptr;
  public:
@@ -87,6 +90,8 @@ class TG_API Tensor {
   bool is_leaf() const { return !p_->grad_fn; }
 
   /// Typed pointer to the first element. Throws DtypeError when T is not the dtype.
+  /// Example: const Tensor x = tensor({1.0, 2.0}); assert(x.data_ptr<float>()[1] == 2); try { x.data_ptr<int>(); assert(false); }
+  ///   catch (const DtypeError&) {}
   template <class T> T* data_ptr() const {
     if (p_->dtype != DtypeOf<T>::value) [[unlikely]] wrong_dtype(DtypeOf<T>::value);
     return reinterpret_cast<T*>(p_->data);
