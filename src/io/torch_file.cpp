@@ -11,8 +11,8 @@
 namespace tapegrad {
 namespace {
 
-using io::Value;
-using Kind = Value::Kind;
+using Item = io::Value;
+using Kind = Item::Kind;
 
 struct StorageName {
   std::string_view name;
@@ -39,7 +39,7 @@ bool are_bools(const Tensor& t) {
 class TorchPickle : public io::Pickle {
   uint64_t copies_;  // bytes that negated and conjugated tensors may still take
 
-  Value* name(const std::string& module, const std::string& n) override {
+  Item* name(const std::string& module, const std::string& n) override {
     const std::string m = module == "__builtin__" ? "builtins" : module == "torch.cuda" || module == "torch.storage" || module == "tapegrad" ? "torch" : module;
     const std::string full = m + "." + n;
     if (m == "torch") {
@@ -50,17 +50,17 @@ class TorchPickle : public io::Pickle {
     }
     if (std::find(std::begin(kCallable), std::end(kCallable), full) == std::end(kCallable))
       bad("it wants " + full + ", which is not on the list of names that are safe to load; save a state_dict() of tensors, numbers, texts and containers");
-    Value* v = make(Kind::Name);
+    Item* v = make(Kind::Name);
     v->text = full;
     return v;
   }
-  Value* dtype(Dtype d) {
-    Value* v = make(Kind::Dtype);
+  Item* dtype(Dtype d) {
+    Item* v = make(Kind::Dtype);
     v->integer = int64_t(d);
     return v;
   }
 
-  Value* call(const Value& f, const std::vector<Value*>& args) override {
+  Item* call(const Item& f, const std::vector<Item*>& args) override {
     const std::string_view full = f.text;
     if (full.starts_with("torch._utils._rebuild_tensor")) return tensor(args, full.ends_with("v3"));
     if (full.starts_with("torch._utils._rebuild_parameter") || full == "torch.nn.parameter.Parameter") {
@@ -74,10 +74,10 @@ class TorchPickle : public io::Pickle {
     }
     if (full == "torch.Tensor") bad("a call of torch.Tensor");
     if (full.starts_with("collections.")) {
-      Value* v = make(Kind::Dict);
+      Item* v = make(Kind::Dict);
       if (!args.empty() && args[0]->is(Kind::Dict)) v->items = args[0]->items;
       else if (!args.empty())
-        for (const Value* pair : args[0]->items) {
+        for (const Item* pair : args[0]->items) {
           if (pair->items.size() != 2 || pair->is(Kind::Dict)) bad("a dict of what are no pairs");
           v->items.insert(v->items.end(), pair->items.begin(), pair->items.end());
         }
@@ -85,22 +85,22 @@ class TorchPickle : public io::Pickle {
     }
     const bool list = full == "builtins.set" || full == "builtins.frozenset", size = full == "torch.Size";
     if ((list || size) && !args.empty() && !args[0]->is(Kind::Tuple) && !args[0]->is(Kind::List)) bad("a container of what is no list");
-    Value* v = make(list ? Kind::List : size ? Kind::Tuple : Kind::Other);
+    Item* v = make(list ? Kind::List : size ? Kind::Tuple : Kind::Other);
     if ((list || size) && !args.empty()) v->items = args[0]->items;
     return v;
   }
 
-  Shape sizes(const Value& v) const {
+  Shape sizes(const Item& v) const {
     if ((!v.is(Kind::Tuple) && !v.is(Kind::List)) || v.items.size() > size_t(kMaxDims)) bad("a size that is no tuple, or too long a one");
     Shape out;
-    for (const Value* n : v.items) {
+    for (const Item* n : v.items) {
       if (!n->is(Kind::Int) || n->integer < 0) bad("a size that is no number");
       out.push_back(n->integer);
     }
     return out;
   }
   // (storage, offset, size, stride, requires_grad, hooks, [dtype], [metadata])
-  Value* tensor(const std::vector<Value*>& args, bool with_dtype) {
+  Item* tensor(const std::vector<Item*>& args, bool with_dtype) {
     if (args.size() < (with_dtype ? 7 : 4) || !args[0]->is(Kind::Storage) || !args[1]->is(Kind::Int) || args[1]->integer < 0) bad("a tensor without a storage");
     Tensor elements = args[0]->tensor;
     if (with_dtype) {
@@ -120,11 +120,11 @@ class TorchPickle : public io::Pickle {
       overflow |= size[d] > 0 && (__builtin_mul_overflow(uint64_t(size[d] - 1), uint64_t(stride[d]), &step) || __builtin_add_overflow(last, step, &last));
     }
     if (overflow || (!none && last >= uint64_t(elements.numel()))) bad("a tensor that reaches beyond its storage");
-    Value* v = make(Kind::Tensor);
+    Item* v = make(Kind::Tensor);
     v->tensor = none ? empty(size, elements.dtype()) : alias(elements, size, stride, args[1]->integer, false);
-    const Value* metadata = args.size() > (with_dtype ? 7u : 6u) ? args.back() : nullptr;
+    const Item* metadata = args.size() > (with_dtype ? 7u : 6u) ? args.back() : nullptr;
     for (size_t k = 0; metadata && metadata->is(Kind::Dict) && k < metadata->items.size(); k += 2) {
-      const Value &key = *metadata->items[k], &on = *metadata->items[k + 1];
+      const Item &key = *metadata->items[k], &on = *metadata->items[k + 1];
       if ((key.text != "conj" && key.text != "neg") || !on.integer) continue;
       if (uint64_t(v->tensor.nbytes()) > copies_) bad("more negated tensors than storages");
       copies_ -= uint64_t(v->tensor.nbytes());
@@ -134,20 +134,20 @@ class TorchPickle : public io::Pickle {
   }
 
  protected:
-  std::unordered_map<std::string, Value*> storages_;
+  std::unordered_map<std::string, Item*> storages_;
 
   TorchPickle(std::string_view data, uint64_t copies) : Pickle(data), copies_(copies) {}
   ~TorchPickle() = default;
   /// The parts of a persistent id: "storage", the dtype, the key, the device, the number of elements.
-  const std::vector<Value*>& parts_of(const Value& id, size_t n) const {
+  const std::vector<Item*>& parts_of(const Item& id, size_t n) const {
     const auto& p = id.items;
     if (!id.is(Kind::Tuple) || p.size() != n || !p[0]->is(Kind::Text) || p[0]->text != "storage" || !p[1]->is(Kind::Dtype) ||
         !p[2]->is(Kind::Text) || !p[4]->is(Kind::Int) || p[4]->integer < 0)
       bad("a persistent id that is not of a storage");
     return p;
   }
-  Value* storage_of(const Tensor& elements) {
-    Value* v = make(Kind::Storage);
+  Item* storage_of(const Tensor& elements) {
+    Item* v = make(Kind::Storage);
     v->tensor = elements;
     return v;
   }
@@ -157,10 +157,10 @@ class ZipPickle final : public TorchPickle {
   const io::ZipReader& zip_;
   const std::string root_;
 
-  Value* persistent(const Value& id) override {
+  Item* persistent(const Item& id) override {
     const auto& p = parts_of(id, 5);
     const std::string& key = p[2]->text;
-    Value*& storage = storages_[key];
+    Item*& storage = storages_[key];
     if (storage) return storage;
     const Dtype d = Dtype(p[1]->integer);
     const io::ZipEntry* e = zip_.find(root_ + "data/" + key);
@@ -181,10 +181,10 @@ class OldPickle final : public TorchPickle {
   const std::string_view file_;
   uint64_t left_;  // bytes that storages may still take
 
-  Value* persistent(const Value& id) override {
+  Item* persistent(const Item& id) override {
     const auto& p = parts_of(id, 6);
     const Dtype d = Dtype(p[1]->integer);
-    Value*& storage = storages_[p[2]->text];
+    Item*& storage = storages_[p[2]->text];
     if (!storage) {
       const auto n = uint64_t(p[4]->integer);
       if (n > left_ / item_size(d)) bad("storages of more bytes than the file has");
@@ -202,14 +202,14 @@ class OldPickle final : public TorchPickle {
  public:
   explicit OldPickle(std::string_view file) : TorchPickle(file, 0), file_(file), left_(file.size()) {}
 
-  const Value* read_file() {
-    const Value *magic = read(), *version = read();
+  const Item* read_file() {
+    const Item *magic = read(), *version = read();
     if (!magic->is(Kind::Other) || !version->is(Kind::Int) || version->integer != 1001) bad("another beginning than PyTorch's");
     read();  // the system
-    const Value* result = read();
-    const Value* keys = read();
+    const Item* result = read();
+    const Item* keys = read();
     uint64_t at = this->at();
-    for (const Value* key : keys->items) {
+    for (const Item* key : keys->items) {
       const auto it = key->is(Kind::Text) ? storages_.find(key->text) : storages_.end();
       if (it == storages_.end()) bad("a storage that belongs to no tensor");
       const Tensor& t = it->second->tensor;
@@ -239,7 +239,7 @@ class Flattened {
     if (!names_.insert(name).second) bad("two things are called \"" + name + "\"");
     tensors.emplace_back(name, t);
   }
-  static std::string key_text(const Value& key) {
+  static std::string key_text(const Item& key) {
     return key.is(Kind::Text) ? key.text : key.is(Kind::Int) ? std::to_string(key.integer) : key.is(Kind::Bool) ? (key.integer ? "True" : "False") : "?";
   }
  public:
@@ -247,7 +247,7 @@ class Flattened {
   Metadata texts;
 
   Flattened(const std::string& path, uint64_t budget) : path_(path), budget_(budget) {}
-  void add(const std::string& name, const Value& v, int depth = 0) {
+  void add(const std::string& name, const Item& v, int depth = 0) {
     const uint64_t cost = name.size() + v.text.size() + 1;
     if (depth > 100 || budget_ < cost) bad("its containers are nested too deep");
     budget_ -= cost;
@@ -276,7 +276,7 @@ class Flattened {
 /// What read() gives, as named tensors.
 template <class F> StateDict flattened(const std::string& path, uint64_t pickle_bytes, Metadata* metadata, F read) {
   try {
-    const Value* top = read();
+    const Item* top = read();
     Flattened flat(path, 64 * pickle_bytes + 4096);
     flat.add("", *top);
     if (metadata) *metadata = std::move(flat.texts);

@@ -230,7 +230,7 @@ struct AttentionBackward final : NodeOf<3> {
 };
 
 template <class T>
-Tensor forward(const Tensor& q, const Tensor& k, const Tensor& v, const Attention& how, const Tensor& log_sum, const Sizes& n) {
+Tensor forward_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const Attention& how, const Tensor& log_sum, const Sizes& n) {
   Shape size(q.sizes());
   size.back() = n.value_width;
   const Tensor out = empty_heads(size, q.dtype());
@@ -249,7 +249,7 @@ Tensor attention_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const
   const Sizes n(q, v, how.causal);
   const Tensor log_sum = empty({n.heads * n.queries}, q.dtype());
   const Tensor x = with_rows(q), y = with_rows(k), z = with_rows(v);
-  const Tensor out = q.dtype() == Dtype::Float32 ? forward<float>(x, y, z, how, log_sum, n) : forward<double>(x, y, z, how, log_sum, n);
+  const Tensor out = q.dtype() == Dtype::Float32 ? forward_blocks<float>(x, y, z, how, log_sum, n) : forward_blocks<double>(x, y, z, how, log_sum, n);
   if (recording(q, k, v)) record<AttentionBackward>(out, q, k, v, log_sum, how)->out = SavedTensor(out, SavedTensor::output);
   return out;
 }

@@ -14,12 +14,12 @@ namespace tapegrad { inline namespace TG_NS {
 enum class Types : uint8_t { Float, FloatOnly, Number, NotBool, Compare, Logical, Bitwise };
 /// What a gradient needs besides g, handed to backward in this order: the inputs and the output.
 enum Needs : uint8_t { Nothing = 0, A = 1, B = 2, C = 4, Out = 8 };
-enum Backward : bool { by_formula, fused };  // fused: a kernel of its own; by_formula: at most one op on tensors
+enum BackwardBy : bool { by_formula, fused };  // fused: a kernel of its own; by_formula: at most one op on tensors
 enum Cost : bool { cheap, costly };          // how finely to cut work for threads
 struct OpTraits {
   const char *name, *node;  // node: what grad_fn prints; null: no gradient
   Types types;
-  Backward fused = by_formula;
+  BackwardBy fused = by_formula;
   Cost costly = cheap;
   uint8_t needs[3] = {};
   bool masked = false;      // the first of three inputs is a condition

@@ -91,7 +91,7 @@ template <class F> void with_scalar(const Tensor& A, F f) {
   else with_real(A, f);
 }
 /// What the iterative decompositions compute in, whatever is stored: Eigen's solvers are the slowest code of the library to compile.
-template <class T> using Wide = std::conditional_t<Eigen::NumTraits<T>::IsComplex, std::complex<double>, double>;
+template <class T> using Doubled = std::conditional_t<Eigen::NumTraits<T>::IsComplex, std::complex<double>, double>;
 /// f(i) for each matrix of the batch, on several threads; `flops` is what one costs. f must not throw.
 template <class F> void each_matrix(IntList batch, double flops, F f) {
   const int64_t count = product(batch);

@@ -14,9 +14,9 @@ void decompose_symmetric(const Tensor& A, bool lower, const Tensor& L, const Ten
   if (n) with_scalar(A, [&](auto t) {
     using T = decltype(t);
     each_matrix(batch(A), 10 * double(n) * double(n) * double(n), [&](int64_t i) {
-      Matrix<Wide<T>> a = matrix<T>(x, i).template cast<Wide<T>>();
+      Matrix<Doubled<T>> a = matrix<T>(x, i).template cast<Doubled<T>>();
       if (!lower) a.adjointInPlace();  // Eigen reads the lower triangle
-      const Eigen::SelfAdjointEigenSolver<Matrix<Wide<T>>> solver(a, Q.defined() ? Eigen::ComputeEigenvectors : Eigen::EigenvaluesOnly);
+      const Eigen::SelfAdjointEigenSolver<Matrix<Doubled<T>>> solver(a, Q.defined() ? Eigen::ComputeEigenvectors : Eigen::EigenvaluesOnly);
       vector<Real<T>>(L, i) = solver.eigenvalues().template cast<Real<T>>();
       if (Q.defined()) matrix<T>(Q, i) = solver.eigenvectors().template cast<T>();
     });
@@ -57,7 +57,7 @@ void decompose_general(const Tensor& A, const Tensor& L, const Tensor& V) {
     using T = decltype(t);
     using Z = std::complex<Real<T>>;
     each_matrix(batch(A), 25 * double(n) * double(n) * double(n), [&](int64_t i) {
-      const Solver<Wide<T>> solver(Matrix<Wide<T>>(matrix<T>(x, i).template cast<Wide<T>>()), V.defined());
+      const Solver<Doubled<T>> solver(Matrix<Doubled<T>>(matrix<T>(x, i).template cast<Doubled<T>>()), V.defined());
       *ints(info, i) = solver.info() != Eigen::Success;
       if (*ints(info, i)) return;
       vector<Z>(L, i) = solver.eigenvalues().template cast<Z>();

@@ -19,9 +19,9 @@ void decompose(const Tensor& A, const Tensor& U, const Tensor& S, const Tensor& 
         if (U.defined()) matrix<T>(U, i).setIdentity(), matrix<T>(Vh, i).setIdentity();
         return;
       }
-      const Matrix<Wide<T>> a = matrix<T>(x, i).template cast<Wide<T>>();
+      const Matrix<Doubled<T>> a = matrix<T>(x, i).template cast<Doubled<T>>();
       const unsigned want = !U.defined() ? 0 : full ? Eigen::ComputeFullU | Eigen::ComputeFullV : Eigen::ComputeThinU | Eigen::ComputeThinV;
-      const Eigen::BDCSVD<Matrix<Wide<T>>> svd(a, want);
+      const Eigen::BDCSVD<Matrix<Doubled<T>>> svd(a, want);
       vector<Real<T>>(S, i) = svd.singularValues().template cast<Real<T>>();
       if (!U.defined()) return;
       matrix<T>(U, i) = svd.matrixU().template cast<T>();

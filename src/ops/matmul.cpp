@@ -324,8 +324,7 @@ Tensor outer(const Tensor& a, const Tensor& b) {
 // ---- products that are added to something: beta · input + alpha · a b
 namespace {
 bool is_one(Scalar s) { return s.to_double() == 1 && !s.is_complex(); }
-Scalar conj(Scalar s) { return s.is_complex() ? Scalar(Complex<double>(s.to_double(), -s.to_complex().im)) : s; }
-using tapegrad::conj;
+Scalar conjugate(Scalar s) { return s.is_complex() ? Scalar(Complex<double>(s.to_double(), -s.to_complex().im)) : s; }
 // Integer tensors take integer factors: 0.5 counts as 0, as in PyTorch.
 void fit(const Tensor& input, Scalar& beta, Scalar& alpha) {
   if (!is_differentiable(input.dtype())) beta = Scalar(beta.to_int()), alpha = Scalar(alpha.to_int());
@@ -353,9 +352,9 @@ struct AddmmBackward final : NodeOf<3> {
   }
   const char* name() const override { return "AddmmBackward0"; }
   void backward(Tensor g, Tensor* dx) override {
-    if (needs(0)) dx[0] = scaled(unbroadcast(g, size), conj(beta));
-    if (needs(1)) dx[1] = scaled(product(g, false, conj(b.unpack(*this)), true), conj(alpha));
-    if (needs(2)) dx[2] = scaled(product(conj(a.unpack(*this)), true, g, false), conj(alpha));
+    if (needs(0)) dx[0] = scaled(unbroadcast(g, size), conjugate(beta));
+    if (needs(1)) dx[1] = scaled(product(g, false, conj(b.unpack(*this)), true), conjugate(alpha));
+    if (needs(2)) dx[2] = scaled(product(conj(a.unpack(*this)), true, g, false), conjugate(alpha));
   }
   void free_saved() override { a.reset(), b.reset(); }
 };

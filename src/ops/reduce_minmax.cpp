@@ -234,15 +234,16 @@ Tensor argmin(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
 
 void reduce_minmax_ops(OpTable& t) {
   using All = Tensor (*)(const Tensor&);
+  using Pair = Tensor (*)(const Tensor&, const Tensor&);
   using Dim = ValuesIndices (*)(const Tensor&, int64_t, bool);
   t.add("max(Tensor input)", static_cast<All>(&max), "The largest element; NaN if there is one. Equals share the gradient.")
       .method().on("any").with_out().samples({"T(2, 3)", "T()", "C(1., 3., 3.)"});
-  t.add("max(Tensor input, Tensor other)", &maximum, "The larger of each pair, see maximum.").method().on("any").with_out().samples({"T(2, 3), T(3)", "I(3), I()"});
+  t.add("max(Tensor input, Tensor other)", static_cast<Pair>(&maximum), "The larger of each pair, see maximum.").method().on("any").with_out().samples({"T(2, 3), T(3)", "I(3), I()"});
   t.add("max(Tensor input, int dim, bool keepdim=False)", static_cast<Dim>(&max), "Largest elements along dim and where they are; of equals the first.")
       .method().on("any").returns("values indices").with_out().samples({"T(2, 3), 1", "T(2, 3, 4), -3, True", "T(), 0", "T(0, 3), 1"});
   t.add("min(Tensor input)", static_cast<All>(&min), "The smallest element; NaN if there is one. Equals share the gradient.")
       .method().on("any").with_out().samples({"T(2, 3)", "T()", "C(1., 1., 3.)"});
-  t.add("min(Tensor input, Tensor other)", &minimum, "The smaller of each pair, see minimum.").method().on("any").with_out().samples({"T(2, 3), T(3)", "I(3), I()"});
+  t.add("min(Tensor input, Tensor other)", static_cast<Pair>(&minimum), "The smaller of each pair, see minimum.").method().on("any").with_out().samples({"T(2, 3), T(3)", "I(3), I()"});
   t.add("min(Tensor input, int dim, bool keepdim=False)", static_cast<Dim>(&min), "Smallest elements along dim and where they are; of equals the first.")
       .method().on("any").returns("values indices").with_out().samples({"T(2, 3), 1", "T(2, 3, 4), -3, True", "T(), 0", "T(0, 3), 1"});
   t.add("argmax(Tensor input, int? dim=None, bool keepdim=False)", &argmax, "Where the largest element is, along dim or in the flattened input, as int64.")

@@ -140,7 +140,7 @@ std::vector<Tensor> unsafe_split_with_sizes(const Tensor& x, IntList split_sizes
 void selection_ops(OpTable& t) {
   using Parts = std::vector<Tensor> (*)(const Tensor&, int64_t);
   using Places = std::vector<Tensor> (*)(const Tensor&, IntList);
-  t.add("put(Tensor input, Tensor index, Tensor source, bool accumulate=False)", &put,
+  t.add("put(Tensor input, Tensor index, Tensor source, bool accumulate=False)", static_cast<Tensor (*)(const Tensor&, const Tensor&, const Tensor&, bool)>(&put),
       "input with the elements of source at the indices, which count through input in row-major order; accumulate adds.")
       .method().inplace(&put_).samples({"T(3, 4), C(0, 5, -1), T(3)", "T(3, 4), C([1, 1], [2, 0]), T(4), True", "T(), C(0), T(1)"});
   t.add("index_reduce(Tensor input, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True)", &index_reduce,

@@ -33,7 +33,7 @@ double log_ndtr(double x) {
 double ndtri(double p) {
   if (p == 0 || p == 1) return p == 0 ? -INFINITY : INFINITY;
   if (!(p > 0 && p < 1)) return NAN;
-  if (p > 0.25 && p < 0.75) return M_SQRT2 * tapegrad::erfinv(2 * p - 1);
+  if (p > 0.25 && p < 0.75) return M_SQRT2 * TG_NS::erfinv(2 * p - 1);
   if (p > 0.5) return -ndtri(1 - p);
   const double wanted = std::log(p), t = std::sqrt(-2 * wanted);
   double x = (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))) - t;

@@ -37,7 +37,7 @@ double lgamma1p(double a) {
 }
 // x^a exp(-x) / gamma(a + 1); for large a through Stirling's series, so that large parts cancel on paper.
 double front_factor(double a, double x) {
-  if (a < 20) return x > 700 ? std::exp(a * std::log(x) - x - tapegrad::lgamma(a + 1)) : std::pow(x, a) * std::exp(-x) / std::tgamma(a + 1);
+  if (a < 20) return x > 700 ? std::exp(a * std::log(x) - x - TG_NS::lgamma(a + 1)) : std::pow(x, a) * std::exp(-x) / std::tgamma(a + 1);
   const double b = 1 / (a * a);
   const double stirling = (1. / 12 - b * (1. / 360 - b * (1. / 1260 - b * (1. / 1680 - b / 1188)))) / a;
   return std::exp(a * log_minus(x, a) - stirling) / std::sqrt(2 * M_PI * a);

@@ -31,7 +31,7 @@ void pause() {
   std::this_thread::yield();
 #endif
 }
-void work(Job& j) {
+void work_on(Job& j) {
   for (int64_t b; (b = j.next.fetch_add(j.grain, std::memory_order_relaxed)) < j.n;) j.f(j.arg, b, std::min(j.n, b + j.grain));
 }
 int default_threads() {
@@ -57,7 +57,7 @@ class Pool {
     std::unique_lock<std::mutex> user(use_, std::try_to_lock);
     if (!user) {  // another thread's job has the workers: this one alone is as quick
       inside_piece = true;
-      work(j);
+      work_on(j);
       inside_piece = false;
       return;
     }
@@ -69,7 +69,7 @@ class Pool {
       epoch_.fetch_add(1, std::memory_order_release);
     }
     if (sleepers_.load() > 0) wake_.notify_all();
-    work(j);
+    work_on(j);
     {  // from here no worker can join the job; wait for those in it
       std::lock_guard<std::mutex> l(lock_);
       job_ = nullptr;
@@ -103,7 +103,7 @@ class Pool {
         j = id < threads.load(std::memory_order_relaxed) ? job_ : nullptr;
         if (j) j->users++;
       }
-      if (j) work(*j), j->users.fetch_sub(1, std::memory_order_release);
+      if (j) work_on(*j), j->users.fetch_sub(1, std::memory_order_release);
     }
   }
   void child() {  // only the forking thread exists here

@@ -3,5 +3,5 @@
 
 namespace tapegrad {
 extern "C" const FamilyTable TG_TABLE(binary);
-constinit const FamilyTable TG_TABLE(binary) = Family<2, BinaryOps>::table;
+constinit const FamilyTable TG_TABLE(binary) = TG_NS::Family<2, TG_NS::BinaryOps>::table;
 }  // namespace tapegrad

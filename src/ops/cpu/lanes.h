@@ -58,8 +58,8 @@ struct MaxJoin {
 /// What a step of a loop works on: a packet of elements …
 template <class C, int L> struct Whole {
   using V = typename Packet<C, L>::type;
-  TG_IN V get(const C* x) const { return tapegrad::get<V>(x); }
-  TG_IN void put(C* x, V v) const { tapegrad::put<V>(x, v); }
+  TG_IN V get(const C* x) const { return TG_NS::get<V>(x); }
+  TG_IN void put(C* x, V v) const { TG_NS::put<V>(x, v); }
 };
 /// … or, at the end, its first `count` lanes: the others read as 0 and are not written.
 template <class C, int L> struct Part {

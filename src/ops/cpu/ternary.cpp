@@ -3,5 +3,5 @@
 
 namespace tapegrad {
 extern "C" const FamilyTable TG_TABLE(ternary);
-constinit const FamilyTable TG_TABLE(ternary) = Family<3, TernaryOps>::table;
+constinit const FamilyTable TG_TABLE(ternary) = TG_NS::Family<3, TG_NS::TernaryOps>::table;
 }  // namespace tapegrad

@@ -3,5 +3,5 @@
 
 namespace tapegrad {
 extern "C" const FamilyTable TG_TABLE(unary);
-constinit const FamilyTable TG_TABLE(unary) = Family<1, UnaryOps>::table;
+constinit const FamilyTable TG_TABLE(unary) = TG_NS::Family<1, TG_NS::UnaryOps>::table;
 }  // namespace tapegrad
