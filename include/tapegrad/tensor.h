@@ -90,8 +90,7 @@ class TG_API Tensor {
   bool is_leaf() const { return !p_->grad_fn; }
 
   /// Typed pointer to the first element. Throws DtypeError when T is not the dtype.
-  /// Example: const Tensor x = tensor({1.0, 2.0}); assert(x.data_ptr<float>()[1] == 2); try { x.data_ptr<int>(); assert(false); }
-  ///   catch (const DtypeError&) {}
+  /// Example: assert(tensor({1.0, 2.0}).data_ptr<float>()[1] == 2);
   template <class T> T* data_ptr() const {
     if (p_->dtype != DtypeOf<T>::value) [[unlikely]] wrong_dtype(DtypeOf<T>::value);
     return reinterpret_cast<T*>(p_->data);
@@ -544,15 +543,13 @@ class TG_API Tensor {
     return d < 0 ? d + n : d;
   }
   [[noreturn]] void wrong_dim(int64_t d) const;
-  [[noreturn]] void wrong_dtype(Dtype wanted) const;
-  [[noreturn]] void not_contiguous() const;
+  [[noreturn]] void wrong_dtype(Dtype wanted) const; [[noreturn]] void not_contiguous() const;
   Scalar element(IntList at) const;
 };
 
 /// A view of some tensors; as IntList, does not own.
 class TensorList {
-  const Tensor* data_ = nullptr;
-  size_t size_ = 0;
+  const Tensor* data_ = nullptr; size_t size_ = 0;
  public:
   TensorList() = default;
   TensorList(const Tensor* data, size_t size) : data_(data), size_(size) {}
@@ -561,8 +558,7 @@ class TensorList {
   TensorList(const std::vector<Tensor>& v) : data_(v.data()), size_(v.size()) {}
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  const Tensor* begin() const { return data_; }
-  const Tensor* end() const { return data_ + size_; }
+  const Tensor* begin() const { return data_; } const Tensor* end() const { return data_ + size_; }
   const Tensor& operator[](size_t i) const { return data_[i]; }
 };
 
@@ -579,8 +575,7 @@ TG_API Tensor from_blob(void* data, IntList size, IntList stride, Dtype dtype, v
 /// The same storage through other sizes, strides (elements) and offset from x's first element. No history and no checks.
 /// `x` becomes its base when `view` is set, so in-place writes are seen by the tape.
 TG_API Tensor alias(const Tensor& x, IntList size, IntList stride, int64_t offset, bool view);
-/// Same data, no history, same version counter.
-TG_API Tensor detach(const Tensor& x);
+TG_API Tensor detach(const Tensor& x);  ///< same data, no history, same version counter
 /// tensor({{1, 2}, {3, 4}}). Without a dtype: that of the numbers, as in Python. Throws ShapeError for rows of unequal lengths.
 TG_API Tensor tensor(const Numbers& values, std::optional<Dtype> dtype = {});
 template <class T> Tensor tensor(const std::vector<T>& values) {
