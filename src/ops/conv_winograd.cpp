@@ -63,7 +63,8 @@ bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tens
     if (!memory) return;
     auto* d = memory.get<float>();
     for (int64_t place = begin; place < end; place++) {
-      const int64_t n = place / strips * images, here = std::min(images, p.batch - n), r0 = place % strips * rows, r1 = std::min(tile_rows, r0 + rows);
+      const int64_t n = place / strips * images, here = std::min(images, p.batch - n);
+      const int64_t r0 = place % strips * rows, r1 = std::min(tile_rows, r0 + rows);
       parallel_for(here, std::max<int64_t>(1, 32768 / x_image), [&](int64_t first, int64_t last) {
         Scratch pixels(size_t(kernel.input_workspace(g, rows)) * sizeof(float), failed);
         if (pixels) kernel.input(g, x + n * x_image, x_image, here, first, last, r0, r1, d, pixels.get<float>());
@@ -75,7 +76,8 @@ bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tens
         if (!products) return;
         for (int64_t k = first * block; k < last * block; k += block) {
           part.k = std::min(block, g.k - k);
-          kernel.output(part, d, u + k * g.c, start ? start + k : nullptr, y + n * y_image + k * plane, y_image, here, r0, r1, products.get<float>());
+          kernel.output(part, d, u + k * g.c, start ? start + k : nullptr, y + n * y_image + k * plane, y_image, here, r0, r1,
+              products.get<float>());
         }
       });
     }
@@ -99,8 +101,8 @@ bool winograd_weight(const ConvPlan& p, const Tensor& x, const Tensor& y, const 
   if (all < 16) return false;
 
   // A unit is a strip of tile rows of an image; some units make a block, whose products are added to those before.
-  const int64_t wanted = std::clamp<int64_t>((48 + g.tile_columns - 1) / g.tile_columns, 1, tile_rows), strips = (tile_rows + wanted - 1) / wanted;
-  const int64_t rows = (tile_rows + strips - 1) / strips, units = p.batch * strips;
+  const int64_t wanted = std::clamp<int64_t>((48 + g.tile_columns - 1) / g.tile_columns, 1, tile_rows);
+  const int64_t strips = (tile_rows + wanted - 1) / wanted, rows = (tile_rows + strips - 1) / strips, units = p.batch * strips;
   const int64_t per_block = std::clamp<int64_t>(std::clamp<int64_t>(24576 / (g.c + g.k), 192, 768) / (rows * g.tile_columns), 1, units);
   const int64_t held = per_block * rows * g.tile_columns, points = (g.tile + 2) * (g.tile + 2);
   std::atomic<bool> failed = false;
@@ -122,8 +124,8 @@ bool winograd_weight(const ConvPlan& p, const Tensor& x, const Tensor& y, const 
         const bool result = side >= of_x;
         const int64_t c = (result ? side - of_x : side) * some, channels = result ? g.k : g.c;
         const float* from = result ? from_y + n * g.k * g.oh * g.ow : from_x + n * g.c * g.h * g.w;
-        kernel.weight_tiles(g, result, from, c, std::min(channels, c + some), r, std::min(tile_rows, r + rows), tile_of(unit) - tile_of(first),
-            held, result ? m : d, memory.get<float>());
+        kernel.weight_tiles(g, result, from, c, std::min(channels, c + some), r, std::min(tile_rows, r + rows),
+            tile_of(unit) - tile_of(first), held, result ? m : d, memory.get<float>());
       }
     });
     const int64_t count = (last == units ? all : tile_of(last)) - tile_of(first);

@@ -204,8 +204,11 @@ template <class T> struct Task {
     for (long c = c0; c < c1; c++, plane += source_channel)
       for (long t = 0; t < taps; t++, to += N) {
         const T* from = plane + tap[t];
-        if (from + reach > end) for (long r = 0; r < n; r++) for (long i = 0; i < runs[r].length; i++) to[runs[r].at + i] = from[runs[r].source + i];
-        else for (long m = 0; m < count; m++) put<V>(to + moves[m].at, get<V>(from + moves[m].from));
+        if (from + reach <= end) {
+          for (long m = 0; m < count; m++) put<V>(to + moves[m].at, get<V>(from + moves[m].from));
+        } else {
+          for (long r = 0; r < n; r++) for (long i = 0; i < runs[r].length; i++) to[runs[r].at + i] = from[runs[r].source + i];
+        }
       }
   }
   void write(long begin, long columns, const T* from, long from_row) const {

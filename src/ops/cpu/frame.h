@@ -93,7 +93,8 @@ struct Frame {
     const long q = f.low[2] + begin * f.step[2], columns = end - begin;
     for (long a = f.first(0); a < f.last(0); a++)
       for (long b = b0; b < b1; b++) {
-        const T* from = plane + ((a * f.take[0] + f.skip[0]) * f.size[1] + b * f.take[1] + f.skip[1]) * f.size[2] + begin * f.take[2] + f.skip[2];
+        const long line = (a * f.take[0] + f.skip[0]) * f.size[1] + b * f.take[1] + f.skip[1];
+        const T* from = plane + line * f.size[2] + begin * f.take[2] + f.skip[2];
         T* row = to + f.at(f.low[0] + a * f.step[0], f.low[1] + b * f.step[1], 0);
         if (s == 1) {
           copy_line(from, f.take[2], row + q, f.step[2], columns);

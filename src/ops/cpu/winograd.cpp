@@ -81,7 +81,8 @@ struct Tiles {
   long all;
   Tiles(const Winograd& g, long images, long r0, long r1) {
     const long columns = g.ow / 2, rows = least(r1, g.oh / 2) - r0, right = g.ow % 2, bottom = r1 - r0 - rows;
-    const Kind k[4] = {{0, columns, rows, right, 0}, {0, 0, rows, columns, 0}, {rows, 0, bottom, columns, 0}, {rows, columns, bottom, right, 0}};
+    const Kind k[4] = {{0, columns, rows, right, 0}, {0, 0, rows, columns, 0}, {rows, 0, bottom, columns, 0},
+                       {rows, columns, bottom, right, 0}};
     all = 0;
     for (int i = 0; i < 4; i++) kinds[i] = k[i], kinds[i].at = all, all += images * k[i].rows * k[i].columns;
   }
@@ -106,7 +107,8 @@ void read_pixels(const Winograd& g, const float* x, long channels, long r0, long
   if (first < last) to_pixels(x + first * g.w, g.h * g.w, channels, last - first, g.w, pixels + (first - top) * row + g.pad * cp, row, cp, cp);
 }
 
-void input(const Winograd& g, const float* x, long x_image, long images, long begin, long end, long r0, long r1, float* d, float* pixels) {
+void input(const Winograd& g, const float* x, long x_image, long images, long begin, long end, long r0, long r1, float* d,
+           float* pixels) {
   const Tiles tiles_of(g, images, r0, r1);
   const long cp = up(g.c, L), row = pixel_row(g, g.c), plane = input_plane(g, tiles_of.all);
   for (long n = begin; n < end; n++) {
@@ -163,8 +165,8 @@ long weight_sums(const Winograd& g) { return points(g) * (up(g.k, L) * up(g.c, L
 long tile_numbers(const Winograd& g, long channels, long held) { return points(g) * (held * tile_row(channels) + kApart); }
 
 // Rows [r0, r1) of an image's tiles become tiles from `at` of those in `to`.
-template <int Out> void weight_tiles(const Winograd& g, bool result, const float* from, long c0, long c1, long r0, long r1, long at, long held,
-                                     float* to, float* pixels) {
+template <int Out> void weight_tiles(const Winograd& g, bool result, const float* from, long c0, long c1, long r0, long r1, long at,
+                                     long held, float* to, float* pixels) {
   constexpr int T = Out + 2;
   const long rows = r1 - r0, cp = up(c1 - c0, L), tile = tile_row(result ? g.k : g.c), plane = held * tile + kApart;
   to += at * tile + c0;
