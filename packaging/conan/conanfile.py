@@ -26,7 +26,7 @@ class Tapegrad(ConanFile):
         self.version = re.search(r"tapegrad VERSION ([0-9.]+)", load(self, self.root / "CMakeLists.txt"))[1]
 
     def export_sources(self):
-        for pattern in ("CMakeLists.txt", "cmake/*", "include/*", "src/*", "python/tapegrad/share/*", "python/gdb/*", "LICENSE", "NOTICE"):
+        for pattern in ("CMakeLists.txt", "cmake/*", "include/*", "src/*", "python/tapegrad/share/*", "LICENSE", "NOTICE"):
             copy(self, pattern, self.root, self.export_sources_folder)
 
     def requirements(self):
