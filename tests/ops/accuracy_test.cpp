@@ -1,10 +1,13 @@
 // How far the vector functions are from the exact result, in units of the last place (ulp) of a float: docs/accuracy.md has the table.
-// Every 9973rd float is tried; all of them with TAPEGRAD_ALL_FLOATS=1, which takes minutes.
+// Every 9973rd float is tried; all of them with TAPEGRAD_ALL_FLOATS=1, which takes the better part of an hour.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstdlib>
+#include <thread>
+#include <vector>
 
 #include "tapegrad/tapegrad.h"
 
@@ -63,18 +66,16 @@ const Sweep kFunctions[] = {
 }  // namespace
 
 TEST(Accuracy, OfFunctionsOfOneFloat) {
-  const bool all = std::getenv("TAPEGRAD_ALL_FLOATS");
-  constexpr int64_t kCount = 1 << 20;
-  Tensor x = empty({kCount}, Dtype::Float32);
-  float* v = x.data_ptr<float>();
-  uint64_t next = 0;
-  const uint64_t step = all ? 1 : 9973;
+  const uint64_t step = std::getenv("TAPEGRAD_ALL_FLOATS") ? 1 : 9973;
   double worst[std::size(kFunctions)] = {};
   float where[std::size(kFunctions)] = {};
-  while (next >> 32 == 0) {
-    for (int64_t i = 0; i < kCount; i++, next += step) v[i] = std::bit_cast<float>(uint32_t(next));  // past the end: the first ones again
-    for (size_t f = 0; f < std::size(kFunctions); f++) {
-      const Sweep& fn = kFunctions[f];
+  const auto sweep = [&](size_t f) {
+    constexpr int64_t kCount = 1 << 18;
+    const Sweep& fn = kFunctions[f];
+    const Tensor x = empty({kCount}, Dtype::Float32);
+    float* v = x.data_ptr<float>();
+    for (uint64_t next = 0; next >> 32 == 0;) {
+      for (int64_t i = 0; i < kCount; i++, next += step) v[i] = std::bit_cast<float>(uint32_t(next));  // past the end: the first ones again
       const Tensor y = fn.ours(x);
       const float* out = y.data_ptr<float>();
       for (int64_t i = 0; i < kCount; i++) {
@@ -83,7 +84,12 @@ TEST(Accuracy, OfFunctionsOfOneFloat) {
         if (e > worst[f]) worst[f] = e, where[f] = v[i];
       }
     }
-  }
+  };
+  std::vector<std::thread> threads;
+  std::atomic<size_t> next = 0;
+  for (unsigned t = 0; t < std::max(1u, std::thread::hardware_concurrency()); t++)
+    threads.emplace_back([&] { for (size_t f; (f = next++) < std::size(kFunctions);) sweep(f); });
+  for (std::thread& t : threads) t.join();
   for (size_t f = 0; f < std::size(kFunctions); f++) {
     EXPECT_LE(worst[f], kFunctions[f].ulp) << kFunctions[f].name << " at " << where[f];
     RecordProperty(kFunctions[f].name, std::to_string(worst[f]));
