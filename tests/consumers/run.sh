@@ -3,9 +3,9 @@
 # package is installed, and moved, and the Python that is active has the wheel. As a part of another project the library is compiled
 # again: with ccache that is the same compilation, without it the quickest one there is.
 set -euo pipefail
+build=$(realpath "$1")
 cd "$(dirname "$0")"
 root=$PWD/../..
-build=$(realpath "$1")
 out=$root/build/consumers
 rm -rf "$out"
 mkdir -p "$out"
