@@ -96,6 +96,21 @@ TEST(Accuracy, OfFunctionsOfOneFloat) {
   }
 }
 
+TEST(Accuracy, NoElementsBitsDependOnItsNeighbours) {
+  const Tensor x = linspace(-20, 20, 64, float32);
+  for (const Sweep& fn : kFunctions) {
+    const Tensor alone = fn.ours(x);
+    for (const float other : {1e9f, 3e38f, 1e-42f, INFINITY, NAN})
+      for (const int64_t first : {0, 1}) {
+        const Tensor mixed = x.clone();
+        for (int64_t i = first; i < 64; i += 2) mixed.span<float>()[size_t(i)] = other;
+        const Tensor y = fn.ours(mixed);
+        for (int64_t i = 1 - first; i < 64; i += 2)
+          EXPECT_EQ(std::bit_cast<uint32_t>(alone.data_ptr<float>()[i]), std::bit_cast<uint32_t>(y.data_ptr<float>()[i])) << fn.name << " beside " << other;
+      }
+  }
+}
+
 TEST(Accuracy, OfGeluOfNegativeFloatsIsAbsolute) {  // x times a probability: what is lost is of the size of x 2^-24
   for (int64_t k = -80000; k < 0; k++) {
     const float x = float(k) / 8192;

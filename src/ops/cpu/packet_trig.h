@@ -64,13 +64,16 @@ template <class T> constexpr double kSinLimit = sizeof(T) == 4 ? 1e8 : 1e6;
 #else
 template <class T> constexpr double kSinLimit = 1e6;
 #endif
+/// y, but f(x) from the C library where x is far off: a choice for each lane, whose bits must not depend on its neighbours.
+template <class T, int N, class F> TG_IN Vec<T, N> near_or(Vec<T, N> x, Vec<T, N> y, F f) {
+  const Mask<T, N> far{~(abs(x) < Vec<T, N>(kSinLimit<T>)).v};
+  return any(far) ? where(far, each_lane(f, x), y) : y;
+}
 TG_V Vec<T, N> sin(Vec<T, N> x) {
-  if (any(Mask<T, N>{~(abs(x) < Vec<T, N>(kSinLimit<T>)).v})) return each_lane([](T v) { return sin(v); }, x);
-  return where(x == Vec<T, N>(0), x, sin_shifted(x, 0));
+  return near_or(x, where(x == Vec<T, N>(0), x, sin_shifted(x, 0)), [](T v) { return sin(v); });
 }
 TG_V Vec<T, N> cos(Vec<T, N> x) {
-  if (any(Mask<T, N>{~(abs(x) < Vec<T, N>(kSinLimit<T>)).v})) return each_lane([](T v) { return cos(v); }, x);
-  return sin_shifted(x, 1);
+  return near_or(x, sin_shifted(x, 1), [](T v) { return cos(v); });
 }
 
 /// atan: beyond tan(3 pi/8) through -1/x, beyond tan(pi/8) through (x - 1) / (x + 1).
@@ -97,7 +100,6 @@ TG_V Vec<T, N> atan(Vec<T, N> x) {
 
 template <int N> TG_IN Vec<float, N> tan(Vec<float, N> x) {
   using V = Vec<float, N>;
-  if (any(Mask<float, N>{~(abs(x) < V(kSinLimit<float>)).v})) return each_lane([](float v) { return tan(v); }, x);
   const V y = in_double([](auto w) {
     using W = decltype(w);
     const auto [r, k] = reduced(w);
@@ -105,7 +107,7 @@ template <int N> TG_IN Vec<float, N> tan(Vec<float, N> x) {
     const Mask<double, W::lanes> odd{(k & 1) != 0};
     return where(odd, -c, s) / where(odd, s, c);
   }, x);
-  return where(x == V(0), x, y);
+  return near_or(x, where(x == V(0), x, y), [](float v) { return tan(v); });
 }
 /// asin from (1 - |x|) / 2 beyond 1/2: of acos, what is left to pi / 2.
 template <bool rest, class W> TG_IN W asin_short(W x) {
