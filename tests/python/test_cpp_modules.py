@@ -4,18 +4,13 @@ tests/nn/every_module.cpp, built with the C++ tests, makes the modules and write
 makes the same one.
 """
 import inspect
-import json
-import subprocess
-from pathlib import Path
 
+import cpp_program
 import pytest
 import tapegrad as tg
 from tapegrad import nn
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = sorted((p for folder in ("build", "build/wheel") if (p := ROOT / folder / "tests" / "every_module").exists()),
-                  key=lambda p: p.stat().st_mtime)
-pytestmark = [pytest.mark.skipif(not PROGRAMS, reason="the C++ tests are not built"), pytest.mark.filterwarnings("ignore:reduction:UserWarning")]
+pytestmark = [cpp_program.needs("every_module"), pytest.mark.filterwarnings("ignore:reduction:UserWarning")]
 
 # What Python has and C++ not, and why.
 LAZY = "a C++ layer's weight is a member that exists once the layer does; give the input size"
@@ -29,12 +24,7 @@ ONLY_PYTHON = {
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """What the program wrote: tensors and texts by name."""
-    path = tmp_path_factory.mktemp("modules") / "modules.safetensors"
-    subprocess.run([str(PROGRAMS[-1]), str(path)], check=True)
-    data = path.read_bytes()
-    header = json.loads(data[8:8 + int.from_bytes(data[:8], "little")])
-    return tg.load(path), header["__metadata__"]
+    return cpp_program.written_by("every_module", tmp_path_factory.mktemp("cpp"))
 
 
 def cases(written):

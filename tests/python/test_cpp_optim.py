@@ -3,20 +3,15 @@
 tests/optim/every_optimizer.cpp, built with the C++ tests, takes the steps and writes a file; each entry says which Python
 expression makes the same optimiser or schedule.
 """
-import json
-import subprocess
 import warnings
-from pathlib import Path
 
+import cpp_program
 import pytest
 import tapegrad as tg
 from tapegrad import optim
 from tapegrad.optim import lr_scheduler, swa_utils
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = sorted((p for folder in ("build", "build/wheel") if (p := ROOT / folder / "tests" / "every_optimizer").exists()),
-                  key=lambda p: p.stat().st_mtime)
-pytestmark = pytest.mark.skipif(not PROGRAMS, reason="the C++ tests are not built")
+pytestmark = cpp_program.needs("every_optimizer")
 
 # What Python has and C++ not, and why.
 ONLY_PYTHON = {"Optimizer": "the base class; C++ has one, too", "SparseAdam": "it refuses: there are no sparse tensors",
@@ -25,12 +20,7 @@ ONLY_PYTHON = {"Optimizer": "the base class; C++ has one, too", "SparseAdam": "i
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """What the program wrote: tensors and texts by name."""
-    path = tmp_path_factory.mktemp("optim") / "optim.safetensors"
-    subprocess.run([str(PROGRAMS[-1]), str(path)], check=True)
-    data = path.read_bytes()
-    header = json.loads(data[8:8 + int.from_bytes(data[:8], "little")])
-    return tg.load(path), header["__metadata__"]
+    return cpp_program.written_by("every_optimizer", tmp_path_factory.mktemp("cpp"))
 
 
 def problem():
