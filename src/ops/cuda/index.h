@@ -1,0 +1,9 @@
+// Gather, scatter, embedding, masks: src/cuda/ops/index.cu, embedding.cu.
+#pragma once
+#include "src/ops/cuda/walk.h"
+
+namespace tapegrad {
+
+struct CudaIndex {};
+
+}  // namespace tapegrad
