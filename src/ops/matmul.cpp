@@ -166,7 +166,7 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
 
 template <class T> void add_product(const Tensor& to, const Matrices& x, const Matrices& y) {
   const auto at = [](const char* p) { return reinterpret_cast<const T*>(p); };
-  gemm(Gemm<T>{x.rows, y.cols, x.cols, at(x.data), x.row, x.col, at(y.data), y.row, y.col, reinterpret_cast<T*>(to->data), y.cols, nullptr, true});
+  gemm(Gemm<T>{x.rows, y.cols, x.cols, at(x.data), x.row, x.col, at(y.data), y.row, y.col, to->host<T>(), y.cols, nullptr, true});
 }
 
 // The gradient with respect to an operand whose leading dimensions were broadcast.
