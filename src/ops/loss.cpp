@@ -6,7 +6,9 @@
 #include <cmath>
 
 #include "src/ops/op_info.h"
+#include "src/ops/plain.h"
 #include "src/ops/rows.h"
+#include "src/ops/scratch.h"
 #include "src/tensor/parallel.h"
 
 namespace tapegrad {
@@ -33,11 +35,12 @@ struct ClassLossBackward final : NodeOf<1> {
   void free_saved() override { x.reset(), target.reset(), weight.reset(), sums.reset(); }
 
   Tensor fused(const Tensor& grad, const Tensor& input, const Tensor& t, const Tensor& w, const Tensor& sum_exp) const {
-    const Dtype d = row_dtype(input.dtype());
-    const Tensor in = row_major(input, d), g = row_major(grad, d);
-    const int64_t rows = in->sizes[0], n = in->sizes[1];
+    const Dtype d = input.dtype(), compute = row_dtype(d);
+    const Tensor in = row_major(input, d), g = row_major(grad, compute);
+    const int64_t rows = in->sizes[0], n = in->sizes[1], row_size = n * int64_t(item_size(compute));
     Tensor dx = empty(in.sizes(), d, in.device());
     const RowKernels& k = row_kernels(d);
+    const StoreFn narrow = compute == d ? nullptr : store_for(Compute::F32, d);
     const int64_t* classes = t->host<const int64_t>();
     const double* weights = w.defined() ? w->host<const double>() : nullptr;
     const double* s = loss.logits ? sum_exp->host<const double>() : nullptr;
@@ -45,24 +48,33 @@ struct ClassLossBackward final : NodeOf<1> {
     for (int64_t c = 0; c < n; c++) total += weights ? weights[c] : 1;
     const bool each = loss.reduction == Reduction::None;
     LongKernel unlocked(rows * n);
-    auto row = [&](int64_t r, char* y) {
+    auto row = [&](int64_t r, char* y) {  // computed in double or float
       const int64_t c = classes[r];
-      if (c == loss.ignore_index) return void(std::fill(y, y + row_bytes(dx, n), 0));
+      if (c == loss.ignore_index) return void(std::fill(y, y + row_size, 0));
       const double scale = element(g, each ? r : 0) / divide, hard = scale * (1 - loss.smoothing) * (weights ? weights[c] : 1);
       const double soft = scale * loss.smoothing / double(n);
       if (loss.logits) k.exp_affine(row_of(in, r, n), n, s[2 * r], (hard + soft * total) / s[2 * r + 1], weights ? 0 : -soft, y);
-      else k.affine(row_of(in, r, n), n, 0, 0, weights ? 0 : -soft, y, false);
+      else std::fill(y, y + row_size, 0);
       auto add = [&](int64_t i, double v) {
-        if (d == Dtype::Float64) reinterpret_cast<double*>(y)[i] += v; else reinterpret_cast<float*>(y)[i] += float(v);
+        if (compute == Dtype::Float64) reinterpret_cast<double*>(y)[i] += v; else reinterpret_cast<float*>(y)[i] += float(v);
       };
       if (weights && soft != 0) for (int64_t i = 0; i < n; i++) add(i, -soft * weights[i]);
       add(c, -hard);
     };
+    std::atomic<bool> failed = false;
     parallel_for(rows, std::max<int64_t>(1, (1 << 13) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
       Streamed out(is_past_caches(dx));
-      for (int64_t r = begin; r < end; r++) out.put(row_of(dx, r, n), row_bytes(dx, n), [&](char* y) { row(r, y); });
+      const Scratch scratch(narrow ? size_t(row_size) : 0, failed);
+      if (!scratch) return;
+      for (int64_t r = begin; r < end; r++) {
+        if (narrow) row(r, scratch.get<char>());
+        out.put(row_of(dx, r, n), row_bytes(dx, n), [&](char* y) {
+          if (narrow) narrow(scratch.get<char>(), y, 2, n); else row(r, y);
+        });
+      }
     });
-    return cast_back(dx, input.dtype());
+    check_memory(failed);
+    return dx;
   }
   // g [coefficient softmax(x) - picked], with the two constants made as tensors.
   Tensor formula(const Tensor& grad, const Tensor& in, const Tensor& t, const Tensor& w) const {
@@ -93,7 +105,7 @@ struct ClassLossBackward final : NodeOf<1> {
 
 Tensor class_loss(const Tensor& input, const Tensor& classes, const Tensor& w, ClassLoss loss) {
   const Dtype d = row_dtype(input.dtype());
-  const Tensor x = row_major(input, d);
+  const Tensor x = row_major(input, input.dtype());
   const int64_t rows = x->sizes[0], n = x->sizes[1];
   const int64_t* t = classes->host<const int64_t>();
   const double* weights = w.defined() ? w->host<const double>() : nullptr;
@@ -109,7 +121,7 @@ Tensor class_loss(const Tensor& input, const Tensor& classes, const Tensor& w, C
     double* s = sums->host<double>();
     LongKernel unlocked(rows * n * 4);
     parallel_for(rows, std::max<int64_t>(1, (1 << 13) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
-      row_kernels(d).sum_exp(row_of(x, begin, n), end - begin, n, s + 2 * begin);
+      row_kernels(x.dtype()).sum_exp(row_of(x, begin, n), end - begin, n, s + 2 * begin);
     });
   }
   Tensor each = loss.reduction == Reduction::None ? empty({rows}, d, x.device()) : Tensor();

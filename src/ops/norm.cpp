@@ -39,12 +39,12 @@ struct RowNormBackward final : NodeOf<3> {
     if (needs(2)) dx[2] = sum_to_size(g, own);
   }
   void fused(const Tensor& grad, const Tensor& input, const Tensor& weight_in, const double* s, Tensor* dx) const {
-    const Dtype d = row_dtype(input.dtype());
-    const Tensor in = row_major(input, d), g = row_major(grad, d), w = row_major(weight_in, d);
+    const Dtype t = input.dtype(), d = row_dtype(t);
+    const Tensor in = row_major(input, t), g = row_major(grad, t), w = row_major(weight_in, d);
     const int64_t rows = n ? in.numel() / n : 0, pieces = row_pieces(rows), each = pieces ? (rows + pieces - 1) / pieces : 0;
-    const RowKernels& k = row_kernels(d);
+    const RowKernels& k = row_kernels(t);
     const bool to_x = needs(0), to_w = needs(1), to_b = needs(2);
-    Tensor out = to_x ? empty(in.sizes(), d, in.device()) : Tensor();
+    Tensor out = to_x ? empty(in.sizes(), t, in.device()) : Tensor();
     Tensor sums = to_w || to_b ? zeros({2, pieces, n}, d) : Tensor();
     const void* scale = w.defined() ? w->host() : nullptr;
     const bool past = to_x && is_past_caches(out);
@@ -79,13 +79,13 @@ struct RowNormBackward final : NodeOf<3> {
         });
       }
     }
-    if (to_x) dx[0] = cast_back(out, input.dtype());
+    if (to_x) dx[0] = out;
     const IntList own(input.sizes().end() - trailing, size_t(trailing));
     auto joined = [&](int64_t half) {
-      Tensor t = empty(own, d, in.device());
+      Tensor all = empty(own, d, in.device());
       const Tensor part = alias(sums, {pieces, n}, {n, 1}, half * pieces * n, false);
-      fold_into(t, kSum, part, 1);
-      return cast_back(t, weight_in.defined() ? weight_in.dtype() : input.dtype());
+      fold_into(all, kSum, part, 1);
+      return cast_back(all, weight_in.defined() ? weight_in.dtype() : input.dtype());
     };
     if (to_w) dx[1] = joined(0);
     if (to_b) dx[2] = joined(1);
@@ -98,12 +98,12 @@ static Tensor row_norm(const Tensor& input, IntList shape, const Tensor& weight,
   TG_CHECK(size_t(input.dim()) >= m && IntList(input.sizes().end() - m, m) == shape, ShapeError, "normalized_shape must be the input's last dimensions, got ", shape, Named{"input", input});
   TG_CHECK(!weight.defined() || weight.sizes() == shape, ShapeError, "weight must have normalized_shape ", shape, Named{"weight", weight});
   TG_CHECK(!bias.defined() || bias.sizes() == shape, ShapeError, "bias must have normalized_shape ", shape, Named{"bias", bias});
-  const Dtype d = row_dtype(input.dtype());
-  const Tensor x = row_major(input, d), w = row_major(weight, d), b = row_major(bias, d);
+  const Dtype t = input.dtype(), d = row_dtype(t);
+  const Tensor x = row_major(input, t), w = row_major(weight, d), b = row_major(bias, d);
   const int64_t n = product(shape), rows = n ? x.numel() / n : 0;
-  Tensor y = empty(x.sizes(), d, x.device()), stats = empty({rows, 2}, Dtype::Float64);
+  Tensor y = empty(x.sizes(), t, x.device()), stats = empty({rows, 2}, Dtype::Float64);
   double* s = doubles(stats);
-  const RowKernels& k = row_kernels(d);
+  const RowKernels& k = row_kernels(t);
   {
     LongKernel unlocked(x.numel() * 2);
     parallel_for(rows, std::max<int64_t>(1, (is_past_caches(y) ? 1 << 17 : 1 << 14) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
@@ -118,7 +118,6 @@ static Tensor row_norm(const Tensor& input, IntList shape, const Tensor& weight,
       }
     });
   }
-  y = cast_back(y, input.dtype());
   if (recording(input, weight, bias)) record<RowNormBackward>(y, input, weight, bias, stats, eps, n, int(m), centred);
   return y;
 }
@@ -170,12 +169,12 @@ struct GroupNormBackward final : NodeOf<3> {
     if (needs(2)) dx[2] = sum(g, others);
   }
   void fused(const Tensor& grad, const Tensor& input, const Tensor& weight_in, const double* s, Tensor* dx) const {
-    const Dtype d = row_dtype(input.dtype());
-    const Tensor in = row_major(input, d), g = row_major(grad, d), w = row_major(weight_in, d);
+    const Dtype t = input.dtype(), d = row_dtype(t);
+    const Tensor in = row_major(input, t), g = row_major(grad, t), w = row_major(weight_in, d);
     const int64_t batch = in->sizes[0], channels = in->sizes[1], n = in.numel() ? in.numel() / batch / channels : 0, per = channels / groups;
-    const RowKernels& k = row_kernels(d);
+    const RowKernels& k = row_kernels(t);
     const bool to_x = needs(0);  // asked here: only the thread that runs backward knows
-    Tensor out = empty(in.sizes(), d, in.device()), dots = zeros({2, batch, channels}, Dtype::Float64);
+    Tensor out = empty(in.sizes(), t, in.device()), dots = zeros({2, batch, channels}, Dtype::Float64);
     double *sum_g = doubles(dots), *sum_gx = sum_g + batch * channels;
     auto scale = [&](int64_t c) { return w.defined() ? element(w, c) : 1; };
     {
@@ -200,7 +199,7 @@ struct GroupNormBackward final : NodeOf<3> {
         }
       });
     }
-    if (to_x) dx[0] = cast_back(out, input.dtype());
+    if (to_x) dx[0] = out;
     auto joined = [&](int64_t half) {
       return fold(kSum, alias(dots, {batch, channels}, {channels, 1}, half * batch * channels, false), 1, false, weight_in.defined() ? weight_in.dtype() : input.dtype());
     };
@@ -215,12 +214,12 @@ static Tensor by_groups(const Tensor& input, int64_t groups, const Tensor& weigh
   TG_CHECK(is_floating(input.dtype()), DtypeError, "input must be of a floating dtype, got ", input.dtype(), Named{"input", input});
   check_channels(input, weight, "weight");
   check_channels(input, bias, "bias");
-  const Dtype d = row_dtype(input.dtype());
-  const Tensor x = row_major(input, d), w = row_major(weight, d), b = row_major(bias, d);
+  const Dtype t = input.dtype(), d = row_dtype(t);
+  const Tensor x = row_major(input, t), w = row_major(weight, d), b = row_major(bias, d);
   const int64_t batch = x->sizes[0], channels = x->sizes[1], n = x.numel() ? x.numel() / batch / channels : 0, per = channels / groups;
-  Tensor y = empty(x.sizes(), d, x.device()), stats = zeros({batch, groups, 2}, Dtype::Float64);
+  Tensor y = empty(x.sizes(), t, x.device()), stats = zeros({batch, groups, 2}, Dtype::Float64);
   double* s = doubles(stats);
-  const RowKernels& k = row_kernels(d);
+  const RowKernels& k = row_kernels(t);
   {
     LongKernel unlocked(x.numel() * 2);
     parallel_for(n ? batch * groups : 0, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, n * per)), [&](int64_t begin, int64_t end) {
@@ -238,7 +237,6 @@ static Tensor by_groups(const Tensor& input, int64_t groups, const Tensor& weigh
       }
     });
   }
-  y = cast_back(y, input.dtype());
   if (stats_out) *stats_out = stats;
   if (recording(input, weight, bias)) record<GroupNormBackward>(y, input, weight, bias, stats, eps, groups);
   return y;
