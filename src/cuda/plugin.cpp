@@ -1,5 +1,6 @@
 // The plugin's one symbol: says whether CUDA can be used on this machine, and fills the tables that the core calls.
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <string>
@@ -69,16 +70,9 @@ void fill_memory(CudaRuntime& r) {
     *free = f, *total = t;
   };
   r.reset_peaks = [](int device) { allocator(checked_device(device)).reset_peaks(); };
-  r.empty_cache = [] {
-    for (int d = 0; d < device_count(); d++) allocator(d).empty_cache();
-    pinned().empty_cache();
-  };
+  r.empty_cache = empty_caches;
   r.set_memory_limit = [](int device, uint64_t bytes) { allocator(checked_device(device)).set_limit(bytes); };
-  r.snapshot = [] {
-    std::string json = "[";
-    for (int d = 0; d < device_count(); d++) allocator(d).snapshot(json);
-    return text(json + "]");
-  };
+  r.snapshot = [] { return text(snapshot()); };
   r.free_text = [](char* t) { std::free(t); };
 }
 
