@@ -40,16 +40,6 @@ Tensor bernoulli(const Tensor& p, const Generator* generator) {
 
 // ---- poisson
 
-// Words 4 k … 4 k + 3 of the stream of `counter`.
-static void philox(uint64_t seed, uint64_t counter, uint64_t k, uint32_t* c) {
-  c[0] = uint32_t(counter), c[1] = uint32_t(counter >> 32), c[2] = uint32_t(k), c[3] = uint32_t(k >> 32);
-  uint32_t k0 = uint32_t(seed), k1 = uint32_t(seed >> 32);
-  for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
-    const uint64_t p = uint64_t(0xD2511F53u) * c[0], q = uint64_t(0xCD9E8D57u) * c[2];
-    const uint32_t x = uint32_t(q >> 32) ^ c[1] ^ k0, z = uint32_t(p >> 32) ^ c[3] ^ k1;
-    c[0] = x, c[1] = uint32_t(q), c[2] = z, c[3] = uint32_t(p);
-  }
-}
 static double log_factorial(double k) {
   int sign;  // std::lgamma writes the sign to a global, which other threads write too
   return ::lgamma_r(k + 1, &sign);

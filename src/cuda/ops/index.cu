@@ -1,5 +1,5 @@
 // Reading by index: offsets, gather, rows (index, index_select, embedding), and masked_fill.
-#include "src/cuda/ops/fill.h"
+#include "src/cuda/ops/families.h"
 #include "src/cuda/ops/index.cuh"
 
 namespace tapegrad::cuda {
@@ -86,8 +86,9 @@ void masked_fill(const CudaDims& at, const CudaDims& mask_at, void* x, const voi
 
 }  // namespace
 
-void fill_index(CudaIndex& t) {
+void fill(CudaIndex& t) {
   t.offsets = offsets, t.line_offsets = line_offsets, t.gather = gather, t.get_rows = get_rows, t.masked_fill = masked_fill;
+  fill_index_put(t);
 }
 
 }  // namespace tapegrad::cuda

@@ -1,7 +1,7 @@
 // Writing by index. Where several rows go to one place the last one wins, or they are folded in index order: nothing depends on which
 // thread comes first.
 #include "src/cuda/kernel/reduce.cuh"
-#include "src/cuda/ops/fill.h"
+#include "src/cuda/ops/families.h"
 #include "src/cuda/ops/index.cuh"
 
 namespace tapegrad::cuda {

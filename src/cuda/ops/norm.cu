@@ -1,7 +1,7 @@
 // Layer, rms and group norm. A row that fits a warp's or a block's registers is read once: mean, then squared deviations from it. Sums over
 // rows are made piece by piece, the pieces a function of the shape, and then joined in order.
 #include "src/cuda/kernel/team.cuh"
-#include "src/cuda/ops/fill.h"
+#include "src/cuda/ops/families.h"
 #include "src/ops/cuda/rows.h"
 
 namespace tapegrad::cuda {

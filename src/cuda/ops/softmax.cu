@@ -1,7 +1,7 @@
 // softmax and log_softmax. A row that fits a warp's or a block's registers is read once; a longer one twice: its largest number and its
 // sum of exponentials are found in one go. Down columns a thread takes a column.
 #include "src/cuda/kernel/team.cuh"
-#include "src/cuda/ops/fill.h"
+#include "src/cuda/ops/families.h"
 #include "src/cuda/ops/softmax.cuh"
 #include "src/ops/cuda/rows.h"
 
@@ -167,6 +167,10 @@ void softmax_backward(const CudaRowShape& s, const void* pg, const void* py, voi
 
 }  // namespace
 
-void fill_softmax(CudaRows& t) { t.softmax = softmax, t.softmax_backward = softmax_backward; }
+void fill(CudaRows& t) {
+  t.softmax = softmax, t.softmax_backward = softmax_backward;
+  fill_norm(t);
+  fill_cross_entropy(t);
+}
 
 }  // namespace tapegrad::cuda
