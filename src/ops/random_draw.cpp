@@ -1,7 +1,8 @@
-// Draws from given distributions: bernoulli, poisson, multinomial.
+// Draws from given distributions: bernoulli, poisson, multinomial. Of CUDA tensors the last two are drawn on the CPU.
 #include <algorithm>
 #include <cmath>
 
+#include "src/ops/cuda/calls.h"
 #include "src/ops/op_info.h"
 #include "src/ops/plain.h"
 #include "src/ops/random.h"
@@ -18,6 +19,11 @@ Tensor bernoulli(const Tensor& p, const Generator* generator) {
   check_floating(p);
   const Tensor prob = contiguous(to(detach(p), Dtype::Float32));
   Tensor out = empty(p.sizes(), p.dtype(), p.device());
+  if (p.is_cuda()) {
+    cuda_bernoulli(out, prob, generator);
+    if (recording(p)) record<DrawBackward<1>>(out, "BernoulliBackward0", p);
+    return out;
+  }
   const float* q = prob->host<const float>();
   const int64_t n = out.numel(), size = int64_t(item_size(out.dtype()));
   bool good = true;
@@ -72,7 +78,7 @@ static double poisson_draw(double rate, uint64_t seed, uint64_t counter) {
 Tensor poisson(const Tensor& rates, const Generator* generator) {
   OpScope op("poisson");
   check_floating(rates);
-  const Tensor r = contiguous(to(detach(rates), Dtype::Float64));
+  const Tensor r = contiguous(to(host_copy(detach(rates)), Dtype::Float64));
   Tensor out = empty(rates.sizes(), Dtype::Float64);
   const double* x = r->host<const double>();
   double* y = out->host<double>();
@@ -85,7 +91,7 @@ Tensor poisson(const Tensor& rates, const Generator* generator) {
       for (int64_t i = begin; i < end; i++) y[i] = poisson_draw(x[i], s.seed, s.first + uint64_t(i));
     });
   }
-  const Tensor drawn = to(out, rates.dtype());
+  const Tensor drawn = to(out, rates.device(), rates.dtype());
   if (recording(rates)) record<DrawBackward<1>>(drawn, "PoissonBackward0", rates);
   return drawn;
 }
@@ -101,7 +107,7 @@ Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement,
   const int64_t n = weights->sizes[weights.dim() - 1], rows = n ? weights.numel() / n : 0;
   TG_CHECK(n > 0, ShapeError, "input must have categories to draw from", Named{"input", weights});
   TG_CHECK(replacement || num_samples <= n, ValueError, "num_samples must not exceed the number of categories without replacement, got ", num_samples, " of ", n);
-  const Tensor w = contiguous(to(weights, Dtype::Float64));
+  const Tensor w = contiguous(to(host_copy(weights), Dtype::Float64));
   Shape size(weights.sizes());
   size.back() = num_samples;
   Tensor out = empty(size, Dtype::Int64);
@@ -138,7 +144,7 @@ Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement,
       for (int64_t k = 0; k < num_samples; k++) y[k] = keys[size_t(k)].second;
     }
   }
-  return out;
+  return to(out, weights.device());
 }
 
 // ---- rows

@@ -1,4 +1,4 @@
-// Reading by index: offsets, gather, rows (index, index_select, embedding), and masked_fill.
+// Reading by index: offsets, gather, rows (index, index_select, embedding).
 #include "src/cuda/ops/families.h"
 #include "src/cuda/ops/index.cuh"
 
@@ -73,21 +73,10 @@ void get_rows(const CudaPick& pick, const void* x, void* out, int element_size) 
   });
 }
 
-template <class T> __global__ void fill_where(CudaDims at, CudaDims mask_at, T* x, const bool* mask, const T* value) {
-  const int64_t i = thread_number();
-  if (i < at.count && mask[offset_in(mask_at, i)]) x[offset_in(at, i)] = *value;
-}
-void masked_fill(const CudaDims& at, const CudaDims& mask_at, void* x, const void* mask, const void* value, int element_size) {
-  by_size(size_t(element_size), [&](auto zero) {
-    using T = decltype(zero);
-    launch_line(fill_where<T>, at.count, kIndexBlock, at, mask_at, static_cast<T*>(x), static_cast<const bool*>(mask), static_cast<const T*>(value));
-  });
-}
-
 }  // namespace
 
 void fill(CudaIndex& t) {
-  t.offsets = offsets, t.line_offsets = line_offsets, t.gather = gather, t.get_rows = get_rows, t.masked_fill = masked_fill;
+  t.offsets = offsets, t.line_offsets = line_offsets, t.gather = gather, t.get_rows = get_rows;
   fill_index_put(t);
 }
 

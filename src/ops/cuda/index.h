@@ -1,4 +1,4 @@
-// Gather, scatter, embedding, masks: src/cuda/ops/index.cu, index_put.cu.
+// Gather, scatter, indexing by rows: src/cuda/ops/index.cu, index_put.cu.
 //
 // An index out of bounds is a fault (src/cuda/runtime/fault.h): nothing is read or written for it, and an IndexError follows at the next
 // synchronisation.
@@ -48,8 +48,6 @@ struct CudaIndex {
   /// by place; `sorted`: the places in that order. The first ten dtypes; `values` times alpha first.
   void (*fold_rows)(const CudaPick&, CudaPut, Dtype, void* x, const void* values, bool one, double alpha, const int64_t* sorted,
                     const int64_t* order, void* partial);
-  /// x[…] = *value (in device memory) where mask is set; mask has strides of its own.
-  void (*masked_fill)(const CudaDims& x_place, const CudaDims& mask_place, void* x, const void* mask, const void* value, int element_size);
 };
 inline constexpr int64_t kCudaFoldTile = 32;  // sorted rows that a thread folds before they are joined across tiles
 /// Bytes of fold_rows' `partial`.
