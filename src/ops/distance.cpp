@@ -26,9 +26,9 @@ Tensor euclidean(Tensor x1, Tensor x2) {
   with_real(a, [&](auto t) {
     using T = decltype(t);
     each_matrix(shape_of(batch(a), m), double(n) * double(3 * k + 10), [&](int64_t i) {  // one row of distances each
-      const Eigen::Map<const Vector<T>> x(reinterpret_cast<const T*>(a->data) + i * k, k);
-      const T* y = reinterpret_cast<const T*>(b->data) + i / m * n * k;
-      T* r = reinterpret_cast<T*>(out->data) + i * n;
+      const Eigen::Map<const Vector<T>> x(a->host<const T>() + i * k, k);
+      const T* y = b->host<const T>() + i / m * n * k;
+      T* r = out->host<T>() + i * n;
       for (int64_t j = 0; j < n; j++) r[j] = (x - Eigen::Map<const Vector<T>>(y + j * k, k)).norm();
     });
   });

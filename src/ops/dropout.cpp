@@ -23,9 +23,9 @@ static Tensor kept(const Tensor& x, const Tensor& keep, double scale) {
   if (x.dtype() != Dtype::Float32) return x * (to(keep, x.dtype()) * Tensor(scale));
   const Tensor in = row_major(x, Dtype::Float32);
   Tensor y = empty(in.sizes(), Dtype::Float32, in.device());
-  const float* a = reinterpret_cast<const float*>(in->data);
-  const uint8_t* k = reinterpret_cast<const uint8_t*>(keep->data);
-  float* out = reinterpret_cast<float*>(y->data);
+  const float* a = in->host<const float>();
+  const uint8_t* k = keep->host<const uint8_t>();
+  float* out = y->host<float>();
   const float s = float(scale);
   {
     LongKernel unlocked(in.numel());
@@ -63,9 +63,9 @@ Tensor dropout(const Tensor& x, double p, bool training) {
   each_random_block(RandomStream(nullptr, blocks), blocks, n * int64_t(sizeof(float)), [&](const uint32_t* w, int64_t block, int64_t count, Streamed& out) {
     const int64_t at = 4 * block, m = std::min(4 * count, n - at);
     uint8_t unused[4 * kRandomBlocks];
-    uint8_t* bits = recorded ? reinterpret_cast<uint8_t*>(keep->data) + at : unused;
-    out.put(y->data + at * int64_t(sizeof(float)), m * int64_t(sizeof(float)), [&](char* place) {
-      k.dropout(w, threshold, float(scale), reinterpret_cast<const float*>(in->data) + at, m, reinterpret_cast<float*>(place), bits);
+    uint8_t* bits = recorded ? keep->host<uint8_t>() + at : unused;
+    out.put(y->host() + at * int64_t(sizeof(float)), m * int64_t(sizeof(float)), [&](char* place) {
+      k.dropout(w, threshold, float(scale), in->host<const float>() + at, m, reinterpret_cast<float*>(place), bits);
     });
   });
   if (recorded) record<DropoutBackward>(y, x, keep, scale);

@@ -61,7 +61,7 @@ template <class C, class F> static void generate(const Tensor& out, F f) {
   for (int64_t i = 0; i < out->numel; i += 512) {
     const int64_t n = std::min<int64_t>(512, out->numel - i);
     for (int64_t j = 0; j < n; j++) block[j] = f(i + j);
-    store(reinterpret_cast<const char*>(block), out->data + i * item, item, n);
+    store(reinterpret_cast<const char*>(block), out->host() + i * item, item, n);
   }
 }
 
@@ -135,7 +135,7 @@ static Tensor triangle_indices(const char* name, int64_t row, int64_t col, int64
   const Wide below = (full - some) * (some + full - 1 + 2 * o) / 2 + (row - full) * col, n = lower ? below : Wide(row) * col - below;
   TG_CHECK(n <= INT64_MAX, OutOfMemoryError, "too many entries in a triangle of ", row, " rows and ", col, " columns");
   Tensor out = empty({2, int64_t(n)}, Dtype::Int64);
-  auto* rows = out.data_ptr<int64_t>();
+  auto* rows = out->host<int64_t>();
   auto* cols = rows + n;
   for (Wide r = lower ? some : 0; r < (lower ? Wide(col ? row : 0) : full); r++) {
     const auto edge = int64_t(std::clamp<Wide>(r + o, 0, col));

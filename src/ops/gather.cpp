@@ -123,7 +123,7 @@ constexpr int64_t kSumParts = 4;
 bool sums_in_parts(const Lines& l) { return l.walk.count * l.across == 1 && l.length >= 1 << 16 && l.length >= 64 * l.x_size; }
 template <class T, class F> bool add_in_parts(const Lines& l, Dtype dtype, T* x, const int64_t* index, T* other, bool check, F&& add) {
   const Tensor all_sums = full({kSumParts, l.x_size}, -0.0, dtype);  // which changes no number that it is added to
-  T* sums = reinterpret_cast<T*>(all_sums->data);
+  T* sums = all_sums->host<T>();
   Lines parts = l, rest = l;
   parts.length = l.length / kSumParts, rest.length = l.length % kSumParts, parts.along.x = 1;
   parts.walk.add(kSumParts, l.x_size, parts.length * l.along.index, parts.length * l.along.other);
@@ -140,14 +140,14 @@ Tensor int64_index(const Tensor& index) {
 }
 // Throws for the first index out of bounds.
 void refuse_outside(const Tensor& index, int64_t dim, int64_t size) {
-  const int64_t* p = index.data_ptr<int64_t>();
+  const int64_t* p = index->host<int64_t>();
   for (int64_t k = 0, n = index.numel(); k < n; k++)
     TG_CHECK(p[k] >= 0 && p[k] < size, IndexError, "index ", p[k], " is out of bounds for dimension ", dim, " with size ", size);
 }
 // int64 and in bounds, so that nothing is written when one is not.
 Tensor checked_index(const Tensor& index, int64_t dim, int64_t size) {
   const Tensor c = int64_index(index);
-  const int64_t* p = c.data_ptr<int64_t>();
+  const int64_t* p = c->host<int64_t>();
   std::atomic<bool> outside{false};
   {
     LongKernel unlock(c.numel());
@@ -198,8 +198,8 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
     const bool good = by_size(x.element_size(), [&](auto zero) {
       using T = decltype(zero);
       LongKernel unlock(out.numel());
-      T *from = reinterpret_cast<T*>(x->data), *to = reinterpret_cast<T*>(out->data);
-      const int64_t* i = at.data_ptr<int64_t>();
+      T *from = x->host<T>(), *to = out->host<T>();
+      const int64_t* i = at->host<int64_t>();
       if (l.across == 1 && l.along.x == 1 && l.along.index == 1 && l.along.other == 1) return gather_rows(l, from, i, to);
       return each_index(l, from, i, to, true, [](T& v, T& o) { o = v; });
     });
@@ -240,10 +240,10 @@ void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
   const Tensor from = src.dim() == 0 && index.dim() ? expand(src, index.sizes()) : trimmed(src, index);
   const Lines l = lines_of(x, at, from, dim);
   LongKernel unlock(index.numel());
-  const int64_t* i = at.data_ptr<int64_t>();
+  const int64_t* i = at->host<int64_t>();
   const auto run = [&](auto zero, auto write) {
     using T = decltype(zero);
-    if (!each_index(l, reinterpret_cast<T*>(x->data), i, reinterpret_cast<T*>(from->data), fresh, write)) refuse_outside(at, dim, l.x_size);
+    if (!each_index(l, x->host<T>(), i, from->host<T>(), fresh, write)) refuse_outside(at, dim, l.x_size);
   };
   if (what == Scatter::Set) return by_size(x.element_size(), [&](auto zero) { run(zero, [](auto& to, auto& v) { to = v; }); });
   typed_or_complex(x.dtype(), [&](auto zero) {
@@ -252,7 +252,7 @@ void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
     if (what == Scatter::Add) {
       const auto add = [](T& to, T& v) { to = T(W(to) + W(v)); };
       if (!sums_in_parts(l)) return run(zero, add);
-      if (!add_in_parts(l, x.dtype(), reinterpret_cast<T*>(x->data), i, reinterpret_cast<T*>(from->data), fresh, add)) refuse_outside(at, dim, l.x_size);
+      if (!add_in_parts(l, x.dtype(), x->host<T>(), i, from->host<T>(), fresh, add)) refuse_outside(at, dim, l.x_size);
       return;
     }
     if (what == Scatter::Multiply) return run(zero, [](T& to, T& v) { to = T(W(to) * W(v)); });
@@ -404,9 +404,9 @@ static Tensor floor_quotient(const Tensor& a, const Tensor& b) {  // of integers
   Tensor out = contiguous(to(a, Dtype::Int64));
   const Tensor divisor = contiguous(to(b, Dtype::Int64));
   if (out->storage == a->storage) out = clone(out);
-  int64_t* p = out.data_ptr<int64_t>();
+  int64_t* p = out->host<int64_t>();
   for (int64_t k = 0, n = out.numel(); k < n; k++) {
-    const int64_t d = divisor.data_ptr<int64_t>()[k];
+    const int64_t d = divisor->host<int64_t>()[k];
     p[k] = p[k] / d - (p[k] % d < 0);
   }
   return to(out, a.dtype());

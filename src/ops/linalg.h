@@ -74,13 +74,13 @@ template <class T> using RowMajorMap = Eigen::Map<Eigen::Matrix<T, Eigen::Dynami
 
 /// Matrix i of a row-major batch, and vector i.
 template <class T> RowMajorMap<T> matrix(const Tensor& A, int64_t i) {
-  return {reinterpret_cast<T*>(A->data) + i * rows(A) * columns(A), rows(A), columns(A)};
+  return {A->host<T>() + i * rows(A) * columns(A), rows(A), columns(A)};
 }
 template <class T> Eigen::Map<Vector<T>> vector(const Tensor& v, int64_t i) {
   const int64_t n = v->sizes[v.dim() - 1];
-  return {reinterpret_cast<T*>(v->data) + i * n, n};
+  return {v->host<T>() + i * n, n};
 }
-inline int32_t* ints(const Tensor& t, int64_t i) { return reinterpret_cast<int32_t*>(t->data) + i; }
+inline int32_t* ints(const Tensor& t, int64_t i) { return t->host<int32_t>() + i; }
 
 template <class T> using Real = typename Eigen::NumTraits<T>::Real;
 /// f(T()) for the tensor's scalar type; with_real only knows the real ones.

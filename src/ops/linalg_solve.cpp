@@ -85,7 +85,7 @@ Tensor row_order(const Tensor& pivots_in, int64_t m) {
   const int64_t k = pivots->sizes[pivots.dim() - 1], count = k ? pivots.numel() / k : product(IntList(pivots->sizes, size_t(pivots.dim() - 1)));
   Tensor out = empty(shape_of({pivots->sizes, size_t(pivots.dim() - 1)}, m), Dtype::Int64);
   for (int64_t b = 0; b < count; b++) {
-    int64_t* order = out.data_ptr<int64_t>() + b * m;
+    int64_t* order = out->host<int64_t>() + b * m;
     for (int64_t i = 0; i < m; i++) order[i] = i;
     for (int64_t i = 0; i < k; i++) {
       const int64_t p = *ints(pivots, b * k + i) - 1;
@@ -184,7 +184,7 @@ Tensor permutation_sign(const LU& lu) {
     for (int64_t i = 0; i < out.numel(); i++) {
       bool odd = false;
       for (int64_t j = 0; j < k; j++) odd ^= *ints(lu.pivots, i * k + j) != j + 1;
-      reinterpret_cast<decltype(t)*>(out->data)[i] = odd ? -1 : 1;
+      out->host<decltype(t)>()[i] = odd ? -1 : 1;
     }
   });
   return out;

@@ -38,9 +38,9 @@ struct ClassLossBackward final : NodeOf<1> {
     const int64_t rows = in->sizes[0], n = in->sizes[1];
     Tensor dx = empty(in.sizes(), d, in.device());
     const RowKernels& k = row_kernels(d);
-    const int64_t* classes = reinterpret_cast<const int64_t*>(t->data);
-    const double* weights = w.defined() ? reinterpret_cast<const double*>(w->data) : nullptr;
-    const double* s = loss.logits ? reinterpret_cast<const double*>(sum_exp->data) : nullptr;
+    const int64_t* classes = t->host<const int64_t>();
+    const double* weights = w.defined() ? w->host<const double>() : nullptr;
+    const double* s = loss.logits ? sum_exp->host<const double>() : nullptr;
     double total = 0;
     for (int64_t c = 0; c < n; c++) total += weights ? weights[c] : 1;
     const bool each = loss.reduction == Reduction::None;
@@ -68,9 +68,9 @@ struct ClassLossBackward final : NodeOf<1> {
   Tensor formula(const Tensor& grad, const Tensor& in, const Tensor& t, const Tensor& w) const {
     const int64_t rows = in.size(0), n = in.size(1);
     Tensor coefficient = zeros({rows, 1}, Dtype::Float64), picked = zeros({rows, n}, Dtype::Float64);
-    double *a = reinterpret_cast<double*>(coefficient->data), *q = reinterpret_cast<double*>(picked->data), total = 0;
-    const int64_t* classes = reinterpret_cast<const int64_t*>(t->data);
-    const double* weights = w.defined() ? reinterpret_cast<const double*>(w->data) : nullptr;
+    double *a = coefficient->host<double>(), *q = picked->host<double>(), total = 0;
+    const int64_t* classes = t->host<const int64_t>();
+    const double* weights = w.defined() ? w->host<const double>() : nullptr;
     for (int64_t c = 0; c < n; c++) total += weights ? weights[c] : 1;
     for (int64_t r = 0; r < rows; r++) {
       const int64_t c = classes[r];
@@ -95,8 +95,8 @@ Tensor class_loss(const Tensor& input, const Tensor& classes, const Tensor& w, C
   const Dtype d = row_dtype(input.dtype());
   const Tensor x = row_major(input, d);
   const int64_t rows = x->sizes[0], n = x->sizes[1];
-  const int64_t* t = reinterpret_cast<const int64_t*>(classes->data);
-  const double* weights = w.defined() ? reinterpret_cast<const double*>(w->data) : nullptr;
+  const int64_t* t = classes->host<const int64_t>();
+  const double* weights = w.defined() ? w->host<const double>() : nullptr;
   double divide = 0;
   for (int64_t r = 0; r < rows; r++) {
     if (t[r] == loss.ignore_index) continue;
@@ -106,7 +106,7 @@ Tensor class_loss(const Tensor& input, const Tensor& classes, const Tensor& w, C
   Tensor sums;
   if (loss.logits) {
     sums = empty({rows, 2}, Dtype::Float64, x.device());
-    double* s = reinterpret_cast<double*>(sums->data);
+    double* s = sums->host<double>();
     LongKernel unlocked(rows * n * 4);
     parallel_for(rows, std::max<int64_t>(1, (1 << 13) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
       row_kernels(d).sum_exp(row_of(x, begin, n), end - begin, n, s + 2 * begin);
@@ -117,7 +117,7 @@ Tensor class_loss(const Tensor& input, const Tensor& classes, const Tensor& w, C
   for (int64_t r = 0; r < rows; r++) {
     double v = 0;
     if (t[r] != loss.ignore_index) {
-      const double* s = sums.defined() ? reinterpret_cast<const double*>(sums->data) + 2 * r : nullptr;
+      const double* s = sums.defined() ? sums->host<const double>() + 2 * r : nullptr;
       const double most = s ? s[0] : 0, rest = s ? std::log(s[1]) : 0;
       auto minus_log = [&](int64_t c) { return (most - element(x, r * n + c)) + rest; };
       v = (1 - loss.smoothing) * (weights ? weights[t[r]] : 1) * minus_log(t[r]);
@@ -129,13 +129,13 @@ Tensor class_loss(const Tensor& input, const Tensor& classes, const Tensor& w, C
     }
     total += v;
     if (!each.defined()) continue;
-    if (d == Dtype::Float64) reinterpret_cast<double*>(each->data)[r] = v; else reinterpret_cast<float*>(each->data)[r] = float(v);
+    if (d == Dtype::Float64) each->host<double>()[r] = v; else each->host<float>()[r] = float(v);
   }
   Tensor out = each;
   if (!each.defined()) {
     out = empty({}, d, x.device());
     if (loss.reduction == Reduction::Mean) total /= divide; else divide = 1;
-    if (d == Dtype::Float64) *reinterpret_cast<double*>(out->data) = total; else *reinterpret_cast<float*>(out->data) = float(total);
+    if (d == Dtype::Float64) *out->host<double>() = total; else *out->host<float>() = float(total);
   } else {
     divide = 1;
   }

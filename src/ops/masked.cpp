@@ -53,9 +53,9 @@ static void fill_where(const Tensor& x, const Tensor& mask, const Tensor& value)
   LongKernel unlock(x.numel());
   by_size(x.element_size(), [&](auto zero) {
     using T = decltype(zero);
-    T* o = reinterpret_cast<T*>(x->data);
-    const T v = *reinterpret_cast<const T*>(value->data);
-    const uint8_t* p = reinterpret_cast<const uint8_t*>(m->data);
+    T* o = x->host<T>();
+    const T v = *value->host<const T>();
+    const uint8_t* p = m->host<const uint8_t>();
     if (flat) {
       parallel_for(x.numel(), int64_t(1) << 15, [&](int64_t begin, int64_t end) { for (int64_t i = begin; i < end; i++) o[i] = p[i] ? v : o[i]; });
       return;

@@ -27,7 +27,7 @@ struct Matrices {
   }
   void read(const Tensor& x, bool transposed) {
     const int r = x->ndim - 2 + transposed, c = x->ndim - 1 - transposed;
-    data = x->data, rows = x->sizes[r], cols = x->sizes[c], row = x->strides[r], col = x->strides[c];
+    data = x->host(), rows = x->sizes[r], cols = x->sizes[c], row = x->strides[r], col = x->strides[c];
   }
   void copy(const Tensor& x, bool transposed) {
     NoGrad off;
@@ -108,7 +108,7 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
   }
   const Matrices x(a, ta), y(b, tb);
   BatchedGemm g{a.dtype(), x.rows, y.cols, x.cols, x.data, x.row, x.col, y.data, y.row, y.col, nullptr, bias.defined()
-      ? bias->data : nullptr, 1, {}, {}, {}};
+      ? bias->host() : nullptr, 1, {}, {}, {}};
   Shape size, a_stride, b_stride;
   const Tensor& left = x.source(a);
   if (const int64_t row = a->ndim > 2 && b->ndim == 2 && !ta ? folded_row(left) : -1; row >= 0) {
@@ -124,7 +124,7 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
   size.push_back(x.rows);
   size.push_back(y.cols);
   Tensor out = empty(size, narrow ? float32 : a.dtype());
-  g.c = out->data;
+  g.c = out->host();
   if (out.numel()) {
     LongKernel release(int64_t(double(g.count) * g.m * g.n * g.k / 4));
     gemm(g);
@@ -136,7 +136,7 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
 
 template <class T> void add_product(const Tensor& to, const Matrices& x, const Matrices& y) {
   const auto at = [](const char* p) { return reinterpret_cast<const T*>(p); };
-  gemm(Gemm<T>{x.rows, y.cols, x.cols, at(x.data), x.row, x.col, at(y.data), y.row, y.col, reinterpret_cast<T*>(to->data), y.cols, nullptr, true});
+  gemm(Gemm<T>{x.rows, y.cols, x.cols, at(x.data), x.row, x.col, at(y.data), y.row, y.col, to->host<T>(), y.cols, nullptr, true});
 }
 
 // The gradient with respect to an operand whose leading dimensions were broadcast.

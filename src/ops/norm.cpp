@@ -46,7 +46,7 @@ struct RowNormBackward final : NodeOf<3> {
     const bool to_x = needs(0), to_w = needs(1), to_b = needs(2);
     Tensor out = to_x ? empty(in.sizes(), d, in.device()) : Tensor();
     Tensor sums = to_w || to_b ? zeros({2, pieces, n}, d) : Tensor();
-    const void* scale = w.defined() ? w->data : nullptr;
+    const void* scale = w.defined() ? w->host() : nullptr;
     const bool past = to_x && is_past_caches(out);
     auto row = [&](int64_t r, char* dw, char* db, Streamed& result) {
       const char *gr = row_of(g, r, n), *xr = row_of(in, r, n);
@@ -113,7 +113,7 @@ static Tensor row_norm(const Tensor& input, IntList shape, const Tensor& weight,
         k.moments(row_of(x, r, n), n, centred, s + 2 * r, &var);
         s[2 * r + 1] = 1 / std::sqrt(var + eps);
         result.put_row(row_of(y, r, n), row_bytes(y, n), [&](char* to, bool past) {
-          k.affine_by(row_of(x, r, n), n, s[2 * r], s[2 * r + 1], w.defined() ? w->data : nullptr, b.defined() ? b->data : nullptr, to, past);
+          k.affine_by(row_of(x, r, n), n, s[2 * r], s[2 * r + 1], w.defined() ? w->host() : nullptr, b.defined() ? b->host() : nullptr, to, past);
         });
       }
     });

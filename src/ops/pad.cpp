@@ -48,7 +48,7 @@ enum class Border { Reflect, Replicate, Circular };
 // Which index of n stands at each place of the padded dimension.
 Tensor border_index(int64_t n, int64_t left, int64_t right, Border border) {
   Tensor index = empty({n + left + right}, Dtype::Int64);
-  int64_t* p = index.data_ptr<int64_t>();
+  int64_t* p = index->host<int64_t>();
   for (int64_t k = -left; k < n + right; k++) {
     int64_t i = k;
     if (border == Border::Replicate) i = std::clamp<int64_t>(k, 0, n - 1);

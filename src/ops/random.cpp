@@ -43,7 +43,7 @@ void fill_real(const Tensor& out, Law law, double a, double b, const Generator* 
   const int64_t n = out.numel();
   const Dtype dtype = out.dtype();
   const int64_t size = int64_t(item_size(dtype));
-  char* to = out->data;
+  char* to = out->host();
   const double width = law == Law::Uniform ? b - a : b, top = law == Law::Uniform ? std::max(a, below(b, dtype)) : INFINITY;
   const double least = std::ldexp(1, precision_of(dtype).smallest);
   auto exponential = [=](double u, double half_step) { return std::max(-std::log1p(-std::max(u, half_step)) / a, least); };
@@ -78,7 +78,7 @@ void fill_real(const Tensor& out, Law law, double a, double b, const Generator* 
 void fill_int(const Tensor& out, int64_t low, uint64_t range, const Generator* g) {
   const int64_t n = out.numel(), size = int64_t(item_size(out.dtype()));
   const StoreFn store = store_for(Compute::I64, out.dtype());
-  char* to = out->data;
+  char* to = out->host();
   const bool narrow = range && range <= uint64_t(1) << 32;
   const int64_t per = narrow ? 4 : 2, blocks = (n + per - 1) / per;
   each_random_block(RandomStream(g, blocks), blocks, 0, [=](const uint32_t* w, int64_t block, int64_t count, Streamed&) {
@@ -103,7 +103,7 @@ void fill_chance(const Tensor& out, double p, const Generator* g) {
   const uint32_t threshold = uint32_t(std::ceil(double(float(p)) * 0x1p24));
   const RandomTable& k = random_kernels();
   const StoreFn store = store_for(Compute::F32, out.dtype());
-  char* to = out->data;
+  char* to = out->host();
   const bool plain = out.dtype() == Dtype::Float32;
   each_random_block(RandomStream(g, (n + 3) / 4), (n + 3) / 4, n * size, [=, &k](const uint32_t* w, int64_t block, int64_t count, Streamed& out) {
     const int64_t at = 4 * block, m = std::min(4 * count, n - at);
@@ -202,7 +202,7 @@ Tensor randperm(int64_t n, std::optional<Dtype> dtype, std::optional<Device> dev
   const Dtype d = dtype.value_or(Dtype::Int64);
   TG_CHECK(n - 1 <= whole_numbers(d).second, ValueError, "n must fit ", d, ", got ", n);
   Tensor out = made({n}, d, device, d), keys = empty({2, n}, Dtype::Int64);
-  uint64_t *a = reinterpret_cast<uint64_t*>(keys->data), *b = a + n;
+  uint64_t *a = keys->host<uint64_t>(), *b = a + n;
   each_random_block(RandomStream(generator, (n + 3) / 4), (n + 3) / 4, 0, [=](const uint32_t* w, int64_t block, int64_t count, Streamed&) {
     for (int64_t i = 0, at = 4 * block; i < 4 * count && at + i < n; i++) a[at + i] = uint64_t(w[i]) << 32 | uint64_t(at + i);
   });
@@ -219,7 +219,7 @@ Tensor randperm(int64_t n, std::optional<Dtype> dtype, std::optional<Device> dev
     }
   }
   for (int64_t i = 0; i < n; i++) a[i] &= 0xffffffffu;
-  store_for(Compute::I64, d)(reinterpret_cast<const char*>(a), out->data, int64_t(item_size(d)), n);
+  store_for(Compute::I64, d)(reinterpret_cast<const char*>(a), out->host(), int64_t(item_size(d)), n);
   return out;
 }
 Tensor normal(double mean, double std, IntList size, std::optional<Dtype> dtype, std::optional<Device> device, const Generator* generator) {

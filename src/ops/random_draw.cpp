@@ -18,14 +18,14 @@ Tensor bernoulli(const Tensor& p, const Generator* generator) {
   check_floating(p);
   const Tensor prob = contiguous(to(detach(p), Dtype::Float32));
   Tensor out = empty(p.sizes(), p.dtype(), p.device());
-  const float* q = reinterpret_cast<const float*>(prob->data);
+  const float* q = prob->host<const float>();
   const int64_t n = out.numel(), size = int64_t(item_size(out.dtype()));
   bool good = true;
   for (int64_t i = 0; i < n; i++) good &= q[i] >= 0 && q[i] <= 1;
   TG_CHECK(good, ValueError, "probabilities must be between 0 and 1", Named{"input", p});
   const StoreFn store = store_for(Compute::Bool, out.dtype());
   const RandomTable& k = random_kernels();
-  char* y = out->data;
+  char* y = out->host();
   each_random_block(RandomStream(generator, (n + 3) / 4), (n + 3) / 4, 0, [=, &k](const uint32_t* w, int64_t block, int64_t count, Streamed&) {
     float u[4 * kRandomBlocks];
     uint8_t v[4 * kRandomBlocks];
@@ -84,8 +84,8 @@ Tensor poisson(const Tensor& rates, const Generator* generator) {
   check_floating(rates);
   const Tensor r = contiguous(to(detach(rates), Dtype::Float64));
   Tensor out = empty(rates.sizes(), Dtype::Float64);
-  const double* x = reinterpret_cast<const double*>(r->data);
-  double* y = reinterpret_cast<double*>(out->data);
+  const double* x = r->host<const double>();
+  double* y = out->host<double>();
   const int64_t n = r.numel();
   for (int64_t i = 0; i < n; i++) TG_CHECK(x[i] >= 0 && x[i] < INFINITY, ValueError, "rates must be finite and not negative, got ", x[i], Named{"input", rates});
   const RandomStream s(generator, n);
@@ -115,12 +115,12 @@ Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement,
   Shape size(weights.sizes());
   size.back() = num_samples;
   Tensor out = empty(size, Dtype::Int64);
-  int64_t* y = reinterpret_cast<int64_t*>(out->data);
+  int64_t* y = out->host<int64_t>();
   std::vector<double> total(static_cast<size_t>(n));
   std::vector<std::pair<double, int64_t>> keys(replacement ? 0 : static_cast<size_t>(n));
   const int64_t blocks = ((replacement ? num_samples : n) + 1) / 2;
   for (int64_t r = 0; r < rows; r++) {  // all of it before the generator moves
-    const double* p = reinterpret_cast<const double*>(w->data) + r * n;
+    const double* p = w->host<const double>() + r * n;
     int64_t positive = 0;
     for (int64_t i = 0; i < n; i++) {
       TG_CHECK(p[i] >= 0 && p[i] < INFINITY, ValueError, "weights must be finite and not negative, got ", p[i], Named{"input", weights});
@@ -132,7 +132,7 @@ Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement,
   const RandomStream s(generator, rows * blocks);
   std::vector<uint32_t> words(static_cast<size_t>(4 * blocks));
   for (int64_t r = 0; r < rows; r++, y += num_samples) {
-    const double* p = reinterpret_cast<const double*>(w->data) + r * n;
+    const double* p = w->host<const double>() + r * n;
     double sum = 0;
     for (int64_t i = 0; i < n; i++) total[size_t(i)] = sum += p[i];
     random_kernels().words(s.seed, s.first + uint64_t(r * blocks), blocks, words.data());

@@ -243,7 +243,7 @@ void fold_into(const Tensor& out, FoldKind kind, const Tensor& x, uint32_t dims,
     TG_CHECK(kind == kSum, DtypeError, "not implemented for ", x.dtype(), Named{"input", x});
     return fold_into(as_floats(out), kind, as_floats(x), dims, finish);
   }
-  Sink sink{out->data, out.dtype(), finish.divide, finish.root, finish.shift ? reinterpret_cast<const double*>((*finish.shift)->data) : nullptr};
+  Sink sink{out->host(), out.dtype(), finish.divide, finish.root, finish.shift ? (*finish.shift)->host<const double>() : nullptr};
   if (!x.numel()) {
     for (int64_t i = 0; i < out.numel(); i++) {
       const double d = identity(kind);
@@ -253,7 +253,7 @@ void fold_into(const Tensor& out, FoldKind kind, const Tensor& x, uint32_t dims,
     }
     return;
   }
-  Plan p{x->data, x.dtype(), {}, 0};
+  Plan p{x->host(), x.dtype(), {}, 0};
   int64_t os = 1, widest = -1;
   for (int64_t d = x.dim() - 1; d >= 0; d--) {
     const bool kept = !(dims >> d & 1);
@@ -270,7 +270,7 @@ void fold_into(const Tensor& out, FoldKind kind, const Tensor& x, uint32_t dims,
     Tensor partial = empty({group + 1, results}, fold_compute(x.dtype()) == kFoldI64 ? Dtype::Int64 : Dtype::Float64);
     fold_into(alias(partial, {group * results}, {1}, 0, false), kind, alias(x, {whole, group * results}, {group * results, 1}, 0, false), 1);
     fold_into(alias(partial, {results}, {1}, group * results, false), kind, alias(x, {rest, results}, {results, 1}, whole * group * results, false), 1);
-    Plan j{partial->data, partial.dtype(), {{group + 1, results, 0, false}, {results, 1, 1, true}}, 2};
+    Plan j{partial->host(), partial.dtype(), {{group + 1, results, 0, false}, {results, 1, 1, true}}, 2};
     return run(joiner(kind), j, sink);
   }
   // Few results of very many elements each: cut the outermost reduced dim into pieces that count as results, then join those.
@@ -286,7 +286,7 @@ void fold_into(const Tensor& out, FoldKind kind, const Tensor& x, uint32_t dims,
     const int64_t m = std::max<int64_t>(1, (cut.size + pieces - 1) / pieces), whole = cut.size / m, rest = cut.size - whole * m, n = whole + (rest > 0);
     if (n > 1) {
       Tensor partial = empty({n, results}, fold_compute(x.dtype()) == kFoldI64 ? Dtype::Int64 : Dtype::Float64);
-      const Sink inner{partial->data, partial.dtype(), 1, false, sink.shift};
+      const Sink inner{partial->host(), partial.dtype(), 1, false, sink.shift};
       // The shift has one number per result, the same for each piece: its pieces are run one plan a piece when it is there.
       auto piece = [&](int64_t first, int64_t count, int64_t size) {
         Plan q = p;
@@ -309,7 +309,7 @@ void fold_into(const Tensor& out, FoldKind kind, const Tensor& x, uint32_t dims,
         piece(0, whole, m);
         if (rest) piece(whole, 1, rest);
       }
-      Plan j{partial->data, partial.dtype(), {{n, results, 0, false}, {results, 1, 1, true}}, 2};
+      Plan j{partial->host(), partial.dtype(), {{n, results, 0, false}, {results, 1, 1, true}}, 2};
       Sink s = sink;
       s.shift = nullptr;
       run(joiner(kind), j, s);

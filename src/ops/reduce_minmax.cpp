@@ -73,8 +73,8 @@ inline float number(Brain v) { return v; }
 
 // index[o] = first i with x[o, i] == best[o], or NaN where best is NaN. x has `outer` dims and the searched one.
 template <class T> void find(const Tensor& x, int64_t dim, const Tensor& best, int64_t* index) {
-  const T* base = reinterpret_cast<const T*>(x->data);
-  const T* wanted = reinterpret_cast<const T*>(best->data);
+  const T* base = x->host<const T>();
+  const T* wanted = best->host<const T>();
   const int64_t n = x->sizes[dim], step = x->strides[dim], results = best.numel();
   parallel_for(results, std::max<int64_t>(64, (1 << 15) / std::max<int64_t>(1, n)), [=, &x](int64_t begin, int64_t end) {
     auto place = [&](int64_t o) {
@@ -111,7 +111,7 @@ template <class T> void find(const Tensor& x, int64_t dim, const Tensor& best, i
   });
 }
 void find_any(const Tensor& x, int64_t dim, const Tensor& best, const Tensor& index) {
-  int64_t* out = reinterpret_cast<int64_t*>(index->data);
+  int64_t* out = index->host<int64_t>();
   LongKernel unlocked(x.numel());
   switch (x.dtype()) {
     case Dtype::Bool: case Dtype::UInt8: return find<uint8_t>(x, dim, best, out);
@@ -137,7 +137,7 @@ ValuesIndices places(FoldKind kind, const Tensor& x, int64_t dim, bool keepdim) 
   const PlaceKernel& kernel = reduce_kernels().place[kind == kMin][fold_compute(x.dtype())];
   const Split s(x, dim);
   const int64_t item = int64_t(item_size(x.dtype()));
-  int64_t* at = reinterpret_cast<int64_t*>(index->data);
+  int64_t* at = index->host<int64_t>();
   LongKernel unlocked(x.numel());
   if (s.inner == 1) {
     parallel_for(s.outer, std::max<int64_t>(1, (1 << 15) / s.n), [&](int64_t begin, int64_t end) {
@@ -152,17 +152,17 @@ ValuesIndices places(FoldKind kind, const Tensor& x, int64_t dim, bool keepdim) 
   const int64_t pieces = (s.n + rows - 1) / rows;
   Tensor best = value, place = index;
   if (pieces > 1) best = empty({pieces, results}, x.dtype(), x.device()), place = empty({pieces, results}, Dtype::Int64, x.device());
-  int64_t* places = reinterpret_cast<int64_t*>(place->data);
+  int64_t* places = place->host<int64_t>();
   const int64_t each = rows * std::min(kStrip, s.inner);
   parallel_for(pieces * s.outer * strips, std::max<int64_t>(1, (1 << 15) / each), [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; t++) {
       const int64_t c = t % strips * kStrip, o = t / strips % s.outer, first = t / strips / s.outer * rows, r = first / rows * results + o * s.inner + c;
-      kernel.cols(x->data + ((o * s.n + first) * s.inner + c) * item, std::min(kStrip, s.inner - c), std::min(rows, s.n - first), s.inner,
+      kernel.cols(x->host() + ((o * s.n + first) * s.inner + c) * item, std::min(kStrip, s.inner - c), std::min(rows, s.n - first), s.inner,
                   row_of(best, r, 1), places + r);
     }
   });
   if (pieces > 1) {
-    kernel.cols(best->data, results, pieces, results, value->data, at);
+    kernel.cols(best->host(), results, pieces, results, value->host(), at);
     for (int64_t r = 0; r < results; r++) at[r] = at[r] * rows + places[at[r] * results + r];
   }
   return {value, index};
@@ -171,7 +171,7 @@ ValuesIndices extreme_with_index(FoldKind kind, const Tensor& x, int64_t dim, bo
   if (!x.dim()) {
     wrap_dim(dim, x.dim(), x);
     Tensor index = empty({}, Dtype::Int64, x.device());
-    *reinterpret_cast<int64_t*>(index->data) = 0;
+    *index->host<int64_t>() = 0;
     return {fold(kind, x, 0, false, x.dtype()), index};
   }
   const int64_t d = wrap_dim(dim, x.dim(), x);

@@ -62,7 +62,7 @@ static Tensor row_variances(const Tensor& x, uint32_t dims, double freedom, bool
   Tensor out = empty(reduced_shape(x.sizes(), dims, keepdim), x.dtype(), x.device());
   const int64_t rows = out.numel(), n = x.numel() / rows, blocks = (n + kBlock - 1) / kBlock;
   Tensor parts = empty({rows, blocks, 2}, Dtype::Float64);
-  double* part = reinterpret_cast<double*>(parts->data);
+  double* part = parts->host<double>();
   LongKernel unlocked(x.numel());
   parallel_for(rows * blocks, std::max<int64_t>(1, 8 * kBlock / std::min(n, kBlock)), [&](int64_t begin, int64_t end) {
     for (int64_t k = begin; k < end; k++) {
@@ -79,7 +79,7 @@ static Tensor row_variances(const Tensor& x, uint32_t dims, double freedom, bool
       count = all;
     }
     const double v = root ? std::sqrt(squares / freedom) : squares / freedom;
-    if (x.dtype() == Dtype::Float64) reinterpret_cast<double*>(out->data)[r] = v; else reinterpret_cast<float*>(out->data)[r] = float(v);
+    if (x.dtype() == Dtype::Float64) out->host<double>()[r] = v; else out->host<float>()[r] = float(v);
   }
   return out;
 }
@@ -196,10 +196,10 @@ Tensor logsumexp(const Tensor& x, IntList dim, bool keepdim) {
   if (!is_floating(x.dtype())) return logsumexp(to(x, default_dtype()), dim, keepdim);
   const uint32_t dims = reduced_dims(x, dim);
   const Tensor most = fold(kMax, x, dims, keepdim, Dtype::Float64);
-  double* m = reinterpret_cast<double*>(most->data);
+  double* m = most->host<double>();
   for (int64_t i = 0; i < most.numel(); i++) if (std::isinf(m[i])) m[i] = 0;
   const Tensor sum = fold(kSumExp, x, dims, keepdim, Dtype::Float64, {.shift = &most});
-  double* s = reinterpret_cast<double*>(sum->data);
+  double* s = sum->host<double>();
   for (int64_t i = 0; i < sum.numel(); i++) s[i] = std::log(s[i]) + m[i];
   Tensor out;
   {

@@ -22,7 +22,7 @@ inline Tensor cast_back(const Tensor& y, Dtype d) {
   return to(y, d);
 }
 /// Row r of a row-major tensor with rows of n.
-inline char* row_of(const Tensor& x, int64_t r, int64_t n) { return x->data + r * n * int64_t(item_size(x.dtype())); }
+inline char* row_of(const Tensor& x, int64_t r, int64_t n) { return x->host() + r * n * int64_t(item_size(x.dtype())); }
 inline int64_t row_bytes(const Tensor& x, int64_t n) { return n * int64_t(item_size(x.dtype())); }
 inline bool is_past_caches(const Tensor& x) { return is_past_caches(row_bytes(x, x.numel())); }
 /// write(r, m, to, past) for the rows [begin, begin + count) of y, m at a time.
@@ -37,7 +37,7 @@ template <class F> void each_row(const Tensor& y, int64_t begin, int64_t count, 
   }
 }
 inline double element(const Tensor& x, int64_t i) {
-  return x.dtype() == Dtype::Float64 ? reinterpret_cast<const double*>(x->data)[i] : double(reinterpret_cast<const float*>(x->data)[i]);
+  return x.dtype() == Dtype::Float64 ? x->host<const double>()[i] : double(x->host<const float>()[i]);
 }
 /// The lengths before, along and after a dimension.
 struct Split {

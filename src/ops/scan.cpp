@@ -60,7 +60,7 @@ template <class T, class A, class F> void scan_lines(const Split& s, T* __restri
 }
 // What running sums and products of this dtype are computed in.
 Dtype scan_dtype(Dtype d) { return is_complex(d) ? Dtype::Complex128 : is_floating(d) ? row_dtype(d) : Dtype::Int64; }
-template <class T> T* data(const Tensor& t) { return reinterpret_cast<T*>(t->data); }
+template <class T> T* data(const Tensor& t) { return t->host<T>(); }
 
 // ---- r[i] = a[i] r[i-1] + b[i], from the front or from the back; an undefined `a` is 1
 template <class T, class A> void recurrence_lines(const Split& s, const T* a, const T* b, T* r, bool back) {

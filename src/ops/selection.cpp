@@ -107,7 +107,7 @@ Tensor combinations(const Tensor& x, int64_t r, bool with_replacement) {
     if (now[0] > most(0)) break;
   }
   Tensor index = empty({int64_t(all.size())}, Dtype::Int64);
-  std::copy(all.begin(), all.end(), index.data_ptr<int64_t>());
+  std::copy(all.begin(), all.end(), index->host<int64_t>());
   return reshape(index_select(x, 0, index), {int64_t(all.size()) / r, r});
 }
 Tensor narrow_copy(const Tensor& x, int64_t dim, int64_t start, int64_t length) {

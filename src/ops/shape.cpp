@@ -24,8 +24,8 @@ static void join(const Tensor& out, TensorList tensors, Part p) {
     if (t->contiguous && t.dtype() == out.dtype()) {
       const int64_t pieces = outer == 1 ? row : outer, grain = outer == 1 ? 1 << 18 : std::max<int64_t>(1, (1 << 18) / std::max<int64_t>(row, 1));
       parallel_for(pieces, grain, [&, at](int64_t begin, int64_t end) {
-        if (outer == 1) std::memcpy(out->data + at + begin, t->data + begin, size_t(end - begin));
-        else for (int64_t o = begin; o < end; o++) std::memcpy(out->data + o * out_row + at, t->data + o * row, size_t(row));
+        if (outer == 1) std::memcpy(out->host() + at + begin, t->host() + begin, size_t(end - begin));
+        else for (int64_t o = begin; o < end; o++) std::memcpy(out->host() + o * out_row + at, t->host() + o * row, size_t(row));
       });
     } else if (t.numel()) {
       copy_(part_of(out, p, false), t);
@@ -216,14 +216,14 @@ Tensor repeat_interleave(const Tensor& repeats, std::optional<int64_t> output_si
   const Tensor counts = contiguous(to(repeats, Dtype::Int64));
   int64_t total = 0;
   for (int64_t k = 0; k < counts.numel(); k++) {
-    const int64_t c = counts.data_ptr<int64_t>()[k];
+    const int64_t c = counts->host<int64_t>()[k];
     TG_CHECK(c >= 0, ValueError, "repeats must not be negative, got ", c, " at ", k);
     total += c;
   }
   check_output_size(total, output_size);
   Tensor out = empty({total}, Dtype::Int64);
-  int64_t* p = out.data_ptr<int64_t>();
-  for (int64_t k = 0; k < counts.numel(); k++) p = std::fill_n(p, counts.data_ptr<int64_t>()[k], k);
+  int64_t* p = out->host<int64_t>();
+  for (int64_t k = 0; k < counts.numel(); k++) p = std::fill_n(p, counts->host<int64_t>()[k], k);
   return out;
 }
 Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<int64_t> dim) {
@@ -265,8 +265,8 @@ Tensor flip(const Tensor& x, IntList dims) {
     LongKernel unlock(out.numel());
     by_size(x.element_size(), [&](auto zero) {
       using T = decltype(zero);
-      const T* from = reinterpret_cast<const T*>(x->data) + start;
-      T* to = reinterpret_cast<T*>(out->data);
+      const T* from = x->host<const T>() + start;
+      T* to = out->host<T>();
       parallel_for(rows.count, grain_for(n), [&](int64_t begin, int64_t end) {
         T* o = to + begin * n;
         rows(begin, end, [&](const int64_t (&at)[1]) {

@@ -19,7 +19,7 @@ template <class F> static Tensor window_of(int64_t length, bool periodic, OptDty
   const Dtype d = dtype.value_or(default_dtype());
   TG_CHECK(is_floating(d), DtypeError, "dtype must be floating, got ", d);
   Tensor w = empty(length, Dtype::Float64, device.value_or(Device()));
-  auto* p = reinterpret_cast<double*>(w->data);
+  auto* p = w->host<double>();
   const double last = double(periodic ? length : length - 1);
   for (int64_t i = 0; i < length; i++) p[i] = length == 1 ? 1 : f(double(i) / last);
   w = to(w, d);

@@ -33,7 +33,7 @@ template <class T, class F> void each_line(const Tensor& x, int64_t d, const Ten
   parallel_for(walk.count, grain_for(16 * n), [&](int64_t begin, int64_t end) {
     F work = f;
     walk(begin, end, [&](const int64_t (&at)[2]) {
-      work(reinterpret_cast<const T*>(x->data) + at[0], step, reinterpret_cast<T*>(values->data) + at[1], indices.data_ptr<int64_t>() + at[1], out_step);
+      work(x->host<const T>() + at[0], step, values->host<T>() + at[1], indices->host<int64_t>() + at[1], out_step);
     });
   });
 }

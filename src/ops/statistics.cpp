@@ -56,12 +56,12 @@ Tensor counts_between(const Tensor& x, const Tensor& edges_in, const Tensor& wei
       "weight must have input's shape and dtype", Named{"input", x}, Named{"weight", weight});
   const Tensor values = row_major(x, Dtype::Float64), edges = row_major(edges_in, Dtype::Float64), w = row_major(weight, Dtype::Float64);
   const int64_t bins = edges.numel() - 1;
-  const double *p = values.data_ptr<double>(), *e = edges.data_ptr<double>();
+  const double *p = values->host<double>(), *e = edges->host<double>();
   Tensor counts = zeros({bins}, Dtype::Float64);
   for (int64_t i = 0; i < values.numel(); i++) {
     if (!(p[i] >= e[0] && p[i] <= e[bins])) continue;
     const int64_t k = std::min<int64_t>(std::upper_bound(e, e + bins + 1, p[i]) - e, bins) - 1;
-    counts.data_ptr<double>()[k] += w.defined() ? w.data_ptr<double>()[i] : 1;
+    counts->host<double>()[k] += w.defined() ? w->host<double>()[i] : 1;
   }
   if (density) counts = counts / (sum(counts) * (narrow(edges, 0, 1, bins) - narrow(edges, 0, 0, bins)));
   return to(counts, x.dtype());
@@ -123,10 +123,10 @@ Tensor segment_reduce(const Tensor& x, std::string_view reduce, const Tensor& le
   const int64_t outer = product({x->sizes, size_t(d)}), inner = product({x->sizes + d + 1, size_t(x.dim() - d - 1)});
   Tensor piece = empty({outer, n, 1}, Dtype::Int64);
   for (int64_t o = 0; o < outer; o++) {
-    int64_t* to = piece.data_ptr<int64_t>() + o * n;
+    int64_t* to = piece->host<int64_t>() + o * n;
     int64_t at = 0;
     for (int64_t s = 0; s < pieces; s++) {
-      const int64_t length = lengths.data_ptr<int64_t>()[o * pieces + s];
+      const int64_t length = lengths->host<int64_t>()[o * pieces + s];
       TG_CHECK(length >= 0 && at + length <= n, ValueError, "lengths must not be negative and add up to the size of axis, ", n,
           Named{"lengths", lengths_in});
       std::fill_n(to + at, length, s);

@@ -18,7 +18,7 @@ static void clear_triangle(const Tensor& x, int64_t diagonal, bool lower) {
   parallel_for(x.numel() / columns, grain_for(columns), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
       const int64_t edge = std::clamp<int64_t>(r % rows + diagonal + lower, 0, columns);
-      char* row = x->data + r * columns * item;
+      char* row = x->host() + r * columns * item;
       if (lower) std::memset(row + edge * item, 0, size_t((columns - edge) * item));
       else std::memset(row, 0, size_t(edge * item));
     }

@@ -25,15 +25,15 @@ template <class Same> Runs runs_of(const std::vector<int64_t>& order, Same same)
   for (int64_t k = 0; k < n; k++) {
     if (k == 0 || !same(order[size_t(k) - 1], order[size_t(k)])) r.firsts.push_back(order[size_t(k)]), counts.push_back(0);
     counts.back()++;
-    r.inverse.data_ptr<int64_t>()[order[size_t(k)]] = int64_t(r.firsts.size()) - 1;
+    r.inverse->host<int64_t>()[order[size_t(k)]] = int64_t(r.firsts.size()) - 1;
   }
   r.counts = empty({int64_t(counts.size())}, Dtype::Int64);
-  std::copy(counts.begin(), counts.end(), r.counts.data_ptr<int64_t>());
+  std::copy(counts.begin(), counts.end(), r.counts->host<int64_t>());
   return r;
 }
 // x: n rows of `width`, row-major.
 template <class T> Runs runs_in(const Tensor& x, int64_t n, int64_t width, bool consecutive) {
-  const T* p = reinterpret_cast<const T*>(x->data);
+  const T* p = x->host<const T>();
   std::vector<int64_t> order(static_cast<size_t>(n));
   std::iota(order.begin(), order.end(), int64_t(0));
   if (!consecutive && width == 1) {
@@ -59,7 +59,7 @@ std::tuple<Tensor, Tensor, Tensor> unique_slices(const Tensor& x, bool consecuti
   const Tensor keys = x.dtype() >= Dtype::UInt16 ? in_signed_order(lines) : lines;
   Runs r = typed(keys.dtype(), [&](auto zero) { return runs_in<decltype(zero)>(keys, n, width, consecutive); });
   Tensor keep = empty({int64_t(r.firsts.size())}, Dtype::Int64);
-  std::copy(r.firsts.begin(), r.firsts.end(), keep.data_ptr<int64_t>());
+  std::copy(r.firsts.begin(), r.firsts.end(), keep->host<int64_t>());
   Tensor values = index_select(lines, 0, keep);
   if (!flat && x.dim()) values = contiguous(transpose(values, 0, d));
   return {values, inverse ? flat ? reshape(r.inverse, x.sizes()) : r.inverse : Tensor(), counts ? r.counts : Tensor()};
@@ -99,7 +99,7 @@ Tensor bincount(const Tensor& x, const Tensor& weights, int64_t minlength) {
   TG_CHECK(!weights.defined() || weights.sizes() == x.sizes(), ShapeError, "weights must have the shape of input, got ", weights.sizes(), Named{"input", x}, Named{"weights", weights});
   NoGrad guard;
   const Tensor values = contiguous(to(x, Dtype::Int64));
-  const int64_t* p = values.data_ptr<int64_t>();
+  const int64_t* p = values->host<int64_t>();
   int64_t bins = minlength;
   for (int64_t k = 0; k < values.numel(); k++) {
     TG_CHECK(p[k] >= 0, ValueError, "input must not hold negative numbers, got ", p[k], Named{"input", x});
@@ -107,7 +107,7 @@ Tensor bincount(const Tensor& x, const Tensor& weights, int64_t minlength) {
   }
   if (!weights.defined()) {
     Tensor out = zeros({bins}, Dtype::Int64);
-    for (int64_t k = 0; k < values.numel(); k++) out.data_ptr<int64_t>()[p[k]]++;
+    for (int64_t k = 0; k < values.numel(); k++) out->host<int64_t>()[p[k]]++;
     return out;
   }
   const Dtype d = weights.dtype() == Dtype::Float32 ? Dtype::Float32 : Dtype::Float64;
@@ -120,7 +120,7 @@ Tensor histc(const Tensor& x, int64_t bins, double min, double max) {
   NoGrad guard;
   Tensor out = zeros({bins}, x.dtype());
   const Tensor values = contiguous(to(x, Dtype::Float64)), counts = zeros({bins}, Dtype::Int64);
-  const double* p = values.data_ptr<double>();
+  const double* p = values->host<double>();
   const int64_t n = values.numel();
   if (min == max && n) {
     min = *std::min_element(p, p + n), max = *std::max_element(p, p + n);
@@ -129,7 +129,7 @@ Tensor histc(const Tensor& x, int64_t bins, double min, double max) {
   TG_CHECK(std::isfinite(min) && std::isfinite(max) && min <= max, ValueError, "min and max must be finite and in order, got ", min, " and ", max);
   for (int64_t k = 0; k < n; k++) {
     if (!(p[k] >= min && p[k] <= max)) continue;
-    counts.data_ptr<int64_t>()[std::min(int64_t((p[k] - min) / (max - min) * double(bins)), bins - 1)]++;
+    counts->host<int64_t>()[std::min(int64_t((p[k] - min) / (max - min) * double(bins)), bins - 1)]++;
   }
   copy_(out, counts);
   return out;
@@ -151,12 +151,12 @@ static Tensor search(const Tensor& sorted, const Tensor& values, bool right, con
   const int64_t length = s->sizes[s.dim() - 1], rows = s.dim() == 1 ? 1 : s.numel() / std::max<int64_t>(length, 1), each = rows ? v.numel() / rows : 0;
   typed(common, [&](auto zero) {
     using T = decltype(zero);
-    const T *line = reinterpret_cast<const T*>(s->data), *p = reinterpret_cast<const T*>(v->data);
+    const T *line = s->host<const T>(), *p = v->host<const T>();
     const auto before = [](const T& a, const T& b) { return order_key(a) < order_key(b); };
     parallel_for(v.numel(), 2048, [&](int64_t begin, int64_t end) {
       for (int64_t k = begin; k < end; k++) {
         const T* l = line + (s.dim() == 1 ? 0 : k / each * length);
-        out.data_ptr<int64_t>()[k] = (right ? std::upper_bound(l, l + length, p[k], before) : std::lower_bound(l, l + length, p[k], before)) - l;
+        out->host<int64_t>()[k] = (right ? std::upper_bound(l, l + length, p[k], before) : std::lower_bound(l, l + length, p[k], before)) - l;
       }
     });
   });

@@ -36,12 +36,12 @@ class Batch {
   Dtype dtype_ = Dtype::Float32;
 
   char* place(const Tensor& t, const Tensor& like, bool written) {  // in the order of like, which need not be contiguous
-    if (dense_alike(t, like)) return t->data;
+    if (dense_alike(t, like)) return t->host();
     Tensor copy = empty_strided(like.sizes(), like.strides(), t.dtype());
     copy_(copy, t);
     kept_.push_back(copy);
     if (written) copy_back_.push_back({t, copy});
-    return copy->data;
+    return copy->host();
   }
 
  public:
@@ -84,7 +84,7 @@ class Batch {
     item.numel = p.numel() * (p.is_complex() ? 2 : 1);  // a complex parameter is two real ones
     const bool dense = p.is_contiguous() || is_dense(p);
     const Tensor like = dense ? p : contiguous_twin(p);
-    item.part[0] = like->data;
+    item.part[0] = like->host();
     item.part[1] = place(g, like, false);
     int slot = 2;
     for (TensorList s : states) {
