@@ -26,7 +26,7 @@ struct CudaSearch {
 };
 
 struct CudaSort {
-  static constexpr int64_t kMostElements = int64_t(1) << 31;  // that one call of sort_rows takes, and that select_set reads
+  static constexpr int64_t kMostElements = int64_t(1) << 31;  // that one call of sort_rows takes
   static constexpr int64_t kSetPiece = 4096;
 
   uint64_t (*scratch_bytes)(int64_t rows, int64_t n, Dtype dtype);
