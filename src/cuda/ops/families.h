@@ -1,0 +1,16 @@
+// The families of kernels: each fills its struct of CudaKernels (src/ops/cuda/<family>.h).
+#pragma once
+#include "src/ops/cuda/kernels.h"
+
+namespace tapegrad::cuda {
+
+void fill(CudaElementwise&);
+void fill(CudaReduce&);
+void fill(CudaRows&);
+void fill(CudaIndex&);
+void fill(CudaSort&);
+void fill(CudaRandom&);
+void fill(CudaMatmul&);
+void fill(CudaOptim&);
+
+}  // namespace tapegrad::cuda

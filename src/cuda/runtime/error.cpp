@@ -1,0 +1,41 @@
+#include "src/cuda/runtime/error.h"
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+
+#include "src/cuda/runtime/error_text.h"
+
+namespace tapegrad::cuda {
+
+const CudaHost* host = nullptr;
+const bool sync_launches = [] {
+  const char* v = std::getenv("TAPEGRAD_CUDA_SYNC");
+  return v && *v && *v != '0';
+}();
+
+void fail(CudaHost::Error kind, const char* format, ...) {
+  char text[2048];
+  va_list values;
+  va_start(values, format);
+  std::vsnprintf(text, sizeof text, format, values);
+  va_end(values);
+  host->fail(kind, text);
+  std::terminate();  // the core's fail does not return
+}
+
+void fail_call(cudaError_t e, const char* call) {
+  cudaGetLastError();  // the next call is not to blame
+  fail(e == cudaErrorMemoryAllocation ? CudaHost::kOutOfMemory : CudaHost::kError, "%s",
+       error_text(e, cudaGetErrorName(e), cudaGetErrorString(e), call, false).c_str());
+}
+
+void wait_for_launch(cudaStream_t stream) {
+  const cudaError_t e = cudaStreamSynchronize(stream);
+  if (e == cudaSuccess) return;
+  cudaGetLastError();
+  fail(CudaHost::kError, "%s", error_text(e, cudaGetErrorName(e), cudaGetErrorString(e), "", true).c_str());
+}
+
+}  // namespace tapegrad::cuda
