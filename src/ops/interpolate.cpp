@@ -194,7 +194,7 @@ Tensor interpolate(const Tensor& x, IntList size, std::span<const double> scale_
     const bool use_factor = size.empty() && !recompute_scale_factor.value_or(false);
     const double scale = use_factor ? 1 / scale_factor[at] : double(in) / double(n);
     if (nearest) {
-      if (n != in || scale != 1) out = index_select(out, d, nearest_index(in, n, use_factor ? float(scale) : float(in) / float(n), mode == "nearest-exact"));
+      if (n != in || scale != 1) out = index_select(out, d, to(nearest_index(in, n, use_factor ? float(scale) : float(in) / float(n), mode == "nearest-exact"), x.device()));
       continue;
     }
     const double step = align ? n > 1 ? double(in - 1) / double(n - 1) : 0 : scale;

@@ -134,7 +134,7 @@ template <class F> const Tensor& in_place(const Tensor& self, F fill) {
   return self;
 }
 Tensor made(IntList size, std::optional<Dtype> dtype, std::optional<Device> device, Dtype other) {
-  return empty(size, dtype.value_or(other), device.value_or(Device()));
+  return empty(size, dtype.value_or(other), device.value_or(default_device()));
 }
 Tensor real(Law law, double a, double b, IntList size, std::optional<Dtype> dtype, std::optional<Device> device, bool requires_grad, const Generator* g) {
   check_drawn(dtype.value_or(default_dtype()), "dtype");
