@@ -44,7 +44,7 @@ set_target_properties(tapegrad_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static CXX_V
 target_include_directories(tapegrad_cuda PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR})
 target_compile_definitions(tapegrad_cuda PRIVATE TAPEGRAD_VERSION="${PROJECT_VERSION}" TG_CUDA_ARCHS="${archs}")
 target_compile_options(tapegrad_cuda PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra>
-  $<$<COMPILE_LANGUAGE:CUDA>:--compress-mode=size;--expt-relaxed-constexpr;-Xcompiler=-Wall,-Wextra,-fno-math-errno>)
+  $<$<COMPILE_LANGUAGE:CUDA>:--compress-mode=size;--expt-relaxed-constexpr;--diag-suppress=1835;-Xcompiler=-Wall,-Wextra,-fno-math-errno>)
 target_link_libraries(tapegrad_cuda PRIVATE CUDA::cudart_static Threads::Threads ${CMAKE_DL_LIBS})
 target_link_options(tapegrad_cuda PRIVATE -Wl,--no-undefined -Wl,--gc-sections -Wl,--exclude-libs,ALL
   -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/cuda_exports.map)

@@ -30,7 +30,7 @@ void fill_devices(CudaRuntime& r) {
   r.device_count = device_count;
   r.current_device = current_device;
   r.set_device = [](int device) { set_device(checked_device(device)); };
-  r.properties = [](int device, CudaProperties* out) { device_properties(checked_device(device), out); };
+  r.properties = [](int device, CudaProperties* out) { *out = properties(checked_device(device)); };
   r.can_access_peer = can_access_peer;
   r.synchronize = [](int device) {
     const DeviceGuard g(checked_device(device));

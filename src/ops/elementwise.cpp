@@ -121,7 +121,7 @@ Dtype common_dtype(const OpEntry& op, const Tensor* const* in) {
 
 [[gnu::noinline]] void check_divisor(const Tensor& divisor) {
   const Tensor d = contiguous(to(divisor, Dtype::Int64));
-  const int64_t* v = reinterpret_cast<const int64_t*>(d->data);
+  const auto* v = d->host<const int64_t>();
   for (int64_t i = 0; i < d->numel; i++) TG_CHECK(v[i] != 0, Error, "ZeroDivisionError: division of integers by zero");
 }
 
