@@ -177,7 +177,7 @@ const ElementwiseTable& table() {
   static const ElementwiseTable* const all = [] {
     auto* t = new ElementwiseTable;
     add_arithmetic(*t), add_integers(*t), add_rounding(*t), add_functions(*t), add_activations(*t);
-    add_unary_backward(*t), add_backward(*t);
+    add_unary_backward(*t), add_backward(*t), add_complex(*t);
     return t;
   }();
   return *all;
