@@ -80,9 +80,9 @@ bool load_ints(const Param& p, PyObject* o, Value& v, Scratch& s) {
   }
   if (is_tensor(o)) {
     if (unwrap(o).dim() != 1 || is_differentiable(unwrap(o).dtype())) return false;
-    const Tensor t = to(unwrap(o), Dtype::Int64);
+    const Tensor t = to(unwrap(o), Device(), Dtype::Int64);
     int64_t* at = s.room(t.numel());
-    for (int64_t k = 0; k < t.numel(); k++) at[k] = reinterpret_cast<const int64_t*>(t->data)[k * t->strides[0]];
+    for (int64_t k = 0; k < t.numel(); k++) at[k] = t->host<const int64_t>()[k * t->strides[0]];
     v.ints = {at, size_t(t.numel())};
     return true;
   }

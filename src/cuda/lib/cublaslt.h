@@ -1,5 +1,5 @@
-// cuBLASLt, opened at its first use. Its binary interface is declared here (tests/cuda/cublaslt_test.cpp compares it with NVIDIA's
-// header where there is one), so that the plugin builds without the 400 MB package. Constants have NVIDIA's names less the prefix.
+// cuBLASLt, opened at its first use. Its binary interface is declared here (cublaslt_check.cpp compares it with NVIDIA's header where
+// there is one), so that the plugin builds without the 400 MB package. Constants have NVIDIA's names less the prefix.
 #pragma once
 #include <cuda_runtime_api.h>
 #include <stddef.h>

@@ -33,11 +33,8 @@ static int attribute(cudaDeviceAttr a, int device) {
 void use_device(int device) {
   if (!in_use[device].load(std::memory_order_acquire)) {
     const int major = attribute(cudaDevAttrComputeCapabilityMajor, device), minor = attribute(cudaDevAttrComputeCapabilityMinor, device);
-    if (!runs_on(built_archs, major, minor)) {
-      CudaProperties p;
-      device_properties(device, &p);
-      fail(CudaHost::kError, "CUDA requested but %s", unsupported(built_archs, p.name, major, minor).c_str());
-    }
+    if (!runs_on(built_archs, major, minor))
+      fail(CudaHost::kError, "CUDA requested but %s", unsupported(built_archs, properties(device).name, major, minor).c_str());
   }
   int actual = 0;
   TG_CUDA(cudaGetDevice(&actual));
@@ -60,27 +57,31 @@ int checked_device(int device) {
   return device;
 }
 
-void device_properties(int device, CudaProperties* out) {
+static CudaProperties ask_properties(int device) {
+  CudaProperties k{};
+  cudaDeviceProp p;
+  TG_CUDA(cudaGetDeviceProperties(&p, device));
+  static_assert(sizeof k.name == sizeof p.name && sizeof k.uuid == sizeof p.uuid);
+  std::memcpy(k.name, p.name, sizeof k.name);
+  std::memcpy(k.uuid, &p.uuid, sizeof k.uuid);
+  k.major = p.major, k.minor = p.minor, k.multiprocessors = p.multiProcessorCount, k.warp_size = p.warpSize;
+  k.max_threads_per_multiprocessor = p.maxThreadsPerMultiProcessor, k.max_threads_per_block = p.maxThreadsPerBlock;
+  k.total_memory = p.totalGlobalMem, k.shared_per_block = p.sharedMemPerBlockOptin;
+  k.shared_per_multiprocessor = p.sharedMemPerMultiprocessor, k.l2_bytes = uint64_t(p.l2CacheSize);
+  k.registers_per_multiprocessor = p.regsPerMultiprocessor, k.integrated = p.integrated, k.multi_gpu_board = p.isMultiGpuBoard;
+  k.pci_bus = p.pciBusID, k.pci_device = p.pciDeviceID, k.pci_domain = p.pciDomainID;
+  k.clock_khz = attribute(cudaDevAttrClockRate, device), k.memory_clock_khz = attribute(cudaDevAttrMemoryClockRate, device);
+  return k;
+}
+
+const CudaProperties& properties(int device) {
   static std::mutex lock;
-  static CudaProperties known[kMaxDevices];
-  static bool is_known[kMaxDevices];
+  static std::atomic<const CudaProperties*> known[kMaxDevices];
+  if (const CudaProperties* k = known[device].load(std::memory_order_acquire)) return *k;
   std::lock_guard g(lock);
-  CudaProperties& k = known[device];
-  if (!is_known[device]) {
-    cudaDeviceProp p;
-    TG_CUDA(cudaGetDeviceProperties(&p, device));
-    std::memcpy(k.name, p.name, sizeof k.name);
-    std::memcpy(k.uuid, &p.uuid, sizeof k.uuid);
-    k.major = p.major, k.minor = p.minor, k.multiprocessors = p.multiProcessorCount, k.warp_size = p.warpSize;
-    k.max_threads_per_multiprocessor = p.maxThreadsPerMultiProcessor, k.max_threads_per_block = p.maxThreadsPerBlock;
-    k.total_memory = p.totalGlobalMem, k.shared_per_block = p.sharedMemPerBlockOptin;
-    k.shared_per_multiprocessor = p.sharedMemPerMultiprocessor, k.l2_bytes = uint64_t(p.l2CacheSize);
-    k.registers_per_multiprocessor = p.regsPerMultiprocessor, k.integrated = p.integrated, k.multi_gpu_board = p.isMultiGpuBoard;
-    k.pci_bus = p.pciBusID, k.pci_device = p.pciDeviceID, k.pci_domain = p.pciDomainID;
-    k.clock_khz = attribute(cudaDevAttrClockRate, device), k.memory_clock_khz = attribute(cudaDevAttrMemoryClockRate, device);
-    is_known[device] = true;
-  }
-  *out = k;
+  const CudaProperties* k = known[device].load(std::memory_order_relaxed);
+  if (!k) known[device].store(k = new CudaProperties(ask_properties(device)), std::memory_order_release);
+  return *k;
 }
 
 bool can_access_peer(int device, int peer) {

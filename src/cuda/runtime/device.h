@@ -26,7 +26,7 @@ void set_device(int device);
 void use_device(int device);
 /// `device`, or the current one instead of a negative number. Throws when there is none of that number.
 int checked_device(int device);
-void device_properties(int device, CudaProperties* out);
+const CudaProperties& properties(int device);
 bool can_access_peer(int device, int peer);
 /// The architectures that the plugin has code for, as CMake has them: "75-real,90-real,120".
 extern const char* const built_archs;

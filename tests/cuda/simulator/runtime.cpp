@@ -10,10 +10,8 @@
 #include <vector>
 
 #include "simulator.h"
+#include "stream.h"
 
-struct CUstream_st {
-  int device, priority;
-};
 struct CUevent_st {
   bool timing;
   double ms;
@@ -324,13 +322,18 @@ cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t) { re
 
 // ---- streams and events
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned, int priority) {
-  return *stream = new CUstream_st{device_now, priority < -5 ? -5 : priority > 0 ? 0 : priority}, cudaSuccess;
+  const auto run = [](int device, void (*work)(void*), void* closure) {
+    Open memory(device);
+    work(closure);
+  };
+  return *stream = new CUstream_st{device_now, priority < -5 ? -5 : priority > 0 ? 0 : priority, run}, cudaSuccess;
 }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) { return cudaStreamCreateWithPriority(stream, flags, 0); }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   delete stream;
   return cudaSuccess;
 }
+cudaError_t cudaStreamGetDevice(cudaStream_t stream, int* device) { return *device = stream ? stream->device : device_now, cudaSuccess; }
 cudaError_t cudaStreamGetPriority(cudaStream_t stream, int* priority) { return *priority = stream ? stream->priority : 0, cudaSuccess; }
 cudaError_t cudaStreamQuery(cudaStream_t) { return cudaSuccess; }
 cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
