@@ -1,5 +1,8 @@
 // From the formulas of src/ops/formulas.h to kernels. Each elementwise_*.cu makes those of some ops.
 #pragma once
+#ifdef __CUDACC__
+#pragma nv_diag_suppress 186  // formulas for all numbers ask unsigned ones, too, whether they are below 0
+#endif
 #include "src/cuda/kernel/elementwise.cuh"
 #include "src/cuda/ops/elementwise.h"
 #include "src/ops/formulas.h"
@@ -37,7 +40,13 @@ template <class Op, int k, class Number> struct Backward {
   static constexpr int each = kEach<T>;
   Op op;
   __device__ explicit Backward(const Params& p) : op(read<Op>(p)) {}
-  template <class... V> __device__ T operator()(const T& g, const V&... v) const { return conj(call_backward<k>(op, T(conj(g)), v...)); }
+  template <class... V> __device__ T operator()(const T& g, const V&... v) const {
+    const T c = conj(g);
+    if constexpr (requires { op.backward(c, v...); }) return conj(op.backward(c, v...));
+    else if constexpr (k == 0) return conj(op.backward_a(c, v...));
+    else if constexpr (k == 1) return conj(op.backward_b(c, v...));
+    else return conj(op.backward_c(c, v...));
+  }
 };
 
 template <class Op, class List> inline constexpr int index_in = -1;

@@ -1,7 +1,4 @@
 // The ops that uint64 has.
-#ifdef __CUDACC__
-#pragma nv_diag_suppress 186  // formulas for all numbers ask whether one is below 0
-#endif
 #include "src/cuda/ops/elementwise.cuh"
 
 namespace tapegrad::cuda {
