@@ -7,6 +7,7 @@
 #include "src/ops/op_info.h"
 #include "src/ops/rows.h"
 #include "src/ops/view.h"
+#include "src/tensor/cuda.h"
 #include "tapegrad/ops_more.h"
 
 namespace tapegrad {
