@@ -42,6 +42,9 @@ add_library(tapegrad_cuda MODULE ${cuda_sources})
 set_target_properties(tapegrad_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static CXX_VISIBILITY_PRESET hidden CUDA_VISIBILITY_PRESET hidden
   VISIBILITY_INLINES_HIDDEN ON)
 target_include_directories(tapegrad_cuda PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR})
+if(CUBLASLT_INCLUDE_DIR)  # for lib/cublaslt_check.cpp
+  target_include_directories(tapegrad_cuda SYSTEM PRIVATE ${CUBLASLT_INCLUDE_DIR})
+endif()
 target_compile_definitions(tapegrad_cuda PRIVATE TAPEGRAD_VERSION="${PROJECT_VERSION}" TG_CUDA_ARCHS="${archs}")
 target_compile_options(tapegrad_cuda PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra>
   $<$<COMPILE_LANGUAGE:CUDA>:--compress-mode=size;--expt-relaxed-constexpr;--diag-suppress=1835;-Xcompiler=-Wall,-Wextra,-fno-math-errno>)

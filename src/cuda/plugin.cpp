@@ -1,5 +1,8 @@
 // The plugin's one symbol: says whether CUDA can be used on this machine, and fills the tables that the core calls.
+#include <unistd.h>
+
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <string>
@@ -8,6 +11,7 @@
 #include "src/cuda/lib/libraries.h"
 #include "src/cuda/ops/families.h"
 #include "src/cuda/runtime/copy.h"
+#include "src/cuda/runtime/fault.h"
 #include "src/cuda/runtime/memory.h"
 #include "src/cuda/runtime/nvtx.h"
 #include "src/cuda/runtime/requirements.h"
@@ -35,6 +39,7 @@ void fill_devices(CudaRuntime& r) {
   r.synchronize = [](int device) {
     const DeviceGuard g(checked_device(device));
     TG_CUDA(cudaDeviceSynchronize());
+    raise_fault();
   };
 }
 
@@ -69,16 +74,9 @@ void fill_memory(CudaRuntime& r) {
     *free = f, *total = t;
   };
   r.reset_peaks = [](int device) { allocator(checked_device(device)).reset_peaks(); };
-  r.empty_cache = [] {
-    for (int d = 0; d < device_count(); d++) allocator(d).empty_cache();
-    pinned().empty_cache();
-  };
+  r.empty_cache = empty_caches;
   r.set_memory_limit = [](int device, uint64_t bytes) { allocator(checked_device(device)).set_limit(bytes); };
-  r.snapshot = [] {
-    std::string json = "[";
-    for (int d = 0; d < device_count(); d++) allocator(d).snapshot(json);
-    return text(json + "]");
-  };
+  r.snapshot = [] { return text(snapshot()); };
   r.free_text = [](char* t) { std::free(t); };
 }
 
@@ -91,15 +89,21 @@ void fill_streams(CudaRuntime& r) {
     detail::current[d] = as_stream(d, s);
   };
   r.stream_done = [](int device, CudaStream s) { return ready(cudaStreamQuery(as_stream(checked_device(device), s)), "cudaStreamQuery"); };
-  r.stream_synchronize = [](int device, CudaStream s) { TG_CUDA(cudaStreamSynchronize(as_stream(checked_device(device), s))); };
+  r.stream_synchronize = [](int device, CudaStream s) {
+    TG_CUDA(cudaStreamSynchronize(as_stream(checked_device(device), s)));
+    raise_fault();
+  };
   r.stream_wait = [](int device, CudaStream s, CudaEvent e) {
     TG_CUDA(cudaStreamWaitEvent(as_stream(checked_device(device), s), as_event(e), 0));
   };
-  r.new_event = [](int device, bool timing) -> CudaEvent { return events().get(checked_device(device), timing); };
+  r.new_event = [](int device, bool timing) -> CudaEvent { return new_event(checked_device(device), timing); };
   r.free_event = [](CudaEvent e) { events().put(static_cast<Event*>(e)); };
   r.record_event = [](CudaEvent e, int device, CudaStream s) { TG_CUDA(cudaEventRecord(as_event(e), as_stream(checked_device(device), s))); };
   r.event_done = [](CudaEvent e) { return ready(cudaEventQuery(as_event(e)), "cudaEventQuery"); };
-  r.event_synchronize = [](CudaEvent e) { TG_CUDA(cudaEventSynchronize(as_event(e))); };
+  r.event_synchronize = [](CudaEvent e) {
+    TG_CUDA(cudaEventSynchronize(as_event(e)));
+    raise_fault();
+  };
   r.event_ms = [](CudaEvent from, CudaEvent to) {
     float ms = 0;
     TG_CUDA(cudaEventElapsedTime(&ms, as_event(from), as_event(to)));
@@ -175,6 +179,7 @@ extern "C" __attribute__((visibility("default"))) int tapegrad_cuda_init(const t
     return 1;
   }
   cuda::host = host;
+  cuda::process = getpid();
   out->abi = kCudaAbi;
   out->size = sizeof(CudaPlugin);
   out->version = TAPEGRAD_VERSION;

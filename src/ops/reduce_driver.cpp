@@ -112,18 +112,18 @@ template <class A> void store(const Sink& s, int64_t at, int64_t stride, int64_t
 
 struct Fold {
   FoldKind kind;
-  FoldCompute compute;
-  FoldKernel kernel;
+  FoldType compute;
+  FoldKernel kernel, direct = {};      // of elements in the compute type, and as they are stored
   LoadFn load;
   int64_t item;
-  bool plain;                          // stored in the compute type
+  bool plain;                          // dense runs of a type that `direct` reads
   Dim inner, other;                    // the kernel's two loops: elements of a row and rows, or columns and rows
   bool by_rows;
   Dim kept[kMaxDims], reduced[kMaxDims];
   int kept_count = 0, reduced_count = 0;
 
   void rows(const char* x, int64_t count, const double* shift, int64_t* acc) const {
-    if (plain && inner.xs == 1) return kernel.rows(x, inner.size, count, other.xs, shift, acc);
+    if (plain) return direct.rows(x, inner.size, count, other.xs, shift, acc);
     alignas(64) int64_t buffer[kBuffer];
     const size_t width = compute == kFoldF32 ? 4 : 8;
     if (inner.size <= kBuffer / 2) {
@@ -143,7 +143,7 @@ struct Fold {
       }
   }
   void cols(const char* x, int64_t count, const double* shift, int64_t* acc) const {
-    if (plain && inner.xs == 1) return kernel.cols(x, count, other.size, other.xs, shift, acc);
+    if (plain) return direct.cols(x, count, other.size, other.xs, shift, acc);
     alignas(64) int64_t buffer[kBuffer];
     const size_t width = compute == kFoldF32 ? 4 : 8;
     const int64_t group = kBuffer * 8 / int64_t(width) / count;
@@ -197,12 +197,13 @@ void run(FoldKind kind, Plan& p, const Sink& sink) {
   f.kernel = reduce_kernels().fold[kind][f.compute];
   f.load = load_for(p.dtype, Compute(f.compute));
   f.item = int64_t(item_size(p.dtype));
-  f.plain = p.dtype == Dtype::Float32 || p.dtype == Dtype::Float64 || p.dtype == Dtype::Int64;
   f.by_rows = p.count == 0 || !p.dims[p.count - 1].kept;
   f.inner = {1, 1, 0, !f.by_rows}, f.other = {1, 0, 0, f.by_rows};
   int64_t kept = 1, total = 1;
   bool have_other = false;
   if (p.count) f.inner = p.dims[p.count - 1];
+  if (const FoldType stored = fold_stored(p.dtype); stored != kFoldTypes) f.direct = reduce_kernels().fold[kind][stored];
+  f.plain = f.direct.rows && f.inner.xs == 1;
   for (int d = p.count - 2; d >= 0; d--) {
     if (!have_other && p.dims[d].kept == f.by_rows) { f.other = p.dims[d], have_other = true; continue; }
     if (p.dims[d].kept) f.kept[f.kept_count++] = p.dims[d];
@@ -214,7 +215,7 @@ void run(FoldKind kind, Plan& p, const Sink& sink) {
   for (int d = 0; d < f.kept_count; d++) kept *= f.kept[d].size;
   const Dim& along = f.by_rows ? f.other : f.inner;
   const int64_t each = std::max<int64_t>(1, total / (kept * along.size));  // elements per result
-  const bool whole_rows = !f.by_rows && f.plain && f.inner.xs == 1;  // read from end to end
+  const bool whole_rows = !f.by_rows && f.plain;  // read from end to end
   const int64_t block = whole_rows ? kMaxBlock : std::clamp<int64_t>(kPiece / each, f.by_rows ? 4 : 64, kMaxBlock / 2);
   const int64_t blocks = (along.size + block - 1) / block;
   const int64_t grain = std::max<int64_t>(1, kPiece / (each * std::min(block, along.size)));

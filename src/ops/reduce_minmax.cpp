@@ -129,16 +129,15 @@ void find_any(const Tensor& x, int64_t dim, const Tensor& best, const Tensor& in
     default: return find<double>(x, dim, best, out);
   }
 }
-// In one pass, by a kernel: row-major tensors of the types that folds compute in, and more than one result.
+// In one pass, by a kernel: row-major tensors of the types that folds read as they are, and more than one result.
 bool has_place_kernel(const Tensor& x, int64_t dim) {
-  const Dtype t = x.dtype();
   const int64_t n = x->sizes[dim];
-  return (t == Dtype::Float32 || t == Dtype::Float64 || t == Dtype::Int64) && x->contiguous && n > 0 && n < INT32_MAX && x.numel() > n;
+  return fold_stored(x.dtype()) != kFoldTypes && x->contiguous && n > 0 && n < INT32_MAX && x.numel() > n;
 }
 ValuesIndices places(FoldKind kind, const Tensor& x, int64_t dim, bool keepdim) {
   const Shape shape = reduced_shape(x.sizes(), uint32_t(1) << dim, keepdim);
   Tensor value = empty(shape, x.dtype(), x.device()), index = empty(shape, Dtype::Int64, x.device());
-  const PlaceKernel& kernel = reduce_kernels().place[kind == kMin][fold_compute(x.dtype())];
+  const PlaceKernel& kernel = reduce_kernels().place[kind == kMin][fold_stored(x.dtype())];
   const Split s(x, dim);
   const int64_t item = int64_t(item_size(x.dtype()));
   int64_t* at = index->host<int64_t>();

@@ -59,7 +59,7 @@ static Tensor complex_var(const Tensor& x, uint32_t dims, Scalar correction, boo
 // 1979).
 static Tensor row_variances(const Tensor& x, uint32_t dims, double freedom, bool keepdim, bool root) {
   constexpr int64_t kBlock = 4096;
-  Tensor out = empty(reduced_shape(x.sizes(), dims, keepdim), x.dtype(), x.device());
+  Tensor out = empty(reduced_shape(x.sizes(), dims, keepdim), row_dtype(x.dtype()), x.device());
   const int64_t rows = out.numel(), n = x.numel() / rows, blocks = (n + kBlock - 1) / kBlock;
   Tensor parts = empty({rows, blocks, 2}, Dtype::Float64);
   double* part = parts->host<double>();
@@ -79,14 +79,14 @@ static Tensor row_variances(const Tensor& x, uint32_t dims, double freedom, bool
       count = all;
     }
     const double v = root ? std::sqrt(squares / freedom) : squares / freedom;
-    if (x.dtype() == Dtype::Float64) out->host<double>()[r] = v; else out->host<float>()[r] = float(v);
+    if (out.dtype() == Dtype::Float64) out->host<double>()[r] = v; else out->host<float>()[r] = float(v);
   }
-  return out;
+  return cast_back(out, x.dtype());
 }
-/// Are the reduced dims the last ones of a row-major tensor that the row kernels read as it is?
+/// Are the reduced dims the last ones of a row-major tensor?
 static bool in_rows(const Tensor& x, uint32_t dims) {
   const uint32_t all = (uint32_t(1) << x.dim()) - 1;
-  return !x.is_cuda() && x->contiguous && x.dtype() == row_dtype(x.dtype()) && x.numel() && dims && ((all & ~dims) & ((all & ~dims) + 1)) == 0;
+  return !x.is_cuda() && x->contiguous && x.numel() && dims && ((all & ~dims) & ((all & ~dims) + 1)) == 0;
 }
 static Tensor spread_about_mean(const Tensor& x, uint32_t dims, Scalar correction, bool keepdim, bool root) {
   if (is_complex(x.dtype())) return root ? sqrt(complex_var(x, dims, correction, keepdim)) : complex_var(x, dims, correction, keepdim);

@@ -1,15 +1,20 @@
-// What the ops over whole rows share: which kernels, and row-major inputs of a type that the kernels compute in.
+// What the ops over whole rows share: which kernels, and row-major inputs.
 #pragma once
 #include "src/ops/cpu/rowwise.h"
 #include "src/ops/cpu/table.h"
 #include "src/ops/stream.h"
 #include "src/ops/view.h"
+#include "src/tensor/half.h"
 
 namespace tapegrad {
 
-/// The 16-bit floats are computed in float.
+/// What the row kernels compute in: for the 16-bit floats, float.
 inline Dtype row_dtype(Dtype d) { return d == Dtype::Float64 ? Dtype::Float64 : Dtype::Float32; }
-inline const RowKernels& row_kernels(Dtype d) { return d == Dtype::Float64 ? kernels().rows->f64 : kernels().rows->f32; }
+/// For rows of dtype d.
+inline const RowKernels& row_kernels(Dtype d) {
+  const RowTable& t = *kernels().rows;
+  return d == Dtype::Float64 ? t.f64 : d == Dtype::Float32 ? t.f32 : d == Dtype::Float16 ? t.f16 : t.bf16;
+}
 /// x in that dtype, row-major, without history. x itself when it is so already. Undefined stays undefined.
 inline Tensor row_major(const Tensor& x, Dtype d) {
   if (!x.defined() || (x->contiguous && x.dtype() == d)) return x;
@@ -37,7 +42,12 @@ template <class F> void each_row(const Tensor& y, int64_t begin, int64_t count, 
   }
 }
 inline double element(const Tensor& x, int64_t i) {
-  return x.dtype() == Dtype::Float64 ? x->host<const double>()[i] : double(x->host<const float>()[i]);
+  switch (x.dtype()) {
+    case Dtype::Float64: return x->host<const double>()[i];
+    case Dtype::Float32: return x->host<const float>()[i];
+    case Dtype::Float16: return half_to_float(x->host<const uint16_t>()[i]);
+    default: return bfloat_to_float(x->host<const uint16_t>()[i]);
+  }
 }
 /// The lengths before, along and after a dimension.
 struct Split {

@@ -1,5 +1,6 @@
 // The Driver that is CUDA, and the pools over it.
 #include <algorithm>
+#include <cstdlib>
 
 #include "src/cuda/runtime/device.h"
 #include "src/cuda/runtime/memory.h"
@@ -11,18 +12,24 @@ namespace {
 
 cudaEvent_t event(void* e) { return static_cast<cudaEvent_t>(e); }
 cudaStream_t stream(Stream s) { return static_cast<cudaStream_t>(s); }
-// A call that must not throw. Its error comes up again in the next one that may, when it is the device's end.
+// Calls that must not throw: memory is freed in destructors. Where the device has failed, the next call that may says so.
 bool went_well(cudaError_t e) {
   if (e != cudaSuccess) cudaGetLastError();
   return e == cudaSuccess;
 }
-char* memory_or_null(cudaError_t e, void* p, const char* call) {
-  if (e == cudaErrorMemoryAllocation) {
-    cudaGetLastError();
-    return nullptr;
+template <class F> bool went_well_on(int device, F call) noexcept {
+  try {
+    const DeviceGuard g(device);
+    use_device(device);
+    return went_well(call());
+  } catch (...) {
+    return false;
   }
-  check(e, call);
-  return static_cast<char*>(p);
+}
+bool out_of_memory(cudaError_t e, const char* call) {
+  if (e != cudaErrorMemoryAllocation) return check(e, call), false;
+  cudaGetLastError();
+  return true;
 }
 
 struct Cudart final : Driver {
@@ -30,16 +37,15 @@ struct Cudart final : Driver {
     const DeviceGuard g(device);
     use_device(device);
     void* p = nullptr;
-    return memory_or_null(cudaMalloc(&p, bytes), p, "cudaMalloc");
+    return out_of_memory(cudaMalloc(&p, bytes), "cudaMalloc") ? nullptr : static_cast<char*>(p);
   }
   void free(int device, char* p) noexcept override {
-    const DeviceGuard g(device);
-    went_well(cudaFree(p));
+    went_well_on(device, [&] { return cudaFree(p); });
   }
   char* host_alloc(size_t bytes) override {
     use_device(current_device());
     void* p = nullptr;
-    return memory_or_null(cudaHostAlloc(&p, bytes, cudaHostAllocPortable), p, "cudaHostAlloc");
+    return out_of_memory(cudaHostAlloc(&p, bytes, cudaHostAllocPortable), "cudaHostAlloc") ? nullptr : static_cast<char*>(p);
   }
   void host_free(char* p) noexcept override { went_well(cudaFreeHost(p)); }
   void memory_info(int device, uint64_t* free, uint64_t* total) override {
@@ -50,8 +56,7 @@ struct Cudart final : Driver {
     *free = f, *total = t;
   }
   void fill(char* p, int byte, size_t bytes, int device, Stream s) noexcept override {
-    const DeviceGuard g(device);
-    went_well(cudaMemsetAsync(p, byte, bytes, stream(s)));
+    went_well_on(device, [&] { return cudaMemsetAsync(p, byte, bytes, stream(s)); });
   }
   Stream make_stream(int device, int priority) override {
     const DeviceGuard g(device);
@@ -67,12 +72,9 @@ struct Cudart final : Driver {
     went_well(cudaStreamGetDevice(stream(s), &device));
     return device;
   }
-  void* make_event(int device, bool timing) override {
-    const DeviceGuard g(device);
-    use_device(device);
+  void* make_event(int device, bool timing) noexcept override {
     cudaEvent_t e = nullptr;
-    TG_CUDA(cudaEventCreateWithFlags(&e, timing ? cudaEventDefault : cudaEventDisableTiming));
-    return e;
+    return went_well_on(device, [&] { return cudaEventCreateWithFlags(&e, timing ? cudaEventDefault : cudaEventDisableTiming); }) ? e : nullptr;
   }
   void record(void* e, Stream s) noexcept override { went_well(cudaEventRecord(event(e), stream(s))); }
   bool done(void* e) noexcept override {
@@ -104,26 +106,35 @@ PinnedPool& pinned() {
 }
 
 static CachingAllocator* new_allocator(int device) {
-  const char* poison = std::getenv("TAPEGRAD_CUDA_POISON");
+  const char *poison = std::getenv("TAPEGRAD_CUDA_POISON"), *limit = std::getenv("TAPEGRAD_CUDA_MEM_LIMIT");
+  uint64_t bytes = 0;
+  if (limit && *limit && !parse_limit(limit, properties(device).total_memory, &bytes))
+    fail(CudaHost::kError, "TAPEGRAD_CUDA_MEM_LIMIT=%s is neither a number of bytes nor a fraction of the device's memory", limit);
   auto* a = new CachingAllocator(driver(), events(), device, poison && *poison && *poison != '0');
-  if (const char* limit = std::getenv("TAPEGRAD_CUDA_MEM_LIMIT"); limit && *limit) {
-    uint64_t free = 0, total = 0, bytes = 0;
-    driver().memory_info(device, &free, &total);
-    if (!parse_limit(limit, total, &bytes))
-      fail(CudaHost::kError, "TAPEGRAD_CUDA_MEM_LIMIT=%s is neither a number of bytes nor a fraction of the device's memory", limit);
-    a->set_limit(bytes);
-  }
+  a->set_limit(bytes);
   return a;
 }
 
+static std::atomic<CachingAllocator*> allocators[kMaxDevices];
+
 CachingAllocator& allocator(int device) {
   static std::mutex lock;
-  static std::atomic<CachingAllocator*> all[kMaxDevices];
-  if (CachingAllocator* a = all[device].load(std::memory_order_acquire)) return *a;
+  if (CachingAllocator* a = allocators[device].load(std::memory_order_acquire)) return *a;
   std::lock_guard g(lock);
-  CachingAllocator* a = all[device].load(std::memory_order_relaxed);
-  if (!a) all[device].store(a = new_allocator(device), std::memory_order_release);
+  CachingAllocator* a = allocators[device].load(std::memory_order_relaxed);
+  if (!a) allocators[device].store(a = new_allocator(device), std::memory_order_release);
   return *a;
+}
+
+void empty_caches() {
+  for (auto& a : allocators) if (CachingAllocator* c = a.load(std::memory_order_acquire)) c->empty_cache();
+  pinned().empty_cache();
+}
+
+std::string snapshot() {
+  std::string json = "[";
+  for (auto& a : allocators) if (CachingAllocator* c = a.load(std::memory_order_acquire)) c->snapshot(json);
+  return json + "]";
 }
 
 Block* alloc(int device, size_t bytes) {

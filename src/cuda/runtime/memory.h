@@ -7,6 +7,10 @@ namespace tapegrad::cuda {
 
 CachingAllocator& allocator(int device);
 PinnedPool& pinned();
+/// Of all devices that have been used, and of the host: gives back what no tensor uses.
+void empty_caches();
+/// All segments and blocks, as JSON.
+std::string snapshot();
 
 /// `bytes` for use in the current stream of `device`; throws OutOfMemoryError. Null for 0 bytes.
 Block* alloc(int device, size_t bytes);
