@@ -12,16 +12,14 @@ namespace {
 
 // ---- unique
 
-// Slices 0 … n of something, in the order `order`, equal ones next to each other: the firsts of each run, which run each
-// belongs to, how many there are.
-using Runs = CudaRuns;
 Tensor as_tensor(const std::vector<int64_t>& numbers) {
   const Tensor t = empty({int64_t(numbers.size())}, Dtype::Int64);
   std::copy(numbers.begin(), numbers.end(), t->host<int64_t>());
   return t;
 }
-template <class Same> Runs runs_of(const std::vector<int64_t>& order, Same same) {
-  Runs r;
+// Slices 0 … n of something, in the order `order`, equal ones next to each other.
+template <class Same> EqualRuns runs_of(const std::vector<int64_t>& order, Same same) {
+  EqualRuns r;
   const int64_t n = int64_t(order.size());
   r.inverse = empty({n}, Dtype::Int64);
   std::vector<int64_t> firsts, counts;
@@ -34,7 +32,7 @@ template <class Same> Runs runs_of(const std::vector<int64_t>& order, Same same)
   return r;
 }
 // x: n rows of `width`, row-major.
-template <class T> Runs runs_in(const Tensor& x, int64_t n, int64_t width, bool consecutive) {
+template <class T> EqualRuns runs_in(const Tensor& x, int64_t n, int64_t width, bool consecutive) {
   const T* p = x->host<const T>();
   std::vector<int64_t> order(static_cast<size_t>(n));
   std::iota(order.begin(), order.end(), int64_t(0));
@@ -59,7 +57,8 @@ std::tuple<Tensor, Tensor, Tensor> unique_slices(const Tensor& x, bool consecuti
   const int64_t n = lines->sizes[0], width = n ? lines.numel() / n : 0;
   TG_CHECK(flat || n == 0 || width > 0, ShapeError, "slices along dimension ", d, " must not be empty", Named{"input", x});
   const Tensor keys = x.dtype() >= Dtype::UInt16 ? in_signed_order(lines) : lines;
-  const Runs r = x.is_cuda() ? cuda_runs(keys, consecutive) : typed(keys.dtype(), [&](auto zero) { return runs_in<decltype(zero)>(keys, n, width, consecutive); });
+  const EqualRuns r = x.is_cuda() ? cuda_runs(keys, consecutive)
+                             : typed(keys.dtype(), [&](auto zero) { return runs_in<decltype(zero)>(keys, n, width, consecutive); });
   Tensor values = index_select(lines, 0, r.firsts);
   if (!flat && x.dim()) values = contiguous(transpose(values, 0, d));
   return {values, inverse ? flat ? reshape(r.inverse, x.sizes()) : r.inverse : Tensor(), counts ? r.counts : Tensor()};

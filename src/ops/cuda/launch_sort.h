@@ -18,10 +18,10 @@ Tensor cuda_nonzero(const Tensor& x);
 
 /// Equal neighbours of n rows (along dimension 0 of `rows`), which are put in order first unless `consecutive`: where the first of each
 /// run was, which run each row belongs to, how many are in a run.
-struct CudaRuns {
+struct EqualRuns {
   Tensor firsts, inverse, counts;
 };
-CudaRuns cuda_runs(const Tensor& rows, bool consecutive);
+EqualRuns cuda_runs(const Tensor& rows, bool consecutive);
 /// How often each of 0 … bins - 1 is in `values`, int64, or the sum of its weights.
 Tensor cuda_counts(const Tensor& values, int64_t bins, const Tensor& weights = {});
 

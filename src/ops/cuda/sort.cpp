@@ -90,7 +90,7 @@ Tensor cuda_search(const Tensor& sorted, const Tensor& values, bool right) {
 
 Tensor cuda_nonzero(const Tensor& x) { return columns_set(contiguous(x.dtype() == Dtype::Bool ? x : ne(x, Tensor(Scalar(0))))); }
 
-CudaRuns cuda_runs(const Tensor& rows, bool consecutive) {
+EqualRuns cuda_runs(const Tensor& rows, bool consecutive) {
   const int64_t n = rows->sizes[0];
   Tensor order = arange(n, Dtype::Int64, rows.device());
   if (!n) return {order, order, order};
