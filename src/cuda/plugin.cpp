@@ -1,4 +1,6 @@
 // The plugin's one symbol: says whether CUDA can be used on this machine, and fills the tables that the core calls.
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -9,6 +11,7 @@
 #include "src/cuda/lib/libraries.h"
 #include "src/cuda/ops/families.h"
 #include "src/cuda/runtime/copy.h"
+#include "src/cuda/runtime/fault.h"
 #include "src/cuda/runtime/memory.h"
 #include "src/cuda/runtime/nvtx.h"
 #include "src/cuda/runtime/requirements.h"
@@ -36,6 +39,7 @@ void fill_devices(CudaRuntime& r) {
   r.synchronize = [](int device) {
     const DeviceGuard g(checked_device(device));
     TG_CUDA(cudaDeviceSynchronize());
+    raise_fault();
   };
 }
 
@@ -85,15 +89,21 @@ void fill_streams(CudaRuntime& r) {
     detail::current[d] = as_stream(d, s);
   };
   r.stream_done = [](int device, CudaStream s) { return ready(cudaStreamQuery(as_stream(checked_device(device), s)), "cudaStreamQuery"); };
-  r.stream_synchronize = [](int device, CudaStream s) { TG_CUDA(cudaStreamSynchronize(as_stream(checked_device(device), s))); };
+  r.stream_synchronize = [](int device, CudaStream s) {
+    TG_CUDA(cudaStreamSynchronize(as_stream(checked_device(device), s)));
+    raise_fault();
+  };
   r.stream_wait = [](int device, CudaStream s, CudaEvent e) {
     TG_CUDA(cudaStreamWaitEvent(as_stream(checked_device(device), s), as_event(e), 0));
   };
-  r.new_event = [](int device, bool timing) -> CudaEvent { return events().get(checked_device(device), timing); };
+  r.new_event = [](int device, bool timing) -> CudaEvent { return new_event(checked_device(device), timing); };
   r.free_event = [](CudaEvent e) { events().put(static_cast<Event*>(e)); };
   r.record_event = [](CudaEvent e, int device, CudaStream s) { TG_CUDA(cudaEventRecord(as_event(e), as_stream(checked_device(device), s))); };
   r.event_done = [](CudaEvent e) { return ready(cudaEventQuery(as_event(e)), "cudaEventQuery"); };
-  r.event_synchronize = [](CudaEvent e) { TG_CUDA(cudaEventSynchronize(as_event(e))); };
+  r.event_synchronize = [](CudaEvent e) {
+    TG_CUDA(cudaEventSynchronize(as_event(e)));
+    raise_fault();
+  };
   r.event_ms = [](CudaEvent from, CudaEvent to) {
     float ms = 0;
     TG_CUDA(cudaEventElapsedTime(&ms, as_event(from), as_event(to)));
@@ -169,6 +179,7 @@ extern "C" __attribute__((visibility("default"))) int tapegrad_cuda_init(const t
     return 1;
   }
   cuda::host = host;
+  cuda::process = getpid();
   out->abi = kCudaAbi;
   out->size = sizeof(CudaPlugin);
   out->version = TAPEGRAD_VERSION;

@@ -322,7 +322,7 @@ static Tensor to_device(const Tensor& x, std::optional<Device> device, std::opti
 static Tensor to_other(const Tensor& x, const Tensor& other, bool non_blocking, bool copy, std::optional<MemoryFormat> format) {
   return to_device(x, other->device, other->dtype, non_blocking, copy, format);
 }
-static Tensor type_as(const Tensor& x, const Tensor& other) { return to(x, other->dtype); }
+static Tensor type_as(const Tensor& x, const Tensor& other) { return to(x, other->device, other->dtype); }
 static Tensor in_format(const Tensor& x, std::optional<MemoryFormat> format) {
   return format && *format != MemoryFormat::Preserve ? contiguous(x, *format) : x;
 }
@@ -344,7 +344,7 @@ void copy_ops(OpTable& t) {
   t.add("to(Tensor input, device? device=None, dtype? dtype=None, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None)", &to_device,
         "input on another device and in another dtype; input itself when nothing changes, unless copy.")
       .method_only().complex().samples({"T(2, 3), 'cpu'", "T(2, 3), 'cpu', float64", "T(0, 3), dtype=float64"});
-  t.add("type_as(Tensor input, Tensor other)", &type_as, "input in other's dtype.").method_only().complex().samples({"T(2, 3), C(1, 2)"});
+  t.add("type_as(Tensor input, Tensor other)", &type_as, "input in other's dtype, on its device.").method_only().complex().samples({"T(2, 3), C(1, 2)"});
   t.add("float(Tensor input, *, memory_format? memory_format=None)", &cast_to<Dtype::Float32>, "input as float32.").method_only().complex().samples({"T(2, 3)", "I(3)"});
   t.add("double(Tensor input, *, memory_format? memory_format=None)", &cast_to<Dtype::Float64>, "input as float64.").method_only().complex().samples({"T(2, 3)", "I(3)"});
   t.add("half(Tensor input, *, memory_format? memory_format=None)", &cast_to<Dtype::Float16>, "input as float16.").method_only().complex().samples({"C(1.5, 2)"});

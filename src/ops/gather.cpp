@@ -4,6 +4,8 @@
 #include <atomic>
 
 #include "src/ops/complex_number.h"
+#include "src/ops/cuda/calls.h"
+#include "src/ops/cuda/launch.h"
 #include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
 #include "src/ops/index_rows.h"
@@ -191,8 +193,9 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
   OpScope op("gather");
   const int64_t d = wrap_dim(dim, x.dim(), x);
   check_shapes(x, d, index, nullptr);
-  Tensor out = empty(index.sizes(), x.dtype(), x.device());
-  if (out.numel()) {
+  check_same_device("input", x, "index", index);
+  Tensor out = x.is_cuda() ? cuda_gather(x, d, int64_index(index)) : empty(index.sizes(), x.dtype(), x.device());
+  if (out.numel() && !x.is_cuda()) {
     const Tensor at = int64_index(index);
     const Lines l = lines_of(x, at, out, d);
     const bool good = by_size(x.element_size(), [&](auto zero) {
@@ -229,13 +232,18 @@ Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int6
 
 namespace {
 
-enum class Scatter : uint8_t { Set, Add, Multiply, Max, Min };
+enum class Scatter : uint8_t { Set, Add, Multiply, Max, Min };  // as CudaPut
 template <class T> T larger(T a, T b) { return a > b || a != a ? a : b; }
 template <class T> T smaller(T a, T b) { return a < b || a != a ? a : b; }
 // `fresh`: x is nobody's yet, so the indices are checked on the way.
 void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, Scatter what, bool fresh) {
   if (!index.numel()) return;
   NoGrad guard;
+  if (x.is_cuda()) {
+    check_same_device("input", x, "index", index);
+    const Tensor from = src.dim() == 0 ? src : trimmed(src, index);
+    return cuda_scatter(x, dim, int64_index(index), from, CudaPut(what));
+  }
   const Tensor at = fresh ? int64_index(index) : checked_index(index, dim, size_of(x, dim));
   const Tensor from = src.dim() == 0 && index.dim() ? expand(src, index.sizes()) : trimmed(src, index);
   const Lines l = lines_of(x, at, from, dim);
@@ -400,17 +408,6 @@ struct ScatterProductBackward final : NodeOf<2> {
   }
   void free_saved() override { x.reset(), src.reset(), index.reset(); }
 };
-static Tensor floor_quotient(const Tensor& a, const Tensor& b) {  // of integers
-  Tensor out = contiguous(to(a, Dtype::Int64));
-  const Tensor divisor = contiguous(to(b, Dtype::Int64));
-  if (out->storage == a->storage) out = clone(out);
-  int64_t* p = out->host<int64_t>();
-  for (int64_t k = 0, n = out.numel(); k < n; k++) {
-    const int64_t d = divisor->host<int64_t>()[k];
-    p[k] = p[k] / d - (p[k] % d < 0);
-  }
-  return to(out, a.dtype());
-}
 static Tensor scatter_folded(const Tensor& x, int64_t d, const Tensor& index, const Tensor& src, std::string_view reduce, bool include_self) {
   const Tensor start = include_self ? x : scatter(x, d, index, reduce == "prod" ? Scalar(1) : Scalar(0));
   if (reduce == "sum") return scatter_add(start, d, index, src);
@@ -419,7 +416,7 @@ static Tensor scatter_folded(const Tensor& x, int64_t d, const Tensor& index, co
     Tensor count = scatter_add(include_self ? ones_like(x) : zeros_like(x), d, index, ones);
     count = masked_fill(count, eq(count, Tensor(Scalar(0))), Scalar(1));
     const Tensor total = scatter_add(start, d, index, src);
-    return is_differentiable(x.dtype()) ? div(total, count) : floor_quotient(total, count);
+    return is_differentiable(x.dtype()) ? div(total, count) : floor_divide(total, count);
   }
   const Scatter what = reduce == "amax" ? Scatter::Max : reduce == "amin" ? Scatter::Min : Scatter::Multiply;
   Tensor out;

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "src/ops/complex_number.h"
+#include "src/ops/cuda/calls.h"
+#include "src/ops/cuda/launch_sort.h"
 #include "src/ops/stream.h"
 
 namespace tapegrad {
@@ -45,9 +47,11 @@ Rows plan_rows(const Tensor& x, TensorList indices) {
   Rows rows;
   std::vector<Tensor> given;
   int first = -1, last = -1;
+  Shape dims;
   for (int d = 0; d < int(indices.size()); d++) {
     if (!indices[size_t(d)].defined()) continue;
-    given.push_back(indices[size_t(d)]);
+    given.push_back(x.is_cuda() ? to(indices[size_t(d)], x.device()) : indices[size_t(d)]);
+    dims.push_back(d);
     if (first < 0) first = d;
     last = d;
   }
@@ -63,6 +67,11 @@ Rows plan_rows(const Tensor& x, TensorList indices) {
   if (adjacent) add_dims(0, first, rows.before);
   for (int64_t s : IntList(shape)) rows.size.push_back(s);
   add_dims(adjacent ? last : 0, int(x.dim()), rows.after);
+  if (x.is_cuda()) {
+    for (Tensor& i : given) i = expand(i, shape);
+    cuda_offsets(x, rows, given, dims);
+    return rows;
+  }
   rows.offsets = empty(shape, Dtype::Int64);
   for (int d = first; d <= last; d++)
     if (const Tensor& i = indices[size_t(d)]; i.defined())
@@ -78,6 +87,10 @@ Rows plan_rows(const Tensor& x, int64_t dim, const Tensor& index) {
   for (int64_t d = dim + 1; d < x.dim(); d++) rows.after.add(x->sizes[d], x->strides[d]);
   rows.size = x.sizes();
   if (x.dim()) rows.size[size_t(dim)] = index.numel();
+  if (x.is_cuda()) {
+    cuda_offsets(x, rows, {to(index, x.device(), Dtype::Int64)}, dim);
+    return rows;
+  }
   rows.offsets = empty({index.numel()}, Dtype::Int64);
   put_offsets(rows.offsets->host<int64_t>(), contiguous(to(index, Dtype::Int64)), dim, size_of(x, dim), x.dim() ? x->strides[dim] : 0, false);
   return rows;
@@ -89,6 +102,7 @@ Rows plan_rows(const Tensor& x, int64_t dim, const Tensor& index) {
 static bool dense(const Walk<1>& w) { return w.size.empty() || (w.size.size() == 1 && w.stride[0][0] == 1); }
 
 Tensor get_rows(const Tensor& x, const Rows& rows) {
+  if (x.is_cuda()) return cuda_get_rows(x, rows);
   Tensor out = empty(rows.size, x.dtype(), x.device());
   if (!out.numel()) return out;
   const int64_t n = rows.offsets.numel(), length = rows.after.count;
@@ -163,6 +177,7 @@ template <class E, class F> static void each_row(const Rows& rows, E&& expect, F
 }
 
 void put_rows(const Tensor& x, const Rows& rows, const Tensor& values, Put what, Scalar alpha) {
+  if (x.is_cuda()) return cuda_put_rows(x, rows, values, what, alpha);
   const bool one = values.numel() == 1;
   const int64_t n = rows.offsets.numel(), length = rows.after.count;
   if (rows.before.count * n * length == 0) return;
@@ -216,6 +231,7 @@ template <class F> static std::vector<int64_t> count_set(int64_t n, F is_set) {
 }
 Tensor nonzero_columns(const Tensor& mask_in) {
   NoGrad guard;
+  if (mask_in.is_cuda()) return cuda_nonzero(mask_in);
   const Tensor mask = contiguous(mask_in.dtype() > Dtype::Float64 ? to(mask_in, Dtype::Bool) : mask_in);
   const int64_t n = mask.numel(), dims = mask.dim();
   LongKernel unlock(n);
@@ -247,6 +263,7 @@ Tensor nonzero_columns(const Tensor& mask_in) {
 
 Tensor get_set(const Tensor& x_in, const Tensor& mask_in) {
   NoGrad guard;
+  if (x_in.is_cuda()) return index_select(reshape(x_in, {-1}), 0, reshape(cuda_nonzero(reshape(mask_in, {-1})), {-1}));
   const Tensor x = contiguous(x_in), mask = contiguous(mask_in);
   const int64_t n = mask.numel();
   const uint8_t* m = mask->host<const uint8_t>();

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "src/ops/cuda/calls.h"
+#include "src/ops/cuda/launch.h"
 #include "src/ops/op_info.h"
 #include "src/ops/plain.h"
 #include "src/ops/rows.h"
@@ -20,6 +22,7 @@ struct ClassLoss {
   double smoothing;
   Reduction reduction;
   bool logits;            // cross_entropy; else log-probabilities
+  CudaLossCall on_device() const { return {ignore_index, smoothing, logits, reduction == Reduction::Mean, reduction == Reduction::None}; }
 };
 
 // Row r, with class t and w its weight (0 when ignored):
@@ -29,6 +32,7 @@ struct ClassLossBackward final : NodeOf<1> {
   SavedTensor x, target, weight, sums;
   ClassLoss loss;
   double divide = 1;      // mean: by what
+  Tensor divide_there;    // the same on a CUDA device
   ClassLossBackward(const Tensor& in, const Tensor& t, const Tensor& w, const Tensor& l, ClassLoss c)
       : NodeOf(in), x(in), target(t), weight(w), sums(l), loss(c) {}
   const char* name() const override { return "NllLossBackward0"; }
@@ -77,21 +81,16 @@ struct ClassLossBackward final : NodeOf<1> {
     return dx;
   }
   // g [coefficient softmax(x) - picked], with the two constants made as tensors.
-  Tensor formula(const Tensor& grad, const Tensor& in, const Tensor& t, const Tensor& w) const {
+  Tensor formula(const Tensor& grad, const Tensor& in, const Tensor& classes, const Tensor& w) const {
     const int64_t rows = in.size(0), n = in.size(1);
-    Tensor coefficient = zeros({rows, 1}, Dtype::Float64), picked = zeros({rows, n}, Dtype::Float64);
-    double *a = coefficient->host<double>(), *q = picked->host<double>(), total = 0;
-    const int64_t* classes = t->host<const int64_t>();
-    const double* weights = w.defined() ? w->host<const double>() : nullptr;
-    for (int64_t c = 0; c < n; c++) total += weights ? weights[c] : 1;
-    for (int64_t r = 0; r < rows; r++) {
-      const int64_t c = classes[r];
-      if (c == loss.ignore_index) continue;
-      const double hard = (1 - loss.smoothing) * (weights ? weights[c] : 1) / divide, soft = loss.smoothing / double(n) / divide;
-      a[r] = hard + soft * total;
-      for (int64_t i = 0; i < n; i++) q[r * n + i] = soft * (weights ? weights[i] : 1);
-      q[r * n + c] += hard;
-    }
+    const Tensor t = reshape(classes, {rows});
+    const Tensor over = divide_there.defined() ? to(divide_there, Dtype::Float64) : Tensor(divide);
+    const Tensor ignored = eq(t, Tensor(Scalar(loss.ignore_index))), at = masked_fill(t, ignored, Scalar(0));
+    const Tensor counts = masked_fill(expand(1.0 / over, {rows}), ignored, Scalar(0));
+    const Tensor weights = w.defined() ? w : ones({n}, Dtype::Float64, in.device());
+    const Tensor hard = reshape(counts * index_select(weights, 0, at), {rows, 1}) * (1 - loss.smoothing);
+    const Tensor soft = reshape(counts, {rows, 1}) * (loss.smoothing / double(n));
+    const Tensor picked = scatter_add(soft * weights, 1, reshape(at, {rows, 1}), hard), coefficient = hard + soft * sum(weights);
     const Tensor g = loss.reduction == Reduction::None ? reshape(grad, {rows, 1}) : grad;
     const Tensor minus = g * to(picked, in.dtype());
     return loss.logits ? softmax(in, 1) * (g * to(coefficient, in.dtype())) - minus : neg(minus);
@@ -99,11 +98,20 @@ struct ClassLossBackward final : NodeOf<1> {
   void backward(Tensor g, Tensor* dx) override {
     if (!needs(0)) return;
     const Tensor in = x.unpack(*this), t = target.unpack(*this), w = weight.unpack(*this);
-    dx[0] = grad_enabled() ? formula(g, in, t, w) : fused(g, in, t, w, sums.unpack(*this));
+    const Tensor s = loss.logits ? sums.unpack(*this) : Tensor();
+    if (grad_enabled()) dx[0] = formula(g, in, t, w);
+    else if (in.is_cuda()) dx[0] = cuda_class_loss_backward(loss.on_device(), g, in, t, w, s, divide_there);
+    else dx[0] = fused(g, in, t, w, s);
   }
 };
 
 Tensor class_loss(const Tensor& input, const Tensor& classes, const Tensor& w, ClassLoss loss) {
+  if (input.is_cuda()) {
+    Tensor stats, divide;
+    const Tensor out = cuda_class_loss(loss.on_device(), input, classes, w, &stats, &divide);
+    if (recording(input)) record<ClassLossBackward>(out, input, classes, w, stats, loss)->divide_there = divide;
+    return out;
+  }
   const Dtype d = row_dtype(input.dtype());
   const Tensor x = row_major(input, input.dtype());
   const int64_t rows = x->sizes[0], n = x->sizes[1];
@@ -166,6 +174,8 @@ Tensor by_rows(const Tensor& input, const Tensor& target, const Tensor& weight, 
   want.erase(size_t(channel));
   TG_CHECK(target.sizes() == want, ShapeError, "target must have the input's shape without the class dimension, got ", target.sizes(), Named{"input", input}, Named{"target", target});
   TG_CHECK(!weight.defined() || (weight.dim() == 1 && weight.numel() == classes), ShapeError, "weight must have one element a class, got ", weight, Named{"input", input}, Named{"weight", weight});
+  check_same_device("input", input, "target", target);
+  if (weight.defined()) check_same_device("input", input, "weight", weight);
   Tensor x = input;
   if (input.dim() == 1) x = unsqueeze(input, 0);
   else if (input.dim() > 2) x = reshape(movedim(input, 1, -1), {target.numel(), classes});

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "src/ops/cuda/calls.h"
+#include "src/ops/cuda/launch.h"
 #include "src/ops/op_info.h"
 #include "src/ops/reduce.h"
 #include "src/tensor/parallel.h"
@@ -27,7 +29,10 @@ struct RowNormBackward final : NodeOf<3> {
 
   void backward(Tensor g, Tensor* dx) override {
     const Tensor in = x.unpack(*this), w = weight.unpack(*this), s = stats.unpack(*this);
-    if (grad_enabled()) formula(g, in, w, dx); else fused(g, in, w, doubles(s), dx);
+    const bool wanted[] = {needs(0), needs(1), needs(2)};
+    if (grad_enabled()) formula(g, in, w, dx);
+    else if (in.is_cuda()) cuda_norm_backward({n, 0, eps, centred}, g, in, w, s, {in.sizes().end() - trailing, size_t(trailing)}, wanted, dx);
+    else fused(g, in, w, doubles(s), dx);
   }
   void formula(const Tensor& g, const Tensor& in, const Tensor& w, Tensor* dx) const {
     Shape dims;
@@ -91,18 +96,13 @@ struct RowNormBackward final : NodeOf<3> {
     if (to_b) dx[2] = joined(1);
   }
 };
-static Tensor row_norm(const Tensor& input, IntList shape, const Tensor& weight, const Tensor& bias, double eps, bool centred) {
-  TG_CHECK(is_floating(input.dtype()), DtypeError, "input must be of a floating dtype, got ", input.dtype(), Named{"input", input});
-  const size_t m = shape.size();
-  TG_CHECK(m >= 1, ShapeError, "normalized_shape must have at least one dimension");
-  TG_CHECK(size_t(input.dim()) >= m && IntList(input.sizes().end() - m, m) == shape, ShapeError, "normalized_shape must be the input's last dimensions, got ", shape, Named{"input", input});
-  TG_CHECK(!weight.defined() || weight.sizes() == shape, ShapeError, "weight must have normalized_shape ", shape, Named{"weight", weight});
-  TG_CHECK(!bias.defined() || bias.sizes() == shape, ShapeError, "bias must have normalized_shape ", shape, Named{"bias", bias});
+static Tensor normalized_rows(const Tensor& input, int64_t n, const Tensor& weight, const Tensor& bias, double eps, bool centred, Tensor* stats) {
   const Dtype t = input.dtype(), d = row_dtype(t);
   const Tensor x = row_major(input, t), w = row_major(weight, d), b = row_major(bias, d);
-  const int64_t n = product(shape), rows = n ? x.numel() / n : 0;
-  Tensor y = empty(x.sizes(), t, x.device()), stats = empty({rows, 2}, Dtype::Float64);
-  double* s = doubles(stats);
+  const int64_t rows = n ? x.numel() / n : 0;
+  Tensor y = empty(x.sizes(), t, x.device());
+  *stats = empty({rows, 2}, Dtype::Float64);
+  double* s = doubles(*stats);
   const RowKernels& k = row_kernels(t);
   {
     LongKernel unlocked(x.numel() * 2);
@@ -118,6 +118,19 @@ static Tensor row_norm(const Tensor& input, IntList shape, const Tensor& weight,
       }
     });
   }
+  return y;
+}
+static Tensor row_norm(const Tensor& input, IntList shape, const Tensor& weight, const Tensor& bias, double eps, bool centred) {
+  TG_CHECK(is_floating(input.dtype()), DtypeError, "input must be of a floating dtype, got ", input.dtype(), Named{"input", input});
+  const size_t m = shape.size();
+  TG_CHECK(m >= 1, ShapeError, "normalized_shape must have at least one dimension");
+  TG_CHECK(size_t(input.dim()) >= m && IntList(input.sizes().end() - m, m) == shape, ShapeError, "normalized_shape must be the input's last dimensions, got ", shape, Named{"input", input});
+  TG_CHECK(!weight.defined() || weight.sizes() == shape, ShapeError, "weight must have normalized_shape ", shape, Named{"weight", weight});
+  TG_CHECK(!bias.defined() || bias.sizes() == shape, ShapeError, "bias must have normalized_shape ", shape, Named{"bias", bias});
+  for (const Tensor* t : {&weight, &bias}) if (t->defined()) check_same_device("input", input, t == &weight ? "weight" : "bias", *t);
+  const int64_t n = product(shape);
+  Tensor stats;
+  const Tensor y = input.is_cuda() ? cuda_norm({n, 0, eps, centred}, input, weight, bias, &stats) : normalized_rows(input, n, weight, bias, eps, centred, &stats);
   if (recording(input, weight, bias)) record<RowNormBackward>(y, input, weight, bias, stats, eps, n, int(m), centred);
   return y;
 }
@@ -154,7 +167,13 @@ struct GroupNormBackward final : NodeOf<3> {
 
   void backward(Tensor g, Tensor* dx) override {
     const Tensor in = x.unpack(*this), w = weight.unpack(*this), s = stats.unpack(*this);
-    if (grad_enabled()) formula(g, in, w, dx); else fused(g, in, w, doubles(s), dx);
+    const bool wanted[] = {needs(0), needs(1), needs(2)};
+    if (grad_enabled()) formula(g, in, w, dx);
+    else if (in.is_cuda()) cuda_norm_backward(on_device(in, groups, eps), g, in, w, s, {in.size(1)}, wanted, dx);
+    else fused(g, in, w, doubles(s), dx);
+  }
+  static CudaNormCall on_device(const Tensor& in, int64_t groups, double eps) {
+    return {in.numel() / std::max<int64_t>(1, in.size(0) * groups), in.size(1), eps, true};
   }
   void formula(const Tensor& g, const Tensor& in, const Tensor& w, Tensor* dx) const {
     const Shape by_group = {in.size(0), groups, in.numel() / std::max<int64_t>(1, in.size(0) * groups)};
@@ -210,15 +229,13 @@ struct GroupNormBackward final : NodeOf<3> {
 static void check_channels(const Tensor& input, const Tensor& t, const char* name) {
   TG_CHECK(!t.defined() || (t.dim() == 1 && t.numel() == input.size(1)), ShapeError, name, " must have one element a channel (", input.size(1), ")", Named{name, t}, Named{"input", input});
 }
-static Tensor by_groups(const Tensor& input, int64_t groups, const Tensor& weight, const Tensor& bias, double eps, Tensor* stats_out) {
-  TG_CHECK(is_floating(input.dtype()), DtypeError, "input must be of a floating dtype, got ", input.dtype(), Named{"input", input});
-  check_channels(input, weight, "weight");
-  check_channels(input, bias, "bias");
+static Tensor normalized_groups(const Tensor& input, int64_t groups, const Tensor& weight, const Tensor& bias, double eps, Tensor* stats) {
   const Dtype t = input.dtype(), d = row_dtype(t);
   const Tensor x = row_major(input, t), w = row_major(weight, d), b = row_major(bias, d);
   const int64_t batch = x->sizes[0], channels = x->sizes[1], n = x.numel() ? x.numel() / batch / channels : 0, per = channels / groups;
-  Tensor y = empty(x.sizes(), t, x.device()), stats = zeros({batch, groups, 2}, Dtype::Float64);
-  double* s = doubles(stats);
+  Tensor y = empty(x.sizes(), t, x.device());
+  *stats = zeros({batch, groups, 2}, Dtype::Float64, Device());
+  double* s = doubles(*stats);
   const RowKernels& k = row_kernels(t);
   {
     LongKernel unlocked(x.numel() * 2);
@@ -237,6 +254,15 @@ static Tensor by_groups(const Tensor& input, int64_t groups, const Tensor& weigh
       }
     });
   }
+  return y;
+}
+static Tensor by_groups(const Tensor& input, int64_t groups, const Tensor& weight, const Tensor& bias, double eps, Tensor* stats_out) {
+  TG_CHECK(is_floating(input.dtype()), DtypeError, "input must be of a floating dtype, got ", input.dtype(), Named{"input", input});
+  check_channels(input, weight, "weight");
+  check_channels(input, bias, "bias");
+  Tensor stats;
+  const Tensor y = input.is_cuda() ? cuda_norm(GroupNormBackward::on_device(input, groups, eps), input, weight, bias, &stats)
+                                   : normalized_groups(input, groups, weight, bias, eps, &stats);
   if (stats_out) *stats_out = stats;
   if (recording(input, weight, bias)) record<GroupNormBackward>(y, input, weight, bias, stats, eps, groups);
   return y;
@@ -248,13 +274,16 @@ Tensor group_norm(const Tensor& x, int64_t num_groups, const Tensor& weight, con
   TG_CHECK(x.numel() == 0 || x.numel() / x.size(0) / num_groups > 1, ValueError, "expected more than 1 value per channel when training, got input size ", x.sizes());
   return by_groups(x, num_groups, weight, bias, eps, nullptr);
 }
+void update_running(const Tensor& running, const Tensor& value, double momentum) {
+  if (!running.defined()) return;
+  NoGrad off;
+  copy_(running, to(running, Dtype::Float64) * Tensor(1 - momentum) + value * Tensor(momentum));
+}
 void update_running(const Tensor& running, const double* value, double momentum) {
   if (!running.defined()) return;
-  const int64_t n = running.numel();
-  Tensor v = empty(running.sizes(), Dtype::Float64);
-  std::copy(value, value + n, doubles(v));
-  NoGrad off;
-  copy_(running, to(running, Dtype::Float64) * Tensor(1 - momentum) + v * Tensor(momentum));
+  const Tensor v = empty(running.sizes(), Dtype::Float64);
+  std::copy(value, value + running.numel(), doubles(v));
+  update_running(running, v, momentum);
 }
 Tensor instance_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight, const Tensor& bias, bool use_input_stats, double momentum, double eps) {
   OpScope op("instance_norm");
@@ -270,7 +299,12 @@ Tensor instance_norm(const Tensor& x, const Tensor& running_mean, const Tensor& 
   if (!x.numel()) return x * Tensor(1.0);
   Tensor stats;
   const Tensor y = by_groups(x, channels, weight, bias, eps, &stats);
-  if (running_mean.defined() || running_var.defined()) {
+  if ((running_mean.defined() || running_var.defined()) && x.is_cuda()) {
+    NoGrad off;
+    const Tensor s = reshape(to(stats, Dtype::Float64), {batch, channels, 2});
+    update_running(running_mean, mean(select(s, 2, 0), 0), momentum);
+    update_running(running_var, mean(1 / square(select(s, 2, 1)) - eps, 0) * (double(n) / double(n - 1)), momentum);
+  } else if (running_mean.defined() || running_var.defined()) {
     std::vector<double> m(size_t(channels), 0.0), v(size_t(channels), 0.0);
     const double* s = doubles(stats);
     for (int64_t r = 0; r < batch * channels; r++) {

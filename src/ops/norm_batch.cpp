@@ -30,7 +30,7 @@ struct BatchNormBackward final : NodeOf<3> {
 
   void backward(Tensor g, Tensor* dx) override {
     const Tensor in = x.unpack(*this), w = weight.unpack(*this), s = stats.unpack(*this);
-    if (grad_enabled() || in.dim() == 2 || !in.numel()) formula(g, in, w, s, dx); else fused(g, in, w, doubles(s), dx);
+    if (grad_enabled() || in.dim() == 2 || in.is_cuda() || !in.numel()) formula(g, in, w, s, dx); else fused(g, in, w, doubles(s), dx);
   }
   void formula(const Tensor& g, const Tensor& in, const Tensor& w, const Tensor& s, Tensor* dx) const {
     const Shape channel = channel_shape(in);
@@ -100,35 +100,37 @@ Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor&
   const int64_t count = reduced_count(input, dims);
   TG_CHECK(!training || count > 1, ValueError, "expected more than 1 value per channel when training, got input size ", input.sizes());
 
-  Tensor stats = empty({2, channels}, Dtype::Float64);
-  double *m = doubles(stats), *r = m + channels;
+  Tensor mean, var, stats;
   if (training) {
-    const Tensor mean = fold(kSum, input, dims, false, Dtype::Float64, {.divide = double(count)});
-    const Tensor var = fold(kSumSquares, input, dims, false, Dtype::Float64, {.divide = double(count), .shift = &mean});
-    std::copy(doubles(mean), doubles(mean) + channels, m);
-    std::copy(doubles(var), doubles(var) + channels, r);
-    std::vector<double> unbiased(r, r + channels);
-    for (double& v : unbiased) v *= double(count) / double(count - 1);
-    update_running(running_mean, m, momentum);
-    update_running(running_var, unbiased.data(), momentum);
+    mean = fold(kSum, input, dims, false, Dtype::Float64, {.divide = double(count)});
+    var = fold(kSumSquares, input, dims, false, Dtype::Float64, {.divide = double(count), .shift = &mean});
+    NoGrad off;
+    update_running(running_mean, mean, momentum);
+    update_running(running_var, var * (double(count) / double(count - 1)), momentum);
   } else {
-    const Tensor mean = row_major(running_mean, Dtype::Float64), var = row_major(running_var, Dtype::Float64);
-    std::copy(doubles(mean), doubles(mean) + channels, m);
-    std::copy(doubles(var), doubles(var) + channels, r);
+    mean = row_major(running_mean, Dtype::Float64), var = row_major(running_var, Dtype::Float64);
   }
-  for (int64_t c = 0; c < channels; c++) r[c] = 1 / std::sqrt(r[c] + eps);
+  if (input.is_cuda()) {
+    NoGrad off;
+    stats = stack({mean, 1 / sqrt(var + eps)});
+  } else {
+    stats = empty({2, channels}, Dtype::Float64);
+    for (int64_t c = 0; c < channels; c++) doubles(stats)[c] = doubles(mean)[c], doubles(stats)[channels + c] = 1 / std::sqrt(doubles(var)[c] + eps);
+  }
 
   const Dtype t = input.dtype(), d = row_dtype(t);
   const Tensor x = row_major(input, t), w = row_major(weight, d), b = row_major(bias, d);
   Tensor y;
-  if (x.dim() == 2) {
+  if (x.dim() == 2 || x.is_cuda()) {
     NoGrad off;
+    const Shape channel = channel_shape(x);
     Tensor scale = to(select(stats, 0, 1), d);
     if (w.defined()) scale = scale * w;
-    y = (to(x, d) - to(select(stats, 0, 0), d)) * scale;
-    if (b.defined()) y = y + b;
+    y = (to(x, d) - reshape(to(select(stats, 0, 0), d), channel)) * reshape(scale, channel);
+    if (b.defined()) y = y + reshape(b, channel);
     y = to(y, t);
   } else {
+    const double *m = doubles(stats), *r = m + channels;
     y = empty(x.sizes(), t, x.device());
     const int64_t n = x.numel() ? x.numel() / x->sizes[0] / channels : 0;
     const RowKernels& k = row_kernels(t);

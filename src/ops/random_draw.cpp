@@ -1,7 +1,8 @@
-// Draws from given distributions: bernoulli, poisson, multinomial.
+// Draws from given distributions: bernoulli, poisson, multinomial. Of CUDA tensors the last two are drawn on the CPU.
 #include <algorithm>
 #include <cmath>
 
+#include "src/ops/cuda/calls.h"
 #include "src/ops/op_info.h"
 #include "src/ops/plain.h"
 #include "src/ops/random.h"
@@ -18,6 +19,11 @@ Tensor bernoulli(const Tensor& p, const Generator* generator) {
   check_floating(p);
   const Tensor prob = contiguous(to(detach(p), Dtype::Float32));
   Tensor out = empty(p.sizes(), p.dtype(), p.device());
+  if (p.is_cuda()) {
+    cuda_bernoulli(out, prob, generator);
+    if (recording(p)) record<DrawBackward<1>>(out, "BernoulliBackward0", p);
+    return out;
+  }
   const float* q = prob->host<const float>();
   const int64_t n = out.numel(), size = int64_t(item_size(out.dtype()));
   bool good = true;
@@ -40,16 +46,6 @@ Tensor bernoulli(const Tensor& p, const Generator* generator) {
 
 // ---- poisson
 
-// Words 4 k … 4 k + 3 of the stream of `counter`.
-static void philox(uint64_t seed, uint64_t counter, uint64_t k, uint32_t* c) {
-  c[0] = uint32_t(counter), c[1] = uint32_t(counter >> 32), c[2] = uint32_t(k), c[3] = uint32_t(k >> 32);
-  uint32_t k0 = uint32_t(seed), k1 = uint32_t(seed >> 32);
-  for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
-    const uint64_t p = uint64_t(0xD2511F53u) * c[0], q = uint64_t(0xCD9E8D57u) * c[2];
-    const uint32_t x = uint32_t(q >> 32) ^ c[1] ^ k0, z = uint32_t(p >> 32) ^ c[3] ^ k1;
-    c[0] = x, c[1] = uint32_t(q), c[2] = z, c[3] = uint32_t(p);
-  }
-}
 static double log_factorial(double k) {
   int sign;  // std::lgamma writes the sign to a global, which other threads write too
   return ::lgamma_r(k + 1, &sign);
@@ -82,7 +78,7 @@ static double poisson_draw(double rate, uint64_t seed, uint64_t counter) {
 Tensor poisson(const Tensor& rates, const Generator* generator) {
   OpScope op("poisson");
   check_floating(rates);
-  const Tensor r = contiguous(to(detach(rates), Dtype::Float64));
+  const Tensor r = contiguous(to(host_copy(detach(rates)), Dtype::Float64));
   Tensor out = empty(rates.sizes(), Dtype::Float64);
   const double* x = r->host<const double>();
   double* y = out->host<double>();
@@ -95,7 +91,7 @@ Tensor poisson(const Tensor& rates, const Generator* generator) {
       for (int64_t i = begin; i < end; i++) y[i] = poisson_draw(x[i], s.seed, s.first + uint64_t(i));
     });
   }
-  const Tensor drawn = to(out, rates.dtype());
+  const Tensor drawn = to(out, rates.device(), rates.dtype());
   if (recording(rates)) record<DrawBackward<1>>(drawn, "PoissonBackward0", rates);
   return drawn;
 }
@@ -111,7 +107,7 @@ Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement,
   const int64_t n = weights->sizes[weights.dim() - 1], rows = n ? weights.numel() / n : 0;
   TG_CHECK(n > 0, ShapeError, "input must have categories to draw from", Named{"input", weights});
   TG_CHECK(replacement || num_samples <= n, ValueError, "num_samples must not exceed the number of categories without replacement, got ", num_samples, " of ", n);
-  const Tensor w = contiguous(to(weights, Dtype::Float64));
+  const Tensor w = contiguous(to(host_copy(weights), Dtype::Float64));
   Shape size(weights.sizes());
   size.back() = num_samples;
   Tensor out = empty(size, Dtype::Int64);
@@ -148,7 +144,7 @@ Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement,
       for (int64_t k = 0; k < num_samples; k++) y[k] = keys[size_t(k)].second;
     }
   }
-  return out;
+  return to(out, weights.device());
 }
 
 // ---- rows

@@ -5,6 +5,7 @@
 #include "src/ops/cpu/special.h"
 #include "src/ops/op_info.h"
 #include "src/ops/random.h"
+#include "src/tensor/cuda.h"
 #include "tapegrad/ops_more.h"
 
 namespace tapegrad {
@@ -75,7 +76,7 @@ Tensor binomial(const Tensor& count, const Tensor& prob, const Generator* genera
   OpScope op("binomial");
   check_floating(count, "count");
   TG_CHECK(count.dtype() == prob.dtype(), DtypeError, "count and prob must be of one dtype", Named{"count", count}, Named{"prob", prob});
-  const std::vector<Tensor> both = broadcast_tensors({to(detach(count), Dtype::Float64), to(detach(prob), Dtype::Float64)});
+  const std::vector<Tensor> both = broadcast_tensors({to(host_copy(detach(count)), Dtype::Float64), to(host_copy(detach(prob)), Dtype::Float64)});
   const Tensor n = contiguous(both[0]), p = contiguous(both[1]), out = empty(n.sizes(), Dtype::Float64);
   const double *trials = n->host<double>(), *chance = p->host<double>();
   for (int64_t i = 0; i < n.numel(); i++) {
@@ -94,7 +95,7 @@ Tensor binomial(const Tensor& count, const Tensor& prob, const Generator* genera
       });
     }
   });
-  const Tensor drawn = to(out, count.dtype());
+  const Tensor drawn = to(out, count.device(), count.dtype());
   if (recording(count, prob)) {
     const std::vector<Tensor> seen = broadcast_tensors({count, prob});
     record<DrawBackward<2>>(drawn, "BinomialBackward0", seen[0], seen[1]);

@@ -1,6 +1,7 @@
 // softmax and log_softmax: one fused kernel each way along the last dimension or down columns.
 #include <algorithm>
 
+#include "src/ops/cuda/calls.h"
 #include "src/ops/op_info.h"
 #include "src/ops/rows.h"
 #include "src/tensor/parallel.h"
@@ -31,6 +32,7 @@ template <class R, class C> void cut(const Split& s, const Tensor& y, R row, C c
   });
 }
 Tensor forward(const Tensor& input, int64_t dim, bool log) {
+  if (input.is_cuda()) return cuda_softmax(input, dim, log);
   const Tensor x = row_major(input, input.dtype());
   Tensor y = empty(x.sizes(), x.dtype(), x.device());
   const RowKernels& k = row_kernels(x.dtype());
@@ -42,6 +44,7 @@ Tensor forward(const Tensor& input, int64_t dim, bool log) {
   return y;
 }
 Tensor fused_backward(const Tensor& grad, const Tensor& output, int64_t dim, bool log) {
+  if (output.is_cuda()) return cuda_softmax_backward(grad, output, dim, log);
   const Dtype d = output.dtype();
   const Tensor g = row_major(grad, d), y = row_major(output, d);
   Tensor dx = empty(y.sizes(), d, y.device());

@@ -16,6 +16,8 @@ void fail(int error, const char* text) {
   switch (error) {
     case CudaHost::kOutOfMemory: detail::fail<OutOfMemoryError>(text);
     case CudaHost::kNotImplemented: detail::fail<NotImplementedError>(text);
+    case CudaHost::kIndexError: detail::fail<IndexError>(text);
+    case CudaHost::kValueError: detail::fail<ValueError>(text);
     default: detail::fail<Error>(text);
   }
 }

@@ -17,10 +17,10 @@ inline constexpr uint32_t kCudaAbi = 1;  // raised with every change of a table
 
 /// What the core offers the plugin.
 struct CudaHost {
-  enum Error : int { kError, kOutOfMemory, kNotImplemented };
+  enum Error : int { kError, kOutOfMemory, kNotImplemented, kIndexError, kValueError };
   uint32_t abi, size;                // kCudaAbi, sizeof(CudaHost)
   const char* version;               // TAPEGRAD_VERSION: both must be of one build
-  void (*fail)(int error, const char* text);  // throws Error, OutOfMemoryError or NotImplementedError with the running op's name before the text
+  void (*fail)(int error, const char* text);  // throws the error of that name with the running op's name before the text
   const char* (*running_op)();       // the innermost running op, or null
 };
 

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "src/cuda/runtime/fault.h"
 #include "src/cuda/runtime/memory.h"
 #include "src/cuda/runtime/stream.h"
 
@@ -62,7 +63,7 @@ void to_host(void* to, const void* from, int device, uint64_t bytes, bool non_bl
 
 // `later` does nothing more before it is done with what `earlier` has been given.
 void order(cudaStream_t earlier, int earlier_device, cudaStream_t later) {
-  Event* e = events().get(earlier_device, false);
+  Event* e = new_event(earlier_device, false);
   const cudaEvent_t event = static_cast<cudaEvent_t>(e->handle);
   const cudaError_t recorded = cudaEventRecord(event, earlier);
   const cudaError_t waited = recorded == cudaSuccess ? cudaStreamWaitEvent(later, event, 0) : recorded;
@@ -112,7 +113,7 @@ void copy(void* to, int to_device_index, const void* from, int from_device_index
   if (bytes == 0) return;
   if (to_device_index < 0 && from_device_index < 0) std::memcpy(to, from, bytes);
   else if (from_device_index < 0) to_device(to, to_device_index, from, bytes, non_blocking);
-  else if (to_device_index < 0) to_host(to, from, from_device_index, bytes, non_blocking);
+  else if (to_device_index < 0) to_host(to, from, from_device_index, bytes, non_blocking), raise_fault();
   else between_devices(to, to_device_index, from, from_device_index, bytes);
 }
 

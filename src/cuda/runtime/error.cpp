@@ -1,15 +1,19 @@
 #include "src/cuda/runtime/error.h"
 
+#include <unistd.h>
+
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 
 #include "src/cuda/runtime/error_text.h"
+#include "src/cuda/runtime/fault.h"
 
 namespace tapegrad::cuda {
 
 const CudaHost* host = nullptr;
+int process = 0;
 const bool sync_launches = [] {
   const char* v = std::getenv("TAPEGRAD_CUDA_SYNC");
   return v && *v && *v != '0';
@@ -27,13 +31,15 @@ void fail(CudaHost::Error kind, const char* format, ...) {
 
 void fail_call(cudaError_t e, const char* call) {
   cudaGetLastError();  // the next call is not to blame
+  if (getpid() != process)
+    fail(CudaHost::kError, "CUDA cannot be used in a forked child of a process that has used it; start children anew (start method 'spawn')");
   fail(e == cudaErrorMemoryAllocation ? CudaHost::kOutOfMemory : CudaHost::kError, "%s",
        error_text(e, cudaGetErrorName(e), cudaGetErrorString(e), call, false).c_str());
 }
 
 void wait_for_launch(cudaStream_t stream) {
   const cudaError_t e = cudaStreamSynchronize(stream);
-  if (e == cudaSuccess) return;
+  if (e == cudaSuccess) return raise_fault();
   cudaGetLastError();
   fail(CudaHost::kError, "%s", error_text(e, cudaGetErrorName(e), cudaGetErrorString(e), "", true).c_str());
 }
