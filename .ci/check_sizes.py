@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 600
-KINDS = {".h", ".cpp", ".cu", ".py", ".cmake", ".sh"}
+KINDS = {".h", ".cpp", ".cu", ".cuh", ".py", ".cmake", ".sh"}
 
 
 def main() -> int:

@@ -56,4 +56,4 @@ PY
   if [ ${#missing[@]} -gt 0 ]; then say "pip install ${missing[*]}"; pip install -qq --disable-pip-version-check "${missing[@]}"; fi
 }
 
-use_ccache() { if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}; fi; }
+use_ccache() { if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache} CMAKE_CUDA_COMPILER_LAUNCHER=ccache; fi; }

@@ -13,7 +13,8 @@ struct Extra;          // autograd.h: gradient, hooks; only for tensors that hav
 struct TensorImpl;
 struct ValuesIndices;  // ops.h
 struct Index;          // ops.h
-class TensorList;
+class TensorList;      // below
+class Generator;       // random.h
 
 // ---- the tensor itself ---------------------------------------------------------------------------------------------
 
@@ -41,9 +42,11 @@ struct TG_API TensorImpl : Counted {
   static constexpr int kInlineDims = 6;
   int64_t inline_dims[2 * kInlineDims];
   static void destroy(TensorImpl*);
+  /// The first element, for code that runs on the CPU. Throws NotImplementedError for a CUDA tensor, of which `data` is a device address.
+  char* host() const { if (device.type != DeviceType::CPU) [[unlikely]] not_on_cpu(); return data; }
+  template <class T> T* host() const { return reinterpret_cast<T*>(host()); }
+  [[noreturn]] static void not_on_cpu();
 };
-
-class Generator;
 
 /// Example: const Tensor x = tensor({{1.0, 2.0}, {3.0, 4.0}}), same = x;
 ///   assert(x.dim() == 2 && x.size(-1) == 2 && x.dtype() == float32); x.fill_(2);
@@ -89,16 +92,16 @@ class TG_API Tensor {
   bool requires_grad() const { return p_->requires_grad; }
   bool is_leaf() const { return !p_->grad_fn; }
 
-  /// Typed pointer to the first element. Throws DtypeError when T is not the dtype.
+  /// Typed pointer to the first element, in device memory when is_cuda(). Throws DtypeError when T is not the dtype.
   /// Example: assert(tensor({1.0, 2.0}).data_ptr<float>()[1] == 2);
   template <class T> T* data_ptr() const {
     if (p_->dtype != DtypeOf<T>::value) [[unlikely]] wrong_dtype(DtypeOf<T>::value);
     return reinterpret_cast<T*>(p_->data);
   }
-  /// The elements of a contiguous tensor: span<const float>() to read, span<float>() to write, which counts as an in-place op.
+  /// The elements of a contiguous CPU tensor: span<const float>() to read, span<float>() to write, which counts as an in-place op.
   template <class T> std::span<T> span() const {
     T* data = data_ptr<std::remove_const_t<T>>();
-    if (!p_->contiguous) [[unlikely]] not_contiguous();
+    if (!p_->contiguous || is_cuda()) [[unlikely]] not_contiguous();
     if (!std::is_const_v<T> && !p_->untracked) p_->storage->version++;
     return {data, size_t(p_->numel)};
   }
@@ -112,7 +115,6 @@ class TG_API Tensor {
   /// x(i, j) is one element as a number: an index for each dimension, negative ones from the end. Throws IndexError.
   template <class... I> requires(std::is_integral_v<I> && ...) Scalar operator()(I... i) const { return element({int64_t(i)...}); }
 
-  // Autograd (autograd.h has the rest)
   Tensor grad() const;                                ///< undefined when there is none
   void set_grad(const Tensor& g) const;
   const Tensor& set_requires_grad(bool on = true) const;
@@ -580,8 +582,7 @@ TG_API Tensor detach(const Tensor& x);  ///< same data, no history, same version
 TG_API Tensor tensor(const Numbers& values, std::optional<Dtype> dtype = {});
 template <class T> Tensor tensor(const std::vector<T>& values) {
   Tensor t = empty({int64_t(values.size())}, DtypeOf<T>::value);
-  T* p = t.data_ptr<T>();
-  for (const T& v : values) *p++ = v;
+  for (T* p = t.data_ptr<T>(); const T& v : values) *p++ = v;
   return t;
 }
 /// PyTorch's text: "tensor([[1., 2.]], requires_grad=True)".
@@ -589,7 +590,6 @@ TG_API std::string to_string(const Tensor& x);
 TG_API std::ostream& operator<<(std::ostream& out, const Tensor& x);
 struct PrintOptions { int precision = 4, threshold = 1000, edgeitems = 3, linewidth = 80; std::optional<bool> sci_mode; };
 TG_API PrintOptions& print_options();
-
 /// Threads that kernels may use. The default: TAPEGRAD_NUM_THREADS, else the cores this process may run on.
 TG_API int num_threads();
 TG_API void set_num_threads(int n);

@@ -234,6 +234,9 @@ TG_API std::ostream& operator<<(std::ostream& out, Scalar s);
 /// The float dtype of `tensor(1.0)` and of factories without a dtype: float32 unless changed.
 TG_API Dtype default_dtype();
 TG_API void set_default_dtype(Dtype d);
+/// Where factories put tensors when they are not told. The CPU, unless set. Throws DeviceError when there is no such device.
+TG_API Device default_device();
+TG_API void set_default_device(Device d);
 /// PyTorch's promotion table for two tensor dtypes of equal standing.
 TG_API Dtype promote(Dtype a, Dtype b);
 

@@ -80,9 +80,9 @@ bool load_ints(const Param& p, PyObject* o, Value& v, Scratch& s) {
   }
   if (is_tensor(o)) {
     if (unwrap(o).dim() != 1 || is_differentiable(unwrap(o).dtype())) return false;
-    const Tensor t = to(unwrap(o), Dtype::Int64);
+    const Tensor t = to(unwrap(o), Device(), Dtype::Int64);
     int64_t* at = s.room(t.numel());
-    for (int64_t k = 0; k < t.numel(); k++) at[k] = reinterpret_cast<const int64_t*>(t->data)[k * t->strides[0]];
+    for (int64_t k = 0; k < t.numel(); k++) at[k] = t->host<const int64_t>()[k * t->strides[0]];
     v.ints = {at, size_t(t.numel())};
     return true;
   }
@@ -490,7 +490,7 @@ struct Table {
     if (!op) op = new Op{std::string(name), {}, {}, {}};
     Overload& o = op->overloads.emplace_back(parse(info, call, name));
     o.accepts_out = info.out && call.function == info.call.function;
-    o.cast = cast_of(info.name);
+    for (const DeviceType d : {DeviceType::CPU, DeviceType::CUDA}) o.casts |= (o.cast[int(d)] = cast_of(info.name, d)) != Cast::None;
     if (info.fields) o.fields = make_fields(info.name, info.fields);
     op->doc += (op->doc.empty() ? "" : "\n\n") + o.text + "\n\n" + std::string(info.doc);
   }
@@ -547,7 +547,7 @@ PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObjec
       if (!match(o, args, nargs, kwnames, v, s)) continue;
       Result r;
       if (s.out) [[unlikely]] return call_with_out(o, v, s.out, r);
-      if (o.cast != Cast::None && autocast_used) [[unlikely]] return call_autocast(o, v);
+      if (o.casts && autocast_used) [[unlikely]] return call_autocast(o, v);
       o.call.invoke(o.call.function, v, r);
       if (r.kind == Result::Kind::Tensor) [[likely]] return wrap(std::move(r.tensor));
       return to_python(r, o.fields);

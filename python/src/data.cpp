@@ -197,6 +197,7 @@ Tensor scalar_tensor(PyObject* data, std::optional<Dtype> dtype) {
 struct Options {
   PyObject* data = nullptr;
   std::optional<Dtype> dtype;
+  std::optional<Device> device;
   bool requires_grad = false, copy = false, copy_given = false;
 };
 Options read_options(const char* who, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
@@ -211,7 +212,7 @@ Options read_options(const char* who, PyObject* const* args, Py_ssize_t nargs, P
       Device d;
       if (v == Py_None) return;
       if (!read_device(v, d)) raise(PyExc_TypeError, "%s(): device must be a str or a device, not %.200s", who, Py_TYPE(v)->tp_name);
-      TG_CHECK(d.type == DeviceType::CPU, DeviceError, who, ": this build has no device ", d);
+      o.device = d;
     } else if (!std::strcmp(name, "requires_grad")) {
       if (!read_bool(v, o.requires_grad)) raise(PyExc_TypeError, "%s(): requires_grad must be a bool", who);
     } else if (!std::strcmp(name, "copy")) {
@@ -236,16 +237,18 @@ Options read_options(const char* who, PyObject* const* args, Py_ssize_t nargs, P
   return o;
 }
 
+Tensor placed(Tensor t, Device device) { return device.type == t.device().type && device.index < 0 ? t : to(t, device); }
+
 PyObject* tensor_function(PyObject*, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   return guarded([&]() -> PyObject* {
     Tensor t;
-    if (nargs == 1 && !kwnames && list_of_floats(args[0], t)) [[likely]] return wrap(std::move(t));
+    if (nargs == 1 && !kwnames && list_of_floats(args[0], t)) [[likely]] return wrap(placed(std::move(t), default_device()));
     const Options o = read_options("tensor", args, nargs, kwnames);
     if (is_tensor(o.data) &&
         PyErr_WarnEx(PyExc_UserWarning, "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() "
                                         "or sourceTensor.detach().clone().requires_grad_(True), rather than tapegrad.tensor(sourceTensor).", 1) < 0)
       return nullptr;
-    t = tensor_from(o.data, o.dtype);
+    t = placed(tensor_from(o.data, o.dtype), o.device.value_or(is_tensor(o.data) ? unwrap(o.data).device() : default_device()));
     if (o.requires_grad) t.set_requires_grad();
     return wrap(std::move(t));
   });
@@ -268,6 +271,7 @@ PyObject* convert_without_copy(const char* who, bool keeps_history, PyObject* co
       if (o.copy_given && !o.copy) raise(PyExc_ValueError, "%s(): cannot make a tensor of a %.200s without a copy", who, Py_TYPE(o.data)->tp_name);
       t = tensor_from(o.data, o.dtype);
     }
+    if (o.device || !is_tensor(o.data)) t = placed(std::move(t), o.device.value_or(is_numpy_array(o.data) ? Device() : default_device()));
     if (o.requires_grad && !t->requires_grad) t.set_requires_grad();
     return wrap(std::move(t));
   });
@@ -339,12 +343,12 @@ Tensor tensor_from(PyObject* data, std::optional<Dtype> dtype) {
 }
 
 PyObject* to_list(const Tensor& t) {
-  const Tensor plain = is_half(t.dtype()) ? to(detach(t), Dtype::Float32) : t;
-  return list_at(plain, plain->data, 0);
+  const Tensor plain = is_half(t.dtype()) || t.is_cuda() ? to(detach(t), Device(), is_half(t.dtype()) ? Dtype::Float32 : t.dtype()) : t;
+  return list_at(plain, plain->host(), 0);
 }
 PyObject* item_of(const Tensor& t) {
   if (t->numel != 1) raise(PyExc_RuntimeError, "a Tensor with %lld elements cannot be converted to Scalar", (long long)t.numel());
-  return is_half(t.dtype()) ? to_python(t.item()) : number_at(t->data, t->dtype);
+  return is_half(t.dtype()) || t.is_cuda() ? to_python(t.item()) : number_at(t->data, t->dtype);
 }
 PyMethodDef* data_functions() { return functions; }
 

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "py.h"
+#include "src/tensor/cuda.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad::py {
@@ -10,7 +11,8 @@ namespace {
 
 // ---- the interface: version 0 ("dltensor") and 1 ("dltensor_versioned") --------------------------------------------------------
 
-struct DLDevice { int32_t type, index; };            // 1: main memory, 2: CUDA
+enum : int32_t { kHost = 1, kCuda = 2, kPinned = 3 };
+struct DLDevice { int32_t type, index; };
 struct DLDataType { uint8_t code, bits; uint16_t lanes; };  // codes: 0 int, 1 uint, 2 float, 4 bfloat, 5 complex, 6 bool
 struct DLTensor {
   void* data;
@@ -60,7 +62,7 @@ template <class Managed> PyObject* to_capsule(const Tensor& t, bool copy) {
   e->tensor = copy ? clone(detach(t)) : detach(t);
   DLTensor& d = e->managed.tensor;
   d.data = e->tensor->data;
-  d.device = {t.is_cuda() ? 2 : 1, t.is_cuda() && t.device().index > 0 ? t.device().index : 0};
+  d.device = {t.is_cuda() ? kCuda : kHost, t.is_cuda() && t.device().index > 0 ? t.device().index : 0};
   d.ndim = int32_t(t.dim());
   for (const Code& c : kCodes) if (c.dtype == t.dtype()) d.dtype = {c.code, c.bits, 1};
   for (int k = 0; k < t.dim(); k++) e->shape[k] = e->tensor->sizes[k], e->strides[k] = e->tensor->strides[k];
@@ -87,7 +89,11 @@ template <class Managed> void delete_imported(void* context) {
 template <class Managed> Tensor from_capsule(PyObject* capsule) {
   auto* m = static_cast<Managed*>(PyCapsule_GetPointer(capsule, Managed::kName));
   const DLTensor& d = m->tensor;
-  TG_CHECK(d.device.type == 1, DeviceError, "from_dlpack: only tensors in main memory can be taken, got device type ", d.device.type);
+  const bool cuda = d.device.type == kCuda;
+  TG_CHECK(d.device.type == kHost || d.device.type == kPinned || cuda, DeviceError,
+           "from_dlpack: only tensors in main memory and on CUDA devices can be taken, got device type ", d.device.type);
+  const Device device = cuda ? cuda_device(Device(DeviceType::CUDA, d.device.index)) : Device();
+  if (cuda) cuda_runtime().synchronize(device.index);  // what the producer has given to its streams
   if (d.ndim < 0 || d.ndim > kMaxDims) raise(PyExc_ValueError, "from_dlpack: more than %d dimensions", kMaxDims);
   const Code* known = nullptr;
   for (const Code& c : kCodes) if (c.code == d.dtype.code && c.bits == d.dtype.bits && d.dtype.lanes == 1) known = &c;
@@ -99,7 +105,7 @@ template <class Managed> Tensor from_capsule(PyObject* capsule) {
     strides[k] = d.strides ? d.strides[k] : k + 1 < d.ndim ? strides[k + 1] * std::max<int64_t>(sizes[k + 1], 1) : 1;
     if (strides[k] < 0) raise(PyExc_ValueError, "from_dlpack: negative strides are not supported");
   }
-  Tensor t = from_blob(static_cast<char*>(d.data) + d.byte_offset, sizes, strides, known->dtype, delete_imported<Managed>, m);
+  Tensor t = from_blob(static_cast<char*>(d.data) + d.byte_offset, sizes, strides, known->dtype, delete_imported<Managed>, m, device);
   checked(PyCapsule_SetName(capsule, Managed::kUsed));
   return t;
 }
@@ -161,9 +167,10 @@ PyObject* tensor_dlpack(PyObject* self, PyObject* args, PyObject* kwargs) {
     static const char* names[] = {"stream", "max_version", "dl_device", "copy", nullptr};
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$OOOO:__dlpack__", const_cast<char**>(names), &stream, &version, &device, &copy)) return nullptr;
     const Tensor& t = unwrap(self);
-    int type = t.is_cuda() ? 2 : 1, index = 0;
+    int type = t.is_cuda() ? kCuda : kHost, index = 0;
     if (device != Py_None && !PyArg_ParseTuple(device, "ii:__dlpack__", &type, &index)) return nullptr;
-    if (type != (t.is_cuda() ? 2 : 1)) raise(PyExc_BufferError, "__dlpack__: the tensor is not on device (%d, %d); move it with to()", type, index);
+    if (type != (t.is_cuda() ? kCuda : kHost)) raise(PyExc_BufferError, "__dlpack__: the tensor is not on device (%d, %d); move it with to()", type, index);
+    if (t.is_cuda() && !(PyLong_Check(stream) && PyLong_AsLong(stream) == -1)) cuda_runtime().stream_synchronize(t.device().index, cuda_runtime().current_stream(t.device().index));
     int major = 0, minor = 0;
     if (version != Py_None && !PyArg_ParseTuple(version, "ii:__dlpack__", &major, &minor)) return nullptr;
     return major >= 1 ? to_capsule<DLManagedTensorVersioned>(t, copy == Py_True) : to_capsule<DLManagedTensor>(t, copy == Py_True);
@@ -171,7 +178,7 @@ PyObject* tensor_dlpack(PyObject* self, PyObject* args, PyObject* kwargs) {
 }
 PyObject* tensor_dlpack_device(PyObject* self, PyObject*) {
   const Tensor& t = unwrap(self);
-  return Py_BuildValue("(ii)", t.is_cuda() ? 2 : 1, t.is_cuda() && t.device().index > 0 ? int(t.device().index) : 0);
+  return Py_BuildValue("(ii)", t.is_cuda() ? kCuda : kHost, t.is_cuda() && t.device().index > 0 ? int(t.device().index) : 0);
 }
 PyMethodDef* dlpack_functions() { return functions; }
 

@@ -1,6 +1,7 @@
 // Methods that only Python has and that fit into the op table: metadata, devices, recording.
 // A row of the same name in the library's own table wins.
 #include "binder.h"
+#include "src/tensor/cuda.h"
 
 namespace tapegrad::py {
 namespace {
@@ -24,7 +25,7 @@ void metadata(OpTable& t) {
     TG_CHECK(x.numel() == 1, ValueError, "input must have one element", Named{"input", x});
     return x.item().to_bool();
   }, "The truth of the one element.").method();
-  t.add("is_pinned(Tensor input)", +[](const Tensor&) { return false; }, "Is it in page-locked memory?").method_only();
+  t.add("is_pinned(Tensor input)", &is_pinned, "Is it in page-locked memory?").method_only();
   t.add("is_shared(Tensor input)", &is_shared, "Is it in memory that other processes can map?").method_only();
   t.add("is_same_size(Tensor input, Tensor other)", +[](const Tensor& x, const Tensor& y) { return x.sizes() == y.sizes(); }, "Have both the same shape?").method();
   t.add("is_set_to(Tensor input, Tensor tensor)",
@@ -39,10 +40,14 @@ void metadata(OpTable& t) {
 
 void devices(OpTable& t) {
   t.add("cuda(Tensor input, device? device=None, bool non_blocking=False, *, memory_format? memory_format=None)",
-        +[](const Tensor& x, std::optional<Device> d, bool, std::optional<MemoryFormat>) { return to(x, d.value_or(Device(DeviceType::CUDA))); },
-        "x on a GPU.").method_only();
-  t.add("pin_memory(Tensor input, device? device=None)", +[](const Tensor& x, std::optional<Device>) { return x; },
-        "x itself: without a GPU, page-locked memory means nothing.").method_only();
+        +[](const Tensor& x, std::optional<Device> d, bool non_blocking, std::optional<MemoryFormat> f) {
+          const Device device = d.value_or(Device(DeviceType::CUDA));
+          if (!non_blocking || x.is_cuda() || !x->contiguous || needs_grad(x) || f) return f ? contiguous(to(x, device), *f) : to(x, device);
+          return copy_(empty(x.sizes(), x.dtype(), device), x, true);
+        },
+        "x on a GPU: the current one, unless said otherwise.").method_only();
+  t.add("pin_memory(Tensor input, device? device=None)", +[](const Tensor& x, std::optional<Device>) { return cuda_why_not().empty() ? pin_memory(x) : x; },
+        "A copy of x in page-locked memory, from which a GPU copies while other work goes on; x itself where there is no GPU.").method_only();
 }
 
 // conj is never lazy here, so there is nothing to resolve.

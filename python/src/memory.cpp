@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "py.h"
+#include "tapegrad/ops.h"
 
 namespace tapegrad::py {
 namespace {
@@ -42,7 +43,10 @@ void resize(const Tensor& t, IntList sizes) {
     swap_memory(t, alias(t, sizes, room.strides(), 0, false));
     return;
   }
-  std::copy_n(t->data, t->contiguous ? std::min(t.nbytes(), room.nbytes()) : 0, room->data);
+  if (const int64_t kept = t->contiguous ? std::min(t->numel, room->numel) : 0) {
+    const NoGrad off;
+    copy_(alias(room, {kept}, {1}, 0, false), alias(t, {kept}, {1}, 0, false));
+  }
   swap_memory(t, room);
 }
 

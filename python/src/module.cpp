@@ -38,6 +38,15 @@ PyObject* py_set_default_dtype(PyObject*, PyObject* o) {
     Py_RETURN_NONE;
   });
 }
+PyObject* py_default_device(PyObject*, PyObject*) { return to_python(default_device()); }
+PyObject* py_set_default_device(PyObject*, PyObject* o) {
+  return guarded([&]() -> PyObject* {
+    Device d;
+    if (!read_device(o, d)) raise(PyExc_TypeError, "set_default_device() takes a device, not %.200s", Py_TYPE(o)->tp_name);
+    set_default_device(d);
+    Py_RETURN_NONE;
+  });
+}
 // None leaves an option as it is; sci_mode: None is automatic.
 PyObject* py_set_print_options(PyObject*, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
@@ -82,6 +91,7 @@ PyMethodDef functions[] = {
     {"reset_peak_memory", py_reset_peak_memory, METH_NOARGS, nullptr}, {"empty_cache", py_empty_cache, METH_NOARGS, "Gives cached memory back to the system."},
     {"set_cache_limit", py_set_cache_limit, METH_O, "Cached bytes above this go back to the system."},
     {"get_default_dtype", py_default_dtype, METH_NOARGS, nullptr}, {"set_default_dtype", py_set_default_dtype, METH_O, nullptr},
+    {"get_default_device", py_default_device, METH_NOARGS, nullptr}, {"set_default_device", py_set_default_device, METH_O, nullptr},
     {"set_printoptions", function_pointer(py_set_print_options), METH_VARARGS | METH_KEYWORDS, nullptr},
     {"make_subclass", function_pointer(make_subclass), METH_FASTCALL, "A new object of a Tensor subclass over the tensor's memory."},
     {"set_internal_prefix", set_internal_prefix, METH_O, "Files below this path are the library: places name the caller outside."},
@@ -100,6 +110,7 @@ void fill(PyObject* module) {
   init_modes(module);
   init_module_base(module);
   init_ops(module);
+  init_cuda(module);
   for (PyMethodDef* list : {functions, data_functions(), numpy_functions(), dlpack_functions(), table_functions(), shared_functions(), checksum_functions(), autocast_functions()}) checked(PyModule_AddFunctions(module, list));
   const Obj generator = Obj::take(generator_object(default_generator()));
   checked(PyModule_AddObjectRef(module, "default_generator", generator.get()));

@@ -163,6 +163,14 @@ bool is_shared(const Tensor& t);
 void share_memory(const Tensor& t);
 PyMethodDef* shared_functions();
 
+// ---- CUDA (cuda.cpp) -----------------------------------------------------------------------------------------------------------------
+
+/// A copy in page-locked memory, x itself where it is there already. Throws DeviceError where CUDA cannot be used.
+Tensor pin_memory(const Tensor& x);
+/// Never loads the CUDA plugin.
+bool is_pinned(const Tensor& x);
+void init_cuda(PyObject* module);
+
 // ---- slots, properties and methods of Tensor (py_number.cpp, py_index.cpp, py_property.cpp, py_method.cpp) -----------------
 
 extern PyGetSetDef tensor_properties[];

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "py.h"
+#include "src/tensor/cuda.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad::py {
@@ -70,13 +71,13 @@ PyObject* type_method(PyObject* self, PyObject* args, PyObject* kwargs) {
     const Tensor& t = unwrap(self);
     Dtype d;
     if (dtype == Py_None) {
-      for (const TypeName& n : kTypeNames) if (n.dtype == t.dtype()) return PyUnicode_FromFormat("tapegrad.%s", n.name);
+      for (const TypeName& n : kTypeNames) if (n.dtype == t.dtype()) return PyUnicode_FromFormat("tapegrad.%s%s", t.is_cuda() ? "cuda." : "", n.name);
     }
     if (read_dtype(dtype, d)) return wrap(to(t, d));
     if (PyUnicode_Check(dtype) || PyType_Check(dtype)) {  // "torch.LongTensor" or the old constructor of that name
       const std::string_view wanted = PyType_Check(dtype) ? reinterpret_cast<PyTypeObject*>(dtype)->tp_name : PyUnicode_AsUTF8(dtype);
-      if (wanted.find("cuda.") != wanted.npos) raise(PyExc_RuntimeError, "type(): %R needs CUDA, which this build lacks", dtype);
-      for (const TypeName& n : kTypeNames) if (wanted.ends_with(n.name)) return wrap(to(t, n.dtype));
+      const Device device(wanted.find("cuda.") != wanted.npos ? DeviceType::CUDA : DeviceType::CPU);
+      for (const TypeName& n : kTypeNames) if (wanted.ends_with(n.name)) return wrap(device.type == t.device().type ? to(t, n.dtype) : to(t, device, n.dtype));
     }
     raise(PyExc_TypeError, "type(): %R is no dtype", dtype);
   });
@@ -89,7 +90,10 @@ PyObject* new_tensor(PyObject* self, PyObject* args, PyObject* kwargs) {
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OOpOO:new_tensor", const_cast<char**>(names), &data, &dtype, &device, &requires_grad, &layout, &pin)) return nullptr;
     Dtype d = unwrap(self).dtype();
     if (dtype != Py_None && !read_dtype(dtype, d)) raise(PyExc_TypeError, "new_tensor(): dtype must be a tapegrad.dtype");
+    Device place = unwrap(self).device();
+    if (device != Py_None && !read_device(device, place)) raise(PyExc_TypeError, "new_tensor(): device must be a str or a device");
     Tensor t = tensor_from(data, d);
+    if (place.type != t.device().type) t = to(t, place);
     if (requires_grad) t.set_requires_grad();
     return wrap(std::move(t));
   });
@@ -102,15 +106,18 @@ PyObject* rebuild_function;
 // The bytes of the elements, row-major.
 PyObject* element_bytes(const Tensor& t) {
   const NoGrad off;
-  const Tensor dense = contiguous(detach(t));
+  const Tensor dense = contiguous(host_copy(detach(t)));
   return PyBytes_FromStringAndSize(dense->data, Py_ssize_t(dense.nbytes()));
 }
 PyObject* reduce(PyObject* self, PyObject*) {
   return guarded([&] {
     const Tensor& t = unwrap(self);
     PyObject* dict = reinterpret_cast<PyTensor*>(self)->dict;
-    return Py_BuildValue("O(ONNNNO)", rebuild_function, Py_TYPE(self), to_python(t.dtype()), int_tuple(t.sizes()), element_bytes(t),
-                         PyBool_FromLong(needs_grad(t)), dict ? dict : Py_None);
+    const auto parts = [&](const char* format, PyObject* device) {
+      return Py_BuildValue(format, rebuild_function, Py_TYPE(self), to_python(t.dtype()), int_tuple(t.sizes()), element_bytes(t),
+                           PyBool_FromLong(needs_grad(t)), dict ? dict : Py_None, device);
+    };
+    return t.is_cuda() ? parts("O(ONNNNON)", to_python(t.device())) : parts("O(ONNNNO)", nullptr);
   });
 }
 void set_state(PyObject* object, PyObject* dict) {
@@ -121,9 +128,9 @@ void set_state(PyObject* object, PyObject* dict) {
 }
 PyObject* rebuild(PyObject*, PyObject* args) {
   return guarded([&]() -> PyObject* {
-    PyObject *type, *dtype, *sizes, *bytes, *dict;
+    PyObject *type, *dtype, *sizes, *bytes, *dict, *place = nullptr;
     int requires_grad;
-    if (!PyArg_ParseTuple(args, "OOO!SpO:_rebuild_tensor", &type, &dtype, &PyTuple_Type, &sizes, &bytes, &requires_grad, &dict)) return nullptr;
+    if (!PyArg_ParseTuple(args, "OOO!SpO|O:_rebuild_tensor", &type, &dtype, &PyTuple_Type, &sizes, &bytes, &requires_grad, &dict, &place)) return nullptr;
     Dtype d;
     if (!PyType_Check(type) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type), TensorType) || !read_dtype(dtype, d) || (dict != Py_None && !PyDict_Check(dict)))
       raise(PyExc_ValueError, "this pickle is not of a Tensor");
@@ -142,6 +149,7 @@ PyObject* rebuild(PyObject*, PyObject* args) {
     if (d == Dtype::Bool && !std::all_of(data, data + n, [](char c) { return c == 0 || c == 1; })) raise(PyExc_ValueError, "this pickle has bools that are neither 0 nor 1");
     Tensor t = empty(shape, d);
     std::memcpy(t->data, data, size_t(n));
+    if (Device device; place && read_device(place, device)) t = to(t, device);
     if (requires_grad) t.set_requires_grad();
     Obj o = Obj::take(wrap_as(reinterpret_cast<PyTypeObject*>(type), std::move(t)));
     set_state(o.get(), dict);

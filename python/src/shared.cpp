@@ -100,7 +100,7 @@ bool is_shared(const Tensor& t) { return mapping_of(t); }
 // Moves the whole storage and lets t stand for the copy. Other tensors over the old storage stay where they are, a base too.
 void share_memory(const Tensor& t) {
   const Storage& old = *t->storage;
-  if (is_shared(t) || !old.bytes) return;
+  if (is_shared(t) || !old.bytes || t.is_cuda()) return;
   TG_CHECK(t.is_leaf(), GradError, "share_memory_: x has a history, and what it was made of would stay behind; call it on x.detach()",
            Named{"input", t});
   const Tensor bytes = map_file(anonymous_file(old.bytes), old.bytes, true);

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "py.h"
+#include "src/tensor/cuda.h"
 #include "tapegrad/ops.h"
 #include "tapegrad/random.h"
 
@@ -155,6 +156,7 @@ PyType_Slot size_slots[] = {{Py_tp_new, (void*)size_new}, {Py_tp_repr, (void*)si
 struct PyGenerator {
   PyObject_HEAD
   Generator generator;
+  Device device;
 };
 PyObject* generator_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
@@ -163,9 +165,10 @@ PyObject* generator_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:Generator", const_cast<char**>(names), &device)) return nullptr;
     Device d;
     if (device && !read_device(device, d)) raise(PyExc_TypeError, "device must be a str or a device");
-    TG_CHECK(d.type == DeviceType::CPU, DeviceError, "Generator: only the device cpu is there, got ", d);
+    if (d.type == DeviceType::CUDA) d = cuda_device(d);
     PyObject* o = checked(type->tp_alloc(type, 0));
     new (&reinterpret_cast<PyGenerator*>(o)->generator) Generator();
+    reinterpret_cast<PyGenerator*>(o)->device = d;
     return o;
   });
 }
@@ -197,7 +200,7 @@ PyObject* generator_set_state(PyObject* o, PyObject* state) {
     return Py_NewRef(o);
   });
 }
-PyObject* generator_device(PyObject*, void*) { return to_python(Device()); }
+PyObject* generator_device(PyObject* o, void*) { return to_python(reinterpret_cast<PyGenerator*>(o)->device); }
 PyMethodDef generator_methods[] = {
     {"manual_seed", generator_manual_seed, METH_O, "Starts again from this seed."},
     {"seed", generator_seed, METH_NOARGS, "Starts again from a seed of the system; returns it."},
@@ -360,7 +363,9 @@ bool read_number(PyObject* o, Tensor& made) {
 }
 PyObject* generator_object(const Generator& g) {
   PyObject* o = GeneratorType->tp_alloc(GeneratorType, 0);
-  if (o) new (&reinterpret_cast<PyGenerator*>(o)->generator) Generator(g);  // shares the stream
+  if (!o) return nullptr;
+  new (&reinterpret_cast<PyGenerator*>(o)->generator) Generator(g);  // shares the stream
+  reinterpret_cast<PyGenerator*>(o)->device = Device();
   return o;
 }
 const Generator& unwrap_generator(PyObject* o) { return reinterpret_cast<PyGenerator*>(o)->generator; }

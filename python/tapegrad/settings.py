@@ -27,14 +27,17 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mo
 
 
 def set_default_device(device):
-    """Where factories put tensors by default: only "cpu" or None."""
-    if device is not None and _C.device(device).type != "cpu":
-        raise NotImplementedError(f"set_default_device: tensors live on the cpu; {device!r} is not supported")
+    """Where factories (zeros, tensor, randn, nn.Linear …) put tensors: a device, None for the CPU, or "auto" for the first CUDA device
+    where there is one and the CPU elsewhere."""
+    if device == "auto":
+        from . import cuda
+        device = "cuda" if cuda.is_available() else "cpu"
+    _C.set_default_device("cpu" if device is None else device)
 
 
 def get_default_device():
-    """device("cpu")."""
-    return _C.device("cpu")
+    """Where factories put tensors."""
+    return _C.get_default_device()
 
 
 def get_device_module(device=None):
@@ -47,10 +50,11 @@ def get_device_module(device=None):
 
 
 def set_float32_matmul_precision(precision):
-    """"highest", "high" or "medium": kept; products of float32 are always computed in float32."""
+    """"highest": products of float32 are computed in float32. "high" and "medium" let CUDA round their operands to TF32's 10 bits."""
     if precision not in ("highest", "high", "medium"):
         raise RuntimeError(f"precision must be 'highest', 'high' or 'medium', got {precision!r}")
     _state["precision"] = precision
+    _C.cuda.set_tf32(precision != "highest")
 
 
 def get_float32_matmul_precision():

@@ -296,7 +296,7 @@ static Tensor one_like(const Tensor& root, size_t k) {
   TG_CHECK(!is_complex(root.dtype()), GradError, "grad can be implicitly created only for real scalar outputs but got ", root.dtype());
   Tensor one = empty(root.sizes(), root.dtype(), root.device());
   NoGrad guard;
-  if (root.dtype() == Dtype::Float32) *one.data_ptr<float>() = 1;
+  if (root.dtype() == Dtype::Float32 && !root.is_cuda()) *one->host<float>() = 1;
   else fill_(one, 1);
   return one;
 }

@@ -33,6 +33,7 @@ struct FunctionNode final : NodeOfMany {
   std::unique_ptr<FunctionContext> ctx;
   std::vector<Shape> input_sizes, output_sizes;
   std::vector<Dtype> output_dtypes;
+  std::vector<Device> output_devices;
   FunctionNode(TensorList inputs, const char* t, std::unique_ptr<detail::FunctionBody> b, std::unique_ptr<FunctionContext> c)
       : NodeOfMany(inputs), title(t), body(std::move(b)), ctx(std::move(c)) {
     for (const Tensor& x : inputs) input_sizes.emplace_back(x.sizes());
@@ -42,7 +43,7 @@ struct FunctionNode final : NodeOfMany {
   void backward_all(Tensor* g, Tensor* dx) override {
     std::vector<Tensor> grads(g, g + output_count);
     if (ctx->materialize)
-      for (size_t k = 0; k < grads.size(); k++) if (!grads[k].defined()) grads[k] = zeros(output_sizes[k], output_dtypes[k]);
+      for (size_t k = 0; k < grads.size(); k++) if (!grads[k].defined()) grads[k] = zeros(output_sizes[k], output_dtypes[k], output_devices[k]);
     std::vector<Tensor> r;
     if (ctx->once_differentiable) {
       NoGrad guard;
@@ -84,6 +85,7 @@ std::vector<Tensor> detail::apply_function(const char* name, TensorList inputs, 
     Tensor& out = outs[k];
     n->output_sizes.emplace_back(out.sizes());
     n->output_dtypes.push_back(out.dtype());
+    n->output_devices.push_back(out.device());
     if (!is_differentiable(out.dtype()) || contains(c->non_differentiable, out)) continue;
     const bool is_input = contains({inputs.begin(), inputs.end()}, out), is_dirty = contains(c->dirty, out);
     if (is_input && !is_dirty) out = alias(out, out.sizes(), out.strides(), 0, false);  // returned as it came: a new tensor for the tape

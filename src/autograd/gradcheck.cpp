@@ -14,7 +14,7 @@ bool is_wide(Dtype d) { return real_dtype(d) == Dtype::Float64; }
 // Fixed pseudo-random weights in [0.5, 1.5): a weighted sum of the outputs turns a Jacobian into one gradient.
 Tensor weights_like(const Tensor& t, uint64_t seed) {
   Tensor w = empty(t.sizes(), is_complex(t.dtype()) ? Dtype::Complex128 : Dtype::Float64);
-  auto* p = reinterpret_cast<double*>(w->data);
+  auto* p = w->host<double>();
   for (int64_t k = 0; k < parts(w).numel(); k++) {
     uint64_t z = (seed + uint64_t(k) + 1) * 0x9e3779b97f4a7c15;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9, z = (z ^ z >> 27) * 0x94d049bb133111eb;
@@ -28,14 +28,14 @@ double weighted_sum(const std::vector<Tensor>& outs, const std::vector<Tensor>& 
   for (size_t k = 0; k < outs.size(); k++) {
     if (!w[k].defined()) continue;
     const Tensor dense = contiguous(to(parts(outs[k]), Dtype::Float64));
-    const double *a = dense.data_ptr<double>(), *b = reinterpret_cast<const double*>(w[k]->data);
+    const double *a = dense->host<double>(), *b = w[k]->host<const double>();
     for (int64_t i = 0; i < dense.numel(); i++) total += a[i] * b[i];
   }
   return total;
 }
 // Walks x element by element whatever its strides.
 template <class F> void for_each_element(const Tensor& x, F f) {
-  auto* p = reinterpret_cast<double*>(x->data);
+  auto* p = x->host<double>();
   int64_t at[kMaxDims] = {};
   for (int64_t k = 0; k < x.numel(); k++) {
     f(*p, k);
@@ -75,7 +75,7 @@ std::string compare(detail::FunctionRef f, std::vector<Tensor> inputs, const Gra
       value = at - o.eps;
       const double down = weighted_sum(call(), w);
       value = at;
-      const double numeric = (up - down) / (2 * o.eps), tape = g.data_ptr<double>()[i];
+      const double numeric = (up - down) / (2 * o.eps), tape = g->host<double>()[i];
       if (std::abs(numeric - tape) <= o.atol + o.rtol * std::abs(numeric)) return;
       wrong = "gradcheck: input " + std::to_string(k) + ", element " + std::to_string(i) + ": the tape gives " + std::to_string(tape) +
               ", central differences " + std::to_string(numeric);
@@ -127,7 +127,7 @@ Tensors cut(const Tensors& inputs, int64_t from, int64_t size) {
 /// Input k with its elements rounded; undefined where that makes zeros or equal elements, at which many functions have a kink.
 Tensor rounded(const Tensor& x, int64_t digits) {
   const Tensor t = round(detach(x), digits);
-  const double* p = t.data_ptr<double>();
+  const double* p = t->host<double>();
   for (int64_t i = 0; i < t.numel(); i++) {
     if (p[i] == 0) return {};
     for (int64_t j = 0; j < i; j++) if (p[i] == p[j]) return {};

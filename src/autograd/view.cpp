@@ -49,17 +49,17 @@ bool overlaps(IntList size, IntList stride) {
 }
 Tensor window(const Tensor& memory, IntList size, IntList stride, int64_t offset) { return alias(memory, size, stride, offset, false); }
 
-Tensor memory_for(const Geometry& x, const Geometry& y, Dtype dtype) {  // zeroed; both geometries fit in
-  return zero_(empty({std::max(reach(x.sizes, x.strides), y.offset + reach(y.sizes, y.strides))}, dtype));
+Tensor memory_for(const Geometry& x, const Geometry& y, Dtype dtype, Device device) {  // zeroed; both geometries fit in
+  return zero_(empty({std::max(reach(x.sizes, x.strides), y.offset + reach(y.sizes, y.strides))}, dtype, device));
 }
 void add_through(const Tensor& memory, const Geometry& y, const Tensor& g) {  // overlapping windows: one element at a time
   if (is_complex(g.dtype())) {
     const Tensor reals = view_as_real(window(memory, y.sizes, y.strides, y.offset));
     return add_through(view_as_real(memory).view({-1}), Geometry(reals, memory->data), view_as_real(g));
   }
-  const Tensor dense = to(contiguous(g), Dtype::Float64), sums = to(memory, Dtype::Float64, true);
-  const double* p = dense.data_ptr<double>();
-  double* s = sums.data_ptr<double>() + y.offset;
+  const Tensor dense = to(contiguous(g), Device(), Dtype::Float64), sums = to(memory, Device(), Dtype::Float64, true);
+  const double* p = dense->host<double>();
+  double* s = sums->host<double>() + y.offset;
   int64_t at[kMaxDims] = {};
   for (int64_t k = 0, n = dense.numel(); k < n; k++) {
     *s += p[k];
@@ -92,7 +92,7 @@ Tensor gather_view(const Tensor& g, const Geometry& x, const Geometry& y) {
   Tensor out;
   {
     NoGrad guard;
-    const Tensor m = memory_for(x, y, g.dtype());
+    const Tensor m = memory_for(x, y, g.dtype(), g.device());
     copy_(window(m, x.sizes, x.strides, 0), g);
     out = clone(window(m, y.sizes, y.strides, y.offset), MemoryFormat::Contiguous);
   }
@@ -105,7 +105,7 @@ Tensor scatter_view(const Tensor& g, const Geometry& x, const Geometry& y) {
   Tensor out;
   {
     NoGrad guard;
-    Tensor m = memory_for(x, y, g.dtype());
+    Tensor m = memory_for(x, y, g.dtype(), g.device());
     if (overlaps(y.sizes, y.strides)) add_through(m, y, g);
     else copy_(window(m, y.sizes, y.strides, y.offset), g);
     if (overlaps(x.sizes, x.strides)) {
@@ -113,7 +113,7 @@ Tensor scatter_view(const Tensor& g, const Geometry& x, const Geometry& y) {
       whole.offset = 0;
       const Dtype real = real_dtype(g.dtype());
       const Tensor count = zero_(empty_like(m, real));
-      add_through(count, whole, fill_(empty(x.sizes, real), 1));
+      add_through(count, whole, fill_(empty(x.sizes, real, m.device()), 1));
       m = div(m, maximum(count, Tensor(1)));
     }
     out = window(m, x.sizes, x.strides, 0);
@@ -135,7 +135,7 @@ Tensor hide_view(const Tensor& g, const Geometry& x, const Geometry& y) {
   Tensor out;
   {
     NoGrad guard;
-    const Tensor m = memory_for(x, y, g.dtype());
+    const Tensor m = memory_for(x, y, g.dtype(), g.device());
     out = window(m, x.sizes, x.strides, 0);
     copy_(out, g);
     zero_(window(m, y.sizes, y.strides, y.offset));

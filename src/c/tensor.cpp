@@ -85,7 +85,7 @@ tg_status tg_tensor_copy(const void* data, int32_t dtype, int32_t ndim, const in
     const IntList sizes = sizes_of(shape, ndim, "shape");
     if (count(sizes)) need(data, "data");
     const Tensor t = empty(sizes, dtype_of(dtype));
-    if (t.numel()) std::memcpy(t->data, data, size_t(t.nbytes()));
+    if (t.numel()) std::memcpy(t->host(), data, size_t(t.nbytes()));
     *out = give(t);
   });
 }

@@ -11,6 +11,7 @@
 #include "src/cuda/lib/libraries.h"
 #include "src/cuda/ops/families.h"
 #include "src/cuda/runtime/copy.h"
+#include "src/cuda/runtime/fault.h"
 #include "src/cuda/runtime/memory.h"
 #include "src/cuda/runtime/nvtx.h"
 #include "src/cuda/runtime/requirements.h"
@@ -38,6 +39,7 @@ void fill_devices(CudaRuntime& r) {
   r.synchronize = [](int device) {
     const DeviceGuard g(checked_device(device));
     TG_CUDA(cudaDeviceSynchronize());
+    raise_fault();
   };
 }
 
@@ -87,7 +89,10 @@ void fill_streams(CudaRuntime& r) {
     detail::current[d] = as_stream(d, s);
   };
   r.stream_done = [](int device, CudaStream s) { return ready(cudaStreamQuery(as_stream(checked_device(device), s)), "cudaStreamQuery"); };
-  r.stream_synchronize = [](int device, CudaStream s) { TG_CUDA(cudaStreamSynchronize(as_stream(checked_device(device), s))); };
+  r.stream_synchronize = [](int device, CudaStream s) {
+    TG_CUDA(cudaStreamSynchronize(as_stream(checked_device(device), s)));
+    raise_fault();
+  };
   r.stream_wait = [](int device, CudaStream s, CudaEvent e) {
     TG_CUDA(cudaStreamWaitEvent(as_stream(checked_device(device), s), as_event(e), 0));
   };
@@ -95,7 +100,10 @@ void fill_streams(CudaRuntime& r) {
   r.free_event = [](CudaEvent e) { events().put(static_cast<Event*>(e)); };
   r.record_event = [](CudaEvent e, int device, CudaStream s) { TG_CUDA(cudaEventRecord(as_event(e), as_stream(checked_device(device), s))); };
   r.event_done = [](CudaEvent e) { return ready(cudaEventQuery(as_event(e)), "cudaEventQuery"); };
-  r.event_synchronize = [](CudaEvent e) { TG_CUDA(cudaEventSynchronize(as_event(e))); };
+  r.event_synchronize = [](CudaEvent e) {
+    TG_CUDA(cudaEventSynchronize(as_event(e)));
+    raise_fault();
+  };
   r.event_ms = [](CudaEvent from, CudaEvent to) {
     float ms = 0;
     TG_CUDA(cudaEventElapsedTime(&ms, as_event(from), as_event(to)));

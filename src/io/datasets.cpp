@@ -41,7 +41,7 @@ data::TensorDataset digits(std::string_view split) {
   const bool test = split == "test";
   const int64_t n = images.size(0), tests = (n + 4) / 5;
   const Tensor rows = empty({test ? tests : n - tests}, int64);
-  int64_t* row = rows.data_ptr<int64_t>();
+  int64_t* row = rows->host<int64_t>();
   for (int64_t i = 0; i < n; i++)
     if ((i % 5 == 0) == test) *row++ = i;
   return {index_select(images, 0, rows), index_select(labels, 0, rows)};

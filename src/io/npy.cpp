@@ -114,12 +114,12 @@ class Header {
 template <class F> Tensor tensor_of(const std::string& path, Layout l, F fill) {
   if (l.columns_first) std::reverse(l.shape.begin(), l.shape.end());
   Tensor t = empty(l.shape, l.dtype);
-  fill(t->data);
+  fill(t->host());
   if (l.dtype == Dtype::Bool)
-    TG_CHECK(std::all_of(t->data, t->data + t.nbytes(), [](char c) { return c == 0 || c == 1; }), IoError, path, ": it has bools that are neither 0 nor 1");
+    TG_CHECK(std::all_of(t->host(), t->host() + t.nbytes(), [](char c) { return c == 0 || c == 1; }), IoError, path, ": it has bools that are neither 0 nor 1");
   if (l.swapped) {
     const size_t n = item_size(real_dtype(l.dtype));
-    for (char* p = t->data; p != t->data + t.nbytes(); p += n) std::reverse(p, p + n);
+    for (char* p = t->host(); p != t->host() + t.nbytes(); p += n) std::reverse(p, p + n);
   }
   if (!l.columns_first) return t;
   Shape back(l.shape.size(), 0);
@@ -139,7 +139,7 @@ std::string header_of(const Tensor& t) {
   return std::string("\x93NUMPY\1\0", 8) + std::string(reinterpret_cast<const char*>(&length), 2) + s;
 }
 Tensor dense(const Tensor& t) { return contiguous(detach(t)); }
-std::string_view elements(const Tensor& t) { return {t->data, size_t(t.nbytes())}; }
+std::string_view elements(const Tensor& t) { return {t->host(), size_t(t.nbytes())}; }
 
 }  // namespace
 

@@ -36,7 +36,7 @@ std::string png(const Tensor& image) {
   std::string rows;
   for (size_t y = 0; y < h; y++) {
     rows += '\0';  // this row is not filtered
-    rows.append(x->data + y * row, row);
+    rows.append(x->host() + y * row, row);
   }
   const std::string header = big_endian(uint32_t(x.size(1))) + big_endian(uint32_t(h)) + std::string{8, char(x.size(2) == 3 ? 2 : 6), 0, 0, 0};
   return "\x89PNG\r\n\x1a\n" + chunk("IHDR", header) + chunk("IDAT", zlib_stored(rows)) + chunk("IEND", "");

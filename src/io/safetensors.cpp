@@ -176,7 +176,7 @@ void save(const StateDict& tensors, const std::string& path, const Metadata& met
   const uint64_t length = header.size();
   out.file.write(&length, 8);
   out.file.write(header);
-  for (const Tensor& t : data) out.file.write(t->data, uint64_t(t.nbytes()));
+  for (const Tensor& t : data) out.file.write(t->host(), uint64_t(t.nbytes()));
   out.commit();
 }
 
@@ -202,9 +202,9 @@ StateDict load(const std::string& path, Metadata* metadata) {
   StateDict out;
   for (const Entry& e : header.entries) {
     Tensor t = empty(e.shape, e.dtype);
-    file.read(t->data, e.end - e.begin, 8 + length + e.begin);
+    file.read(t->host(), e.end - e.begin, 8 + length + e.begin);
     if (e.dtype == Dtype::Bool)
-      TG_CHECK(std::all_of(t->data, t->data + t.nbytes(), [](char c) { return c == 0 || c == 1; }), IoError, path, ": \"", e.name, "\" has bools that are neither 0 nor 1");
+      TG_CHECK(std::all_of(t->host(), t->host() + t.nbytes(), [](char c) { return c == 0 || c == 1; }), IoError, path, ": \"", e.name, "\" has bools that are neither 0 nor 1");
     out.emplace_back(e.name, t);
   }
   if (metadata) *metadata = std::move(header.metadata);

@@ -32,7 +32,7 @@ constexpr std::string_view kCallable[] = {
     "builtins.bytes", "builtins.set", "builtins.frozenset", "builtins.complex"};
 
 bool are_bools(const Tensor& t) {
-  return std::all_of(t->data, t->data + t.nbytes(), [](char c) { return c == 0 || c == 1; });
+  return std::all_of(t->host(), t->host() + t.nbytes(), [](char c) { return c == 0 || c == 1; });
 }
 
 /// What both formats share: names, calls and tensors.
@@ -168,7 +168,7 @@ class ZipPickle final : public TorchPickle {
     if (e->deflated) bad("storage " + key + " is compressed; PyTorch stores plain bytes");
     if (e->size % item_size(d) || e->size / item_size(d) != uint64_t(p[4]->integer)) bad("storage " + key + " has another size than the pickle says");
     const Tensor t = empty({p[4]->integer}, d);
-    zip_.read_stored(*e, t->data);
+    zip_.read_stored(*e, t->host());
     if (d == Dtype::Bool && !are_bools(t)) bad("bools that are neither 0 nor 1");
     return storage = storage_of(t);
   }
@@ -218,7 +218,7 @@ class OldPickle final : public TorchPickle {
       if (file_.size() - at < 8 || file_.size() - at - 8 < bytes) bad("the file ends within storage " + key->text);
       std::memcpy(&numel, file_.data() + at, 8);
       if (numel != t.numel()) bad("storage " + key->text + " has another size than its tensors say");
-      std::memcpy(t->data, file_.data() + at + 8, bytes);
+      std::memcpy(t->host(), file_.data() + at + 8, bytes);
       if (t.dtype() == Dtype::Bool && !are_bools(t)) bad("bools that are neither 0 nor 1");
       at += 8 + bytes;
       storages_.erase(it);

@@ -22,7 +22,7 @@ PackedSequence pack_padded_sequence(const Tensor& input, IntList given, bool bat
   TG_CHECK(!enforce_sorted || std::is_sorted(given.begin(), given.end(), std::greater<>()), ValueError,
            "lengths must fall; enforce_sorted = false sorts them");
   Tensor lengths = empty({batch}, Dtype::Int64);
-  std::copy(given.begin(), given.end(), lengths.data_ptr<int64_t>());
+  std::copy(given.begin(), given.end(), lengths->host<int64_t>());
   PackedSequence out;
   if (!enforce_sorted) {
     const ValuesIndices sorted = sort(lengths, -1, true);

@@ -15,12 +15,12 @@ constexpr double kNever = -std::numeric_limits<double>::infinity();
 // What a bool mask adds to the scores: 0 where true, -inf elsewhere.
 Tensor penalty(const Tensor& allowed, Dtype dtype) {
   NoGrad off;
-  return masked_fill(zeros(allowed.sizes(), dtype), logical_not(allowed), Tensor(kNever));
+  return masked_fill(zeros(allowed.sizes(), dtype, allowed.device()), logical_not(allowed), Tensor(kNever));
 }
 // Query i sees keys 0 to i.
-Tensor causal(int64_t queries, int64_t keys, Dtype dtype) {
+Tensor causal(int64_t queries, int64_t keys, Dtype dtype, Device device) {
   NoGrad off;
-  return penalty(tril(ones({queries, keys}, bool_)), dtype);
+  return penalty(tril(ones({queries, keys}, bool_, device)), dtype);
 }
 // Heads of k or v repeated until there are as many as query heads.
 Tensor repeat_heads(const Tensor& x, int64_t times) {
@@ -51,7 +51,7 @@ Tensor widened(const Tensor& x) { return item_size(x.dtype()) == 2 ? to(x, float
 
 Tensor attention_composed(const Tensor& q, const Tensor& k, const Tensor& v, const Attention& how, double dropout_p) {
   Tensor scores = product(mul(q, Tensor(how.scale)), false, k, true);
-  if (how.causal) scores = add(scores, causal(q.size(-2), k.size(-2), q.dtype()));
+  if (how.causal) scores = add(scores, causal(q.size(-2), k.size(-2), q.dtype(), q.device()));
   else if (how.mask.defined()) scores = add(scores, how.mask);
   Tensor weights = how.mask.defined() && scores.numel() > 0 ? safe_softmax(scores) : softmax(scores, -1);
   if (dropout_p > 0) weights = dropout(weights, dropout_p, true);
@@ -94,7 +94,7 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
   if (attn_mask.defined()) how.mask = attn_mask.dtype() == bool_ ? penalty(attn_mask, query.dtype()) : attn_mask;
   const Shape lead = leading(query);
   const bool alike = lead == leading(k) && lead == leading(v), empty = query.numel() == 0 || k.numel() == 0 || v.numel() == 0;
-  if (!alike || empty || dropout_p > 0 || recording(how.mask)) return attention_composed(query, k, v, how, dropout_p);
+  if (!alike || empty || dropout_p > 0 || recording(how.mask) || query.is_cuda()) return attention_composed(query, k, v, how, dropout_p);
   if (how.mask.defined()) {
     Shape size = lead;
     size.push_back(query.size(-2)), size.push_back(key.size(-2));

@@ -41,7 +41,7 @@ template <class T> class Heads {
   Matrix<T> at(int64_t head, int64_t row) const {
     int64_t offset = row * step();
     for (int d = t_->ndim - 2; d-- > 0; head /= t_->sizes[d]) offset += head % t_->sizes[d] * t_->strides[d];
-    return {reinterpret_cast<T*>(t_->data) + offset, step(), 1};
+    return {t_->host<T>() + offset, step(), 1};
   }
 };
 // x, or a copy whose columns lie side by side.
@@ -208,14 +208,14 @@ struct AttentionBackward final : NodeOf<3> {
     for (int i = 0; i < 3; i++) if (needs(i)) dx[i] = empty_heads(x[i].sizes(), x[i].dtype());
     const Tensor dots = empty({n.heads * n.queries}, x[0].dtype());
     const BackwardRun<T> run{{how, n, Heads<const T>(x[0]), Heads<const T>(x[1]), Heads<const T>(x[2])},
-        Heads<const T>(g), reinterpret_cast<const T*>(log_sum->data), reinterpret_cast<const T*>(dots->data),
+        Heads<const T>(g), log_sum->host<const T>(), dots->host<const T>(),
         Heads<T>(dx[0]), Heads<T>(dx[1]), Heads<T>(dx[2])};
     LongKernel unlocked(n.work() * 5 / 2);
     const Heads<const T> result(o);
     parallel_for(n.heads, n.grain(double(n.queries) * n.value_width), [&](int64_t begin, int64_t end) {
       for (int64_t h = begin; h < end; h++)
         run.kernels.dots(n.queries, n.value_width, run.g.at(h, 0).data, run.g.step(), result.at(h, 0).data, result.step(),
-                         reinterpret_cast<T*>(dots->data) + h * n.queries);
+                         dots->host<T>() + h * n.queries);
     });
     std::atomic<bool> failed{false};
     run.run(failed);
@@ -237,7 +237,7 @@ Tensor forward_blocks(const Tensor& q, const Tensor& k, const Tensor& v, const A
   const Run<T> run{how, n, Heads<const T>(q), Heads<const T>(k), Heads<const T>(v)};
   std::atomic<bool> failed{false};
   LongKernel unlocked(n.work());
-  run.forward(Heads<T>(out), reinterpret_cast<T*>(log_sum->data), failed);
+  run.forward(Heads<T>(out), log_sum->host<T>(), failed);
   check_memory(failed);
   return out;
 }

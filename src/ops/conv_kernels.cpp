@@ -214,8 +214,8 @@ bool can_thin(const ConvPlan& p) {
 }
 
 template <class T> Operands<T> operands(const Tensor& x, const Tensor& y, const Tensor& w, const Tensor& bias) {
-  return {reinterpret_cast<T*>(x->data), reinterpret_cast<T*>(y->data), reinterpret_cast<T*>(w->data), bias.defined()
-      ? reinterpret_cast<const T*>(bias->data) : nullptr};
+  return {x->host<T>(), y->host<T>(), w->host<T>(), bias.defined()
+      ? bias->host<const T>() : nullptr};
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ Dims row_major(const Dims& size) {
   return strides;
 }
 memory::desc any(const Dims& size) { return {size, memory::data_type::f32, memory::format_tag::any}; }
-memory plain(const Dims& size, const Tensor& t) { return {{size, memory::data_type::f32, row_major(size)}, engine(), t->data}; }
+memory plain(const Dims& size, const Tensor& t) { return {{size, memory::data_type::f32, row_major(size)}, engine(), t->host()}; }
 
 /// A primitive's description; oneDNN 3 does without the operation's own.
 template <class P, class... Hint> auto describe(const Hint&... hint) {

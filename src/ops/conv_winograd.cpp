@@ -39,7 +39,7 @@ bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tens
   std::atomic<bool> failed = false;
   Scratch filters(size_t(kernel.filter_floats(g)) * sizeof(float), failed);
   check_memory(failed);
-  const auto* weights = reinterpret_cast<const float*>(w->data);
+  const auto* weights = w->host<const float>();
   float* u = filters.get<float>();
   parallel_for(g.k, 4 * kernel.lanes * std::max<int64_t>(1, 2048 / (g.c * kernel.lanes)), [&](int64_t begin,
       int64_t end) { kernel.filters(g, weights, begin, end, u); });
@@ -53,9 +53,9 @@ bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tens
   const bool many = places >= 4;
   const int64_t lanes = 4 * kernel.lanes, block = many ? g.k : std::max<int64_t>(1, (g.k + 4 * lanes - 1) / (4 * lanes)) * lanes;
   const int64_t blocks = (g.k + block - 1) / block;
-  const auto* x = reinterpret_cast<const float*>(from->data);
-  const auto* start = bias.defined() ? reinterpret_cast<const float*>(bias->data) : nullptr;
-  auto* y = reinterpret_cast<float*>(to->data);
+  const auto* x = from->host<const float>();
+  const auto* start = bias.defined() ? bias->host<const float>() : nullptr;
+  auto* y = to->host<float>();
   const int64_t x_image = g.c * g.h * g.w, plane = g.oh * g.ow, y_image = g.k * plane;
   const double work = double(images) * double(rows * g.tile_columns) * double(g.c) * double(g.k) * 16;
   parallel_for(places, many ? std::max<int64_t>(1, int64_t(4e5 / work)) : places, [&](int64_t begin, int64_t end) {
@@ -110,7 +110,7 @@ bool winograd_weight(const ConvPlan& p, const Tensor& x, const Tensor& y, const 
       sums(size_t(kernel.weight_sums(g)) * sizeof(float), failed);
   check_memory(failed);
   float *d = d_memory.get<float>(), *m = m_memory.get<float>(), *u = sums.get<float>();
-  const auto *from_x = reinterpret_cast<const float*>(x->data), *from_y = reinterpret_cast<const float*>(y->data);
+  const auto *from_x = x->host<const float>(), *from_y = y->host<const float>();
   const int64_t some = 32, of_x = (g.c + some - 1) / some, sides = of_x + (g.k + some - 1) / some;  // channels that become tiles at a time
   const int64_t k_block = g.k > 128 ? 64 : (g.k + 31) / 32 * 16, k_blocks = (g.k + k_block - 1) / k_block;
   for (int64_t first = 0; first < units; first += per_block) {
@@ -135,7 +135,7 @@ bool winograd_weight(const ConvPlan& p, const Tensor& x, const Tensor& y, const 
     });
   }
   check_memory(failed);
-  auto* taps = reinterpret_cast<float*>(w->data);
+  auto* taps = w->host<float>();
   parallel_for(g.k, std::max<int64_t>(1, 1024 / g.c), [&](int64_t begin, int64_t end) { kernel.weight_taps(g, u, begin, end, taps); });
   return true;
 }

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "src/ops/cuda/launch.h"
 #include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
 #include "src/ops/stream.h"
+#include "src/tensor/make.h"
 #include "src/tensor/parallel.h"
 
 namespace tapegrad {
@@ -100,9 +102,10 @@ void cast_box(const Plan& plan, int dims, const int64_t* shape, char* d, const c
 void copy_elements(const Tensor& dst, const Tensor& src) {
   const int64_t n = dst->numel;
   if (!n) return;
+  if (dst.is_cuda() || src.is_cuda()) [[unlikely]] return cuda_copy(dst, src);
   const bool same = dst->dtype == src->dtype;
   if (same && dst->contiguous && src->contiguous && src->numel == n && n <= kGrain) {
-    std::memmove(dst->data, src->data, size_t(n) * item_size(dst->dtype));
+    std::memmove(dst->host(), src->host(), size_t(n) * item_size(dst->dtype));
     return;
   }
   const Compute c = same ? Compute::None : path_between(src->dtype, dst->dtype);
@@ -155,16 +158,16 @@ void write_scalar(Scalar value, Dtype d, char* out) {
 void fill_elements(const Tensor& dst, Scalar value) {
   const int64_t n = dst->numel;
   const size_t item = item_size(dst->dtype);
-  if (value.kind() == Scalar::Kind::Int && value.to_int() == 0 && dst->contiguous && n <= 1024)
-    return void(std::memset(dst->data, 0, size_t(n) * item));
+  if (value.kind() == Scalar::Kind::Int && value.to_int() == 0 && dst->contiguous && n <= 1024 && !dst.is_cuda())
+    return void(std::memset(dst->host(), 0, size_t(n) * item));
   alignas(16) char v[16];
   write_scalar(value, dst->dtype, v);
-  if (dst->contiguous) {
+  if (dst->contiguous && !dst.is_cuda()) {
     bool zero = true;
     for (size_t i = 0; i < item; i++) zero &= v[i] == 0;
     LongKernel unlocked(n);
     parallel_for(n, kGrain * 4, [&](int64_t begin, int64_t end) {
-      char* d = dst->data + size_t(begin) * item;
+      char* d = dst->host() + size_t(begin) * item;
       const int64_t count = end - begin;
       if (zero || item == 1) return void(std::memset(d, v[0], size_t(count) * item));
       const int64_t first = std::min<int64_t>(count, 1024);  // the rest by memcpy, which has the wider stores
@@ -180,7 +183,7 @@ void fill_elements(const Tensor& dst, Scalar value) {
     return;
   }
   Tensor one = empty({}, dst->dtype);
-  std::memcpy(one->data, v, item);
+  std::memcpy(one->host(), v, item);
   copy_elements(dst, one);
 }
 
@@ -188,9 +191,10 @@ void fill_elements(const Tensor& dst, Scalar value) {
 
 struct ToCopyBackward final : NodeOf<1> {
   Dtype dtype;
-  explicit ToCopyBackward(const Tensor& x) : NodeOf(x), dtype(x->dtype) {}
+  Device device;
+  explicit ToCopyBackward(const Tensor& x) : NodeOf(x), dtype(x->dtype), device(x->device) {}
   const char* name() const override { return "ToCopyBackward0"; }
-  void backward(Tensor g, Tensor* dx) override { dx[0] = to(g, dtype); }
+  void backward(Tensor g, Tensor* dx) override { dx[0] = to(g, device, dtype); }
 };
 Tensor to(const Tensor& x, Dtype dtype, bool copy) {
   if (x->dtype == dtype && !copy) return x;
@@ -202,11 +206,18 @@ Tensor to(const Tensor& x, Dtype dtype, bool copy) {
   if (recording(x)) record<ToCopyBackward>(out, x);
   return out;
 }
+static Tensor to_place(const Tensor& x, Device device, Dtype dtype, bool copy, bool non_blocking) {
+  if (device.type == DeviceType::CUDA) device = cuda_device(device);
+  else device = Device();
+  if (device == x->device) return to(x, dtype, copy);
+  const Tensor out = empty_like(x, dtype, MemoryFormat::Preserve, device);
+  cuda_copy(out, x, non_blocking);
+  if (recording(x)) record<ToCopyBackward>(out, x);
+  return out;
+}
 Tensor to(const Tensor& x, Device device, std::optional<Dtype> dtype, bool copy) {
   OpScope op("to");
-  if (device.type == x->device.type) return to(x, dtype.value_or(x->dtype), copy);
-  (void)empty({0}, x->dtype, device);  // raises where the device is not there
-  detail::fail<NotImplementedError>("copies from ", x->device, " to ", device, " are not there yet");
+  return to_place(x, device, dtype.value_or(x->dtype), copy, false);
 }
 
 // ---- clone
@@ -240,7 +251,7 @@ struct CopyBackwards final : NodeOf<2> {
     if (needs(1)) dx[1] = reduce_gradient(static_cast<Tensor&&>(g), size, dtype);
   }
 };
-const Tensor& copy_(const Tensor& self, const Tensor& src, bool) {
+const Tensor& copy_(const Tensor& self, const Tensor& src, bool non_blocking) {
   OpScope op("copy_");
   if (self.is_same(src)) return self;
   const Tensor* both[] = {&self, &src};
@@ -249,7 +260,8 @@ const Tensor& copy_(const Tensor& self, const Tensor& src, bool) {
   check_writable(self);
   InPlace guard(self, recording(self, src));
   const bool shared = self->storage == src->storage;
-  copy_elements(self, shared ? clone(detach(src)) : src);
+  if (self.is_cuda() || src.is_cuda()) [[unlikely]] cuda_copy(self, shared ? clone(detach(src)) : src, non_blocking);
+  else copy_elements(self, shared ? clone(detach(src)) : src);
   if (recording(self, src) && is_differentiable(self->dtype)) guard.record<CopyBackwards>(guard.before(), src);
   return self;
 }
@@ -301,15 +313,16 @@ const Tensor& zero_(const Tensor& self) {
 static Tensor to_dtype(const Tensor& x, Dtype dtype, bool, bool copy, std::optional<MemoryFormat> format) {
   return format ? clone(to(x, dtype), *format) : to(x, dtype, copy);
 }
-static Tensor to_device(const Tensor& x, std::optional<Device> device, std::optional<Dtype> dtype, bool, bool copy,
+static Tensor to_device(const Tensor& x, std::optional<Device> device, std::optional<Dtype> dtype, bool non_blocking, bool copy,
     std::optional<MemoryFormat> format) {
-  const Tensor y = to(x, device.value_or(x->device), dtype, copy && !format);
+  OpScope op("to");
+  const Tensor y = to_place(x, device.value_or(x->device), dtype.value_or(x->dtype), copy && !format, non_blocking);
   return format && (copy || !y.is_contiguous(*format)) ? clone(y, *format) : y;
 }
 static Tensor to_other(const Tensor& x, const Tensor& other, bool non_blocking, bool copy, std::optional<MemoryFormat> format) {
   return to_device(x, other->device, other->dtype, non_blocking, copy, format);
 }
-static Tensor type_as(const Tensor& x, const Tensor& other) { return to(x, other->dtype); }
+static Tensor type_as(const Tensor& x, const Tensor& other) { return to(x, other->device, other->dtype); }
 static Tensor in_format(const Tensor& x, std::optional<MemoryFormat> format) {
   return format && *format != MemoryFormat::Preserve ? contiguous(x, *format) : x;
 }
@@ -331,7 +344,7 @@ void copy_ops(OpTable& t) {
   t.add("to(Tensor input, device? device=None, dtype? dtype=None, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None)", &to_device,
         "input on another device and in another dtype; input itself when nothing changes, unless copy.")
       .method_only().complex().samples({"T(2, 3), 'cpu'", "T(2, 3), 'cpu', float64", "T(0, 3), dtype=float64"});
-  t.add("type_as(Tensor input, Tensor other)", &type_as, "input in other's dtype.").method_only().complex().samples({"T(2, 3), C(1, 2)"});
+  t.add("type_as(Tensor input, Tensor other)", &type_as, "input in other's dtype, on its device.").method_only().complex().samples({"T(2, 3), C(1, 2)"});
   t.add("float(Tensor input, *, memory_format? memory_format=None)", &cast_to<Dtype::Float32>, "input as float32.").method_only().complex().samples({"T(2, 3)", "I(3)"});
   t.add("double(Tensor input, *, memory_format? memory_format=None)", &cast_to<Dtype::Float64>, "input as float64.").method_only().complex().samples({"T(2, 3)", "I(3)"});
   t.add("half(Tensor input, *, memory_format? memory_format=None)", &cast_to<Dtype::Float16>, "input as float16.").method_only().complex().samples({"C(1.5, 2)"});

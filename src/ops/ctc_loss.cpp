@@ -77,18 +77,18 @@ struct CtcLossBackward final : NodeOf<1> {
     const Tensor grad = row_major(g, Dtype::Float64);
     Tensor out = zeros(in.sizes(), Dtype::Float64, in.device());
     const int64_t batch = p.batch(), classes = p.classes(), steps = forward->sizes[1], width = forward->sizes[2];
-    double* o = reinterpret_cast<double*>(out->data);
+    double* o = out->host<double>();
     {
       LongKernel unlocked(forward.numel() * 16);
       parallel_for(batch, 1, [&](int64_t begin, int64_t end) {
         std::vector<double> occupied(static_cast<size_t>(classes));
         for (int64_t n = begin; n < end; n++) {
-          const double total = loss.data_ptr<double>()[n], scale = grad.data_ptr<double>()[n];
+          const double total = loss->host<double>()[n], scale = grad->host<double>()[n];
           if (zero_infinity && std::isinf(total)) continue;
           const std::vector<int64_t>& labels = p.labels[size_t(n)];
           const size_t m = labels.size();
           sweep(p, n, true, [&](int64_t t, const std::vector<double>& back) {
-            const double* front = forward.data_ptr<double>() + (n * steps + t) * width;
+            const double* front = forward->host<double>() + (n * steps + t) * width;
             std::fill(occupied.begin(), occupied.end(), -INFINITY);
             for (size_t s = 0; s < m; s++) {
               double& sum = occupied[size_t(labels[s])];
@@ -112,7 +112,7 @@ std::vector<int64_t> lengths_of(const Tensor& t, int64_t batch, const char* what
   TG_CHECK(t.numel() == batch && t.dim() <= 1, ShapeError, what, " must have one number for each of the ", batch, " sequences, got ",
       t.sizes());
   const Tensor l = row_major(t, Dtype::Int64);
-  return {l.data_ptr<int64_t>(), l.data_ptr<int64_t>() + batch};
+  return {l->host<int64_t>(), l->host<int64_t>() + batch};
 }
 
 }  // namespace
@@ -148,7 +148,7 @@ Tensor ctc_loss(const Tensor& input, const Tensor& targets, const Tensor& input_
         "target_lengths must not exceed the targets, got ", count, Named{"targets", targets});
     std::vector<int64_t> labels(static_cast<size_t>(2 * count + 1), blank);
     for (int64_t s = 0; s < count; s++) {
-      const int64_t c = flat.data_ptr<int64_t>()[at++];
+      const int64_t c = flat->host<int64_t>()[at++];
       TG_CHECK(c >= 0 && c < classes, ValueError, "targets must be classes from 0 to ", classes - 1, ", got ", c);
       labels[size_t(2 * s + 1)] = c;
     }
@@ -166,10 +166,10 @@ Tensor ctc_loss(const Tensor& input, const Tensor& targets, const Tensor& input_
         const size_t m = p.labels[size_t(n)].size();
         double total = p.lengths[size_t(n)] == 0 && m == 1 ? 0 : -INFINITY;
         sweep(p, n, false, [&](int64_t t, const std::vector<double>& now) {
-          if (recorded) std::copy(now.begin(), now.end(), forward.data_ptr<double>() + (n * steps + t) * width);
+          if (recorded) std::copy(now.begin(), now.end(), forward->host<double>() + (n * steps + t) * width);
           if (t == p.lengths[size_t(n)] - 1) total = m > 1 ? log_add(now[m - 1], now[m - 2]) : now[0];
         });
-        loss.data_ptr<double>()[n] = -total;
+        loss->host<double>()[n] = -total;
       }
     });
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "src/ops/cuda/calls.h"
 #include "src/ops/op_info.h"
 #include "src/ops/random.h"
 #include "src/ops/rows.h"
@@ -23,9 +24,9 @@ static Tensor kept(const Tensor& x, const Tensor& keep, double scale) {
   if (x.dtype() != Dtype::Float32) return x * (to(keep, x.dtype()) * Tensor(scale));
   const Tensor in = row_major(x, Dtype::Float32);
   Tensor y = empty(in.sizes(), Dtype::Float32, in.device());
-  const float* a = reinterpret_cast<const float*>(in->data);
-  const uint8_t* k = reinterpret_cast<const uint8_t*>(keep->data);
-  float* out = reinterpret_cast<float*>(y->data);
+  const float* a = in->host<const float>();
+  const uint8_t* k = keep->host<const uint8_t>();
+  float* out = y->host<float>();
   const float s = float(scale);
   {
     LongKernel unlocked(in.numel());
@@ -41,9 +42,9 @@ static void check(const Tensor& x, double p) {
   TG_CHECK(is_floating(x.dtype()), DtypeError, "input must be of a floating dtype, got ", x.dtype(), Named{"input", x});
 }
 // Bools of the given size, each false with probability p.
-static Tensor draw_keep(IntList size, double p) {
+static Tensor draw_keep(IntList size, double p, Device device) {
   NoGrad off;
-  return to(bernoulli(full(size, 1 - p, Dtype::Float32)), Dtype::Bool);
+  return to(bernoulli(full(size, 1 - p, Dtype::Float32, device)), Dtype::Bool);
 }
 
 Tensor dropout(const Tensor& x, double p, bool training) {
@@ -51,8 +52,9 @@ Tensor dropout(const Tensor& x, double p, bool training) {
   check(x, p);
   if (!training || p == 0 || !x.numel()) return x;
   if (p == 1) return x * Tensor(0.0);
+  if (x.is_cuda()) return cuda_dropout(x, p);
   const double scale = 1 / (1 - p);
-  if (x.dtype() != Dtype::Float32) return kept(x, draw_keep(x.sizes(), p), scale);
+  if (x.dtype() != Dtype::Float32) return kept(x, draw_keep(x.sizes(), p, x.device()), scale);
   const Tensor in = row_major(x, Dtype::Float32);
   const bool recorded = recording(x);
   Tensor y = empty(in.sizes(), Dtype::Float32, in.device()), keep;
@@ -63,9 +65,9 @@ Tensor dropout(const Tensor& x, double p, bool training) {
   each_random_block(RandomStream(nullptr, blocks), blocks, n * int64_t(sizeof(float)), [&](const uint32_t* w, int64_t block, int64_t count, Streamed& out) {
     const int64_t at = 4 * block, m = std::min(4 * count, n - at);
     uint8_t unused[4 * kRandomBlocks];
-    uint8_t* bits = recorded ? reinterpret_cast<uint8_t*>(keep->data) + at : unused;
-    out.put(y->data + at * int64_t(sizeof(float)), m * int64_t(sizeof(float)), [&](char* place) {
-      k.dropout(w, threshold, float(scale), reinterpret_cast<const float*>(in->data) + at, m, reinterpret_cast<float*>(place), bits);
+    uint8_t* bits = recorded ? keep->host<uint8_t>() + at : unused;
+    out.put(y->host() + at * int64_t(sizeof(float)), m * int64_t(sizeof(float)), [&](char* place) {
+      k.dropout(w, threshold, float(scale), in->host<const float>() + at, m, reinterpret_cast<float*>(place), bits);
     });
   });
   if (recorded) record<DropoutBackward>(y, x, keep, scale);
@@ -79,7 +81,7 @@ Tensor feature_dropout(const Tensor& x, double p, bool training) {
   if (p == 1) return x * Tensor(0.0);
   Shape size(x.sizes());
   for (size_t d = 2; d < size.size(); d++) size[d] = 1;
-  return x * (to(draw_keep(size, p), x.dtype()) * Tensor(1 / (1 - p)));
+  return x * (to(draw_keep(size, p, x.device()), x.dtype()) * Tensor(1 / (1 - p)));
 }
 // Keeps mean and variance of selu's outputs: what is dropped becomes -1.7580993, then all is scaled and shifted back.
 Tensor alpha_dropout(const Tensor& x, double p, bool training) {
@@ -89,7 +91,7 @@ Tensor alpha_dropout(const Tensor& x, double p, bool training) {
   if (p == 1) return x * Tensor(0.0);
   constexpr double low = -1.7580993408473766;
   const double a = 1 / std::sqrt((low * low * p + 1) * (1 - p));
-  const Tensor keep = draw_keep(x.sizes(), p);
+  const Tensor keep = draw_keep(x.sizes(), p, x.device());
   return where(keep, x, Tensor(low)) * Tensor(a) - Tensor(a * p * low);
 }
 

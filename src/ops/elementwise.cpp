@@ -2,6 +2,7 @@
 // elementwise_tape.cpp records.
 #include "src/ops/elementwise.h"
 
+#include "src/ops/cuda/launch.h"
 #include "src/ops/op_info.h"
 #include "src/tensor/make.h"
 
@@ -42,6 +43,21 @@ bool can_cast(Dtype from, Dtype to) {
   if (is_complex(from) && !is_complex(to)) return false;
   if (is_floating(from) && !is_differentiable(to)) return false;
   return from == Dtype::Bool || to != Dtype::Bool;
+}
+
+// ---- devices -------------------------------------------------------------------------------------------------------
+
+Device common_device(const Tensor* const* in, int count) {
+  const Tensor* first = nullptr;
+  for (int k = 0; k < count; k++) {
+    const Tensor& t = *in[k];
+    if (t.dim() == 0 && !t.is_cuda()) continue;  // travels with the launch
+    TG_CHECK(!first || first->device() == t.device(), DeviceError, "all tensors must be on one device, got ", first->device(), " and ", t.device(),
+             Named{"one", *first}, Named{"other", t});
+    first = &t;
+  }
+  for (int k = 0; k < count && !first; k++) if (in[k]->is_cuda()) first = in[k];
+  return first ? first->device() : Device();
 }
 
 // ---- shapes --------------------------------------------------------------------------------------------------------
@@ -105,7 +121,7 @@ Dtype common_dtype(const OpEntry& op, const Tensor* const* in) {
 
 [[gnu::noinline]] void check_divisor(const Tensor& divisor) {
   const Tensor d = contiguous(to(divisor, Dtype::Int64));
-  const int64_t* v = reinterpret_cast<const int64_t*>(d->data);
+  const auto* v = d->host<const int64_t>();
   for (int64_t i = 0; i < d->numel; i++) TG_CHECK(v[i] != 0, Error, "ZeroDivisionError: division of integers by zero");
 }
 
@@ -136,7 +152,12 @@ struct Inputs {
       }
       arg[1 + k] = {x, mask ? Compute::Bool : compute};
     }
-    if (t.divides && !is_differentiable(common)) [[unlikely]] check_divisor(*in[op.inputs - 1]);
+    if (t.divides && !is_differentiable(common) && !in[op.inputs - 1]->is_cuda()) [[unlikely]] check_divisor(*in[op.inputs - 1]);
+  }
+  void run(const Tensor& out, const OpEntry& op, const void* params) {
+    arg[0] = {out.get(), gives_bool(op.traits.types) ? Compute::Bool : compute};
+    if (out.is_cuda()) [[unlikely]] return cuda_forward(op, compute, params, arg);
+    run_kernel(kernel, params, arg, 1 + op.inputs, op.traits.costly);
   }
 };
 
@@ -210,7 +231,7 @@ struct SmallCall {
   Tensor result(const OpTraits& traits) const {
     const IntList size(like->sizes, like->ndim);
     if (gives_bool(traits.types)) return empty(size, Dtype::Bool);
-    return Tensor::adopt(new_dense(size, size_t(bytes), like->dtype, {}));
+    return Tensor::adopt(new_dense(size, size_t(bytes), like->dtype));
   }
 };
 
@@ -226,6 +247,7 @@ template <int N> [[gnu::noinline]] bool run_with_numbers(const OpEntry& op, cons
     const bool mask = op.traits.masked && k == 0;
     if (t.ndim == 0 && !mask) {
       if (used == 2 || (t.dtype != call.like->dtype && !(t.wrapped_number && in_packets(c) && t.dtype != Dtype::Bool && t.dtype < Dtype::Complex64))) return false;
+      if (t.device.type != DeviceType::CPU) [[unlikely]] return false;
       kernels().casts->load[int(t.dtype)][int(c)](t.data, 0, call.count, numbers[used]);
       p[1 + k] = numbers[used++];
     } else {
@@ -279,10 +301,10 @@ Tensor take_out_target(const OpEntry& op, const Tensor* const* in, IntList size,
 }
 
 /// A result has the order of strides of the first input that has its sizes, as PyTorch's does.
-Tensor empty_result(const OpEntry& op, const Tensor* const* in, const Shape& size, Dtype dtype) {
+Tensor empty_result(const OpEntry& op, const Tensor* const* in, const Shape& size, Dtype dtype, Device device) {
   for (int k = 0; k < op.inputs; k++)
-    if (in[k]->sizes() == size) return empty_like(*in[k], dtype);
-  return empty(size, dtype);
+    if (in[k]->sizes() == size && in[k]->device() == device) return empty_like(*in[k], dtype);
+  return empty(size, dtype, device);
 }
 
 }  // namespace
@@ -303,6 +325,7 @@ static Tensor general(const OpEntry& op, const void* params, const Tensor* const
   check_defined(op, in);
   Inputs inputs(op, in, fixed ? *fixed : common_dtype(op, in));
   const TensorImpl& first = *in[0]->get();
+  const Device device = any_cuda(in, op.inputs) ? common_device(in, op.inputs) : Device();
   bool plain = first.contiguous;
   for (int k = 1; k < op.inputs; k++) {
     const TensorImpl& t = *in[k]->get();
@@ -310,15 +333,14 @@ static Tensor general(const OpEntry& op, const void* params, const Tensor* const
   }
   Tensor out;
   if (plain && !out_target) [[likely]] {
-    out = empty({first.sizes, first.ndim}, inputs.out_dtype);
+    out = empty({first.sizes, first.ndim}, inputs.out_dtype, device);
   } else {
     const Shape size = broadcast_shape(in, op.inputs);
     if (out_target) out = take_out_target(op, in, size, inputs.out_dtype);
     if (out.defined()) bump_version(out);
-    else out = empty_result(op, in, size, inputs.out_dtype);
+    else out = empty_result(op, in, size, inputs.out_dtype, device);
   }
-  inputs.arg[0] = {out.get(), gives_bool(op.traits.types) ? Compute::Bool : inputs.compute};
-  run_kernel(inputs.kernel, params, inputs.arg, 1 + op.inputs, op.traits.costly);
+  inputs.run(out, op, params);
   if (op.traits.node && grad_enabled() && is_differentiable(inputs.out_dtype) && any_requires_grad(op, in))
     record_elementwise(out, op, params, in, true);
   return out;
@@ -353,6 +375,10 @@ template Tensor elementwise<1>(const OpEntry&, const void*, const Tensor* const*
 template Tensor elementwise<2>(const OpEntry&, const void*, const Tensor* const*, std::optional<Dtype>);
 template Tensor elementwise<3>(const OpEntry&, const void*, const Tensor* const*, std::optional<Dtype>);
 
+static void check_in_place_device(const Tensor& self, const Tensor* const* in, int count) {
+  TG_CHECK(self.device() == common_device(in, count), DeviceError, "a CPU tensor cannot take the result of an op on CUDA", Named{"input", self});
+}
+
 static bool run_small_in_place(const OpEntry& op, const void* params, const Tensor* const* in) {
   switch (op.inputs) {
     case 1: return run_small_in_place<1>(op, params, in);
@@ -368,6 +394,7 @@ const Tensor& elementwise_(const OpEntry& op, const void* params, const Tensor* 
   const TensorImpl& s = *self.get();
   Tensor copies[3];
   const Tensor* args[3];
+  if (any_cuda(in, op.inputs)) check_in_place_device(self, in, op.inputs);
   bool plain = s.contiguous;
   for (int k = 0; k < op.inputs; k++) {
     const TensorImpl& t = *in[k]->get();
@@ -388,7 +415,6 @@ const Tensor& elementwise_(const OpEntry& op, const void* params, const Tensor* 
   SavedTensor* keep = nullptr;
   {
     InPlace guard(self, recorded);
-    inputs.arg[0] = {&s, gives_bool(op.traits.types) ? Compute::Bool : inputs.compute};
     const Tensor *old[3], *values[3];  // the operands with the history they had, and what backward may need of them
     Tensor kept;
     for (int k = 0; k < op.inputs; k++) old[k] = values[k] = recorded && args[k]->is_same(self) ? &guard.before() : args[k];
@@ -401,7 +427,7 @@ const Tensor& elementwise_(const OpEntry& op, const void* params, const Tensor* 
         values[k] = &kept;
       }
     }
-    run_kernel(inputs.kernel, params, inputs.arg, 1 + op.inputs, op.traits.costly);
+    inputs.run(self, op, params);
     if (recorded) keep = record_in_place(guard, self, op, params, old, values);
   }
   if (keep) keep->save(self, SavedTensor::output);

@@ -44,6 +44,13 @@ Dtype result_type(const Tensor* const* in, int count);
 Shape broadcast_shape(const Tensor* const* in, int count);
 /// Runs a kernel over operands that broadcast to the shape of arg[0], on several threads when it is worth it.
 void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args, bool costly);
+/// The device that an op over these runs on: CUDA when one of them is there. Throws DeviceError where they differ: only 0-d CPU tensors
+/// may stand beside those of a CUDA device.
+Device common_device(const Tensor* const* in, int count);
+inline bool any_cuda(const Tensor* const* in, int count) {
+  for (int k = 0; k < count; k++) if (in[k]->is_cuda()) [[unlikely]] return true;
+  return false;
+}
 /// The operands of a call over few elements, for the kernel at once: dense ones where they lie, single numbers (0-d or expanded)
 /// splatted. `count` reaches to the end of the last packet; 0: a call of another kind.
 struct SmallOperands {

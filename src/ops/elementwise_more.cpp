@@ -27,8 +27,8 @@ template <class F> Tensor pairwise(T a, T b, F f) {
   typed(d, [&](auto zero) {
     using E = decltype(zero);
     if constexpr (requires { f(zero, zero); }) {
-      const E *p = reinterpret_cast<const E*>(x->data), *q = reinterpret_cast<const E*>(y->data);
-      E* o = reinterpret_cast<E*>(out->data);
+      const E *p = x->host<const E>(), *q = y->host<const E>();
+      E* o = out->host<E>();
       parallel_for(out.numel(), 2048, [&](int64_t begin, int64_t end) {
         walk(begin, end, [&](const int64_t (&at)[3]) { o[at[0]] = f(p[at[1]], q[at[2]]); });
       });
@@ -113,9 +113,9 @@ std::tuple<Tensor, Tensor> frexp(T x) {
     const Tensor from = contiguous(x);
     typed_real(x.dtype(), [&](auto zero) {
       using E = decltype(zero);
-      const E* p = reinterpret_cast<const E*>(from->data);
-      E* m = reinterpret_cast<E*>(mantissa->data);
-      int32_t* e = exponent.data_ptr<int32_t>();
+      const E* p = from->host<const E>();
+      E* m = mantissa->host<E>();
+      int32_t* e = exponent->host<int32_t>();
       for (int64_t i = 0; i < x.numel(); i++) {
         int power = 0;
         m[i] = E(std::frexp(Wide<E>(p[i]), &power));

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "src/autograd/debug_layout.h"
+#include "src/ops/cuda/launch.h"
 #include "src/ops/elementwise.h"
 #include "src/tensor/make.h"
 
@@ -66,6 +67,7 @@ struct ElementwiseNode : Node {
   const void* params() const { return extras.block ? static_cast<const void*>(extras.block) : &op; }  // never null: it becomes a reference
   void backward(Tensor g, Tensor* dx) override;
   Tensor by_formula(int k, const Tensor& g);
+  [[gnu::always_inline]] Tensor finished(int k, Tensor d);
   void free_saved() override { for (int s = 0; s < op.slots; s++) saved[s].reset(); }
 };
 
@@ -99,18 +101,27 @@ void ElementwiseNode::backward(Tensor g, Tensor* dx) {
       const bool mask = traits.masked && (traits.needs[k] & A);
       for (int i = 0; i < values.count; i++) arg[2 + i] = {values.of[i]->get(), mask && i == 0 ? Compute::Bool : c};
       if (reuse) d = static_cast<Tensor&&>(g);
-      else if (g->numel > 0 && g->numel <= SmallOperands::kFew) d = Tensor::adopt(new_dense(g.sizes(), size_t(g.nbytes()), g->dtype, g->device));
-      else d = empty(g.sizes(), g->dtype);
+      else if (g->numel > 0 && g->numel <= SmallOperands::kFew && !g.is_cuda()) d = Tensor::adopt(new_dense(g.sizes(), size_t(g.nbytes()), g->dtype));
+      else d = empty(g.sizes(), g->dtype, g->device);
       arg[0] = {d.get(), c};
+      if (d.is_cuda()) [[unlikely]] {
+        cuda_backward(op, k, c, params(), arg, 2 + values.count);
+        dx[k] = finished(k, static_cast<Tensor&&>(d));
+        continue;
+      }
       const Kernel kernel = op.backward(k, c);
       if (const SmallOperands small(arg, 2 + values.count); small.count) kernel(params(), small.p, small.count);
       else run_kernel(kernel, params(), arg, 2 + values.count, traits.costly);
     } else {
       d = by_formula(k, g);
     }
-    if (extras.sizes_at || d->dtype != dtypes[k]) d = reduce_gradient(d, extras.sizes_at ? extras.sizes(k) : d.sizes(), dtypes[k]);
-    dx[k] = static_cast<Tensor&&>(d);
+    dx[k] = finished(k, static_cast<Tensor&&>(d));
   }
+}
+// In the sizes and dtype of input k.
+Tensor ElementwiseNode::finished(int k, Tensor d) {
+  if (!extras.sizes_at && d->dtype == dtypes[k]) return d;
+  return reduce_gradient(d, extras.sizes_at ? extras.sizes(k) : d.sizes(), dtypes[k]);
 }
 Tensor ElementwiseNode::by_formula(int k, const Tensor& g) {  // of complex numbers: g conj(derivative), as in cpu/loops.h
   const Values values(*this, op.traits.needs[k]);

@@ -48,7 +48,7 @@ struct Bags {
 };
 Bags bags_of(const Tensor& flat, const Tensor& offsets, bool include_last, std::optional<int64_t> padding_idx) {
   const int64_t n = flat.numel(), count = offsets.numel() - include_last;
-  const int64_t *index = flat.data_ptr<int64_t>(), *start = offsets.data_ptr<int64_t>();
+  const int64_t *index = flat->host<int64_t>(), *start = offsets->host<int64_t>();
   TG_CHECK(count >= 0, ShapeError, "offsets must not be empty with include_last_offset");
   std::vector<int64_t> entries, bag;
   for (int64_t b = 0; b < count; b++) {
@@ -60,7 +60,7 @@ Bags bags_of(const Tensor& flat, const Tensor& offsets, bool include_last, std::
   }
   const auto as_tensor = [](const std::vector<int64_t>& v) {
     Tensor t = empty({int64_t(v.size())}, Dtype::Int64);
-    std::copy(v.begin(), v.end(), t.data_ptr<int64_t>());
+    std::copy(v.begin(), v.end(), t->host<int64_t>());
     return t;
   };
   return {as_tensor(entries), as_tensor(bag), count};
@@ -68,12 +68,12 @@ Bags bags_of(const Tensor& flat, const Tensor& offsets, bool include_last, std::
 /// int64[bags, columns]: which of the rows has the largest value of each column in each bag; the first of equals.
 Tensor largest_rows(const Tensor& rows_in, const Bags& bags) {
   const Tensor rows = contiguous(detach(rows_in));
-  const int64_t columns = rows->sizes[1], *bag = bags.bag.data_ptr<int64_t>();
+  const int64_t columns = rows->sizes[1], *bag = bags.bag->host<int64_t>();
   Tensor best = full({bags.count, columns}, -1, Dtype::Int64);
-  int64_t* at = best.data_ptr<int64_t>();
+  int64_t* at = best->host<int64_t>();
   typed_real(rows.dtype(), [&](auto zero) {
     using W = Wide<decltype(zero)>;
-    const auto* p = reinterpret_cast<const decltype(zero)*>(rows->data);
+    const auto* p = rows->host<const decltype(zero)>();
     for (int64_t r = 0; r < rows->sizes[0]; r++)
       for (int64_t c = 0; c < columns; c++) {
         int64_t& b = at[bag[r] * columns + c];

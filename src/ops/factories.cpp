@@ -4,6 +4,7 @@
 
 #include "src/ops/copy.h"
 #include "src/ops/op_info.h"
+#include "src/tensor/make.h"
 #include "src/ops/plain.h"
 
 namespace tapegrad {
@@ -15,14 +16,15 @@ static Tensor finish(Tensor out, bool requires_grad) {
   if (requires_grad) out.set_requires_grad();
   return out;
 }
+/// What was made here, where it is wanted.
+static Tensor on(const Tensor& made, OptDevice device) { return to(made, device.value_or(default_device())); }
 static Tensor filled(IntList size, Scalar value, Dtype dtype, OptDevice device, bool requires_grad) {
-  Tensor out = empty(size, dtype, device.value_or(Device()));
+  Tensor out = empty(size, dtype, device.value_or(default_device()));
   fill_elements(out, value);
   return finish(static_cast<Tensor&&>(out), requires_grad);
 }
 static Tensor filled_like(const Tensor& x, Scalar value, OptDtype dtype, OptDevice device, bool requires_grad) {
-  TG_CHECK(!device || device->type == x->device.type, NotImplementedError, "device must be the input's, got ", *device);
-  Tensor out = empty_like(x, dtype.value_or(x->dtype));
+  Tensor out = empty_like(x, dtype.value_or(x->dtype), MemoryFormat::Preserve, device.value_or(x->device));
   fill_elements(out, value);
   return finish(static_cast<Tensor&&>(out), requires_grad);
 }
@@ -61,7 +63,7 @@ template <class C, class F> static void generate(const Tensor& out, F f) {
   for (int64_t i = 0; i < out->numel; i += 512) {
     const int64_t n = std::min<int64_t>(512, out->numel - i);
     for (int64_t j = 0; j < n; j++) block[j] = f(i + j);
-    store(reinterpret_cast<const char*>(block), out->data + i * item, item, n);
+    store(reinterpret_cast<const char*>(block), out->host() + i * item, item, n);
   }
 }
 
@@ -81,11 +83,11 @@ Tensor arange(Scalar start, Scalar end, Scalar step, OptDtype dtype, OptDevice d
   } else {
     n = int64_t(std::ceil((b - a) / s));
   }
-  Tensor out = empty(n, dtype.value_or(whole ? Dtype::Int64 : default_dtype()), device.value_or(Device()));
+  Tensor out = empty(n, dtype.value_or(whole ? Dtype::Int64 : default_dtype()));
   const int64_t first = start.to_int(), d = step.to_int();
   if (whole || !is_floating(out->dtype)) generate<int64_t>(out, [=](int64_t i) { return first + i * d; });
   else generate<double>(out, [a, s](int64_t i) { return a + double(i) * s; });
-  return finish(static_cast<Tensor&&>(out), requires_grad);
+  return finish(on(out, device), requires_grad);
 }
 Tensor arange(Scalar end, OptDtype dtype, OptDevice device, bool requires_grad) {
   return arange(0, end, 1, dtype, device, requires_grad);
@@ -101,16 +103,16 @@ Tensor linspace(Scalar start, Scalar end, int64_t steps, OptDtype dtype, OptDevi
   OpScope op("linspace");
   TG_CHECK(!start.is_complex() && !end.is_complex(), NotImplementedError, "complex start and end are not implemented: add linspaces of the parts");
   TG_CHECK(steps >= 0, ValueError, "steps must not be negative, got ", steps);
-  Tensor out = empty(steps, dtype.value_or(default_dtype()), device.value_or(Device()));
+  Tensor out = empty(steps, dtype.value_or(default_dtype()));
   generate<double>(out, [&](int64_t i) { return point(start.to_double(), end.to_double(), steps, i); });
-  return finish(static_cast<Tensor&&>(out), requires_grad);
+  return finish(on(out, device), requires_grad);
 }
 Tensor logspace(Scalar start, Scalar end, int64_t steps, double base, OptDtype dtype, OptDevice device, bool requires_grad) {
   OpScope op("logspace");
   TG_CHECK(steps >= 0, ValueError, "steps must not be negative, got ", steps);
-  Tensor out = empty(steps, dtype.value_or(default_dtype()), device.value_or(Device()));
+  Tensor out = empty(steps, dtype.value_or(default_dtype()));
   generate<double>(out, [&](int64_t i) { return std::pow(base, point(start.to_double(), end.to_double(), steps, i)); });
-  return finish(static_cast<Tensor&&>(out), requires_grad);
+  return finish(on(out, device), requires_grad);
 }
 
 Tensor eye(int64_t n, std::optional<int64_t> m, OptDtype dtype, OptDevice device, bool requires_grad) {
@@ -135,7 +137,7 @@ static Tensor triangle_indices(const char* name, int64_t row, int64_t col, int64
   const Wide below = (full - some) * (some + full - 1 + 2 * o) / 2 + (row - full) * col, n = lower ? below : Wide(row) * col - below;
   TG_CHECK(n <= INT64_MAX, OutOfMemoryError, "too many entries in a triangle of ", row, " rows and ", col, " columns");
   Tensor out = empty({2, int64_t(n)}, Dtype::Int64);
-  auto* rows = out.data_ptr<int64_t>();
+  auto* rows = out->host<int64_t>();
   auto* cols = rows + n;
   for (Wide r = lower ? some : 0; r < (lower ? Wide(col ? row : 0) : full); r++) {
     const auto edge = int64_t(std::clamp<Wide>(r + o, 0, col));
@@ -150,24 +152,23 @@ Tensor triu_indices(int64_t row, int64_t col, int64_t offset) { return triangle_
 
 static Tensor empty_row(IntList size, OptDtype dtype, OptDevice device, bool requires_grad, std::optional<MemoryFormat> format) {
   OpScope op("empty");
-  Tensor out = empty(size, dtype.value_or(default_dtype()), device.value_or(Device()));
+  Tensor out = empty(size, dtype.value_or(default_dtype()), device.value_or(default_device()));
   if (format && *format != MemoryFormat::Contiguous && *format != MemoryFormat::Preserve) out = empty_like(out, *format);
   return finish(static_cast<Tensor&&>(out), requires_grad);
 }
 static Tensor empty_like_row(const Tensor& x, OptDtype dtype, OptDevice device, bool requires_grad,
     std::optional<MemoryFormat> format) {
   OpScope op("empty_like");
-  TG_CHECK(!device || device->type == x->device.type, NotImplementedError, "device must be the input's, got ", *device);
-  return finish(empty_like(x, dtype.value_or(x->dtype), format.value_or(MemoryFormat::Preserve)), requires_grad);
+  return finish(empty_like(x, dtype.value_or(x->dtype), format.value_or(MemoryFormat::Preserve), device.value_or(x->device)), requires_grad);
 }
 static Tensor empty_strided_row(IntList size, IntList stride, OptDtype dtype, OptDevice device, bool requires_grad) {
   OpScope op("empty_strided");
-  return finish(empty_strided(size, stride, dtype.value_or(default_dtype()), device.value_or(Device())), requires_grad);
+  return finish(empty_strided(size, stride, dtype.value_or(default_dtype()), device.value_or(default_device())), requires_grad);
 }
 static Tensor like_row(const Tensor& x, Scalar value, OptDtype dtype, OptDevice device, bool requires_grad,
     std::optional<MemoryFormat> format) {
   if (!format || *format == MemoryFormat::Preserve) return filled_like(x, value, dtype, device, requires_grad);
-  Tensor out = empty_like(x, dtype.value_or(x->dtype), *format);
+  Tensor out = empty_like(x, dtype.value_or(x->dtype), *format, device.value_or(x->device));
   fill_elements(out, value);
   return finish(static_cast<Tensor&&>(out), requires_grad);
 }
@@ -187,7 +188,7 @@ static Tensor full_like_row(const Tensor& x, Scalar value, OptDtype dtype, OptDe
   return like_row(x, value, dtype, device, requires_grad, format);
 }
 static Tensor new_full(const Tensor& x, IntList size, Scalar value, OptDtype dtype, OptDevice device, bool requires_grad) {
-  return filled(size, value, dtype.value_or(x->dtype), device, requires_grad);
+  return filled(size, value, dtype.value_or(x->dtype), device.value_or(x->device), requires_grad);
 }
 static Tensor new_zeros(const Tensor& x, IntList size, OptDtype dtype, OptDevice device, bool requires_grad) {
   return new_full(x, size, 0, dtype, device, requires_grad);
@@ -196,10 +197,10 @@ static Tensor new_ones(const Tensor& x, IntList size, OptDtype dtype, OptDevice 
   return new_full(x, size, 1, dtype, device, requires_grad);
 }
 static Tensor new_empty(const Tensor& x, IntList size, OptDtype dtype, OptDevice device, bool requires_grad) {
-  return finish(empty(size, dtype.value_or(x->dtype), device.value_or(Device())), requires_grad);
+  return finish(empty(size, dtype.value_or(x->dtype), device.value_or(x->device)), requires_grad);
 }
 static Tensor new_empty_strided(const Tensor& x, IntList size, IntList stride, OptDtype dtype, OptDevice device, bool requires_grad) {
-  return finish(empty_strided(size, stride, dtype.value_or(x->dtype), device.value_or(Device())), requires_grad);
+  return finish(empty_strided(size, stride, dtype.value_or(x->dtype), device.value_or(x->device)), requires_grad);
 }
 static Tensor empty_permuted(IntList size, IntList layout, OptDtype dtype, OptDevice device, bool requires_grad) {
   OpScope op("empty_permuted");
@@ -212,7 +213,7 @@ static Tensor empty_permuted(IntList size, IntList layout, OptDtype dtype, OptDe
     stride[size_t(d)] = step;
     step *= size[size_t(d)] > 1 ? size[size_t(d)] : 1;
   }
-  return finish(empty_strided(size, stride, dtype.value_or(default_dtype()), device.value_or(Device())), requires_grad);
+  return finish(empty_strided(size, stride, dtype.value_or(default_dtype()), device.value_or(default_device())), requires_grad);
 }
 static Tensor scalar_tensor(Scalar value, OptDtype dtype, OptDevice device, bool requires_grad) {
   return filled({}, value, dtype.value_or(default_dtype()), device, requires_grad);
@@ -222,16 +223,16 @@ static Tensor range(Scalar start, Scalar end, Scalar step, OptDtype dtype, OptDe
   OpScope op("range");
   const double a = start.to_double(), b = end.to_double(), s = step.to_double();
   TG_CHECK(s != 0 && (b - a) / s >= 0, ValueError, "step must lead from start to end, got ", start, ", ", end, " and ", step);
-  Tensor out = empty({int64_t((b - a) / s) + 1}, dtype.value_or(default_dtype()), device.value_or(Device()));
+  Tensor out = empty({int64_t((b - a) / s) + 1}, dtype.value_or(default_dtype()));
   generate<double>(out, [a, s](int64_t i) { return a + s * double(i); });
-  return finish(static_cast<Tensor&&>(out), requires_grad);
+  return finish(on(out, device), requires_grad);
 }
 static Tensor indices_as(Tensor t, OptDtype dtype) { return dtype && *dtype != t->dtype ? to(t, *dtype) : t; }
-static Tensor tril_indices_row(int64_t row, int64_t col, int64_t offset, OptDtype dtype, OptDevice) {
-  return indices_as(tril_indices(row, col, offset), dtype);
+static Tensor tril_indices_row(int64_t row, int64_t col, int64_t offset, OptDtype dtype, OptDevice device) {
+  return on(indices_as(tril_indices(row, col, offset), dtype), device);
 }
-static Tensor triu_indices_row(int64_t row, int64_t col, int64_t offset, OptDtype dtype, OptDevice) {
-  return indices_as(triu_indices(row, col, offset), dtype);
+static Tensor triu_indices_row(int64_t row, int64_t col, int64_t offset, OptDtype dtype, OptDevice device) {
+  return on(indices_as(triu_indices(row, col, offset), dtype), device);
 }
 
 void factories_ops(OpTable& t) {

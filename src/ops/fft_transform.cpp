@@ -182,8 +182,8 @@ template <class R> void transform(const Tensor& x, const Tensor& y, int64_t dim,
   const auto plan = plan_for<R>(n);
   constexpr int64_t kLines = 64 / sizeof(R), kTile = 8;
   const int64_t group = std::min(kLines, lines);
-  const R* from = reinterpret_cast<const R*>(x->data);
-  R* to = reinterpret_cast<R*>(y->data);
+  const R* from = x->host<const R>();
+  R* to = y->host<R>();
   std::atomic<bool> failed{false};
   LongKernel unlocked(lines * n * 8);
   if (2 * lines <= kLines && n >= 2048 && !plan->longer && middle_divisor(n) >= 16) {
@@ -257,8 +257,8 @@ Tensor frequencies_of_real(const Tensor& x, int64_t n, bool forward, double scal
   Tensor out = empty(size, z.dtype(), x.device());
   const auto run = [&](auto zero) {
     using R = decltype(zero);
-    const R* from = reinterpret_cast<const R*>(z->data);
-    R* to = reinterpret_cast<R*>(out->data);
+    const R* from = z->host<const R>();
+    R* to = out->host<R>();
     each_line<R>(x.numel() / n, n, [=](const Plan<R>& plan, int64_t l) { to_frequencies(plan, from + l * n, to + l * (n + 2), !forward); });
   };
   x.dtype() == Dtype::Float64 ? run(double()) : run(float());
@@ -270,8 +270,8 @@ Tensor real_of_frequencies(const Tensor& x, int64_t n, bool forward, double scal
   const Tensor z = empty(half, x.dtype(), x.device());
   const auto run = [&](auto zero) {
     using R = decltype(zero);
-    const R* from = reinterpret_cast<const R*>(x->data);
-    R* to = reinterpret_cast<R*>(z->data);
+    const R* from = x->host<const R>();
+    R* to = z->host<R>();
     each_line<R>(2 * z.numel() / n, n, [=](const Plan<R>& plan, int64_t l) { from_frequencies(plan, from + l * (n + 2), to + l * n, forward); });
   };
   x.dtype() == Dtype::Complex128 ? run(double()) : run(float());

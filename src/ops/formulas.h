@@ -76,7 +76,7 @@ template <class Op> constexpr bool computes_in(Compute c) {
   }
 }
 template <class Op, int K> constexpr bool has_gradient = Op::traits.node && !(Op::traits.masked && K == 0);
-template <int K, class Op, class... V> inline auto call_backward(const Op& op, const V&... v) {
+template <int K, class Op, class... V> TG_HD inline auto call_backward(const Op& op, const V&... v) {
   if constexpr (requires { op.backward(v...); }) return op.backward(v...);
   else if constexpr (K == 0) return op.backward_a(v...);
   else if constexpr (K == 1) return op.backward_b(v...);

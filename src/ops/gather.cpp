@@ -4,6 +4,8 @@
 #include <atomic>
 
 #include "src/ops/complex_number.h"
+#include "src/ops/cuda/calls.h"
+#include "src/ops/cuda/launch.h"
 #include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
 #include "src/ops/index_rows.h"
@@ -123,7 +125,7 @@ constexpr int64_t kSumParts = 4;
 bool sums_in_parts(const Lines& l) { return l.walk.count * l.across == 1 && l.length >= 1 << 16 && l.length >= 64 * l.x_size; }
 template <class T, class F> bool add_in_parts(const Lines& l, Dtype dtype, T* x, const int64_t* index, T* other, bool check, F&& add) {
   const Tensor all_sums = full({kSumParts, l.x_size}, -0.0, dtype);  // which changes no number that it is added to
-  T* sums = reinterpret_cast<T*>(all_sums->data);
+  T* sums = all_sums->host<T>();
   Lines parts = l, rest = l;
   parts.length = l.length / kSumParts, rest.length = l.length % kSumParts, parts.along.x = 1;
   parts.walk.add(kSumParts, l.x_size, parts.length * l.along.index, parts.length * l.along.other);
@@ -140,14 +142,14 @@ Tensor int64_index(const Tensor& index) {
 }
 // Throws for the first index out of bounds.
 void refuse_outside(const Tensor& index, int64_t dim, int64_t size) {
-  const int64_t* p = index.data_ptr<int64_t>();
+  const int64_t* p = index->host<int64_t>();
   for (int64_t k = 0, n = index.numel(); k < n; k++)
     TG_CHECK(p[k] >= 0 && p[k] < size, IndexError, "index ", p[k], " is out of bounds for dimension ", dim, " with size ", size);
 }
 // int64 and in bounds, so that nothing is written when one is not.
 Tensor checked_index(const Tensor& index, int64_t dim, int64_t size) {
   const Tensor c = int64_index(index);
-  const int64_t* p = c.data_ptr<int64_t>();
+  const int64_t* p = c->host<int64_t>();
   std::atomic<bool> outside{false};
   {
     LongKernel unlock(c.numel());
@@ -191,15 +193,16 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
   OpScope op("gather");
   const int64_t d = wrap_dim(dim, x.dim(), x);
   check_shapes(x, d, index, nullptr);
-  Tensor out = empty(index.sizes(), x.dtype(), x.device());
-  if (out.numel()) {
+  check_same_device("input", x, "index", index);
+  Tensor out = x.is_cuda() ? cuda_gather(x, d, int64_index(index)) : empty(index.sizes(), x.dtype(), x.device());
+  if (out.numel() && !x.is_cuda()) {
     const Tensor at = int64_index(index);
     const Lines l = lines_of(x, at, out, d);
     const bool good = by_size(x.element_size(), [&](auto zero) {
       using T = decltype(zero);
       LongKernel unlock(out.numel());
-      T *from = reinterpret_cast<T*>(x->data), *to = reinterpret_cast<T*>(out->data);
-      const int64_t* i = at.data_ptr<int64_t>();
+      T *from = x->host<T>(), *to = out->host<T>();
+      const int64_t* i = at->host<int64_t>();
       if (l.across == 1 && l.along.x == 1 && l.along.index == 1 && l.along.other == 1) return gather_rows(l, from, i, to);
       return each_index(l, from, i, to, true, [](T& v, T& o) { o = v; });
     });
@@ -229,21 +232,26 @@ Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int6
 
 namespace {
 
-enum class Scatter : uint8_t { Set, Add, Multiply, Max, Min };
+enum class Scatter : uint8_t { Set, Add, Multiply, Max, Min };  // as CudaPut
 template <class T> T larger(T a, T b) { return a > b || a != a ? a : b; }
 template <class T> T smaller(T a, T b) { return a < b || a != a ? a : b; }
 // `fresh`: x is nobody's yet, so the indices are checked on the way.
 void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, Scatter what, bool fresh) {
   if (!index.numel()) return;
   NoGrad guard;
+  if (x.is_cuda()) {
+    check_same_device("input", x, "index", index);
+    const Tensor from = src.dim() == 0 ? src : trimmed(src, index);
+    return cuda_scatter(x, dim, int64_index(index), from, CudaPut(what));
+  }
   const Tensor at = fresh ? int64_index(index) : checked_index(index, dim, size_of(x, dim));
   const Tensor from = src.dim() == 0 && index.dim() ? expand(src, index.sizes()) : trimmed(src, index);
   const Lines l = lines_of(x, at, from, dim);
   LongKernel unlock(index.numel());
-  const int64_t* i = at.data_ptr<int64_t>();
+  const int64_t* i = at->host<int64_t>();
   const auto run = [&](auto zero, auto write) {
     using T = decltype(zero);
-    if (!each_index(l, reinterpret_cast<T*>(x->data), i, reinterpret_cast<T*>(from->data), fresh, write)) refuse_outside(at, dim, l.x_size);
+    if (!each_index(l, x->host<T>(), i, from->host<T>(), fresh, write)) refuse_outside(at, dim, l.x_size);
   };
   if (what == Scatter::Set) return by_size(x.element_size(), [&](auto zero) { run(zero, [](auto& to, auto& v) { to = v; }); });
   typed_or_complex(x.dtype(), [&](auto zero) {
@@ -252,7 +260,7 @@ void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
     if (what == Scatter::Add) {
       const auto add = [](T& to, T& v) { to = T(W(to) + W(v)); };
       if (!sums_in_parts(l)) return run(zero, add);
-      if (!add_in_parts(l, x.dtype(), reinterpret_cast<T*>(x->data), i, reinterpret_cast<T*>(from->data), fresh, add)) refuse_outside(at, dim, l.x_size);
+      if (!add_in_parts(l, x.dtype(), x->host<T>(), i, from->host<T>(), fresh, add)) refuse_outside(at, dim, l.x_size);
       return;
     }
     if (what == Scatter::Multiply) return run(zero, [](T& to, T& v) { to = T(W(to) * W(v)); });
@@ -400,17 +408,6 @@ struct ScatterProductBackward final : NodeOf<2> {
   }
   void free_saved() override { x.reset(), src.reset(), index.reset(); }
 };
-static Tensor floor_quotient(const Tensor& a, const Tensor& b) {  // of integers
-  Tensor out = contiguous(to(a, Dtype::Int64));
-  const Tensor divisor = contiguous(to(b, Dtype::Int64));
-  if (out->storage == a->storage) out = clone(out);
-  int64_t* p = out.data_ptr<int64_t>();
-  for (int64_t k = 0, n = out.numel(); k < n; k++) {
-    const int64_t d = divisor.data_ptr<int64_t>()[k];
-    p[k] = p[k] / d - (p[k] % d < 0);
-  }
-  return to(out, a.dtype());
-}
 static Tensor scatter_folded(const Tensor& x, int64_t d, const Tensor& index, const Tensor& src, std::string_view reduce, bool include_self) {
   const Tensor start = include_self ? x : scatter(x, d, index, reduce == "prod" ? Scalar(1) : Scalar(0));
   if (reduce == "sum") return scatter_add(start, d, index, src);
@@ -419,7 +416,7 @@ static Tensor scatter_folded(const Tensor& x, int64_t d, const Tensor& index, co
     Tensor count = scatter_add(include_self ? ones_like(x) : zeros_like(x), d, index, ones);
     count = masked_fill(count, eq(count, Tensor(Scalar(0))), Scalar(1));
     const Tensor total = scatter_add(start, d, index, src);
-    return is_differentiable(x.dtype()) ? div(total, count) : floor_quotient(total, count);
+    return is_differentiable(x.dtype()) ? div(total, count) : floor_divide(total, count);
   }
   const Scatter what = reduce == "amax" ? Scatter::Max : reduce == "amin" ? Scatter::Min : Scatter::Multiply;
   Tensor out;

@@ -26,8 +26,18 @@ struct BatchedGemm {
   const char* bias;        // n numbers, or null
   int64_t count;
   IntList size, a_stride, b_stride;  // the leading dimensions, count in all; strides in elements, 0 where broadcast
+  // On a CUDA device, where float16 and complex dtypes are taken too, and bias (not of complex ones) and c are always of `dtype`:
+  Device device = {};
+  bool add = false;        // to what c holds
 };
 void gemm(const BatchedGemm& g);
+/// On a CUDA device: src/ops/cuda/matmul.cpp. Both matrices are as make_readable (cuda/matmul.h) leaves them, and nothing is empty.
+void cuda_gemm(const BatchedGemm& g);
+/// How many launches that takes: more than one where the leading dimensions have no common stride.
+int64_t cuda_launches(const BatchedGemm& g);
+/// Whether float32 products on CUDA may round their operands to TF32's 10 bits. False at first.
+TG_API void allow_tf32(bool allow);
+TG_API bool tf32_allowed();
 /// Whether the processor multiplies bfloat16 numbers, and the sizes are worth it.
 bool has_bfloat_products(int64_t m, int64_t n, int64_t k);
 

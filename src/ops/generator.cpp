@@ -22,7 +22,7 @@ uint64_t Generator::advance(uint64_t counters) const { return __atomic_fetch_add
 Tensor Generator::get_state() const {
   const uint64_t both[2] = {__atomic_load_n(&state_->seed, __ATOMIC_RELAXED), __atomic_load_n(&state_->offset, __ATOMIC_RELAXED)};
   Tensor t = empty({16}, Dtype::UInt8);
-  std::memcpy(t->data, both, 16);
+  std::memcpy(t->host(), both, 16);
   return t;
 }
 void Generator::set_state(const Tensor& state) const {
@@ -30,7 +30,7 @@ void Generator::set_state(const Tensor& state) const {
   TG_CHECK(state.defined() && state.dtype() == Dtype::UInt8 && state.numel() == 16 && state->contiguous, ValueError,
            "state must be the uint8[16] that get_state returned", Named{"state", state});
   uint64_t both[2];
-  std::memcpy(both, state->data, 16);
+  std::memcpy(both, state->host(), 16);
   __atomic_store_n(&state_->seed, both[0], __ATOMIC_RELAXED);
   __atomic_store_n(&state_->offset, both[1], __ATOMIC_RELAXED);
 }

@@ -44,14 +44,14 @@ Tensor pixels(const std::vector<Tensor>& bases, int64_t n) {
   NoGrad off;
   const Tensor all = stack(bases, 0);
   Tensor index = empty(all.sizes(), Dtype::Int64);
-  int64_t* to = index.data_ptr<int64_t>();
+  int64_t* to = index->host<int64_t>();
   const auto fill = [&](const auto* from) {
     using T = std::remove_cvref_t<decltype(*from)>;
     parallel_for(all.numel(), 1 << 14, [=](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; i++) to[i] = from[i] >= T(0) && from[i] < T(n) ? int64_t(from[i]) : -1;
     });
   };
-  all.dtype() == Dtype::Float64 ? fill(all.data_ptr<double>()) : fill(all.data_ptr<float>());
+  all.dtype() == Dtype::Float64 ? fill(all->host<double>()) : fill(all->host<float>());
   return index;
 }
 Tensor cubic_near(const Tensor& t) { return ((t * 1.25 - 2.25) * t) * t + 1.0; }                      // |distance| <= 1, a = -0.75
@@ -71,8 +71,8 @@ Line line(const Tensor& at, Mode mode, Outside outside, int64_t n, bool align) {
 // Every pixel of `outer` with every pixel of `inner`, a line of n pixels.
 Line crossed(const Line& outer, const Line& inner, int64_t n) {
   Line r{outer.taps * inner.taps, empty({outer.taps * inner.taps, outer.index.size(1), outer.index.size(2)}, Dtype::Int64), {}};
-  const int64_t *a = outer.index.data_ptr<int64_t>(), *b = inner.index.data_ptr<int64_t>(), points = outer.index.numel() / outer.taps;
-  int64_t* to = r.index.data_ptr<int64_t>();
+  const int64_t *a = outer.index->host<int64_t>(), *b = inner.index->host<int64_t>(), points = outer.index.numel() / outer.taps;
+  int64_t* to = r.index->host<int64_t>();
   parallel_for(r.taps, 1, [=, inner_taps = inner.taps](int64_t begin, int64_t end) {
     for (int64_t k = begin; k < end; k++)
       for (int64_t p = 0; p < points; p++) {

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "src/ops/complex_number.h"
+#include "src/ops/cuda/calls.h"
+#include "src/ops/cuda/launch_sort.h"
 #include "src/ops/stream.h"
 
 namespace tapegrad {
@@ -15,7 +17,7 @@ namespace tapegrad {
 
 // out[k] = index[k] · stride, or that more; wrapped and checked. `index` is int64 and contiguous.
 static void put_offsets(int64_t* out, const Tensor& index, int64_t dim, int64_t size, int64_t stride, bool add) {
-  const int64_t *in = index.data_ptr<int64_t>(), n = index.numel();
+  const int64_t *in = index->host<int64_t>(), n = index.numel();
   std::atomic<bool> outside{false};
   parallel_for(n, int64_t(1) << 15, [&](int64_t begin, int64_t end) {
     bool wrong = false;
@@ -45,9 +47,11 @@ Rows plan_rows(const Tensor& x, TensorList indices) {
   Rows rows;
   std::vector<Tensor> given;
   int first = -1, last = -1;
+  Shape dims;
   for (int d = 0; d < int(indices.size()); d++) {
     if (!indices[size_t(d)].defined()) continue;
-    given.push_back(indices[size_t(d)]);
+    given.push_back(x.is_cuda() ? to(indices[size_t(d)], x.device()) : indices[size_t(d)]);
+    dims.push_back(d);
     if (first < 0) first = d;
     last = d;
   }
@@ -63,10 +67,15 @@ Rows plan_rows(const Tensor& x, TensorList indices) {
   if (adjacent) add_dims(0, first, rows.before);
   for (int64_t s : IntList(shape)) rows.size.push_back(s);
   add_dims(adjacent ? last : 0, int(x.dim()), rows.after);
+  if (x.is_cuda()) {
+    for (Tensor& i : given) i = expand(i, shape);
+    cuda_offsets(x, rows, given, dims);
+    return rows;
+  }
   rows.offsets = empty(shape, Dtype::Int64);
   for (int d = first; d <= last; d++)
     if (const Tensor& i = indices[size_t(d)]; i.defined())
-      put_offsets(rows.offsets.data_ptr<int64_t>(), contiguous(expand(i, shape)), d, x->sizes[d], x->strides[d], d > first);
+      put_offsets(rows.offsets->host<int64_t>(), contiguous(expand(i, shape)), d, x->sizes[d], x->strides[d], d > first);
   return rows;
 }
 Rows plan_rows(const Tensor& x, int64_t dim, const Tensor& index) {
@@ -78,8 +87,12 @@ Rows plan_rows(const Tensor& x, int64_t dim, const Tensor& index) {
   for (int64_t d = dim + 1; d < x.dim(); d++) rows.after.add(x->sizes[d], x->strides[d]);
   rows.size = x.sizes();
   if (x.dim()) rows.size[size_t(dim)] = index.numel();
+  if (x.is_cuda()) {
+    cuda_offsets(x, rows, {to(index, x.device(), Dtype::Int64)}, dim);
+    return rows;
+  }
   rows.offsets = empty({index.numel()}, Dtype::Int64);
-  put_offsets(rows.offsets.data_ptr<int64_t>(), contiguous(to(index, Dtype::Int64)), dim, size_of(x, dim), x.dim() ? x->strides[dim] : 0, false);
+  put_offsets(rows.offsets->host<int64_t>(), contiguous(to(index, Dtype::Int64)), dim, size_of(x, dim), x.dim() ? x->strides[dim] : 0, false);
   return rows;
 }
 
@@ -89,16 +102,17 @@ Rows plan_rows(const Tensor& x, int64_t dim, const Tensor& index) {
 static bool dense(const Walk<1>& w) { return w.size.empty() || (w.size.size() == 1 && w.stride[0][0] == 1); }
 
 Tensor get_rows(const Tensor& x, const Rows& rows) {
+  if (x.is_cuda()) return cuda_get_rows(x, rows);
   Tensor out = empty(rows.size, x.dtype(), x.device());
   if (!out.numel()) return out;
   const int64_t n = rows.offsets.numel(), length = rows.after.count;
-  const int64_t* offset = rows.offsets.data_ptr<int64_t>();
+  const int64_t* offset = rows.offsets->host<int64_t>();
   const bool plain = dense(rows.after), past = plain && is_past_caches(out.numel() * int64_t(x.element_size()));
   LongKernel unlock(out.numel());
   by_size(x.element_size(), [&](auto zero) {
     using T = decltype(zero);
-    const T* from = reinterpret_cast<const T*>(x->data);
-    T* to = reinterpret_cast<T*>(out->data);
+    const T* from = x->host<const T>();
+    T* to = out->host<T>();
     parallel_for(rows.before.count * n, grain_for(length), [&](int64_t begin, int64_t end) {
       T* o = to + begin * length;
       Streamed copies(past);
@@ -148,7 +162,7 @@ template <class E, class F> static void each_row(const Rows& rows, E&& expect, F
   }
   // Rows at the same place are in the same bucket, in order.
   constexpr int64_t kBuckets = 64;
-  const int64_t* offset = rows.offsets.data_ptr<int64_t>();
+  const int64_t* offset = rows.offsets->host<int64_t>();
   const auto [least, most] = std::minmax_element(offset, offset + n);
   const int64_t first = *least, width = (*most - first) / kBuckets + 1;
   std::vector<int64_t> order(static_cast<size_t>(n)), start(kBuckets + 1), next;
@@ -163,20 +177,21 @@ template <class E, class F> static void each_row(const Rows& rows, E&& expect, F
 }
 
 void put_rows(const Tensor& x, const Rows& rows, const Tensor& values, Put what, Scalar alpha) {
+  if (x.is_cuda()) return cuda_put_rows(x, rows, values, what, alpha);
   const bool one = values.numel() == 1;
   const int64_t n = rows.offsets.numel(), length = rows.after.count;
   if (rows.before.count * n * length == 0) return;
   const Tensor dense_values = one ? values : contiguous(values);
-  const int64_t* offset = rows.offsets.data_ptr<int64_t>();
+  const int64_t* offset = rows.offsets->host<int64_t>();
   const Tensor starts = empty({rows.before.count}, Dtype::Int64);
-  int64_t *bases = starts.data_ptr<int64_t>(), *next = bases;
+  int64_t *bases = starts->host<int64_t>(), *next = bases;
   rows.before(0, rows.before.count, [&](const int64_t (&at)[1]) { *next++ = at[0]; });
   LongKernel unlock(rows.before.count * n * length);
   const bool plain = dense(rows.after);
   const auto run = [&](auto zero, auto write) {
     using T = decltype(zero);
-    T* to = reinterpret_cast<T*>(x->data);
-    const T* from = reinterpret_cast<const T*>(dense_values->data);
+    T* to = x->host<T>();
+    const T* from = dense_values->host<const T>();
     const int64_t step = one ? 0 : 1;
     const auto expect = [&](int64_t b, int64_t i) { __builtin_prefetch(to + bases[b] + offset[i], 1); };
     each_row(rows, expect, [&](int64_t b, int64_t i) {
@@ -216,18 +231,19 @@ template <class F> static std::vector<int64_t> count_set(int64_t n, F is_set) {
 }
 Tensor nonzero_columns(const Tensor& mask_in) {
   NoGrad guard;
+  if (mask_in.is_cuda()) return cuda_nonzero(mask_in);
   const Tensor mask = contiguous(mask_in.dtype() > Dtype::Float64 ? to(mask_in, Dtype::Bool) : mask_in);
   const int64_t n = mask.numel(), dims = mask.dim();
   LongKernel unlock(n);
   return typed(mask.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const T* p = reinterpret_cast<const T*>(mask->data);
+    const T* p = mask->host<const T>();
     const auto is_set = [p](int64_t i) { return Wide<T>(p[i]) != Wide<T>(0); };
     const std::vector<int64_t> start = count_set(n, is_set);
     const int64_t found = start.back();
     Tensor out = empty({dims, found}, Dtype::Int64);
     if (!found || !dims) return out;
-    int64_t* o = out.data_ptr<int64_t>();
+    int64_t* o = out->host<int64_t>();
     const int64_t row = mask->sizes[dims - 1];
     parallel_for(n, kMaskPiece, [&](int64_t begin, int64_t end) {
       int64_t k = start[size_t(begin / kMaskPiece)];
@@ -247,16 +263,17 @@ Tensor nonzero_columns(const Tensor& mask_in) {
 
 Tensor get_set(const Tensor& x_in, const Tensor& mask_in) {
   NoGrad guard;
+  if (x_in.is_cuda()) return index_select(reshape(x_in, {-1}), 0, reshape(cuda_nonzero(reshape(mask_in, {-1})), {-1}));
   const Tensor x = contiguous(x_in), mask = contiguous(mask_in);
   const int64_t n = mask.numel();
-  const uint8_t* m = reinterpret_cast<const uint8_t*>(mask->data);
+  const uint8_t* m = mask->host<const uint8_t>();
   LongKernel unlock(n);
   const std::vector<int64_t> start = count_set(n, [m](int64_t i) { return m[i] != 0; });
   Tensor out = empty({start.back()}, x.dtype(), x.device());
   by_size(x.element_size(), [&](auto zero) {
     using T = decltype(zero);
-    const T* from = reinterpret_cast<const T*>(x->data);
-    T* to = reinterpret_cast<T*>(out->data);
+    const T* from = x->host<const T>();
+    T* to = out->host<T>();
     parallel_for(n, kMaskPiece, [&](int64_t begin, int64_t end) {
       int64_t k = start[size_t(begin / kMaskPiece)];
       const int64_t stop = start[size_t(begin / kMaskPiece) + 1];

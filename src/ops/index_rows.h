@@ -10,6 +10,10 @@ struct Rows {
   Walk<1> before, after;  // the dimensions left and right of the index, strides in x
   Tensor offsets;         // int64, contiguous: where in x each index points, in elements
   Shape size;             // before, index, after: of the result
+  // On CUDA: the offsets, or (bounds) the index itself, yet to be checked against the size of `dim`; times stride. Fewer than `places`.
+  int64_t stride = 1, places = 0;
+  int dim = 0;
+  bool bounds = false;
 };
 /// Integer tensors for some dimensions of x (undefined: all of that dimension); they broadcast together. The index dimensions
 /// stand where the indexed ones were, or in front when those are not adjacent. Throws IndexError naming index, dimension, size.

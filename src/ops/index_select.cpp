@@ -149,7 +149,7 @@ struct EmbeddingBackward final : NodeOf<1> {
   void backward(Tensor g, Tensor* dx) override {
     const Tensor at = indices.unpack(*this);
     dx[0] = index_add_(zeros(sizes, g.dtype(), g.device()), 0, reshape(at, {-1}), reshape(g, {at.numel(), sizes[1]}));
-    if (padding) index_fill_(dx[0], 0, full({1}, *padding, Dtype::Int64), Scalar(0));
+    if (padding) index_fill_(dx[0], 0, full({1}, *padding, Dtype::Int64, g.device()), Scalar(0));
   }
   void free_saved() override { indices.reset(); }
 };
@@ -173,15 +173,23 @@ Tensor one_hot(const Tensor& x, int64_t num_classes) {
   OpScope op("one_hot");
   TG_CHECK(x.dtype() == Dtype::Int64, DtypeError, "input must be an int64 tensor, got ", x.dtype(), Named{"input", x});
   TG_CHECK(x.numel() > 0 || num_classes > 0, ValueError, "num_classes must be given for an empty input");
+  if (x.is_cuda()) {
+    const int64_t classes = num_classes == -1 ? max(x).item<int64_t>() + 1 : num_classes;
+    TG_CHECK(classes > 0, ValueError, "num_classes must be positive or -1, got ", num_classes);
+    Shape size(x.sizes());
+    size.push_back(classes);
+    const Tensor out = zeros(size, Dtype::Int64, x.device());
+    return x.numel() ? scatter_(out, -1, unsqueeze(x, -1), Scalar(1)) : out;
+  }
   const Tensor flat = contiguous(x);
-  const int64_t* p = flat.data_ptr<int64_t>();
+  const int64_t* p = flat->host<int64_t>();
   int64_t classes = num_classes;
   if (classes == -1) for (int64_t k = 0; k < flat.numel(); k++) classes = std::max(classes, p[k] + 1);
   TG_CHECK(classes > 0 || num_classes == -1, ValueError, "num_classes must be positive or -1, got ", num_classes);
   Shape size(x.sizes());
   size.push_back(std::max<int64_t>(classes, 0));
   Tensor out = zeros(size, Dtype::Int64);
-  int64_t* o = out.data_ptr<int64_t>();
+  int64_t* o = out->host<int64_t>();
   for (int64_t k = 0; k < flat.numel(); k++) {
     TG_CHECK(p[k] >= 0 && p[k] < classes, ValueError, "class values must be in [0, ", classes, "), got ", p[k], Named{"input", x});
     o[k * classes + p[k]] = 1;

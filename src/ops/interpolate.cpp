@@ -83,8 +83,8 @@ Tensor resample(const Tensor& x_in, int64_t dim, const Taps& taps, const char* t
     typed_real(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
       using W = Wide<T>;
-      const T* from = reinterpret_cast<const T*>(x->data);
-      T* to = reinterpret_cast<T*>(out->data);
+      const T* from = x->host<const T>();
+      T* to = out->host<T>();
       const std::vector<W> weight(taps.weight.begin(), taps.weight.end());
       if (inner == 1) {
         parallel_for(out.numel() / n, grain_for(4 * n), [&](int64_t begin, int64_t end) {
@@ -162,7 +162,7 @@ Taps antialias_taps(int64_t in, int64_t out, double scale, bool is_cubic) {
 // In float, as PyTorch, so that the same pixels are taken.
 Tensor nearest_index(int64_t in, int64_t out, float scale, bool exact) {
   Tensor index = empty({out}, Dtype::Int64);
-  for (int64_t o = 0; o < out; o++) index.data_ptr<int64_t>()[o] = std::min(int64_t(std::floor((float(o) + (exact ? 0.5f : 0.0f)) * scale)), in - 1);
+  for (int64_t o = 0; o < out; o++) index->host<int64_t>()[o] = std::min(int64_t(std::floor((float(o) + (exact ? 0.5f : 0.0f)) * scale)), in - 1);
   return index;
 }
 
@@ -194,7 +194,7 @@ Tensor interpolate(const Tensor& x, IntList size, std::span<const double> scale_
     const bool use_factor = size.empty() && !recompute_scale_factor.value_or(false);
     const double scale = use_factor ? 1 / scale_factor[at] : double(in) / double(n);
     if (nearest) {
-      if (n != in || scale != 1) out = index_select(out, d, nearest_index(in, n, use_factor ? float(scale) : float(in) / float(n), mode == "nearest-exact"));
+      if (n != in || scale != 1) out = index_select(out, d, to(nearest_index(in, n, use_factor ? float(scale) : float(in) / float(n), mode == "nearest-exact"), x.device()));
       continue;
     }
     const double step = align ? n > 1 ? double(in - 1) / double(n - 1) : 0 : scale;

@@ -1,10 +1,8 @@
-// What the linear algebra families share: checks, batches, and Eigen's view of one matrix of a batch. Kernels are templates over
-// the scalar; each factorization is instantiated once per scalar type, in its own file.
+// What the linear algebra families share: checks, batches, and one matrix of a batch as memory.
 #pragma once
-#include <Eigen/Core>
 #include <algorithm>
-#include <complex>
 
+#include "src/ops/linalg_dense.h"
 #include "src/ops/matmul.h"
 #include "src/ops/op_info.h"
 #include "src/ops/rows.h"
@@ -68,21 +66,13 @@ inline Tensor times_h(const Tensor& a, const Tensor& b) { return product(a, fals
 
 // ---- kernels
 
-template <class T> using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
-template <class T> using Vector = Eigen::Matrix<T, Eigen::Dynamic, 1>;
-template <class T> using RowMajorMap = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
-
 /// Matrix i of a row-major batch, and vector i.
-template <class T> RowMajorMap<T> matrix(const Tensor& A, int64_t i) {
-  return {reinterpret_cast<T*>(A->data) + i * rows(A) * columns(A), rows(A), columns(A)};
+template <class T> Block<T> matrix(const Tensor& A, int64_t i) {
+  return {A->host<T>() + i * rows(A) * columns(A), rows(A), columns(A), columns(A)};
 }
-template <class T> Eigen::Map<Vector<T>> vector(const Tensor& v, int64_t i) {
-  const int64_t n = v->sizes[v.dim() - 1];
-  return {reinterpret_cast<T*>(v->data) + i * n, n};
-}
-inline int32_t* ints(const Tensor& t, int64_t i) { return reinterpret_cast<int32_t*>(t->data) + i; }
+template <class T> T* vector(const Tensor& v, int64_t i) { return v->host<T>() + i * v->sizes[v.dim() - 1]; }
+inline int32_t* ints(const Tensor& t, int64_t i) { return t->host<int32_t>() + i; }
 
-template <class T> using Real = typename Eigen::NumTraits<T>::Real;
 /// f(T()) for the tensor's scalar type; with_real only knows the real ones.
 template <class F> void with_real(const Tensor& A, F f) { A.dtype() == Dtype::Float64 ? f(double()) : f(float()); }
 template <class F> void with_scalar(const Tensor& A, F f) {
@@ -90,8 +80,8 @@ template <class F> void with_scalar(const Tensor& A, F f) {
   else if (A.dtype() == Dtype::Complex128) f(std::complex<double>());
   else with_real(A, f);
 }
-/// What the iterative decompositions compute in, whatever is stored: Eigen's solvers are the slowest code of the library to compile.
-template <class T> using Doubled = std::conditional_t<Eigen::NumTraits<T>::IsComplex, std::complex<double>, double>;
+/// What the iterative decompositions compute in, whatever is stored.
+template <class T> using Doubled = std::conditional_t<kIsComplex<T>, std::complex<double>, double>;
 /// f(i) for each matrix of the batch, on several threads; `flops` is what one costs. f must not throw.
 template <class F> void each_matrix(IntList batch, double flops, F f) {
   const int64_t count = product(batch);

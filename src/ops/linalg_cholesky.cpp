@@ -1,40 +1,41 @@
 // Factorizations of symmetric matrices: Cholesky's, and Bunch and Kaufman's for indefinite ones.
-#include <Eigen/LU>
-
-#include "src/ops/linalg_product.h"
+#include "src/ops/linalg.h"
 
 namespace tapegrad {
 
 namespace {
 
-// ---- Cholesky, in place in the lower triangle: the blocks on the diagonal, the panel below each, one product for the rest.
+// ---- Cholesky, in place in the lower triangle: the upper left quarter, the lower left one, and a product for the rest.
 // Returns the order of the first leading minor that is not positive, or 0.
-template <class T> int32_t factor_block(Eigen::Ref<Matrix<T>> a) {
-  for (Eigen::Index j = 0; j < a.rows(); j++) {
-    const Real<T> d = Eigen::numext::real(a(j, j)) - a.row(j).head(j).squaredNorm();
-    if (!(d > 0)) return int32_t(j + 1);
-    a(j, j) = std::sqrt(d);
-    auto below = a.col(j).tail(a.rows() - j - 1);
-    if (j) below.noalias() -= a.block(j + 1, 0, below.size(), j) * a.row(j).head(j).adjoint();
-    below /= a(j, j);
+template <class T> int32_t factor_rows(const Block<T>& a) {
+  for (int64_t i = 0; i < a.rows; i++) {
+    for (int64_t j = 0; j < i; j++) {
+      T sum = a(i, j);
+      for (int64_t k = 0; k < j; k++) sum -= times(a(i, k), conjugate(a(j, k)));
+      a(i, j) = sum / std::real(a(j, j));
+    }
+    Real<T> d = std::real(a(i, i));
+    for (int64_t k = 0; k < i; k++) d -= square_of(a(i, k));
+    if (!(d > 0)) return int32_t(i + 1);
+    a(i, i) = std::sqrt(d);
   }
   return 0;
 }
-template <class T> int32_t factor(Matrix<T>& a) {
-  constexpr Eigen::Index kPanel = 64;
-  const Eigen::Index n = a.rows();
-  for (Eigen::Index j = 0; j < n; j += kPanel) {
-    const Eigen::Index w = std::min(kPanel, n - j), below = n - j - w;
-    if (const int32_t at = factor_block<T>(a.block(j, j, w, w))) return int32_t(j) + at;
-    if (!below) break;
-    auto panel = a.block(j + w, j, below, w);
-    a.block(j, j, w, w).template triangularView<Eigen::Lower>().adjoint().template solveInPlace<Eigen::OnTheRight>(panel);
-    for (Eigen::Index i = 0; i < below; i += 2 * kPanel) {  // strips that cover the lower triangle
-      const Eigen::Index s = std::min(2 * kPanel, below - i);
-      subtract_product<T>(a.block(j + w + i, j + w + i, below - i, s), panel.bottomRows(below - i), panel.middleRows(i, s).adjoint().eval());
-    }
+template <class T> int32_t factor(const Block<T>& a) {
+  constexpr int64_t kFew = 16, kStrip = 64;
+  if (a.rows <= kFew) return factor_rows(a);
+  const int64_t h = (a.rows / 2 + kFew - 1) / kFew * kFew;
+  const Block<T> top = a.part(0, 0, h, h), left = a.part(h, 0, a.rows - h, h), rest = a.from(h, h);
+  if (const int32_t at = factor(top)) return at;
+  const Dense<T> x = adjoint(left);
+  solve_triangle<T>(top, true, false, x);
+  copy_adjoint<T, T>(x, left);
+  for (int64_t i = 0; i < rest.rows; i += kStrip) {  // the lower triangle, and a little of the upper one
+    const int64_t m = std::min(kStrip, rest.rows - i);
+    subtract_product(left.part(i, 0, m, h), x.part(0, 0, h, i + m), rest.part(i, 0, m, i + m));
   }
-  return 0;
+  const int32_t at = factor(rest);
+  return at ? int32_t(h) + at : 0;
 }
 // With L Lᴴ = A: dA = ½ L⁻ᴴ (P + Pᴴ) L⁻¹ where P = tril(Lᴴ gL) with half its diagonal. Murray, "Differentiation of the Cholesky
 // decomposition" (2016), equation 10.
@@ -54,76 +55,95 @@ struct CholeskyBackward final : NodeOf<1> {
 // ---- Bunch and Kaufman's diagonal pivoting (1977), unblocked, on the lower triangle: A = P L D Lᵀ Pᵀ with blocks of 1 and 2 on
 // D's diagonal. Packed as LAPACK's sytrf: pivots[k] = p says rows k and p were swapped (from 1); two equal negative ones mark a
 // block of 2, whose second row was swapped.
-template <class T> int32_t factor_indefinite(Matrix<T>& a, int32_t* pivots) {
+template <class T> int32_t factor_indefinite(const Block<T>& a, int32_t* pivots) {
   const T alpha = T((1 + std::sqrt(17.0)) / 8);
-  const Eigen::Index n = a.rows();
+  const int64_t n = a.rows;
+  std::vector<T> x(static_cast<size_t>(n)), y(static_cast<size_t>(n));  // the columns that are being eliminated
   int32_t info = 0;
-  for (Eigen::Index k = 0; k < n;) {
-    Eigen::Index step = 1, p = k, imax = k;
-    const T pivot = std::abs(a(k, k)), largest = k + 1 < n ? a.col(k).tail(n - k - 1).cwiseAbs().maxCoeff(&imax) : T(0);
-    if (k + 1 < n) imax += k + 1;
-    if (std::max(pivot, largest) == T(0)) {
+  // The largest |a(i, j)| of rows [begin, n), and its row.
+  const auto largest_below = [&](int64_t begin, int64_t j) {
+    int64_t at = std::min(begin, n - 1);
+    for (int64_t i = begin + 1; i < n; i++)
+      if (std::abs(a(i, j)) > std::abs(a(at, j))) at = i;
+    return std::pair(begin < n ? std::abs(a(at, j)) : T(0), at);
+  };
+  for (int64_t k = 0; k < n;) {
+    int64_t step = 1, p = k;
+    const T pivot = std::abs(a(k, k));
+    const auto [largest, imax] = largest_below(k + 1, k);
+    const bool zero = std::max(pivot, largest) == T(0);
+    if (zero) {
       if (!info) info = int32_t(k + 1);
     } else if (pivot < alpha * largest) {
-      T off = a.row(imax).segment(k, imax - k).cwiseAbs().maxCoeff();  // the largest off the diagonal of row imax
-      if (imax + 1 < n) off = std::max(off, a.col(imax).tail(n - imax - 1).cwiseAbs().maxCoeff());
+      T off = largest_below(imax + 1, imax).first;  // the largest off the diagonal of row imax
+      for (int64_t j = k; j < imax; j++) off = std::max(off, std::abs(a(imax, j)));
       if (pivot >= alpha * largest * (largest / off)) p = k;
       else if (std::abs(a(imax, imax)) >= alpha * off) p = imax;
       else p = imax, step = 2;
     }
-    const Eigen::Index q = k + step - 1;  // row q changes places with row p
+    const int64_t q = k + step - 1, next = k + step;  // row q changes places with row p
     if (p != q) {
-      if (p + 1 < n) a.col(q).tail(n - p - 1).swap(a.col(p).tail(n - p - 1));
-      for (Eigen::Index i = q + 1; i < p; i++) std::swap(a(i, q), a(p, i));
+      for (int64_t i = p + 1; i < n; i++) std::swap(a(i, q), a(i, p));
+      for (int64_t i = q + 1; i < p; i++) std::swap(a(i, q), a(p, i));
       std::swap(a(q, q), a(p, p));
       if (step == 2) std::swap(a(q, k), a(p, k));
     }
-    const Eigen::Index rest = n - k - step;
-    if (step == 1 && std::max(pivot, largest) != T(0)) {
+    if (step == 1 && !zero) {
       const T d = a(k, k);
-      auto column = a.col(k).tail(rest);
-      a.bottomRightCorner(rest, rest).template selfadjointView<Eigen::Lower>().rankUpdate(column, -1 / d);
-      column /= d;
+      for (int64_t i = next; i < n; i++) {
+        x[size_t(i)] = a(i, k), a(i, k) /= d;
+        subtract(i - k, a(i, k), x.data() + next, a.row(i) + next);
+      }
     } else if (step == 2) {
-      const Eigen::Matrix<T, 2, 2> d{{a(k, k), a(k + 1, k)}, {a(k + 1, k), a(k + 1, k + 1)}};
-      const Matrix<T> columns = a.block(k + 2, k, rest, 2), scaled = columns * d.inverse();
-      a.bottomRightCorner(rest, rest).template triangularView<Eigen::Lower>() -= scaled * columns.transpose();
-      a.block(k + 2, k, rest, 2) = scaled;
+      const T d = a(k, k), e = a(k + 1, k), f = a(k + 1, k + 1), det = d * f - e * e;
+      for (int64_t i = next; i < n; i++) {
+        const T u = a(i, k), v = a(i, k + 1);
+        x[size_t(i)] = u, y[size_t(i)] = v;
+        a(i, k) = (u * f - v * e) / det, a(i, k + 1) = (v * d - u * e) / det;
+        subtract(i - next + 1, a(i, k), x.data() + next, a.row(i) + next);
+        subtract(i - next + 1, a(i, k + 1), y.data() + next, a.row(i) + next);
+      }
     }
-    for (Eigen::Index i = k; i < k + step; i++) pivots[i] = step == 1 ? int32_t(p + 1) : -int32_t(p + 1);
-    k += step;
+    for (int64_t i = k; i < next; i++) pivots[i] = step == 1 ? int32_t(p + 1) : -int32_t(p + 1);
+    k = next;
   }
   return info;
 }
-template <class T> void solve_indefinite(const Matrix<T>& a, const int32_t* pivots, Matrix<T>& x) {
-  const Eigen::Index n = a.rows();
-  const auto step = [&](Eigen::Index k) { return pivots[k] < 0 && k + 1 < n ? Eigen::Index(2) : Eigen::Index(1); };
-  const auto swap = [&](Eigen::Index k, Eigen::Index s) {
-    const Eigen::Index p = std::abs(pivots[k]) - 1, q = k + s - 1;
-    if (p != q) x.row(p).swap(x.row(q));
+template <class T> void solve_indefinite(const Block<T>& a, const int32_t* pivots, const Block<T>& x) {
+  const int64_t n = a.rows, m = x.columns;
+  const auto swap = [&](int64_t k, int64_t step) {
+    const int64_t p = std::abs(pivots[k]) - 1, q = k + step - 1;
+    if (p != q) std::swap_ranges(x.row(p), x.row(p) + m, x.row(q));
   };
-  Eigen::Index k = 0;
+  int64_t k = 0;
   while (k < n) {
-    const Eigen::Index s = step(k), rest = n - k - s;
-    swap(k, s);
-    x.bottomRows(rest).noalias() -= a.block(k + s, k, rest, s) * x.middleRows(k, s);
-    if (s == 1) {
-      x.row(k) /= a(k, k);
+    const int64_t step = pivots[k] < 0 && k + 1 < n ? 2 : 1;
+    swap(k, step);
+    for (int64_t i = k + step; i < n; i++)
+      for (int64_t j = k; j < k + step; j++) subtract(m, a(i, j), x.row(j), x.row(i));
+    if (step == 1) {
+      for (int64_t j = 0; j < m; j++) x(k, j) /= a(k, k);
     } else {
-      const Eigen::Matrix<T, 2, 2> d{{a(k, k), a(k + 1, k)}, {a(k + 1, k), a(k + 1, k + 1)}};
-      const Matrix<T> two = d.inverse() * x.middleRows(k, 2);
-      x.middleRows(k, 2) = two;
+      const T d = a(k, k), e = a(k + 1, k), f = a(k + 1, k + 1), det = d * f - e * e;
+      for (int64_t j = 0; j < m; j++) {
+        const T u = x(k, j), v = x(k + 1, j);
+        x(k, j) = (f * u - e * v) / det, x(k + 1, j) = (d * v - e * u) / det;
+      }
     }
-    k += s;
+    k += step;
   }
   while (k > 0) {
-    const Eigen::Index s = pivots[k - 1] < 0 && k > 1 ? 2 : 1, rest = n - k;
-    k -= s;
-    x.middleRows(k, s).noalias() -= a.block(k + s, k, rest, s).transpose() * x.bottomRows(rest);
-    swap(k, s);
+    const int64_t step = pivots[k - 1] < 0 && k > 1 ? 2 : 1, below = k;
+    k -= step;
+    for (int64_t i = below; i < n; i++)
+      for (int64_t j = k; j < below; j++) subtract(m, a(i, j), x.row(i), x.row(j));
+    swap(k, step);
   }
 }
 
+template <class T> void clear_above(const Block<T>& a) {
+  for (int64_t i = 0; i < a.rows; i++) std::fill(a.row(i) + i + 1, a.row(i) + a.columns, T(0));
+}
 constexpr const char *kIndefinite = "the matrix is not positive-definite: its leading minor of order ", *kIndefiniteEnd = " is not";
 
 }  // namespace
@@ -142,9 +162,10 @@ std::tuple<Tensor, Tensor> cholesky_ex(const Tensor& A, bool upper, bool check_e
   with_scalar(A, [&](auto t) {
     using T = decltype(t);
     each_matrix(batch(A), std::pow(double(rows(A)), 3) / 3, [&](int64_t i) {
-      Matrix<T> a = matrix<T>(x, i).template triangularView<Eigen::Lower>();
+      const Block<T> a = matrix<T>(L, i);
+      copy(matrix<T>(x, i), a);
       *ints(info, i) = factor(a);
-      matrix<T>(L, i) = a.template triangularView<Eigen::Lower>();
+      clear_above(a);
     });
   });
   if (check_errors) check_info(info, kIndefinite, kIndefiniteEnd);
@@ -164,9 +185,9 @@ std::tuple<Tensor, Tensor, Tensor> ldl_factor_ex(const Tensor& A, bool, bool che
   with_real(A, [&](auto t) {
     using T = decltype(t);
     each_matrix(batch(A), std::pow(double(rows(A)), 3) / 3, [&](int64_t i) {
-      Matrix<T> a = matrix<T>(x, i).template triangularView<Eigen::Lower>();
+      const Block<T> a = matrix<T>(LD, i);
+      copy(matrix<T>(x, i), a), clear_above(a);
       *ints(info, i) = factor_indefinite(a, ints(pivots, i * rows(A)));
-      matrix<T>(LD, i) = a;
     });
   });
   if (check_errors) check_info(info, "the matrix is singular: block ", " of D is zero");
@@ -191,17 +212,13 @@ Tensor ldl_solve(const Tensor& LD_in, const Tensor& pivots_in, const Tensor& B_i
   NoGrad off;
   Tensor LD = LD_in, B = B_in;
   broadcast_batches(LD, B);
-  const Tensor a = row_major(LD, LD.dtype()), b = row_major(B, B.dtype());
+  const Tensor a = row_major(LD, LD.dtype());
   const Tensor pivots = row_major(expand(pivots_in, IntList(LD->sizes, size_t(LD.dim() - 1))), Dtype::Int32);
-  Tensor X = empty(B.sizes(), B.dtype());
+  Tensor X = clone(B, MemoryFormat::Contiguous);
   with_real(B, [&](auto t) {
     using T = decltype(t);
-    each_matrix(batch(B), 2 * double(n) * double(n) * double(columns(B)), [&](int64_t i) {
-      const Matrix<T> factor = matrix<T>(a, i);
-      Matrix<T> x = matrix<T>(b, i);
-      solve_indefinite(factor, ints(pivots, i * n), x);
-      matrix<T>(X, i) = x;
-    });
+    each_matrix(batch(B), 2 * double(n) * double(n) * double(columns(B)),
+        [&](int64_t i) { solve_indefinite(matrix<T>(a, i), ints(pivots, i * n), matrix<T>(X, i)); });
   });
   if (recorded) record<NoDerivative>(X, needs_grad(B_in) ? B_in : LD_in, "linalg.ldl_solve");
   return X;

@@ -1,26 +1,85 @@
 // Eigenvalues and eigenvectors.
 #include <Eigen/Eigenvalues>
 
+#include <numeric>
+
 #include "src/ops/linalg.h"
+#include "src/ops/linalg_rotations.h"
 
 namespace tapegrad {
 
 namespace {
 
 // ---- symmetric matrices
+
+// Qᴴ a Q = T, real with diagonal d and e beside it: a keeps the vectors of the reflections that make Q below its diagonal. Of a only
+// the lower triangle is read.
+template <class T> void make_tridiagonal(const Block<T>& a, std::vector<double>& d, std::vector<double>& e, std::vector<T>& tau) {
+  const int64_t n = a.rows;
+  std::vector<T> v(static_cast<size_t>(n)), w(v), v_conj(v), w_conj(v);
+  for (int64_t k = 0; k < n; k++) {
+    d[size_t(k)] = std::real(a(k, k));
+    if (k + 1 == n) break;
+    const Block<T> rest = a.from(k + 1, k + 1);
+    const T t = tau[size_t(k)] = reflect(rest.rows, &a(k + 1, k), a.step);
+    e[size_t(k)] = std::real(a(k + 1, k));
+    if (t == T(0)) continue;
+    // rest -= v wᴴ + w vᴴ with x = tau rest v and w = x - ½ tau (xᴴ v) v
+    std::fill(w_conj.begin(), w_conj.end(), T(0));
+    for (int64_t i = 0; i < rest.rows; i++) v[size_t(i)] = i ? a(k + 1 + i, k) : T(1), v_conj[size_t(i)] = conjugate(v[size_t(i)]);
+    for (int64_t i = 0; i < rest.rows; i++) {
+      w[size_t(i)] = dot(i, rest.row(i), v.data()) + std::real(rest(i, i)) * v[size_t(i)];
+      subtract(i, -v_conj[size_t(i)], rest.row(i), w_conj.data());
+    }
+    T along(0);
+    for (int64_t i = 0; i < rest.rows; i++) {
+      w[size_t(i)] = times(t, w[size_t(i)] + conjugate(w_conj[size_t(i)]));
+      along += times(conjugate(w[size_t(i)]), v[size_t(i)]);
+    }
+    along = times(t, along) * 0.5;
+    for (int64_t i = 0; i < rest.rows; i++) w[size_t(i)] -= times(along, v[size_t(i)]), w_conj[size_t(i)] = conjugate(w[size_t(i)]);
+    for (int64_t i = 0; i < rest.rows; i++) {
+      subtract(i + 1, v[size_t(i)], w_conj.data(), rest.row(i));
+      subtract(i + 1, w[size_t(i)], v_conj.data(), rest.row(i));
+    }
+  }
+}
+// Eigenvalues, ascending, and eigenvectors, in the columns of q, when it has rows. a is overwritten.
+template <class T, class To> bool decompose_symmetric(const Block<T>& a, Real<To>* values, const Block<To>& q) {
+  const int64_t n = a.rows;
+  const double scale = scale_to_one(a);
+  std::vector<double> d(static_cast<size_t>(n)), e(static_cast<size_t>(n));
+  std::vector<T> tau(static_cast<size_t>(n));
+  make_tridiagonal(a, d, e, tau);
+  Dense<T> rows(q.rows ? n : 0, n);  // Qᴴ: the eigenvectors become its rows
+  if (q.rows) {
+    Dense<T> Q(n, n);
+    set_identity<T>(Q), apply_q(a.part(std::min<int64_t>(n, 1), 0, n - 1, n - 1), n - 1, tau.data(), Q.from(1, 1));
+    copy_adjoint<T, T>(Q, rows);
+  }
+  if (!diagonalize_symmetric(d, e, reals(rows))) return false;
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](int64_t i, int64_t j) { return d[size_t(i)] < d[size_t(j)]; });
+  for (int64_t i = 0; i < n; i++) {
+    values[i] = Real<To>(d[size_t(order[size_t(i)])] * scale);
+    if (q.rows) copy_adjoint(rows.part(order[size_t(i)], 0, 1, n), q.part(0, i, n, 1));
+  }
+  return true;
+}
 void decompose_symmetric(const Tensor& A, bool lower, const Tensor& L, const Tensor& Q) {
   const Tensor x = row_major(A, A.dtype());
+  Tensor info = zeros(batch(A), Dtype::Int32);
   const int64_t n = rows(A);
   if (n) with_scalar(A, [&](auto t) {
     using T = decltype(t);
     each_matrix(batch(A), 10 * double(n) * double(n) * double(n), [&](int64_t i) {
-      Matrix<Doubled<T>> a = matrix<T>(x, i).template cast<Doubled<T>>();
-      if (!lower) a.adjointInPlace();  // Eigen reads the lower triangle
-      const Eigen::SelfAdjointEigenSolver<Matrix<Doubled<T>>> solver(a, Q.defined() ? Eigen::ComputeEigenvectors : Eigen::EigenvaluesOnly);
-      vector<Real<T>>(L, i) = solver.eigenvalues().template cast<Real<T>>();
-      if (Q.defined()) matrix<T>(Q, i) = solver.eigenvectors().template cast<T>();
+      Dense<Doubled<T>> a(n, n);
+      lower ? copy<T, Doubled<T>>(matrix<T>(x, i), a) : copy_adjoint<T, Doubled<T>>(matrix<T>(x, i), a);
+      *ints(info, i) = !decompose_symmetric<Doubled<T>, T>(a, vector<Real<T>>(L, i), Q.defined() ? matrix<T>(Q, i) : Block<T>{});
     });
   });
+  check_info(info, "the iteration for the eigenvalues did not converge, info ", "");
 }
 // λ_j - λ_i, with 1 on the diagonal.
 Tensor gaps(const Tensor& L) { return as_row(L) - as_column(L) + identity(L.size(-1), L); }
@@ -48,7 +107,8 @@ bool reads_lower(std::string_view uplo) {
 }
 
 // ---- general matrices: complex eigenvalues, and eigenvectors of length 1
-template <class T> using Solver = std::conditional_t<Eigen::NumTraits<T>::IsComplex, Eigen::ComplexEigenSolver<Matrix<T>>, Eigen::EigenSolver<Matrix<T>>>;
+template <class T> using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
+template <class T> using Solver = std::conditional_t<kIsComplex<T>, Eigen::ComplexEigenSolver<Matrix<T>>, Eigen::EigenSolver<Matrix<T>>>;
 void decompose_general(const Tensor& A, const Tensor& L, const Tensor& V) {
   const Tensor x = row_major(A, A.dtype());
   Tensor info = zeros(batch(A), Dtype::Int32);
@@ -57,11 +117,16 @@ void decompose_general(const Tensor& A, const Tensor& L, const Tensor& V) {
     using T = decltype(t);
     using Z = std::complex<Real<T>>;
     each_matrix(batch(A), 25 * double(n) * double(n) * double(n), [&](int64_t i) {
-      const Solver<Doubled<T>> solver(Matrix<Doubled<T>>(matrix<T>(x, i).template cast<Doubled<T>>()), V.defined());
+      Matrix<Doubled<T>> a(n, n);
+      copy<T, Doubled<T>>(matrix<T>(x, i), {a.data(), n, n, n});
+      a.transposeInPlace();
+      const Solver<Doubled<T>> solver(a, V.defined());
       *ints(info, i) = solver.info() != Eigen::Success;
       if (*ints(info, i)) return;
-      vector<Z>(L, i) = solver.eigenvalues().template cast<Z>();
-      if (V.defined()) matrix<Z>(V, i) = solver.eigenvectors().template cast<Z>();
+      for (int64_t j = 0; j < n; j++) vector<Z>(L, i)[j] = Z(solver.eigenvalues()(j));
+      if (!V.defined()) return;
+      const Matrix<std::complex<double>> vectors = solver.eigenvectors();
+      for (int64_t j = 0; j < n * n; j++) matrix<Z>(V, i).at[j] = Z(vectors(j / n, j % n));
     });
   });
   check_info(info, "the iteration for the eigenvalues did not converge, info ", "");

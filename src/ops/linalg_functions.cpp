@@ -2,8 +2,6 @@
 #include <cmath>
 #include <limits>
 
-#include <Eigen/LU>
-
 #include "src/ops/linalg.h"
 
 namespace tapegrad {
@@ -12,23 +10,22 @@ namespace {
 
 // ---- the exponential by scaling and squaring with the Padé approximant [13/13]: Higham, "The scaling and squaring method for the
 // matrix exponential revisited" (2005), equations 2.1 to 2.3 and table 2.1.
-template <class T> Matrix<T> exponential(Matrix<T> a) {
+Tensor exponential(const Tensor& A) {
   constexpr double b[] = {64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600,
                           670442572800, 33522128640, 1323241920, 40840800, 960960, 16380, 182, 1};
-  const double norm = double(a.cwiseAbs().colwise().sum().maxCoeff()), theta = 5.371920351148152;
-  if (!std::isfinite(norm)) return Matrix<T>::Constant(a.rows(), a.cols(), T(NAN));
-  const int squarings = norm > theta ? std::ilogb(norm / theta) + 1 : 0;
-  a *= T(std::ldexp(1.0, -squarings));
-  const Matrix<T> one = Matrix<T>::Identity(a.rows(), a.cols()), a2 = a * a, a4 = a2 * a2, a6 = a4 * a2;
-  const auto sum = [&](int odd) -> Matrix<T> {
-    const auto c = [&](int k) { return T(b[k + odd] / b[0]); };
-    const Matrix<T> high = a6 * (c(12) * a6 + c(10) * a4 + c(8) * a2);
-    return high + c(6) * a6 + c(4) * a4 + c(2) * a2 + c(0) * one;
+  const Tensor norm = to(amax(sum(abs(A), -2), -1), float64);  // (batch)
+  const Tensor squarings = clamp_min(where(isfinite(norm), ceil(log2(norm / Tensor(5.371920351148152))), full_like(norm, 0)), Scalar(0));
+  const Tensor a = A * to(as_column(as_column(exp2(-squarings))), A.dtype());
+  const Tensor a2 = times(a, a), a4 = times(a2, a2), a6 = times(a4, a2), one = identity(rows(A), A);
+  const auto sum_of = [&](int odd) {
+    const auto c = [&](int k) { return Tensor(b[k + odd] / b[0]); };
+    return times(a6, c(12) * a6 + c(10) * a4 + c(8) * a2) + c(6) * a6 + c(4) * a4 + c(2) * a2 + c(0) * one;
   };
-  const Matrix<T> u = a * sum(1), v = sum(0);
-  Matrix<T> x = (v - u).partialPivLu().solve(v + u);
-  for (int i = 0; i < squarings; i++) x = (x * x).eval();
-  return x;
+  const Tensor u = times(a, sum_of(1)), v = sum_of(0);
+  Tensor x = std::get<0>(linalg::solve_ex(v - u, v + u));
+  const int64_t most = int64_t(amax(squarings, {}).item<double>());
+  for (int64_t i = 0; i < most; i++) x = where(as_column(as_column(squarings)) > Tensor(double(i)), times(x, x), x);
+  return where(as_column(as_column(isfinite(norm))), x, full({}, NAN, A.dtype()));
 }
 // The derivative in the direction E is the upper right block of exp([[A, E], [0, A]]): Mathias, "A chain rule for matrix functions
 // and applications" (1996), theorem 2.1; its adjoint takes Aᴴ.
@@ -76,12 +73,11 @@ Tensor matrix_exp(const Tensor& A) {
   OpScope op("linalg.matrix_exp");
   if (A.dtype() == float16 || A.dtype() == bfloat16) return to(linalg::matrix_exp(to(A, float32)), A.dtype());
   check_square(A, "input");
-  Tensor out = empty(A.sizes(), A.dtype());
-  const Tensor x = row_major(A, A.dtype());
-  if (A.numel()) with_scalar(A, [&](auto t) {
-    using T = decltype(t);
-    each_matrix(batch(A), 30 * std::pow(double(rows(A)), 3), [&](int64_t i) { matrix<T>(out, i) = exponential<T>(matrix<T>(x, i)); });
-  });
+  Tensor out;
+  {
+    NoGrad off;
+    out = A.numel() ? exponential(A) : empty(A.sizes(), A.dtype());
+  }
   if (recording(A)) record<MatrixExpBackward>(out, A);
   return out;
 }

@@ -1,6 +1,4 @@
 // QR factorizations and products of Householder reflections.
-#include <Eigen/QR>
-
 #include "src/ops/linalg.h"
 
 namespace tapegrad {
@@ -17,16 +15,10 @@ QR factor_all(const Tensor& A, const Tensor& Q) {
   with_scalar(A, [&](auto t) {
     using T = decltype(t);
     each_matrix(batch(A), 4 * double(rows(A)) * double(columns(A)) * double(k), [&](int64_t i) {
-      if (!k) {
-        if (Q.defined()) matrix<T>(Q, i).setIdentity();
-        return;
-      }
-      const Eigen::HouseholderQR<Matrix<T>> qr(matrix<T>(x, i));
-      matrix<T>(r.a, i) = qr.matrixQR(), vector<T>(r.tau, i) = qr.hCoeffs().conjugate();
-      if (!Q.defined()) return;
-      Matrix<T> q = Matrix<T>::Identity(rows(Q), columns(Q));
-      q.applyOnTheLeft(qr.householderQ());
-      matrix<T>(Q, i) = q;
+      const Block<T> a = matrix<T>(r.a, i);
+      T* tau = vector<T>(r.tau, i);
+      copy(matrix<T>(x, i), a), factor_qr(a, tau);
+      if (Q.defined()) set_identity(matrix<T>(Q, i)), apply_q(a, k, tau, matrix<T>(Q, i));
     });
   });
   return r;

@@ -1,56 +1,55 @@
 // LU factorizations and what is made of them: solutions, inverses, determinants.
 // Gradients: of solve, inv and det, Giles, "An extended collection of matrix derivative results" (2008), section 2; of LU, the same
 // differential dA = dL U + L dU split into its two triangles.
-#include "src/ops/linalg_product.h"
+#include "src/ops/linalg.h"
 
 namespace tapegrad {
 
 namespace {
 
-// ---- LU with partial pivoting, in place: panels of columns, then one product for the rest (right-looking).
+// ---- LU with partial pivoting, in place
 // How LAPACK compares candidates: complex ones by |re| + |im|.
-template <class T> auto sizes(const T& column) {
-  if constexpr (Eigen::NumTraits<typename T::Scalar>::IsComplex) return (column.real().cwiseAbs() + column.imag().cwiseAbs()).eval();
-  else return column.cwiseAbs().eval();
-}
-template <class T> int32_t factor_panel(Eigen::Ref<Matrix<T>> a, int32_t* pivots, bool pivot) {
+template <class T> Real<T> size_of(T x) { return std::abs(std::real(x)) + std::abs(std::imag(x)); }
+
+// A few columns, one after the other. Pivots are counted from 0.
+template <class T> int32_t factor_columns(const Block<T>& a, int32_t* pivots, bool pivot) {
   int32_t info = 0;
-  for (Eigen::Index j = 0; j < std::min(a.rows(), a.cols()); j++) {
-    Eigen::Index p = 0;
-    if (pivot) sizes(a.col(j).tail(a.rows() - j)).maxCoeff(&p);
-    pivots[j] = int32_t(j + p);
-    if (p) a.row(j).swap(a.row(j + p));
+  for (int64_t j = 0; j < std::min(a.rows, a.columns); j++) {
+    int64_t p = j;
+    for (int64_t i = j + 1; pivot && i < a.rows; i++)
+      if (size_of(a(i, j)) > size_of(a(p, j))) p = i;
+    pivots[j] = int32_t(p);
+    if (p != j) std::swap_ranges(a.row(j), a.row(j) + a.columns, a.row(p));
     if (a(j, j) == T(0)) {
       if (!info) info = int32_t(j + 1);
       continue;
     }
-    a.col(j).tail(a.rows() - j - 1) /= a(j, j);
-    const Eigen::Index right = a.cols() - j - 1;
-    a.bottomRightCorner(a.rows() - j - 1, right).noalias() -= a.col(j).tail(a.rows() - j - 1) * a.row(j).tail(right);
+    for (int64_t i = j + 1; i < a.rows; i++) {
+      a(i, j) /= a(j, j);
+      subtract(a.columns - j - 1, a(i, j), a.row(j) + j + 1, a.row(i) + j + 1);
+    }
   }
   return info;
 }
-template <class T> int32_t factor(Matrix<T>& a, int32_t* pivots, bool pivot) {
-  constexpr Eigen::Index kPanel = 48;
-  const Eigen::Index m = a.rows(), n = a.cols(), k = std::min(m, n);
-  int32_t info = 0;
-  for (Eigen::Index j = 0; j < k; j += kPanel) {
-    const Eigen::Index w = std::min(kPanel, k - j), right = n - j - w, below = m - j - w;
-    if (const int32_t at = factor_panel<T>(a.block(j, j, m - j, w), pivots + j, pivot); at && !info) info = int32_t(j) + at;
-    for (Eigen::Index i = j; i < j + w; i++) {
-      pivots[i] += int32_t(j);
-      if (pivots[i] != i) {
-        a.row(i).head(j).swap(a.row(pivots[i]).head(j));
-        a.row(i).tail(right).swap(a.row(pivots[i]).tail(right));
-      }
-      pivots[i]++;  // counted from 1
-    }
-    if (!right) continue;
-    auto top = a.block(j, j + w, w, right);
-    a.block(j, j, w, w).template triangularView<Eigen::UnitLower>().solveInPlace(top);
-    if (below) subtract_product<T>(a.bottomRightCorner(below, right), a.block(j + w, j, below, w), top);
-  }
-  return info;
+// The left half of the columns, what they do to the right half, and the rest of that: Toledo, "Locality of reference in LU
+// decomposition with partial pivoting" (1997).
+template <class T> int32_t factor(const Block<T>& a, int32_t* pivots, bool pivot) {
+  constexpr int64_t kFew = 8;
+  const int64_t k = std::min(a.rows, a.columns), w = (k / 2 + kFew - 1) / kFew * kFew;
+  if (k <= kFew) return factor_columns(a, pivots, pivot);
+  const Block<T> left = a.part(0, 0, a.rows, w), right = a.from(0, w), rest = a.from(w, w);
+  const auto swap_rows = [&](const Block<T>& x, int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++)
+      if (pivots[i] != i) std::swap_ranges(x.row(i), x.row(i) + x.columns, x.row(pivots[i]));
+  };
+  int32_t info = factor(left, pivots, pivot);
+  swap_rows(right, 0, w);
+  solve_triangle(left.part(0, 0, w, w), true, true, right.part(0, 0, w, right.columns));
+  subtract_product(left.from(w, 0), right.part(0, 0, w, right.columns), rest);
+  const int32_t at = factor(rest, pivots + w, pivot);
+  for (int64_t i = w; i < k; i++) pivots[i] += int32_t(w);
+  swap_rows(left, w, k);
+  return info || !at ? info : int32_t(w) + at;
 }
 
 // The gradient with L and U packed in one matrix. With P L U = A, k = min(m, n) and A's first k rows (of Pᵀ A) and columns:
@@ -85,7 +84,7 @@ Tensor row_order(const Tensor& pivots_in, int64_t m) {
   const int64_t k = pivots->sizes[pivots.dim() - 1], count = k ? pivots.numel() / k : product(IntList(pivots->sizes, size_t(pivots.dim() - 1)));
   Tensor out = empty(shape_of({pivots->sizes, size_t(pivots.dim() - 1)}, m), Dtype::Int64);
   for (int64_t b = 0; b < count; b++) {
-    int64_t* order = out.data_ptr<int64_t>() + b * m;
+    int64_t* order = out->host<int64_t>() + b * m;
     for (int64_t i = 0; i < m; i++) order[i] = i;
     for (int64_t i = 0; i < k; i++) {
       const int64_t p = *ints(pivots, b * k + i) - 1;
@@ -113,9 +112,10 @@ LU factor_all(const Tensor& A, bool pivot) {
   with_scalar(A, [&](auto t) {
     using T = decltype(t);
     each_matrix(batch(A), double(rows(A)) * double(columns(A)) * double(k), [&](int64_t i) {
-      Matrix<T> a = matrix<T>(x, i);
+      const Block<T> a = matrix<T>(r.factors, i);
+      copy(matrix<T>(x, i), a);
       *ints(r.info, i) = factor(a, ints(r.pivots, i * k), pivot);
-      matrix<T>(r.factors, i) = a;
+      for (int64_t j = 0; j < k; j++) ++*ints(r.pivots, i * k + j);  // counted from 1
     });
   });
   return r;
@@ -137,14 +137,6 @@ struct SolveTriangularBackward final : NodeOf<2> {
     dx[0] = upper ? triu(gA, unit) : tril(gA, -int64_t(unit));
   }
 };
-template <class T, int Side, int Mode> void solve_in_place(const RowMajorMap<T>& a, Matrix<T>& b) {
-  a.template triangularView<Mode>().template solveInPlace<Side>(b);
-}
-template <class T, int Side> void solve_in_place(const RowMajorMap<T>& a, Matrix<T>& b, bool upper, bool unit) {
-  if (upper) unit ? solve_in_place<T, Side, Eigen::UnitUpper>(a, b) : solve_in_place<T, Side, Eigen::Upper>(a, b);
-  else unit ? solve_in_place<T, Side, Eigen::UnitLower>(a, b) : solve_in_place<T, Side, Eigen::Lower>(a, b);
-}
-
 void check_sides(const Tensor& A, const Tensor& B, bool left) {
   check_same_dtype(A, "A", B, "B");
   const int64_t n = left ? rows(B) : columns(B);
@@ -184,7 +176,7 @@ Tensor permutation_sign(const LU& lu) {
     for (int64_t i = 0; i < out.numel(); i++) {
       bool odd = false;
       for (int64_t j = 0; j < k; j++) odd ^= *ints(lu.pivots, i * k + j) != j + 1;
-      reinterpret_cast<decltype(t)*>(out->data)[i] = odd ? -1 : 1;
+      out->host<decltype(t)>()[i] = odd ? -1 : 1;
     }
   });
   return out;
@@ -267,18 +259,18 @@ Tensor solve_triangular(const Tensor& A_in, const Tensor& B_in, bool upper, bool
   check_square(A_in), check_matrix(B_in, "B"), check_sides(A_in, B_in, left);
   Tensor A = A_in, B = B_in;
   broadcast_batches(A, B);
-  Tensor X = empty(B.sizes(), B.dtype());
-  const Tensor a = row_major(A, A.dtype()), b = row_major(B, B.dtype());
-  with_scalar(A, [&](auto t) {
-    using T = decltype(t);
-    each_matrix(batch(A), double(rows(A)) * double(rows(B)) * double(columns(B)), [&](int64_t i) {
-      const RowMajorMap<T> factor = matrix<T>(a, i);
-      Matrix<T> x = matrix<T>(b, i);
-      left ? solve_in_place<T, Eigen::OnTheLeft>(factor, x, upper, unitriangular)
-           : solve_in_place<T, Eigen::OnTheRight>(factor, x, upper, unitriangular);
-      matrix<T>(X, i) = x;
+  Tensor X;
+  {
+    NoGrad off;  // X A = B is Aᵀ Xᵀ = Bᵀ
+    const Tensor a = row_major(left ? A : mT(A), A.dtype());
+    X = clone(left ? B : mT(B), MemoryFormat::Contiguous);
+    with_scalar(A, [&](auto t) {
+      using T = decltype(t);
+      each_matrix(batch(A), double(rows(A)) * double(rows(B)) * double(columns(B)),
+          [&](int64_t i) { solve_triangle(matrix<T>(a, i), upper != left, unitriangular, matrix<T>(X, i)); });
     });
-  });
+    if (!left) X = contiguous(mT(X));
+  }
   if (recording(A, B)) record<SolveTriangularBackward>(X, A, B, upper, left, unitriangular)->X = SavedTensor(X, SavedTensor::output);
   return X;
 }

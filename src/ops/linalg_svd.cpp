@@ -1,33 +1,107 @@
 // Singular values and what is made of them: pseudo-inverses, ranks, least squares.
-#include <Eigen/SVD>
+#include <numeric>
+#include <utility>
 
 #include "src/ops/linalg.h"
+#include "src/ops/linalg_rotations.h"
 
 namespace tapegrad {
 
 namespace {
 
+// Qᴴ a P = B, real with diagonal d and e above it, of a square a, which keeps the vectors of the reflections: those that make Q in
+// its columns, those that make P in its rows.
+template <class T> struct Bidiagonal {
+  std::vector<double> d, e;
+  std::vector<T> q_tau, p_tau;
+  explicit Bidiagonal(const Block<T>& a) : d(size_t(a.rows)), e(d), q_tau(d.size()), p_tau(d.size()) {
+    const int64_t n = a.rows;
+    std::vector<T> sums(d.size()), u_conj(d.size());
+    for (int64_t k = 0; k < n; k++) {
+      const int64_t right = n - k - 1;
+      const T t = conjugate(q_tau[size_t(k)] = reflect(n - k, &a(k, k), a.step));
+      d[size_t(k)] = std::real(a(k, k));
+      if (!right) break;
+      std::fill(sums.begin(), sums.end(), T(0));  // -vᴴ a
+      for (int64_t i = k; i < n; i++) subtract(right, i == k ? T(1) : conjugate(a(i, k)), a.row(i) + k + 1, sums.data());
+      T* u = a.row(k) + k + 1;
+      subtract(right, -t, sums.data(), u);
+      for (int64_t j = 0; j < right; j++) u[j] = conjugate(u[j]);
+      const T s = p_tau[size_t(k)] = reflect(right, u, 1);
+      e[size_t(k)] = std::real(std::exchange(u[0], T(1)));
+      for (int64_t j = 0; j < right; j++) u_conj[size_t(j)] = conjugate(u[j]);
+      for (int64_t i = k + 1; i < n; i++) {  // from the left, then from the right
+        subtract(right, times(-t, a(i, k)), sums.data(), a.row(i) + k + 1);
+        subtract(right, times(s, dot(right, a.row(i) + k + 1, u)), u_conj.data(), a.row(i) + k + 1);
+      }
+    }
+  }
+};
+// Singular values, descending; left vectors, in the columns of u, and right ones, conjugated, in the rows of vh, when these have
+// rows: u may have columns for the whole space. a has at least as many rows as columns, and is overwritten.
+template <class T> bool decompose(const Block<T>& a, std::vector<double>& values, const Block<T>& u, const Block<T>& vh) {
+  const int64_t n = a.columns;
+  const double scale = scale_to_one(a);
+  Dense<T> r(n, n);
+  std::vector<T> tau(static_cast<size_t>(n));
+  if (a.rows > n) {
+    factor_qr(a, tau.data());
+    for (int64_t i = 0; i < n; i++) std::copy(a.row(i) + i, a.row(i) + n, r.row(i) + i);
+  } else {
+    copy<T, T>(a, r);
+  }
+  Bidiagonal<T> b(r);
+  Dense<T> left(u.rows ? n : 0, n), right(u.rows ? n : 0, n);  // Qᴴ and Pᴴ: the singular vectors become their rows
+  if (u.rows) {
+    Dense<T> whole(n, n), vectors(n, n);
+    set_identity<T>(whole), apply_q<T>(r, n, b.q_tau.data(), whole);
+    copy_adjoint<T, T>(whole, left);
+    for (int64_t i = 0; i < n; i++)
+      for (int64_t j = 0; j < n; j++) vectors(j, i) = r(i, j);
+    set_identity<T>(whole), apply_q(vectors.part(1, 0, n - 1, n - 1), n - 1, b.p_tau.data(), whole.from(1, 1));
+    copy_adjoint<T, T>(whole, right);
+  }
+  if (!diagonalize_bidiagonal(b.d, b.e, reals(left), reals(right))) return false;
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](int64_t i, int64_t j) { return std::abs(b.d[size_t(i)]) > std::abs(b.d[size_t(j)]); });
+  if (u.rows) set_identity(u);
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t k = order[size_t(i)];
+    const double d = b.d[size_t(k)];
+    values[size_t(i)] = std::abs(d) * scale;
+    if (!u.rows) continue;
+    copy_adjoint(left.part(k, 0, 1, n), u.part(0, i, n, 1));
+    for (int64_t j = 0; j < n; j++) vh(i, j) = d < 0 ? -right(k, j) : right(k, j);
+  }
+  if (u.rows && a.rows > n) apply_q(a, n, tau.data(), u);
+  return true;
+}
 // The values alone when U is undefined.
 void decompose(const Tensor& A, const Tensor& U, const Tensor& S, const Tensor& Vh) {
   const Tensor x = row_major(A, A.dtype());
-  const int64_t m = rows(A), n = columns(A), k = std::min(m, n);
-  const bool full = U.defined() && (columns(U) > k || rows(Vh) > k);
+  Tensor info = zeros(batch(A), Dtype::Int32);
+  const int64_t m = rows(A), n = columns(A), k = std::min(m, n), large = std::max(m, n);
+  const int64_t wide = !U.defined() ? 0 : m >= n ? columns(U) : rows(Vh);
   with_scalar(A, [&](auto t) {
     using T = decltype(t);
+    using D = Doubled<T>;
     each_matrix(batch(A), 20 * double(m) * double(n) * double(k), [&](int64_t i) {
       if (!k) {
-        if (U.defined()) matrix<T>(U, i).setIdentity(), matrix<T>(Vh, i).setIdentity();
+        if (U.defined()) set_identity(matrix<T>(U, i)), set_identity(matrix<T>(Vh, i));
         return;
       }
-      const Matrix<Doubled<T>> a = matrix<T>(x, i).template cast<Doubled<T>>();
-      const unsigned want = !U.defined() ? 0 : full ? Eigen::ComputeFullU | Eigen::ComputeFullV : Eigen::ComputeThinU | Eigen::ComputeThinV;
-      const Eigen::BDCSVD<Matrix<Doubled<T>>> svd(a, want);
-      vector<Real<T>>(S, i) = svd.singularValues().template cast<Real<T>>();
-      if (!U.defined()) return;
-      matrix<T>(U, i) = svd.matrixU().template cast<T>();
-      matrix<T>(Vh, i) = svd.matrixV().adjoint().template cast<T>();
+      Dense<D> a(large, k), u(wide ? large : 0, wide), vh(wide ? k : 0, k);
+      m >= n ? copy<T, D>(matrix<T>(x, i), a) : copy_adjoint<T, D>(matrix<T>(x, i), a);
+      std::vector<double> values(static_cast<size_t>(k));
+      *ints(info, i) = !decompose<D>(a, values, u, vh);
+      std::copy(values.begin(), values.end(), vector<Real<T>>(S, i));
+      if (!wide) return;
+      if (m >= n) copy<D, T>(u, matrix<T>(U, i)), copy<D, T>(vh, matrix<T>(Vh, i));
+      else copy_adjoint<D, T>(vh, matrix<T>(U, i)), copy_adjoint<D, T>(u, matrix<T>(Vh, i));
     });
   });
+  check_info(info, "the iteration for the singular values did not converge, info ", "");
 }
 
 // With k singular values s, E_ij = s_j² - s_i² and skew(X) = X - Xᴴ off the diagonal:

@@ -5,8 +5,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "src/ops/cuda/calls.h"
+#include "src/ops/cuda/launch.h"
 #include "src/ops/op_info.h"
+#include "src/ops/plain.h"
 #include "src/ops/rows.h"
+#include "src/ops/scratch.h"
 #include "src/tensor/parallel.h"
 
 namespace tapegrad {
@@ -18,6 +22,7 @@ struct ClassLoss {
   double smoothing;
   Reduction reduction;
   bool logits;            // cross_entropy; else log-probabilities
+  CudaLossCall on_device() const { return {ignore_index, smoothing, logits, reduction == Reduction::Mean, reduction == Reduction::None}; }
 };
 
 // Row r, with class t and w its weight (0 when ignored):
@@ -27,59 +32,65 @@ struct ClassLossBackward final : NodeOf<1> {
   SavedTensor x, target, weight, sums;
   ClassLoss loss;
   double divide = 1;      // mean: by what
+  Tensor divide_there;    // the same on a CUDA device
   ClassLossBackward(const Tensor& in, const Tensor& t, const Tensor& w, const Tensor& l, ClassLoss c)
       : NodeOf(in), x(in), target(t), weight(w), sums(l), loss(c) {}
   const char* name() const override { return "NllLossBackward0"; }
   void free_saved() override { x.reset(), target.reset(), weight.reset(), sums.reset(); }
 
   Tensor fused(const Tensor& grad, const Tensor& input, const Tensor& t, const Tensor& w, const Tensor& sum_exp) const {
-    const Dtype d = row_dtype(input.dtype());
-    const Tensor in = row_major(input, d), g = row_major(grad, d);
-    const int64_t rows = in->sizes[0], n = in->sizes[1];
+    const Dtype d = input.dtype(), compute = row_dtype(d);
+    const Tensor in = row_major(input, d), g = row_major(grad, compute);
+    const int64_t rows = in->sizes[0], n = in->sizes[1], row_size = n * int64_t(item_size(compute));
     Tensor dx = empty(in.sizes(), d, in.device());
     const RowKernels& k = row_kernels(d);
-    const int64_t* classes = reinterpret_cast<const int64_t*>(t->data);
-    const double* weights = w.defined() ? reinterpret_cast<const double*>(w->data) : nullptr;
-    const double* s = loss.logits ? reinterpret_cast<const double*>(sum_exp->data) : nullptr;
+    const StoreFn narrow = compute == d ? nullptr : store_for(Compute::F32, d);
+    const int64_t* classes = t->host<const int64_t>();
+    const double* weights = w.defined() ? w->host<const double>() : nullptr;
+    const double* s = loss.logits ? sum_exp->host<const double>() : nullptr;
     double total = 0;
     for (int64_t c = 0; c < n; c++) total += weights ? weights[c] : 1;
     const bool each = loss.reduction == Reduction::None;
     LongKernel unlocked(rows * n);
-    auto row = [&](int64_t r, char* y) {
+    auto row = [&](int64_t r, char* y) {  // computed in double or float
       const int64_t c = classes[r];
-      if (c == loss.ignore_index) return void(std::fill(y, y + row_bytes(dx, n), 0));
+      if (c == loss.ignore_index) return void(std::fill(y, y + row_size, 0));
       const double scale = element(g, each ? r : 0) / divide, hard = scale * (1 - loss.smoothing) * (weights ? weights[c] : 1);
       const double soft = scale * loss.smoothing / double(n);
       if (loss.logits) k.exp_affine(row_of(in, r, n), n, s[2 * r], (hard + soft * total) / s[2 * r + 1], weights ? 0 : -soft, y);
-      else k.affine(row_of(in, r, n), n, 0, 0, weights ? 0 : -soft, y, false);
+      else std::fill(y, y + row_size, 0);
       auto add = [&](int64_t i, double v) {
-        if (d == Dtype::Float64) reinterpret_cast<double*>(y)[i] += v; else reinterpret_cast<float*>(y)[i] += float(v);
+        if (compute == Dtype::Float64) reinterpret_cast<double*>(y)[i] += v; else reinterpret_cast<float*>(y)[i] += float(v);
       };
       if (weights && soft != 0) for (int64_t i = 0; i < n; i++) add(i, -soft * weights[i]);
       add(c, -hard);
     };
+    std::atomic<bool> failed = false;
     parallel_for(rows, std::max<int64_t>(1, (1 << 13) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
       Streamed out(is_past_caches(dx));
-      for (int64_t r = begin; r < end; r++) out.put(row_of(dx, r, n), row_bytes(dx, n), [&](char* y) { row(r, y); });
+      const Scratch scratch(narrow ? size_t(row_size) : 0, failed);
+      if (!scratch) return;
+      for (int64_t r = begin; r < end; r++) {
+        if (narrow) row(r, scratch.get<char>());
+        out.put(row_of(dx, r, n), row_bytes(dx, n), [&](char* y) {
+          if (narrow) narrow(scratch.get<char>(), y, 2, n); else row(r, y);
+        });
+      }
     });
-    return cast_back(dx, input.dtype());
+    check_memory(failed);
+    return dx;
   }
   // g [coefficient softmax(x) - picked], with the two constants made as tensors.
-  Tensor formula(const Tensor& grad, const Tensor& in, const Tensor& t, const Tensor& w) const {
+  Tensor formula(const Tensor& grad, const Tensor& in, const Tensor& classes, const Tensor& w) const {
     const int64_t rows = in.size(0), n = in.size(1);
-    Tensor coefficient = zeros({rows, 1}, Dtype::Float64), picked = zeros({rows, n}, Dtype::Float64);
-    double *a = reinterpret_cast<double*>(coefficient->data), *q = reinterpret_cast<double*>(picked->data), total = 0;
-    const int64_t* classes = reinterpret_cast<const int64_t*>(t->data);
-    const double* weights = w.defined() ? reinterpret_cast<const double*>(w->data) : nullptr;
-    for (int64_t c = 0; c < n; c++) total += weights ? weights[c] : 1;
-    for (int64_t r = 0; r < rows; r++) {
-      const int64_t c = classes[r];
-      if (c == loss.ignore_index) continue;
-      const double hard = (1 - loss.smoothing) * (weights ? weights[c] : 1) / divide, soft = loss.smoothing / double(n) / divide;
-      a[r] = hard + soft * total;
-      for (int64_t i = 0; i < n; i++) q[r * n + i] = soft * (weights ? weights[i] : 1);
-      q[r * n + c] += hard;
-    }
+    const Tensor t = reshape(classes, {rows});
+    const Tensor over = divide_there.defined() ? to(divide_there, Dtype::Float64) : Tensor(divide);
+    const Tensor ignored = eq(t, Tensor(Scalar(loss.ignore_index))), at = masked_fill(t, ignored, Scalar(0));
+    const Tensor counts = masked_fill(expand(1.0 / over, {rows}), ignored, Scalar(0));
+    const Tensor weights = w.defined() ? w : ones({n}, Dtype::Float64, in.device());
+    const Tensor hard = reshape(counts * index_select(weights, 0, at), {rows, 1}) * (1 - loss.smoothing);
+    const Tensor soft = reshape(counts, {rows, 1}) * (loss.smoothing / double(n));
+    const Tensor picked = scatter_add(soft * weights, 1, reshape(at, {rows, 1}), hard), coefficient = hard + soft * sum(weights);
     const Tensor g = loss.reduction == Reduction::None ? reshape(grad, {rows, 1}) : grad;
     const Tensor minus = g * to(picked, in.dtype());
     return loss.logits ? softmax(in, 1) * (g * to(coefficient, in.dtype())) - minus : neg(minus);
@@ -87,16 +98,25 @@ struct ClassLossBackward final : NodeOf<1> {
   void backward(Tensor g, Tensor* dx) override {
     if (!needs(0)) return;
     const Tensor in = x.unpack(*this), t = target.unpack(*this), w = weight.unpack(*this);
-    dx[0] = grad_enabled() ? formula(g, in, t, w) : fused(g, in, t, w, sums.unpack(*this));
+    const Tensor s = loss.logits ? sums.unpack(*this) : Tensor();
+    if (grad_enabled()) dx[0] = formula(g, in, t, w);
+    else if (in.is_cuda()) dx[0] = cuda_class_loss_backward(loss.on_device(), g, in, t, w, s, divide_there);
+    else dx[0] = fused(g, in, t, w, s);
   }
 };
 
 Tensor class_loss(const Tensor& input, const Tensor& classes, const Tensor& w, ClassLoss loss) {
+  if (input.is_cuda()) {
+    Tensor stats, divide;
+    const Tensor out = cuda_class_loss(loss.on_device(), input, classes, w, &stats, &divide);
+    if (recording(input)) record<ClassLossBackward>(out, input, classes, w, stats, loss)->divide_there = divide;
+    return out;
+  }
   const Dtype d = row_dtype(input.dtype());
-  const Tensor x = row_major(input, d);
+  const Tensor x = row_major(input, input.dtype());
   const int64_t rows = x->sizes[0], n = x->sizes[1];
-  const int64_t* t = reinterpret_cast<const int64_t*>(classes->data);
-  const double* weights = w.defined() ? reinterpret_cast<const double*>(w->data) : nullptr;
+  const int64_t* t = classes->host<const int64_t>();
+  const double* weights = w.defined() ? w->host<const double>() : nullptr;
   double divide = 0;
   for (int64_t r = 0; r < rows; r++) {
     if (t[r] == loss.ignore_index) continue;
@@ -106,10 +126,10 @@ Tensor class_loss(const Tensor& input, const Tensor& classes, const Tensor& w, C
   Tensor sums;
   if (loss.logits) {
     sums = empty({rows, 2}, Dtype::Float64, x.device());
-    double* s = reinterpret_cast<double*>(sums->data);
+    double* s = sums->host<double>();
     LongKernel unlocked(rows * n * 4);
     parallel_for(rows, std::max<int64_t>(1, (1 << 13) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
-      row_kernels(d).sum_exp(row_of(x, begin, n), end - begin, n, s + 2 * begin);
+      row_kernels(x.dtype()).sum_exp(row_of(x, begin, n), end - begin, n, s + 2 * begin);
     });
   }
   Tensor each = loss.reduction == Reduction::None ? empty({rows}, d, x.device()) : Tensor();
@@ -117,7 +137,7 @@ Tensor class_loss(const Tensor& input, const Tensor& classes, const Tensor& w, C
   for (int64_t r = 0; r < rows; r++) {
     double v = 0;
     if (t[r] != loss.ignore_index) {
-      const double* s = sums.defined() ? reinterpret_cast<const double*>(sums->data) + 2 * r : nullptr;
+      const double* s = sums.defined() ? sums->host<const double>() + 2 * r : nullptr;
       const double most = s ? s[0] : 0, rest = s ? std::log(s[1]) : 0;
       auto minus_log = [&](int64_t c) { return (most - element(x, r * n + c)) + rest; };
       v = (1 - loss.smoothing) * (weights ? weights[t[r]] : 1) * minus_log(t[r]);
@@ -129,13 +149,13 @@ Tensor class_loss(const Tensor& input, const Tensor& classes, const Tensor& w, C
     }
     total += v;
     if (!each.defined()) continue;
-    if (d == Dtype::Float64) reinterpret_cast<double*>(each->data)[r] = v; else reinterpret_cast<float*>(each->data)[r] = float(v);
+    if (d == Dtype::Float64) each->host<double>()[r] = v; else each->host<float>()[r] = float(v);
   }
   Tensor out = each;
   if (!each.defined()) {
     out = empty({}, d, x.device());
     if (loss.reduction == Reduction::Mean) total /= divide; else divide = 1;
-    if (d == Dtype::Float64) *reinterpret_cast<double*>(out->data) = total; else *reinterpret_cast<float*>(out->data) = float(total);
+    if (d == Dtype::Float64) *out->host<double>() = total; else *out->host<float>() = float(total);
   } else {
     divide = 1;
   }
@@ -154,6 +174,8 @@ Tensor by_rows(const Tensor& input, const Tensor& target, const Tensor& weight, 
   want.erase(size_t(channel));
   TG_CHECK(target.sizes() == want, ShapeError, "target must have the input's shape without the class dimension, got ", target.sizes(), Named{"input", input}, Named{"target", target});
   TG_CHECK(!weight.defined() || (weight.dim() == 1 && weight.numel() == classes), ShapeError, "weight must have one element a class, got ", weight, Named{"input", input}, Named{"weight", weight});
+  check_same_device("input", input, "target", target);
+  if (weight.defined()) check_same_device("input", input, "weight", weight);
   Tensor x = input;
   if (input.dim() == 1) x = unsqueeze(input, 0);
   else if (input.dim() > 2) x = reshape(movedim(input, 1, -1), {target.numel(), classes});

@@ -1,4 +1,5 @@
 // Ops over a bool mask: nonzero, masked_select, masked_fill, masked_scatter.
+#include "src/ops/cuda/launch.h"
 #include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
 #include "src/ops/index_rows.h"
@@ -43,6 +44,10 @@ Tensor masked_select(const Tensor& x, const Tensor& mask) {
 // One element, `value`, wherever mask (broadcast to x) is set.
 static void fill_where(const Tensor& x, const Tensor& mask, const Tensor& value) {
   if (!x.numel()) return;
+  if (x.is_cuda()) {
+    NoGrad off;
+    return cuda_copy(x, where(mask, value, detach(x)));
+  }
   Walk<2> walk;
   const Tensor m = as_shape(mask, x.sizes());
   const int last = int(x.dim()) - 1;
@@ -53,9 +58,9 @@ static void fill_where(const Tensor& x, const Tensor& mask, const Tensor& value)
   LongKernel unlock(x.numel());
   by_size(x.element_size(), [&](auto zero) {
     using T = decltype(zero);
-    T* o = reinterpret_cast<T*>(x->data);
-    const T v = *reinterpret_cast<const T*>(value->data);
-    const uint8_t* p = reinterpret_cast<const uint8_t*>(m->data);
+    T* o = x->host<T>();
+    const T v = *value->host<const T>();
+    const uint8_t* p = m->host<const uint8_t>();
     if (flat) {
       parallel_for(x.numel(), int64_t(1) << 15, [&](int64_t begin, int64_t end) { for (int64_t i = begin; i < end; i++) o[i] = p[i] ? v : o[i]; });
       return;

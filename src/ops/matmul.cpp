@@ -6,13 +6,14 @@
 
 #include "src/autograd/node.h"
 #include "src/ops/complex.h"
+#include "src/ops/cuda/matmul.h"
 #include "src/ops/gemm.h"
 #include "src/ops/op_info.h"
 
 namespace tapegrad {
 namespace {
 
-// A matrix (or a batch of them) as the kernels want it: one of its two strides is 1.
+// A matrix (or a batch of them) as the kernels want it: one of its two strides is 1. CUDA's are stricter: make_readable.
 struct Matrices {
   Tensor keep;  // owns the memory when it had to be copied
   const char* data;
@@ -20,6 +21,10 @@ struct Matrices {
 
   Matrices(const Tensor& x, bool transposed) {
     read(x, transposed);
+    if (x.is_cuda()) [[unlikely]] {
+      if (!make_readable(rows, cols, row, col)) copy(x, transposed), make_readable(rows, cols, row, col);
+      return;
+    }
     if (row == 1 || col == 1) return;
     if (cols == 1) col = 1;
     else if (rows == 1) row = 1;
@@ -27,11 +32,11 @@ struct Matrices {
   }
   void read(const Tensor& x, bool transposed) {
     const int r = x->ndim - 2 + transposed, c = x->ndim - 1 - transposed;
-    data = x->data, rows = x->sizes[r], cols = x->sizes[c], row = x->strides[r], col = x->strides[c];
+    data = x->host(), rows = x->sizes[r], cols = x->sizes[c], row = x->strides[r], col = x->strides[c];
   }
   void copy(const Tensor& x, bool transposed) {
     NoGrad off;
-    keep = empty(x.sizes(), x.dtype());
+    keep = empty(x.sizes(), x.dtype(), x.device());
     copy_(keep, x);
     read(keep, transposed);
   }
@@ -94,10 +99,29 @@ bool bfloat_sizes(const Tensor& a, bool ta, const Tensor& b, bool tb) {
   const int64_t m = b->ndim == 2 && !ta ? a.numel() / std::max<int64_t>(1, a.size(-1)) : a.size(ta ? -1 : -2);
   return has_bfloat_products(m, b.size(tb ? -2 : -1), a.size(ta ? -2 : -1));
 }
+[[gnu::cold, gnu::noinline]] void devices_differ(const Tensor& a, const Tensor& b, const Tensor& bias) {
+  if (bias.defined() && a.device() == b.device())
+    TG_CHECK(false, DeviceError, "bias must be on the device of a and b, got ", bias.device(), " and ", a.device(), Named{"bias", bias}, Named{"a", a});
+  TG_CHECK(false, DeviceError, "a and b must be on one device, got ", a.device(), " and ", b.device(), Named{"a", a}, Named{"b", b});
+}
+// On CUDA: what is left of a product when there is nothing to multiply, or its start when the library cannot add the bias.
+void start_with(const Tensor& out, const Tensor& bias) {
+  NoGrad off;
+  bias.defined() ? copy_(out, expand(bias, out.sizes())) : zero_(out);
+}
+// x with its leading dimensions broadcast to `size` and copied there, so that one stride leads through them.
+Tensor spread(const Tensor& x, Shape size) {
+  NoGrad off;
+  size.push_back(x.size(-2)), size.push_back(x.size(-1));
+  return x.sizes() == size && x->contiguous ? x : contiguous(expand(detach(x), size));
+}
 // The product's numbers. `bias` (n of them, dense, same dtype) starts each row.
 Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias) {
-  if (is_complex(a.dtype())) [[unlikely]] return complex_multiply(a, ta, b, tb, bias);
-  const bool narrow = item_size(a.dtype()) == 2 && is_floating(a.dtype());
+  const Device device = a.device();
+  if (b.device() != device || (bias.defined() && bias.device() != device)) [[unlikely]] devices_differ(a, b, bias);
+  const bool cuda = device.type == DeviceType::CUDA;
+  if (is_complex(a.dtype()) && !cuda) [[unlikely]] return complex_multiply(a, ta, b, tb, bias);
+  const bool narrow = item_size(a.dtype()) == 2 && is_floating(a.dtype()) && !cuda;
   if (narrow && bias.defined()) {
     NoGrad off;
     if (bias.dtype() != float32) return multiply(a, ta, b, tb, to(bias, float32));
@@ -108,7 +132,7 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
   }
   const Matrices x(a, ta), y(b, tb);
   BatchedGemm g{a.dtype(), x.rows, y.cols, x.cols, x.data, x.row, x.col, y.data, y.row, y.col, nullptr, bias.defined()
-      ? bias->data : nullptr, 1, {}, {}, {}};
+      ? bias->host() : nullptr, 1, {}, {}, {}};
   Shape size, a_stride, b_stride;
   const Tensor& left = x.source(a);
   if (const int64_t row = a->ndim > 2 && b->ndim == 2 && !ta ? folded_row(left) : -1; row >= 0) {
@@ -121,11 +145,17 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
     for (int64_t s : size) g.count *= s;
     g.size = size, g.a_stride = a_stride, g.b_stride = b_stride;
   }
+  if (cuda) [[unlikely]] {
+    g.device = device;
+    if (g.count > 1 && cuda_launches(g) > 32) return multiply(spread(a, size), ta, spread(b, size), tb, bias);
+  }
   size.push_back(x.rows);
   size.push_back(y.cols);
-  Tensor out = empty(size, narrow ? float32 : a.dtype());
-  g.c = out->data;
-  if (out.numel()) {
+  Tensor out = empty(size, narrow ? float32 : a.dtype(), device);
+  g.c = out->host();
+  if (cuda && (g.k == 0 || (bias.defined() && is_complex(a.dtype())))) [[unlikely]]
+    start_with(out, bias), g.bias = nullptr, g.add = true;
+  if (out.numel() && (g.k || !cuda)) {
     LongKernel release(int64_t(double(g.count) * g.m * g.n * g.k / 4));
     gemm(g);
   }
@@ -136,7 +166,7 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
 
 template <class T> void add_product(const Tensor& to, const Matrices& x, const Matrices& y) {
   const auto at = [](const char* p) { return reinterpret_cast<const T*>(p); };
-  gemm(Gemm<T>{x.rows, y.cols, x.cols, at(x.data), x.row, x.col, at(y.data), y.row, y.col, reinterpret_cast<T*>(to->data), y.cols, nullptr, true});
+  gemm(Gemm<T>{x.rows, y.cols, x.cols, at(x.data), x.row, x.col, at(y.data), y.row, y.col, to->host<T>(), y.cols, nullptr, true});
 }
 
 // The gradient with respect to an operand whose leading dimensions were broadcast.
@@ -248,13 +278,18 @@ void check_product_dtypes(const Tensor& a, const Tensor& b) {
 void check_product(const Tensor& a, const Tensor& b) { check_product_dtypes(a, b), check_fit(a, b); }
 
 Tensor gradient_product(const Node& n, int k, const Tensor& a, bool ta, const Tensor& b, bool tb) {
-  const bool plain = a.dim() == 2 && b.dim() == 2 && a.numel() > 0 && (a.dtype() == float32 || a.dtype() == float64);
+  const bool plain = a.dim() == 2 && b.dim() == 2 && a.numel() > 0 &&
+                     (a.dtype() == float32 || a.dtype() == float64 || (a.is_cuda() && is_differentiable(a.dtype())));
   Tensor sum = plain ? lend_gradient(n, k) : Tensor();
   if (!sum.defined()) return product(a, ta, b, tb);
   try {
     const Matrices x(a, ta), y(b, tb);
     LongKernel release(int64_t(double(x.rows) * x.cols * y.cols / 4));
-    a.dtype() == float32 ? add_product<float>(sum, x, y) : add_product<double>(sum, x, y);
+    if (a.is_cuda()) {
+      if (y.cols) gemm(BatchedGemm{a.dtype(), x.rows, y.cols, x.cols, x.data, x.row, x.col, y.data, y.row, y.col, sum->host(), nullptr, 1, {}, {}, {}, a.device(), true});
+    } else {
+      a.dtype() == float32 ? add_product<float>(sum, x, y) : add_product<double>(sum, x, y);
+    }
   } catch (...) {  // no memory for copies or panels
     give_back_gradient(n, k, std::move(sum));
     throw;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "src/ops/cuda/calls.h"
+#include "src/ops/cuda/launch.h"
 #include "src/ops/op_info.h"
 #include "src/ops/reduce.h"
 #include "src/tensor/parallel.h"
@@ -27,7 +29,10 @@ struct RowNormBackward final : NodeOf<3> {
 
   void backward(Tensor g, Tensor* dx) override {
     const Tensor in = x.unpack(*this), w = weight.unpack(*this), s = stats.unpack(*this);
-    if (grad_enabled()) formula(g, in, w, dx); else fused(g, in, w, doubles(s), dx);
+    const bool wanted[] = {needs(0), needs(1), needs(2)};
+    if (grad_enabled()) formula(g, in, w, dx);
+    else if (in.is_cuda()) cuda_norm_backward({n, 0, eps, centred}, g, in, w, s, {in.sizes().end() - trailing, size_t(trailing)}, wanted, dx);
+    else fused(g, in, w, doubles(s), dx);
   }
   void formula(const Tensor& g, const Tensor& in, const Tensor& w, Tensor* dx) const {
     Shape dims;
@@ -39,14 +44,14 @@ struct RowNormBackward final : NodeOf<3> {
     if (needs(2)) dx[2] = sum_to_size(g, own);
   }
   void fused(const Tensor& grad, const Tensor& input, const Tensor& weight_in, const double* s, Tensor* dx) const {
-    const Dtype d = row_dtype(input.dtype());
-    const Tensor in = row_major(input, d), g = row_major(grad, d), w = row_major(weight_in, d);
+    const Dtype t = input.dtype(), d = row_dtype(t);
+    const Tensor in = row_major(input, t), g = row_major(grad, t), w = row_major(weight_in, d);
     const int64_t rows = n ? in.numel() / n : 0, pieces = row_pieces(rows), each = pieces ? (rows + pieces - 1) / pieces : 0;
-    const RowKernels& k = row_kernels(d);
+    const RowKernels& k = row_kernels(t);
     const bool to_x = needs(0), to_w = needs(1), to_b = needs(2);
-    Tensor out = to_x ? empty(in.sizes(), d, in.device()) : Tensor();
+    Tensor out = to_x ? empty(in.sizes(), t, in.device()) : Tensor();
     Tensor sums = to_w || to_b ? zeros({2, pieces, n}, d) : Tensor();
-    const void* scale = w.defined() ? w->data : nullptr;
+    const void* scale = w.defined() ? w->host() : nullptr;
     const bool past = to_x && is_past_caches(out);
     auto row = [&](int64_t r, char* dw, char* db, Streamed& result) {
       const char *gr = row_of(g, r, n), *xr = row_of(in, r, n);
@@ -79,31 +84,26 @@ struct RowNormBackward final : NodeOf<3> {
         });
       }
     }
-    if (to_x) dx[0] = cast_back(out, input.dtype());
+    if (to_x) dx[0] = out;
     const IntList own(input.sizes().end() - trailing, size_t(trailing));
     auto joined = [&](int64_t half) {
-      Tensor t = empty(own, d, in.device());
+      Tensor all = empty(own, d, in.device());
       const Tensor part = alias(sums, {pieces, n}, {n, 1}, half * pieces * n, false);
-      fold_into(t, kSum, part, 1);
-      return cast_back(t, weight_in.defined() ? weight_in.dtype() : input.dtype());
+      fold_into(all, kSum, part, 1);
+      return cast_back(all, weight_in.defined() ? weight_in.dtype() : input.dtype());
     };
     if (to_w) dx[1] = joined(0);
     if (to_b) dx[2] = joined(1);
   }
 };
-static Tensor row_norm(const Tensor& input, IntList shape, const Tensor& weight, const Tensor& bias, double eps, bool centred) {
-  TG_CHECK(is_floating(input.dtype()), DtypeError, "input must be of a floating dtype, got ", input.dtype(), Named{"input", input});
-  const size_t m = shape.size();
-  TG_CHECK(m >= 1, ShapeError, "normalized_shape must have at least one dimension");
-  TG_CHECK(size_t(input.dim()) >= m && IntList(input.sizes().end() - m, m) == shape, ShapeError, "normalized_shape must be the input's last dimensions, got ", shape, Named{"input", input});
-  TG_CHECK(!weight.defined() || weight.sizes() == shape, ShapeError, "weight must have normalized_shape ", shape, Named{"weight", weight});
-  TG_CHECK(!bias.defined() || bias.sizes() == shape, ShapeError, "bias must have normalized_shape ", shape, Named{"bias", bias});
-  const Dtype d = row_dtype(input.dtype());
-  const Tensor x = row_major(input, d), w = row_major(weight, d), b = row_major(bias, d);
-  const int64_t n = product(shape), rows = n ? x.numel() / n : 0;
-  Tensor y = empty(x.sizes(), d, x.device()), stats = empty({rows, 2}, Dtype::Float64);
-  double* s = doubles(stats);
-  const RowKernels& k = row_kernels(d);
+static Tensor normalized_rows(const Tensor& input, int64_t n, const Tensor& weight, const Tensor& bias, double eps, bool centred, Tensor* stats) {
+  const Dtype t = input.dtype(), d = row_dtype(t);
+  const Tensor x = row_major(input, t), w = row_major(weight, d), b = row_major(bias, d);
+  const int64_t rows = n ? x.numel() / n : 0;
+  Tensor y = empty(x.sizes(), t, x.device());
+  *stats = empty({rows, 2}, Dtype::Float64);
+  double* s = doubles(*stats);
+  const RowKernels& k = row_kernels(t);
   {
     LongKernel unlocked(x.numel() * 2);
     parallel_for(rows, std::max<int64_t>(1, (is_past_caches(y) ? 1 << 17 : 1 << 14) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
@@ -113,12 +113,24 @@ static Tensor row_norm(const Tensor& input, IntList shape, const Tensor& weight,
         k.moments(row_of(x, r, n), n, centred, s + 2 * r, &var);
         s[2 * r + 1] = 1 / std::sqrt(var + eps);
         result.put_row(row_of(y, r, n), row_bytes(y, n), [&](char* to, bool past) {
-          k.affine_by(row_of(x, r, n), n, s[2 * r], s[2 * r + 1], w.defined() ? w->data : nullptr, b.defined() ? b->data : nullptr, to, past);
+          k.affine_by(row_of(x, r, n), n, s[2 * r], s[2 * r + 1], w.defined() ? w->host() : nullptr, b.defined() ? b->host() : nullptr, to, past);
         });
       }
     });
   }
-  y = cast_back(y, input.dtype());
+  return y;
+}
+static Tensor row_norm(const Tensor& input, IntList shape, const Tensor& weight, const Tensor& bias, double eps, bool centred) {
+  TG_CHECK(is_floating(input.dtype()), DtypeError, "input must be of a floating dtype, got ", input.dtype(), Named{"input", input});
+  const size_t m = shape.size();
+  TG_CHECK(m >= 1, ShapeError, "normalized_shape must have at least one dimension");
+  TG_CHECK(size_t(input.dim()) >= m && IntList(input.sizes().end() - m, m) == shape, ShapeError, "normalized_shape must be the input's last dimensions, got ", shape, Named{"input", input});
+  TG_CHECK(!weight.defined() || weight.sizes() == shape, ShapeError, "weight must have normalized_shape ", shape, Named{"weight", weight});
+  TG_CHECK(!bias.defined() || bias.sizes() == shape, ShapeError, "bias must have normalized_shape ", shape, Named{"bias", bias});
+  for (const Tensor* t : {&weight, &bias}) if (t->defined()) check_same_device("input", input, t == &weight ? "weight" : "bias", *t);
+  const int64_t n = product(shape);
+  Tensor stats;
+  const Tensor y = input.is_cuda() ? cuda_norm({n, 0, eps, centred}, input, weight, bias, &stats) : normalized_rows(input, n, weight, bias, eps, centred, &stats);
   if (recording(input, weight, bias)) record<RowNormBackward>(y, input, weight, bias, stats, eps, n, int(m), centred);
   return y;
 }
@@ -155,7 +167,13 @@ struct GroupNormBackward final : NodeOf<3> {
 
   void backward(Tensor g, Tensor* dx) override {
     const Tensor in = x.unpack(*this), w = weight.unpack(*this), s = stats.unpack(*this);
-    if (grad_enabled()) formula(g, in, w, dx); else fused(g, in, w, doubles(s), dx);
+    const bool wanted[] = {needs(0), needs(1), needs(2)};
+    if (grad_enabled()) formula(g, in, w, dx);
+    else if (in.is_cuda()) cuda_norm_backward(on_device(in, groups, eps), g, in, w, s, {in.size(1)}, wanted, dx);
+    else fused(g, in, w, doubles(s), dx);
+  }
+  static CudaNormCall on_device(const Tensor& in, int64_t groups, double eps) {
+    return {in.numel() / std::max<int64_t>(1, in.size(0) * groups), in.size(1), eps, true};
   }
   void formula(const Tensor& g, const Tensor& in, const Tensor& w, Tensor* dx) const {
     const Shape by_group = {in.size(0), groups, in.numel() / std::max<int64_t>(1, in.size(0) * groups)};
@@ -170,12 +188,12 @@ struct GroupNormBackward final : NodeOf<3> {
     if (needs(2)) dx[2] = sum(g, others);
   }
   void fused(const Tensor& grad, const Tensor& input, const Tensor& weight_in, const double* s, Tensor* dx) const {
-    const Dtype d = row_dtype(input.dtype());
-    const Tensor in = row_major(input, d), g = row_major(grad, d), w = row_major(weight_in, d);
+    const Dtype t = input.dtype(), d = row_dtype(t);
+    const Tensor in = row_major(input, t), g = row_major(grad, t), w = row_major(weight_in, d);
     const int64_t batch = in->sizes[0], channels = in->sizes[1], n = in.numel() ? in.numel() / batch / channels : 0, per = channels / groups;
-    const RowKernels& k = row_kernels(d);
+    const RowKernels& k = row_kernels(t);
     const bool to_x = needs(0);  // asked here: only the thread that runs backward knows
-    Tensor out = empty(in.sizes(), d, in.device()), dots = zeros({2, batch, channels}, Dtype::Float64);
+    Tensor out = empty(in.sizes(), t, in.device()), dots = zeros({2, batch, channels}, Dtype::Float64);
     double *sum_g = doubles(dots), *sum_gx = sum_g + batch * channels;
     auto scale = [&](int64_t c) { return w.defined() ? element(w, c) : 1; };
     {
@@ -200,7 +218,7 @@ struct GroupNormBackward final : NodeOf<3> {
         }
       });
     }
-    if (to_x) dx[0] = cast_back(out, input.dtype());
+    if (to_x) dx[0] = out;
     auto joined = [&](int64_t half) {
       return fold(kSum, alias(dots, {batch, channels}, {channels, 1}, half * batch * channels, false), 1, false, weight_in.defined() ? weight_in.dtype() : input.dtype());
     };
@@ -211,16 +229,14 @@ struct GroupNormBackward final : NodeOf<3> {
 static void check_channels(const Tensor& input, const Tensor& t, const char* name) {
   TG_CHECK(!t.defined() || (t.dim() == 1 && t.numel() == input.size(1)), ShapeError, name, " must have one element a channel (", input.size(1), ")", Named{name, t}, Named{"input", input});
 }
-static Tensor by_groups(const Tensor& input, int64_t groups, const Tensor& weight, const Tensor& bias, double eps, Tensor* stats_out) {
-  TG_CHECK(is_floating(input.dtype()), DtypeError, "input must be of a floating dtype, got ", input.dtype(), Named{"input", input});
-  check_channels(input, weight, "weight");
-  check_channels(input, bias, "bias");
-  const Dtype d = row_dtype(input.dtype());
-  const Tensor x = row_major(input, d), w = row_major(weight, d), b = row_major(bias, d);
+static Tensor normalized_groups(const Tensor& input, int64_t groups, const Tensor& weight, const Tensor& bias, double eps, Tensor* stats) {
+  const Dtype t = input.dtype(), d = row_dtype(t);
+  const Tensor x = row_major(input, t), w = row_major(weight, d), b = row_major(bias, d);
   const int64_t batch = x->sizes[0], channels = x->sizes[1], n = x.numel() ? x.numel() / batch / channels : 0, per = channels / groups;
-  Tensor y = empty(x.sizes(), d, x.device()), stats = zeros({batch, groups, 2}, Dtype::Float64);
-  double* s = doubles(stats);
-  const RowKernels& k = row_kernels(d);
+  Tensor y = empty(x.sizes(), t, x.device());
+  *stats = zeros({batch, groups, 2}, Dtype::Float64, Device());
+  double* s = doubles(*stats);
+  const RowKernels& k = row_kernels(t);
   {
     LongKernel unlocked(x.numel() * 2);
     parallel_for(n ? batch * groups : 0, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, n * per)), [&](int64_t begin, int64_t end) {
@@ -238,7 +254,15 @@ static Tensor by_groups(const Tensor& input, int64_t groups, const Tensor& weigh
       }
     });
   }
-  y = cast_back(y, input.dtype());
+  return y;
+}
+static Tensor by_groups(const Tensor& input, int64_t groups, const Tensor& weight, const Tensor& bias, double eps, Tensor* stats_out) {
+  TG_CHECK(is_floating(input.dtype()), DtypeError, "input must be of a floating dtype, got ", input.dtype(), Named{"input", input});
+  check_channels(input, weight, "weight");
+  check_channels(input, bias, "bias");
+  Tensor stats;
+  const Tensor y = input.is_cuda() ? cuda_norm(GroupNormBackward::on_device(input, groups, eps), input, weight, bias, &stats)
+                                   : normalized_groups(input, groups, weight, bias, eps, &stats);
   if (stats_out) *stats_out = stats;
   if (recording(input, weight, bias)) record<GroupNormBackward>(y, input, weight, bias, stats, eps, groups);
   return y;
@@ -250,13 +274,16 @@ Tensor group_norm(const Tensor& x, int64_t num_groups, const Tensor& weight, con
   TG_CHECK(x.numel() == 0 || x.numel() / x.size(0) / num_groups > 1, ValueError, "expected more than 1 value per channel when training, got input size ", x.sizes());
   return by_groups(x, num_groups, weight, bias, eps, nullptr);
 }
+void update_running(const Tensor& running, const Tensor& value, double momentum) {
+  if (!running.defined()) return;
+  NoGrad off;
+  copy_(running, to(running, Dtype::Float64) * Tensor(1 - momentum) + value * Tensor(momentum));
+}
 void update_running(const Tensor& running, const double* value, double momentum) {
   if (!running.defined()) return;
-  const int64_t n = running.numel();
-  Tensor v = empty(running.sizes(), Dtype::Float64);
-  std::copy(value, value + n, doubles(v));
-  NoGrad off;
-  copy_(running, to(running, Dtype::Float64) * Tensor(1 - momentum) + v * Tensor(momentum));
+  const Tensor v = empty(running.sizes(), Dtype::Float64);
+  std::copy(value, value + running.numel(), doubles(v));
+  update_running(running, v, momentum);
 }
 Tensor instance_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight, const Tensor& bias, bool use_input_stats, double momentum, double eps) {
   OpScope op("instance_norm");
@@ -272,7 +299,12 @@ Tensor instance_norm(const Tensor& x, const Tensor& running_mean, const Tensor& 
   if (!x.numel()) return x * Tensor(1.0);
   Tensor stats;
   const Tensor y = by_groups(x, channels, weight, bias, eps, &stats);
-  if (running_mean.defined() || running_var.defined()) {
+  if ((running_mean.defined() || running_var.defined()) && x.is_cuda()) {
+    NoGrad off;
+    const Tensor s = reshape(to(stats, Dtype::Float64), {batch, channels, 2});
+    update_running(running_mean, mean(select(s, 2, 0), 0), momentum);
+    update_running(running_var, mean(1 / square(select(s, 2, 1)) - eps, 0) * (double(n) / double(n - 1)), momentum);
+  } else if (running_mean.defined() || running_var.defined()) {
     std::vector<double> m(size_t(channels), 0.0), v(size_t(channels), 0.0);
     const double* s = doubles(stats);
     for (int64_t r = 0; r < batch * channels; r++) {

@@ -13,10 +13,11 @@ inline Tensor normalized_gradient(const Tensor& x, const Tensor& gw, IntList dim
   const Tensor along = n * mean(gw * n, dims, true);
   return r * (centred ? gw - mean(gw, dims, true) - along : gw - along);
 }
-/// running = (1 - momentum) running + momentum value, in place. Nothing when undefined.
+/// running = (1 - momentum) running + momentum value, in place, in float64. Nothing when undefined.
+void update_running(const Tensor& running, const Tensor& value, double momentum);
 void update_running(const Tensor& running, const double* value, double momentum);
 /// Pieces that rows are cut into when each piece sums on its own: a function of the shape only.
 inline int64_t row_pieces(int64_t rows) { return rows < 64 ? 1 : rows < 1024 ? 4 : 16; }
-inline double* doubles(const Tensor& t) { return reinterpret_cast<double*>(t->data); }
+inline double* doubles(const Tensor& t) { return t->host<double>(); }
 
 }  // namespace tapegrad

@@ -30,7 +30,7 @@ struct BatchNormBackward final : NodeOf<3> {
 
   void backward(Tensor g, Tensor* dx) override {
     const Tensor in = x.unpack(*this), w = weight.unpack(*this), s = stats.unpack(*this);
-    if (grad_enabled() || in.dim() == 2 || !in.numel()) formula(g, in, w, s, dx); else fused(g, in, w, doubles(s), dx);
+    if (grad_enabled() || in.dim() == 2 || in.is_cuda() || !in.numel()) formula(g, in, w, s, dx); else fused(g, in, w, doubles(s), dx);
   }
   void formula(const Tensor& g, const Tensor& in, const Tensor& w, const Tensor& s, Tensor* dx) const {
     const Shape channel = channel_shape(in);
@@ -49,12 +49,12 @@ struct BatchNormBackward final : NodeOf<3> {
     if (needs(2)) dx[2] = sum(g, others);
   }
   void fused(const Tensor& grad, const Tensor& input, const Tensor& weight_in, const double* s, Tensor* dx) const {
-    const Dtype d = row_dtype(input.dtype());
-    const Tensor in = row_major(input, d), g = row_major(grad, d), w = row_major(weight_in, d);
+    const Dtype t = input.dtype();
+    const Tensor in = row_major(input, t), g = row_major(grad, t), w = row_major(weight_in, row_dtype(t));
     const int64_t batch = in->sizes[0], channels = in->sizes[1], n = in.numel() / batch / channels, grain = std::max<int64_t>(1, (1 << 14) / n);
     const double count = double(batch * n);
-    const RowKernels& k = row_kernels(d);
-    Tensor out = needs(0) ? empty(in.sizes(), d, in.device()) : Tensor(), dots = empty({2, batch, channels}, Dtype::Float64);
+    const RowKernels& k = row_kernels(t);
+    Tensor out = needs(0) ? empty(in.sizes(), t, in.device()) : Tensor(), dots = empty({2, batch, channels}, Dtype::Float64);
     double *sum_g = doubles(dots), *sum_gx = sum_g + batch * channels;
     LongKernel unlocked(in.numel() * 2);
     parallel_for(batch * channels, grain, [&](int64_t begin, int64_t end) {
@@ -73,13 +73,13 @@ struct BatchNormBackward final : NodeOf<3> {
           });
         }
       });
-      dx[0] = cast_back(out, input.dtype());
+      dx[0] = out;
     }
-    const Dtype own = weight_in.defined() ? weight_in.dtype() : input.dtype();
+    const Dtype own = weight_in.defined() ? weight_in.dtype() : t;
     auto result = [&](const double* v, const double* scale) {
-      Tensor t = empty({channels}, Dtype::Float64);
-      for (int64_t c = 0; c < channels; c++) doubles(t)[c] = v[c] * (scale ? scale[c] : 1);
-      return cast_back(t, own);
+      Tensor all = empty({channels}, Dtype::Float64);
+      for (int64_t c = 0; c < channels; c++) doubles(all)[c] = v[c] * (scale ? scale[c] : 1);
+      return cast_back(all, own);
     };
     if (needs(1)) dx[1] = result(sum_gx, s + channels);
     if (needs(2)) dx[2] = result(sum_g, nullptr);
@@ -100,37 +100,40 @@ Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor&
   const int64_t count = reduced_count(input, dims);
   TG_CHECK(!training || count > 1, ValueError, "expected more than 1 value per channel when training, got input size ", input.sizes());
 
-  Tensor stats = empty({2, channels}, Dtype::Float64);
-  double *m = doubles(stats), *r = m + channels;
+  Tensor mean, var, stats;
   if (training) {
-    const Tensor mean = fold(kSum, input, dims, false, Dtype::Float64, {.divide = double(count)});
-    const Tensor var = fold(kSumSquares, input, dims, false, Dtype::Float64, {.divide = double(count), .shift = &mean});
-    std::copy(doubles(mean), doubles(mean) + channels, m);
-    std::copy(doubles(var), doubles(var) + channels, r);
-    std::vector<double> unbiased(r, r + channels);
-    for (double& v : unbiased) v *= double(count) / double(count - 1);
-    update_running(running_mean, m, momentum);
-    update_running(running_var, unbiased.data(), momentum);
-  } else {
-    const Tensor mean = row_major(running_mean, Dtype::Float64), var = row_major(running_var, Dtype::Float64);
-    std::copy(doubles(mean), doubles(mean) + channels, m);
-    std::copy(doubles(var), doubles(var) + channels, r);
-  }
-  for (int64_t c = 0; c < channels; c++) r[c] = 1 / std::sqrt(r[c] + eps);
-
-  const Dtype d = row_dtype(input.dtype());
-  const Tensor x = row_major(input, d), w = row_major(weight, d), b = row_major(bias, d);
-  Tensor y;
-  if (x.dim() == 2) {
+    mean = fold(kSum, input, dims, false, Dtype::Float64, {.divide = double(count)});
+    var = fold(kSumSquares, input, dims, false, Dtype::Float64, {.divide = double(count), .shift = &mean});
     NoGrad off;
+    update_running(running_mean, mean, momentum);
+    update_running(running_var, var * (double(count) / double(count - 1)), momentum);
+  } else {
+    mean = row_major(running_mean, Dtype::Float64), var = row_major(running_var, Dtype::Float64);
+  }
+  if (input.is_cuda()) {
+    NoGrad off;
+    stats = stack({mean, 1 / sqrt(var + eps)});
+  } else {
+    stats = empty({2, channels}, Dtype::Float64);
+    for (int64_t c = 0; c < channels; c++) doubles(stats)[c] = doubles(mean)[c], doubles(stats)[channels + c] = 1 / std::sqrt(doubles(var)[c] + eps);
+  }
+
+  const Dtype t = input.dtype(), d = row_dtype(t);
+  const Tensor x = row_major(input, t), w = row_major(weight, d), b = row_major(bias, d);
+  Tensor y;
+  if (x.dim() == 2 || x.is_cuda()) {
+    NoGrad off;
+    const Shape channel = channel_shape(x);
     Tensor scale = to(select(stats, 0, 1), d);
     if (w.defined()) scale = scale * w;
-    y = (x - to(select(stats, 0, 0), d)) * scale;
-    if (b.defined()) y = y + b;
+    y = (to(x, d) - reshape(to(select(stats, 0, 0), d), channel)) * reshape(scale, channel);
+    if (b.defined()) y = y + reshape(b, channel);
+    y = to(y, t);
   } else {
-    y = empty(x.sizes(), d, x.device());
+    const double *m = doubles(stats), *r = m + channels;
+    y = empty(x.sizes(), t, x.device());
     const int64_t n = x.numel() ? x.numel() / x->sizes[0] / channels : 0;
-    const RowKernels& k = row_kernels(d);
+    const RowKernels& k = row_kernels(t);
     LongKernel unlocked(x.numel());
     parallel_for(n ? x->sizes[0] * channels : 0, std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
       Streamed result(is_past_caches(y));
@@ -141,7 +144,6 @@ Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor&
       }
     });
   }
-  y = cast_back(y, input.dtype());
   if (recording(input, weight, bias)) record<BatchNormBackward>(y, input, weight, bias, stats, eps, training);
   return y;
 }

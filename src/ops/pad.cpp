@@ -48,7 +48,7 @@ enum class Border { Reflect, Replicate, Circular };
 // Which index of n stands at each place of the padded dimension.
 Tensor border_index(int64_t n, int64_t left, int64_t right, Border border) {
   Tensor index = empty({n + left + right}, Dtype::Int64);
-  int64_t* p = index.data_ptr<int64_t>();
+  int64_t* p = index->host<int64_t>();
   for (int64_t k = -left; k < n + right; k++) {
     int64_t i = k;
     if (border == Border::Replicate) i = std::clamp<int64_t>(k, 0, n - 1);
@@ -71,13 +71,13 @@ Tensor border_pad(const Tensor& x, IntList amounts, Border border) {
     TG_CHECK(left <= most && right <= most && left + right + n > 0, ShapeError, "padding of dimension ", d, " must be ", most, " or less, got ", amounts, Named{"input", x});
     if (left == 0 && right == 0) continue;
     if (border == Border::Replicate) {  // a crop that leaves nothing still has the border to repeat
-      out = index_select(out, d, border_index(n, left, right, border));
+      out = index_select(out, d, to(border_index(n, left, right, border), x.device()));
       continue;
     }
     const int64_t crop_left = std::max<int64_t>(-left, 0), crop_right = std::max<int64_t>(-right, 0);
     if (crop_left + crop_right) out = narrow(out, d, crop_left, n - crop_left - crop_right);
     const int64_t l = std::max<int64_t>(left, 0), r = std::max<int64_t>(right, 0);
-    if (l + r) out = index_select(out, d, border_index(n - crop_left - crop_right, l, r, border));
+    if (l + r) out = index_select(out, d, to(border_index(n - crop_left - crop_right, l, r, border), x.device()));
   }
   return out.is_same(x) ? clone(x) : out;
 }

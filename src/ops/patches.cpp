@@ -69,8 +69,8 @@ Tensor to_columns(const Tensor& images, const Patches& p) {
       using T = decltype(zero);
       parallel_for(n * c, grain_for(size), [&](int64_t begin, int64_t end) {
         for (int64_t k = begin; k < end; k++) {
-          const T* from = reinterpret_cast<const T*>(x->data) + k * plane;
-          T* to = reinterpret_cast<T*>(out->data) + k * size;
+          const T* from = x->host<const T>() + k * plane;
+          T* to = out->host<T>() + k * size;
           each_pixel(p, [&](int64_t pixel, int64_t column) { to[column] = pixel < 0 ? T(0) : from[pixel]; });
         }
       });
@@ -90,8 +90,8 @@ Tensor to_images(const Tensor& columns, const Patches& p) {
       using T = decltype(zero);
       parallel_for(n * c, grain_for(size), [&](int64_t begin, int64_t end) {
         for (int64_t k = begin; k < end; k++) {
-          const T* from = reinterpret_cast<const T*>(x->data) + k * size;
-          T* to = reinterpret_cast<T*>(out->data) + k * plane;
+          const T* from = x->host<const T>() + k * size;
+          T* to = out->host<T>() + k * plane;
           each_pixel(p, [&](int64_t pixel, int64_t column) {
             if (pixel >= 0) to[pixel] = T(Wide<T>(to[pixel]) + Wide<T>(from[column]));
           });

@@ -104,9 +104,9 @@ Tensor spread_numbers(const Tensor& y, const Tensor& index, IntList size, int di
   dispatch(from.dtype(), [&](auto t) {
     using T = decltype(t);
     each_plane(x.numel() / in, in + out, [&](int64_t p) {
-      T* to = reinterpret_cast<T*>(x->data) + p * in;
-      const T* g = reinterpret_cast<const T*>(from->data) + p * out;
-      const int64_t* at = reinterpret_cast<const int64_t*>(index->data) + p * out;
+      T* to = x->host<T>() + p * in;
+      const T* g = from->host<const T>() + p * out;
+      const int64_t* at = index->host<const int64_t>() + p * out;
       std::fill_n(to, in, T(0));
       for (int64_t i = 0; i < out; i++) to[at[i]] += g[i];
     });
@@ -122,9 +122,9 @@ Tensor pick_numbers(const Tensor& x, const Tensor& index, int dims) {
   dispatch(from.dtype(), [&](auto t) {
     using T = decltype(t);
     each_plane(y.numel() / out, out, [&](int64_t p) {
-      const T* g = reinterpret_cast<const T*>(from->data) + p * in;
-      const int64_t* at = reinterpret_cast<const int64_t*>(index->data) + p * out;
-      T* to = reinterpret_cast<T*>(y->data) + p * out;
+      const T* g = from->host<const T>() + p * in;
+      const int64_t* at = index->host<const int64_t>() + p * out;
+      T* to = y->host<T>() + p * out;
       for (int64_t i = 0; i < out; i++) to[i] = g[at[i]];
     });
   });
@@ -171,9 +171,9 @@ Tensor spread_mean_numbers(const Tensor& y, const PoolSpec& s) {
     dispatch(from.dtype(), [&](auto t) {
       using T = decltype(t);
       each_plane(x.numel() / in, in * 2, [&](int64_t p) {
-        T* to = reinterpret_cast<T*>(x->data) + p * in;
+        T* to = x->host<T>() + p * in;
         std::fill_n(to, in, T(0));
-        kernels_for(T()).mean_spread(layout.cells, reinterpret_cast<const T*>(from->data) + p * out, to);
+        kernels_for(T()).mean_spread(layout.cells, from->host<const T>() + p * out, to);
       });
     });
   return to(x, y.dtype());
@@ -193,7 +193,7 @@ Tensor mean_numbers(const Tensor& x, const PoolSpec& s) {
     dispatch(from.dtype(), [&](auto t) {
       using T = decltype(t);
       each_plane(y.numel() / out, in + out, [&](int64_t p) {
-        kernels_for(T()).mean(layout.cells, reinterpret_cast<const T*>(from->data) + p * in, reinterpret_cast<T*>(y->data) + p * out);
+        kernels_for(T()).mean(layout.cells, from->host<const T>() + p * in, y->host<T>() + p * out);
       });
     });
   return to(y, x.dtype());
@@ -212,8 +212,8 @@ Tensor max_numbers(const Tensor& x, const PoolSpec& s, Tensor* index) {
       using T = decltype(t);
       const Window& w = s.window;
       each_plane(y.numel() / out, out * (s.adaptive ? 1 : w.kernel[0] * w.kernel[1] * w.kernel[2]) + in, [&](int64_t p) {
-        kernels_for(T()).max(layout.cells, reinterpret_cast<const T*>(from->data) + p * in, reinterpret_cast<T*>(y->data) + p * out,
-                             index ? reinterpret_cast<long*>((*index)->data) + p * out : nullptr);
+        kernels_for(T()).max(layout.cells, from->host<const T>() + p * in, y->host<T>() + p * out,
+                             index ? (*index)->host<long>() + p * out : nullptr);
       });
     });
   return to(y, x.dtype());

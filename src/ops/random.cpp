@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "src/ops/complex.h"
+#include "src/ops/cuda/calls.h"
 #include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
 #include "src/ops/plain.h"
@@ -35,7 +36,7 @@ double below(double x, Dtype d) {
   return (std::ceil(x / step) - 1) * step;
 }
 
-enum class Law { Uniform, Normal, Exponential };
+enum class Law { Uniform, Normal, Exponential };  // as CudaLaw
 // Fills row-major memory of any floating dtype: uniform in [a, b), normal of mean a and deviation b, exponential of rate a. No rounding
 // gives b, or an exponential number of 0. Of complex numbers both parts; a normal variance is shared by them.
 void fill_real(const Tensor& out, Law law, double a, double b, const Generator* g) {
@@ -43,9 +44,10 @@ void fill_real(const Tensor& out, Law law, double a, double b, const Generator* 
   const int64_t n = out.numel();
   const Dtype dtype = out.dtype();
   const int64_t size = int64_t(item_size(dtype));
-  char* to = out->data;
   const double width = law == Law::Uniform ? b - a : b, top = law == Law::Uniform ? std::max(a, below(b, dtype)) : INFINITY;
   const double least = std::ldexp(1, precision_of(dtype).smallest);
+  if (out.is_cuda()) return cuda_real(out, {CudaLaw(law), a, width, top, least}, g);
+  char* to = out->host();
   auto exponential = [=](double u, double half_step) { return std::max(-std::log1p(-std::max(u, half_step)) / a, least); };
   if (dtype == Dtype::Float64) {
     double* y = reinterpret_cast<double*>(to);
@@ -76,9 +78,10 @@ void fill_real(const Tensor& out, Law law, double a, double b, const Generator* 
 }
 // Whole numbers low + floor(u * range); a range of 0 stands for 2^64.
 void fill_int(const Tensor& out, int64_t low, uint64_t range, const Generator* g) {
+  if (out.is_cuda()) return cuda_whole(out, low, range, g);
   const int64_t n = out.numel(), size = int64_t(item_size(out.dtype()));
   const StoreFn store = store_for(Compute::I64, out.dtype());
-  char* to = out->data;
+  char* to = out->host();
   const bool narrow = range && range <= uint64_t(1) << 32;
   const int64_t per = narrow ? 4 : 2, blocks = (n + per - 1) / per;
   each_random_block(RandomStream(g, blocks), blocks, 0, [=](const uint32_t* w, int64_t block, int64_t count, Streamed&) {
@@ -101,9 +104,10 @@ void fill_int(const Tensor& out, int64_t low, uint64_t range, const Generator* g
 void fill_chance(const Tensor& out, double p, const Generator* g) {
   const int64_t n = out.numel(), size = int64_t(item_size(out.dtype()));
   const uint32_t threshold = uint32_t(std::ceil(double(float(p)) * 0x1p24));
+  if (out.is_cuda()) return cuda_chance(out, threshold, g);
   const RandomTable& k = random_kernels();
   const StoreFn store = store_for(Compute::F32, out.dtype());
-  char* to = out->data;
+  char* to = out->host();
   const bool plain = out.dtype() == Dtype::Float32;
   each_random_block(RandomStream(g, (n + 3) / 4), (n + 3) / 4, n * size, [=, &k](const uint32_t* w, int64_t block, int64_t count, Streamed& out) {
     const int64_t at = 4 * block, m = std::min(4 * count, n - at);
@@ -134,7 +138,7 @@ template <class F> const Tensor& in_place(const Tensor& self, F fill) {
   return self;
 }
 Tensor made(IntList size, std::optional<Dtype> dtype, std::optional<Device> device, Dtype other) {
-  return empty(size, dtype.value_or(other), device.value_or(Device()));
+  return empty(size, dtype.value_or(other), device.value_or(default_device()));
 }
 Tensor real(Law law, double a, double b, IntList size, std::optional<Dtype> dtype, std::optional<Device> device, bool requires_grad, const Generator* g) {
   check_drawn(dtype.value_or(default_dtype()), "dtype");
@@ -201,8 +205,9 @@ Tensor randperm(int64_t n, std::optional<Dtype> dtype, std::optional<Device> dev
   TG_CHECK(n >= 0 && n <= int64_t(1) << 31, ValueError, "n must be from 0 to 2^31, got ", n);
   const Dtype d = dtype.value_or(Dtype::Int64);
   TG_CHECK(n - 1 <= whole_numbers(d).second, ValueError, "n must fit ", d, ", got ", n);
-  Tensor out = made({n}, d, device, d), keys = empty({2, n}, Dtype::Int64);
-  uint64_t *a = reinterpret_cast<uint64_t*>(keys->data), *b = a + n;
+  if (const Device where = device.value_or(default_device()); where.type != DeviceType::CPU) return to(randperm(n, d, Device(), generator), where);
+  Tensor out = empty({n}, d), keys = empty({2, n}, Dtype::Int64);
+  uint64_t *a = keys->host<uint64_t>(), *b = a + n;
   each_random_block(RandomStream(generator, (n + 3) / 4), (n + 3) / 4, 0, [=](const uint32_t* w, int64_t block, int64_t count, Streamed&) {
     for (int64_t i = 0, at = 4 * block; i < 4 * count && at + i < n; i++) a[at + i] = uint64_t(w[i]) << 32 | uint64_t(at + i);
   });
@@ -219,7 +224,7 @@ Tensor randperm(int64_t n, std::optional<Dtype> dtype, std::optional<Device> dev
     }
   }
   for (int64_t i = 0; i < n; i++) a[i] &= 0xffffffffu;
-  store_for(Compute::I64, d)(reinterpret_cast<const char*>(a), out->data, int64_t(item_size(d)), n);
+  store_for(Compute::I64, d)(reinterpret_cast<const char*>(a), out->host(), int64_t(item_size(d)), n);
   return out;
 }
 Tensor normal(double mean, double std, IntList size, std::optional<Dtype> dtype, std::optional<Device> device, const Generator* generator) {
@@ -232,8 +237,8 @@ struct NormalBackward final : NodeOf<2> {
   NormalBackward(const Tensor& m, const Tensor& s) : NodeOf(m, s), mean(m.sizes()), std(s.sizes()) {}
   const char* name() const override { return "NormalBackward0"; }
   void backward(Tensor g, Tensor* dx) override {
-    if (needs(0)) dx[0] = zeros(mean, g.dtype());
-    if (needs(1)) dx[1] = zeros(std, g.dtype());
+    if (needs(0)) dx[0] = zeros(mean, g.dtype(), g.device());
+    if (needs(1)) dx[1] = zeros(std, g.dtype(), g.device());
   }
 };
 Tensor normal(const Tensor& mean, const Tensor& std, const Generator* generator) {

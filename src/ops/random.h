@@ -1,6 +1,7 @@
 // A piece of a generator's stream, for ops that draw.
 #pragma once
 #include "src/ops/cpu/random.h"
+#include "src/ops/formulas_random.h"
 #include "src/ops/stream.h"
 #include "src/tensor/parallel.h"
 #include "tapegrad/ops.h"
@@ -37,6 +38,5 @@ template <int N> struct DrawBackward final : NodeOf<N> {
   const char* name() const override { return title; }
   void backward(Tensor g, Tensor* dx) override { for (int k = 0; k < N; k++) if (this->needs(k)) dx[k] = zeros_like(g); }
 };
-inline double unit53(const uint32_t* w) { return double(uint64_t(w[0] >> 5) << 26 | w[1] >> 6) * 0x1p-53; }  // [0, 1)
 
 }  // namespace tapegrad

@@ -1,7 +1,8 @@
-// Draws from given distributions: bernoulli, poisson, multinomial.
+// Draws from given distributions: bernoulli, poisson, multinomial. Of CUDA tensors the last two are drawn on the CPU.
 #include <algorithm>
 #include <cmath>
 
+#include "src/ops/cuda/calls.h"
 #include "src/ops/op_info.h"
 #include "src/ops/plain.h"
 #include "src/ops/random.h"
@@ -18,14 +19,19 @@ Tensor bernoulli(const Tensor& p, const Generator* generator) {
   check_floating(p);
   const Tensor prob = contiguous(to(detach(p), Dtype::Float32));
   Tensor out = empty(p.sizes(), p.dtype(), p.device());
-  const float* q = reinterpret_cast<const float*>(prob->data);
+  if (p.is_cuda()) {
+    cuda_bernoulli(out, prob, generator);
+    if (recording(p)) record<DrawBackward<1>>(out, "BernoulliBackward0", p);
+    return out;
+  }
+  const float* q = prob->host<const float>();
   const int64_t n = out.numel(), size = int64_t(item_size(out.dtype()));
   bool good = true;
   for (int64_t i = 0; i < n; i++) good &= q[i] >= 0 && q[i] <= 1;
   TG_CHECK(good, ValueError, "probabilities must be between 0 and 1", Named{"input", p});
   const StoreFn store = store_for(Compute::Bool, out.dtype());
   const RandomTable& k = random_kernels();
-  char* y = out->data;
+  char* y = out->host();
   each_random_block(RandomStream(generator, (n + 3) / 4), (n + 3) / 4, 0, [=, &k](const uint32_t* w, int64_t block, int64_t count, Streamed&) {
     float u[4 * kRandomBlocks];
     uint8_t v[4 * kRandomBlocks];
@@ -40,16 +46,6 @@ Tensor bernoulli(const Tensor& p, const Generator* generator) {
 
 // ---- poisson
 
-// Words 4 k … 4 k + 3 of the stream of `counter`.
-static void philox(uint64_t seed, uint64_t counter, uint64_t k, uint32_t* c) {
-  c[0] = uint32_t(counter), c[1] = uint32_t(counter >> 32), c[2] = uint32_t(k), c[3] = uint32_t(k >> 32);
-  uint32_t k0 = uint32_t(seed), k1 = uint32_t(seed >> 32);
-  for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
-    const uint64_t p = uint64_t(0xD2511F53u) * c[0], q = uint64_t(0xCD9E8D57u) * c[2];
-    const uint32_t x = uint32_t(q >> 32) ^ c[1] ^ k0, z = uint32_t(p >> 32) ^ c[3] ^ k1;
-    c[0] = x, c[1] = uint32_t(q), c[2] = z, c[3] = uint32_t(p);
-  }
-}
 static double log_factorial(double k) {
   int sign;  // std::lgamma writes the sign to a global, which other threads write too
   return ::lgamma_r(k + 1, &sign);
@@ -82,10 +78,10 @@ static double poisson_draw(double rate, uint64_t seed, uint64_t counter) {
 Tensor poisson(const Tensor& rates, const Generator* generator) {
   OpScope op("poisson");
   check_floating(rates);
-  const Tensor r = contiguous(to(detach(rates), Dtype::Float64));
+  const Tensor r = contiguous(to(host_copy(detach(rates)), Dtype::Float64));
   Tensor out = empty(rates.sizes(), Dtype::Float64);
-  const double* x = reinterpret_cast<const double*>(r->data);
-  double* y = reinterpret_cast<double*>(out->data);
+  const double* x = r->host<const double>();
+  double* y = out->host<double>();
   const int64_t n = r.numel();
   for (int64_t i = 0; i < n; i++) TG_CHECK(x[i] >= 0 && x[i] < INFINITY, ValueError, "rates must be finite and not negative, got ", x[i], Named{"input", rates});
   const RandomStream s(generator, n);
@@ -95,7 +91,7 @@ Tensor poisson(const Tensor& rates, const Generator* generator) {
       for (int64_t i = begin; i < end; i++) y[i] = poisson_draw(x[i], s.seed, s.first + uint64_t(i));
     });
   }
-  const Tensor drawn = to(out, rates.dtype());
+  const Tensor drawn = to(out, rates.device(), rates.dtype());
   if (recording(rates)) record<DrawBackward<1>>(drawn, "PoissonBackward0", rates);
   return drawn;
 }
@@ -111,16 +107,16 @@ Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement,
   const int64_t n = weights->sizes[weights.dim() - 1], rows = n ? weights.numel() / n : 0;
   TG_CHECK(n > 0, ShapeError, "input must have categories to draw from", Named{"input", weights});
   TG_CHECK(replacement || num_samples <= n, ValueError, "num_samples must not exceed the number of categories without replacement, got ", num_samples, " of ", n);
-  const Tensor w = contiguous(to(weights, Dtype::Float64));
+  const Tensor w = contiguous(to(host_copy(weights), Dtype::Float64));
   Shape size(weights.sizes());
   size.back() = num_samples;
   Tensor out = empty(size, Dtype::Int64);
-  int64_t* y = reinterpret_cast<int64_t*>(out->data);
+  int64_t* y = out->host<int64_t>();
   std::vector<double> total(static_cast<size_t>(n));
   std::vector<std::pair<double, int64_t>> keys(replacement ? 0 : static_cast<size_t>(n));
   const int64_t blocks = ((replacement ? num_samples : n) + 1) / 2;
   for (int64_t r = 0; r < rows; r++) {  // all of it before the generator moves
-    const double* p = reinterpret_cast<const double*>(w->data) + r * n;
+    const double* p = w->host<const double>() + r * n;
     int64_t positive = 0;
     for (int64_t i = 0; i < n; i++) {
       TG_CHECK(p[i] >= 0 && p[i] < INFINITY, ValueError, "weights must be finite and not negative, got ", p[i], Named{"input", weights});
@@ -132,7 +128,7 @@ Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement,
   const RandomStream s(generator, rows * blocks);
   std::vector<uint32_t> words(static_cast<size_t>(4 * blocks));
   for (int64_t r = 0; r < rows; r++, y += num_samples) {
-    const double* p = reinterpret_cast<const double*>(w->data) + r * n;
+    const double* p = w->host<const double>() + r * n;
     double sum = 0;
     for (int64_t i = 0; i < n; i++) total[size_t(i)] = sum += p[i];
     random_kernels().words(s.seed, s.first + uint64_t(r * blocks), blocks, words.data());
@@ -148,7 +144,7 @@ Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement,
       for (int64_t k = 0; k < num_samples; k++) y[k] = keys[size_t(k)].second;
     }
   }
-  return out;
+  return to(out, weights.device());
 }
 
 // ---- rows

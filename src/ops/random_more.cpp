@@ -5,6 +5,7 @@
 #include "src/ops/cpu/special.h"
 #include "src/ops/op_info.h"
 #include "src/ops/random.h"
+#include "src/tensor/cuda.h"
 #include "tapegrad/ops_more.h"
 
 namespace tapegrad {
@@ -75,9 +76,9 @@ Tensor binomial(const Tensor& count, const Tensor& prob, const Generator* genera
   OpScope op("binomial");
   check_floating(count, "count");
   TG_CHECK(count.dtype() == prob.dtype(), DtypeError, "count and prob must be of one dtype", Named{"count", count}, Named{"prob", prob});
-  const std::vector<Tensor> both = broadcast_tensors({to(detach(count), Dtype::Float64), to(detach(prob), Dtype::Float64)});
+  const std::vector<Tensor> both = broadcast_tensors({to(host_copy(detach(count)), Dtype::Float64), to(host_copy(detach(prob)), Dtype::Float64)});
   const Tensor n = contiguous(both[0]), p = contiguous(both[1]), out = empty(n.sizes(), Dtype::Float64);
-  const double *trials = n.data_ptr<double>(), *chance = p.data_ptr<double>();
+  const double *trials = n->host<double>(), *chance = p->host<double>();
   for (int64_t i = 0; i < n.numel(); i++) {
     TG_CHECK(trials[i] >= 0 && trials[i] < INFINITY && std::floor(trials[i]) == trials[i], ValueError,
         "count must hold whole numbers, not negative, got ", trials[i], Named{"count", count});
@@ -87,14 +88,14 @@ Tensor binomial(const Tensor& count, const Tensor& prob, const Generator* genera
   parallel_for(n.numel(), 256, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       uint64_t draws = 0;
-      out.data_ptr<double>()[i] = binomial_draw(trials[i], chance[i], [&] {  // a stream of its own: another seed, this element's counter
+      out->host<double>()[i] = binomial_draw(trials[i], chance[i], [&] {  // a stream of its own: another seed, this element's counter
         uint32_t words[4];
         random_kernels().words(s.seed + 0x9E3779B97F4A7C15u * ++draws, s.first + uint64_t(i), 1, words);
         return unit53(words);
       });
     }
   });
-  const Tensor drawn = to(out, count.dtype());
+  const Tensor drawn = to(out, count.device(), count.dtype());
   if (recording(count, prob)) {
     const std::vector<Tensor> seen = broadcast_tensors({count, prob});
     record<DrawBackward<2>>(drawn, "BinomialBackward0", seen[0], seen[1]);

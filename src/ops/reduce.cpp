@@ -17,7 +17,7 @@ struct SpreadBackward final : NodeOf<1> {
 Tensor spread(const Tensor& g, IntList sizes, uint32_t dims, bool keepdim) {
   if (!dims) return g;
   const bool record_it = recording(g);
-  TensorImpl* i = new_alias(*g.get(), g->data, record_it);
+  TensorImpl* i = new_alias(*g.get(), g->host(), record_it);
   size_t left = size_t(g.dim());  // dimensions of g not yet used
   set_dims(i, sizes.size(), [&](size_t d) {
     const bool reduced = dims >> d & 1;
@@ -52,11 +52,11 @@ Tensor sum_over(const Tensor& x, uint32_t dims, bool keepdim, double divide) {
 Tensor sum(const Tensor& x, IntList dim, bool keepdim, std::optional<Dtype> dtype) {
   OpScope op("sum");
   if (dtype) return to(sum(to(x, *dtype), dim, keepdim), *dtype);
-  if (x.dtype() == Dtype::Float32 && dim.empty() && !keepdim && x->contiguous && x->numel <= 256) {
+  if (x.dtype() == Dtype::Float32 && dim.empty() && !keepdim && x->contiguous && x->numel <= 256 && !x.is_cuda()) {
     double acc = 0;  // small: straight to the kernel, the same one run as the driver would make
-    reduce_kernels().fold[kSum][kFoldF32].rows(x->data, x->numel, 1, 0, nullptr, &acc);
+    reduce_kernels().fold[kSum][kFoldF32].rows(x->host(), x->numel, 1, 0, nullptr, &acc);
     Tensor out = empty({}, Dtype::Float32);
-    *reinterpret_cast<float*>(out->data) = float(acc);
+    *out->host<float>() = float(acc);
     if (recording(x)) record<SumBackward>(out, x, reduced_dims(x, {}), false, 1.0);
     return out;
   }

@@ -8,7 +8,12 @@
 namespace tapegrad {
 
 const ReduceTable& reduce_kernels();
-inline FoldCompute fold_compute(Dtype d) { return d == Dtype::Float64 ? kFoldF64 : is_floating(d) ? kFoldF32 : kFoldI64; }
+inline FoldType fold_compute(Dtype d) { return d == Dtype::Float64 ? kFoldF64 : is_floating(d) ? kFoldF32 : kFoldI64; }
+
+/// kFoldTypes when no kernel reads runs of d as they are.
+inline FoldType fold_stored(Dtype d) {
+  return d == Dtype::Float16 ? kFoldF16 : d == Dtype::BFloat16 ? kFoldBF16 : is_floating(d) || d == Dtype::Int64 ? fold_compute(d) : kFoldTypes;
+}
 
 /// Bit d is set when dimension d is reduced; an empty list means all. Throws IndexError (range) and ValueError (repeats).
 uint32_t reduced_dims(const Tensor& x, IntList dim);

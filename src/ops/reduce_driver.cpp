@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "src/ops/complex.h"
+#include "src/ops/cuda/launch_reduce.h"
 #include "src/ops/plain.h"
 #include "src/ops/reduce.h"
 #include "src/tensor/half.h"
@@ -111,18 +112,18 @@ template <class A> void store(const Sink& s, int64_t at, int64_t stride, int64_t
 
 struct Fold {
   FoldKind kind;
-  FoldCompute compute;
-  FoldKernel kernel;
+  FoldType compute;
+  FoldKernel kernel, direct = {};      // of elements in the compute type, and as they are stored
   LoadFn load;
   int64_t item;
-  bool plain;                          // stored in the compute type
+  bool plain;                          // dense runs of a type that `direct` reads
   Dim inner, other;                    // the kernel's two loops: elements of a row and rows, or columns and rows
   bool by_rows;
   Dim kept[kMaxDims], reduced[kMaxDims];
   int kept_count = 0, reduced_count = 0;
 
   void rows(const char* x, int64_t count, const double* shift, int64_t* acc) const {
-    if (plain && inner.xs == 1) return kernel.rows(x, inner.size, count, other.xs, shift, acc);
+    if (plain) return direct.rows(x, inner.size, count, other.xs, shift, acc);
     alignas(64) int64_t buffer[kBuffer];
     const size_t width = compute == kFoldF32 ? 4 : 8;
     if (inner.size <= kBuffer / 2) {
@@ -142,7 +143,7 @@ struct Fold {
       }
   }
   void cols(const char* x, int64_t count, const double* shift, int64_t* acc) const {
-    if (plain && inner.xs == 1) return kernel.cols(x, count, other.size, other.xs, shift, acc);
+    if (plain) return direct.cols(x, count, other.size, other.xs, shift, acc);
     alignas(64) int64_t buffer[kBuffer];
     const size_t width = compute == kFoldF32 ? 4 : 8;
     const int64_t group = kBuffer * 8 / int64_t(width) / count;
@@ -196,12 +197,13 @@ void run(FoldKind kind, Plan& p, const Sink& sink) {
   f.kernel = reduce_kernels().fold[kind][f.compute];
   f.load = load_for(p.dtype, Compute(f.compute));
   f.item = int64_t(item_size(p.dtype));
-  f.plain = p.dtype == Dtype::Float32 || p.dtype == Dtype::Float64 || p.dtype == Dtype::Int64;
   f.by_rows = p.count == 0 || !p.dims[p.count - 1].kept;
   f.inner = {1, 1, 0, !f.by_rows}, f.other = {1, 0, 0, f.by_rows};
   int64_t kept = 1, total = 1;
   bool have_other = false;
   if (p.count) f.inner = p.dims[p.count - 1];
+  if (const FoldType stored = fold_stored(p.dtype); stored != kFoldTypes) f.direct = reduce_kernels().fold[kind][stored];
+  f.plain = f.direct.rows && f.inner.xs == 1;
   for (int d = p.count - 2; d >= 0; d--) {
     if (!have_other && p.dims[d].kept == f.by_rows) { f.other = p.dims[d], have_other = true; continue; }
     if (p.dims[d].kept) f.kept[f.kept_count++] = p.dims[d];
@@ -213,7 +215,7 @@ void run(FoldKind kind, Plan& p, const Sink& sink) {
   for (int d = 0; d < f.kept_count; d++) kept *= f.kept[d].size;
   const Dim& along = f.by_rows ? f.other : f.inner;
   const int64_t each = std::max<int64_t>(1, total / (kept * along.size));  // elements per result
-  const bool whole_rows = !f.by_rows && f.plain && f.inner.xs == 1;  // read from end to end
+  const bool whole_rows = !f.by_rows && f.plain;  // read from end to end
   const int64_t block = whole_rows ? kMaxBlock : std::clamp<int64_t>(kPiece / each, f.by_rows ? 4 : 64, kMaxBlock / 2);
   const int64_t blocks = (along.size + block - 1) / block;
   const int64_t grain = std::max<int64_t>(1, kPiece / (each * std::min(block, along.size)));
@@ -243,7 +245,8 @@ void fold_into(const Tensor& out, FoldKind kind, const Tensor& x, uint32_t dims,
     TG_CHECK(kind == kSum, DtypeError, "not implemented for ", x.dtype(), Named{"input", x});
     return fold_into(as_floats(out), kind, as_floats(x), dims, finish);
   }
-  Sink sink{out->data, out.dtype(), finish.divide, finish.root, finish.shift ? reinterpret_cast<const double*>((*finish.shift)->data) : nullptr};
+  if (x.is_cuda()) return cuda_fold(out, kind, x, dims, finish);
+  Sink sink{out->host(), out.dtype(), finish.divide, finish.root, finish.shift ? (*finish.shift)->host<const double>() : nullptr};
   if (!x.numel()) {
     for (int64_t i = 0; i < out.numel(); i++) {
       const double d = identity(kind);
@@ -253,7 +256,7 @@ void fold_into(const Tensor& out, FoldKind kind, const Tensor& x, uint32_t dims,
     }
     return;
   }
-  Plan p{x->data, x.dtype(), {}, 0};
+  Plan p{x->host(), x.dtype(), {}, 0};
   int64_t os = 1, widest = -1;
   for (int64_t d = x.dim() - 1; d >= 0; d--) {
     const bool kept = !(dims >> d & 1);
@@ -270,7 +273,7 @@ void fold_into(const Tensor& out, FoldKind kind, const Tensor& x, uint32_t dims,
     Tensor partial = empty({group + 1, results}, fold_compute(x.dtype()) == kFoldI64 ? Dtype::Int64 : Dtype::Float64);
     fold_into(alias(partial, {group * results}, {1}, 0, false), kind, alias(x, {whole, group * results}, {group * results, 1}, 0, false), 1);
     fold_into(alias(partial, {results}, {1}, group * results, false), kind, alias(x, {rest, results}, {results, 1}, whole * group * results, false), 1);
-    Plan j{partial->data, partial.dtype(), {{group + 1, results, 0, false}, {results, 1, 1, true}}, 2};
+    Plan j{partial->host(), partial.dtype(), {{group + 1, results, 0, false}, {results, 1, 1, true}}, 2};
     return run(joiner(kind), j, sink);
   }
   // Few results of very many elements each: cut the outermost reduced dim into pieces that count as results, then join those.
@@ -286,7 +289,7 @@ void fold_into(const Tensor& out, FoldKind kind, const Tensor& x, uint32_t dims,
     const int64_t m = std::max<int64_t>(1, (cut.size + pieces - 1) / pieces), whole = cut.size / m, rest = cut.size - whole * m, n = whole + (rest > 0);
     if (n > 1) {
       Tensor partial = empty({n, results}, fold_compute(x.dtype()) == kFoldI64 ? Dtype::Int64 : Dtype::Float64);
-      const Sink inner{partial->data, partial.dtype(), 1, false, sink.shift};
+      const Sink inner{partial->host(), partial.dtype(), 1, false, sink.shift};
       // The shift has one number per result, the same for each piece: its pieces are run one plan a piece when it is there.
       auto piece = [&](int64_t first, int64_t count, int64_t size) {
         Plan q = p;
@@ -309,7 +312,7 @@ void fold_into(const Tensor& out, FoldKind kind, const Tensor& x, uint32_t dims,
         piece(0, whole, m);
         if (rest) piece(whole, 1, rest);
       }
-      Plan j{partial->data, partial.dtype(), {{n, results, 0, false}, {results, 1, 1, true}}, 2};
+      Plan j{partial->host(), partial.dtype(), {{n, results, 0, false}, {results, 1, 1, true}}, 2};
       Sink s = sink;
       s.shift = nullptr;
       run(joiner(kind), j, s);

@@ -1,6 +1,7 @@
 // Largest and smallest elements and where they are. NaN is larger and smaller than everything; of equals the first wins.
 #include <algorithm>
 
+#include "src/ops/cuda/launch_reduce.h"
 #include "src/ops/op_info.h"
 #include "src/ops/reduce.h"
 #include "src/ops/rows.h"
@@ -11,9 +12,12 @@ namespace tapegrad {
 
 // ---- values
 
-static Tensor extreme(FoldKind kind, const Tensor& x, uint32_t dims, bool keepdim) {
+static void refuse_empty(const Tensor& x, uint32_t dims) {
   for (int64_t d = 0; d < x.dim(); d++)
     TG_CHECK(!(dims >> d & 1) || x->sizes[d] != 0, IndexError, "dimension ", d, " must have at least one element", Named{"input", x});
+}
+static Tensor extreme(FoldKind kind, const Tensor& x, uint32_t dims, bool keepdim) {
+  refuse_empty(x, dims);
   return fold(kind, x, dims, keepdim, x.dtype());
 }
 // The gradient is shared evenly among equals.
@@ -73,8 +77,8 @@ inline float number(Brain v) { return v; }
 
 // index[o] = first i with x[o, i] == best[o], or NaN where best is NaN. x has `outer` dims and the searched one.
 template <class T> void find(const Tensor& x, int64_t dim, const Tensor& best, int64_t* index) {
-  const T* base = reinterpret_cast<const T*>(x->data);
-  const T* wanted = reinterpret_cast<const T*>(best->data);
+  const T* base = x->host<const T>();
+  const T* wanted = best->host<const T>();
   const int64_t n = x->sizes[dim], step = x->strides[dim], results = best.numel();
   parallel_for(results, std::max<int64_t>(64, (1 << 15) / std::max<int64_t>(1, n)), [=, &x](int64_t begin, int64_t end) {
     auto place = [&](int64_t o) {
@@ -111,7 +115,7 @@ template <class T> void find(const Tensor& x, int64_t dim, const Tensor& best, i
   });
 }
 void find_any(const Tensor& x, int64_t dim, const Tensor& best, const Tensor& index) {
-  int64_t* out = reinterpret_cast<int64_t*>(index->data);
+  int64_t* out = index->host<int64_t>();
   LongKernel unlocked(x.numel());
   switch (x.dtype()) {
     case Dtype::Bool: case Dtype::UInt8: return find<uint8_t>(x, dim, best, out);
@@ -125,19 +129,18 @@ void find_any(const Tensor& x, int64_t dim, const Tensor& best, const Tensor& in
     default: return find<double>(x, dim, best, out);
   }
 }
-// In one pass, by a kernel: row-major tensors of the types that folds compute in, and more than one result.
+// In one pass, by a kernel: row-major tensors of the types that folds read as they are, and more than one result.
 bool has_place_kernel(const Tensor& x, int64_t dim) {
-  const Dtype t = x.dtype();
   const int64_t n = x->sizes[dim];
-  return (t == Dtype::Float32 || t == Dtype::Float64 || t == Dtype::Int64) && x->contiguous && n > 0 && n < INT32_MAX && x.numel() > n;
+  return fold_stored(x.dtype()) != kFoldTypes && x->contiguous && n > 0 && n < INT32_MAX && x.numel() > n;
 }
 ValuesIndices places(FoldKind kind, const Tensor& x, int64_t dim, bool keepdim) {
   const Shape shape = reduced_shape(x.sizes(), uint32_t(1) << dim, keepdim);
   Tensor value = empty(shape, x.dtype(), x.device()), index = empty(shape, Dtype::Int64, x.device());
-  const PlaceKernel& kernel = reduce_kernels().place[kind == kMin][fold_compute(x.dtype())];
+  const PlaceKernel& kernel = reduce_kernels().place[kind == kMin][fold_stored(x.dtype())];
   const Split s(x, dim);
   const int64_t item = int64_t(item_size(x.dtype()));
-  int64_t* at = reinterpret_cast<int64_t*>(index->data);
+  int64_t* at = index->host<int64_t>();
   LongKernel unlocked(x.numel());
   if (s.inner == 1) {
     parallel_for(s.outer, std::max<int64_t>(1, (1 << 15) / s.n), [&](int64_t begin, int64_t end) {
@@ -152,17 +155,17 @@ ValuesIndices places(FoldKind kind, const Tensor& x, int64_t dim, bool keepdim) 
   const int64_t pieces = (s.n + rows - 1) / rows;
   Tensor best = value, place = index;
   if (pieces > 1) best = empty({pieces, results}, x.dtype(), x.device()), place = empty({pieces, results}, Dtype::Int64, x.device());
-  int64_t* places = reinterpret_cast<int64_t*>(place->data);
+  int64_t* places = place->host<int64_t>();
   const int64_t each = rows * std::min(kStrip, s.inner);
   parallel_for(pieces * s.outer * strips, std::max<int64_t>(1, (1 << 15) / each), [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; t++) {
       const int64_t c = t % strips * kStrip, o = t / strips % s.outer, first = t / strips / s.outer * rows, r = first / rows * results + o * s.inner + c;
-      kernel.cols(x->data + ((o * s.n + first) * s.inner + c) * item, std::min(kStrip, s.inner - c), std::min(rows, s.n - first), s.inner,
+      kernel.cols(x->host() + ((o * s.n + first) * s.inner + c) * item, std::min(kStrip, s.inner - c), std::min(rows, s.n - first), s.inner,
                   row_of(best, r, 1), places + r);
     }
   });
   if (pieces > 1) {
-    kernel.cols(best->data, results, pieces, results, value->data, at);
+    kernel.cols(best->host(), results, pieces, results, value->host(), at);
     for (int64_t r = 0; r < results; r++) at[r] = at[r] * rows + places[at[r] * results + r];
   }
   return {value, index};
@@ -170,11 +173,15 @@ ValuesIndices places(FoldKind kind, const Tensor& x, int64_t dim, bool keepdim) 
 ValuesIndices extreme_with_index(FoldKind kind, const Tensor& x, int64_t dim, bool keepdim) {
   if (!x.dim()) {
     wrap_dim(dim, x.dim(), x);
-    Tensor index = empty({}, Dtype::Int64, x.device());
-    *reinterpret_cast<int64_t*>(index->data) = 0;
-    return {fold(kind, x, 0, false, x.dtype()), index};
+    return {fold(kind, x, 0, false, x.dtype()), zeros({}, Dtype::Int64, x.device())};
   }
   const int64_t d = wrap_dim(dim, x.dim(), x);
+  if (x.is_cuda()) {
+    refuse_empty(x, uint32_t(1) << d);
+    const auto [value, index] = cuda_places(kind == kMin, x, d);
+    const Shape shape = reduced_shape(x.sizes(), uint32_t(1) << d, keepdim);
+    return {reshape(value, shape), reshape(index, shape)};
+  }
   if (has_place_kernel(x, d)) return places(kind, x, d, keepdim);
   Tensor value = extreme(kind, x, uint32_t(1) << d, keepdim), index = empty(value.sizes(), Dtype::Int64, x.device());
   if (value.numel()) find_any(x, d, value, index);

@@ -17,7 +17,7 @@
 namespace tapegrad {
 namespace {
 
-template <class T> T* data(const Tensor& t) { return t.defined() ? reinterpret_cast<T*>(t->data) : nullptr; }
+template <class T> T* data(const Tensor& t) { return t.defined() ? t->host<T>() : nullptr; }
 template <class T> T* at_row(const Tensor& t, int64_t r) { return t.defined() ? data<T>(t) + r * t->sizes[1] : nullptr; }
 template <class T> const RnnKernels& cells() { return sizeof(T) == 4 ? kernels().rnn->f32 : kernels().rnn->f64; }
 
@@ -42,7 +42,7 @@ template <class T> class Factor {
     if (steps == 1) return;
     const RnnKernels& kernels = cells<T>();
     panels_ = empty({k_, (n_ + kernels.panel_width - 1) / kernels.panel_width * kernels.panel_width}, w.dtype());
-    kernels.pack(w->data, row_, col_, k_, n_, panels_->data);
+    kernels.pack(w->host(), row_, col_, k_, n_, panels_->host());
   }
   // c (m, n) = [c +] a w
   void times(int64_t m, const T* a, T* c, bool add) const {
@@ -50,7 +50,7 @@ template <class T> class Factor {
     const RnnKernels& kernels = cells<T>();
     const int64_t panel = std::max<int64_t>(1, m * k_ * kernels.panel_width);
     parallel_for(panels_->sizes[1] / kernels.panel_width, std::max<int64_t>(1, 400'000 / panel), [&](int64_t begin, int64_t end) {
-      kernels.times_panels(a, panels_->data, c, m, k_, n_, begin, end, add);
+      kernels.times_panels(a, panels_->host(), c, m, k_, n_, begin, end, add);
     });
   }
 };

@@ -11,7 +11,7 @@ inline int64_t gates_of(Cell cell) { return cell == Cell::Lstm ? 4 : cell == Cel
 struct Steps {
   int64_t count, batch, rows;  // steps; rows of the first one; rows of all
   Tensor sizes;                // int64[count]; undefined when each step has `batch` rows
-  int64_t size(int64_t t) const { return sizes.defined() ? reinterpret_cast<const int64_t*>(sizes->data)[t] : batch; }
+  int64_t size(int64_t t) const { return sizes.defined() ? sizes->host<const int64_t>()[t] : batch; }
   /// f(first row, rows) in the order of time, or from the end.
   template <class F> void each(bool from_end, F f) const {
     int64_t at = from_end ? rows : 0;

@@ -1,15 +1,20 @@
-// What the ops over whole rows share: which kernels, and row-major inputs of a type that the kernels compute in.
+// What the ops over whole rows share: which kernels, and row-major inputs.
 #pragma once
 #include "src/ops/cpu/rowwise.h"
 #include "src/ops/cpu/table.h"
 #include "src/ops/stream.h"
 #include "src/ops/view.h"
+#include "src/tensor/half.h"
 
 namespace tapegrad {
 
-/// The 16-bit floats are computed in float.
+/// What the row kernels compute in: for the 16-bit floats, float.
 inline Dtype row_dtype(Dtype d) { return d == Dtype::Float64 ? Dtype::Float64 : Dtype::Float32; }
-inline const RowKernels& row_kernels(Dtype d) { return d == Dtype::Float64 ? kernels().rows->f64 : kernels().rows->f32; }
+/// For rows of dtype d.
+inline const RowKernels& row_kernels(Dtype d) {
+  const RowTable& t = *kernels().rows;
+  return d == Dtype::Float64 ? t.f64 : d == Dtype::Float32 ? t.f32 : d == Dtype::Float16 ? t.f16 : t.bf16;
+}
 /// x in that dtype, row-major, without history. x itself when it is so already. Undefined stays undefined.
 inline Tensor row_major(const Tensor& x, Dtype d) {
   if (!x.defined() || (x->contiguous && x.dtype() == d)) return x;
@@ -22,7 +27,7 @@ inline Tensor cast_back(const Tensor& y, Dtype d) {
   return to(y, d);
 }
 /// Row r of a row-major tensor with rows of n.
-inline char* row_of(const Tensor& x, int64_t r, int64_t n) { return x->data + r * n * int64_t(item_size(x.dtype())); }
+inline char* row_of(const Tensor& x, int64_t r, int64_t n) { return x->host() + r * n * int64_t(item_size(x.dtype())); }
 inline int64_t row_bytes(const Tensor& x, int64_t n) { return n * int64_t(item_size(x.dtype())); }
 inline bool is_past_caches(const Tensor& x) { return is_past_caches(row_bytes(x, x.numel())); }
 /// write(r, m, to, past) for the rows [begin, begin + count) of y, m at a time.
@@ -37,7 +42,12 @@ template <class F> void each_row(const Tensor& y, int64_t begin, int64_t count, 
   }
 }
 inline double element(const Tensor& x, int64_t i) {
-  return x.dtype() == Dtype::Float64 ? reinterpret_cast<const double*>(x->data)[i] : double(reinterpret_cast<const float*>(x->data)[i]);
+  switch (x.dtype()) {
+    case Dtype::Float64: return x->host<const double>()[i];
+    case Dtype::Float32: return x->host<const float>()[i];
+    case Dtype::Float16: return half_to_float(x->host<const uint16_t>()[i]);
+    default: return bfloat_to_float(x->host<const uint16_t>()[i]);
+  }
 }
 /// The lengths before, along and after a dimension.
 struct Split {

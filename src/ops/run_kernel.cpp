@@ -188,7 +188,7 @@ SmallOperands::SmallOperands(const Operand* arg, int args) {
       p[k] = arg[k].t->data;
     } else {
       if (k == 0 || used == 2 || !one_number(*arg[k].t)) return;
-      load_for(arg[k].t->dtype, c)(arg[k].t->data, 0, whole, numbers_[used]);
+      load_for(arg[k].t->dtype, c)(arg[k].t->host(), 0, whole, numbers_[used]);
       p[k] = numbers_[used++];
     }
   }
@@ -224,7 +224,7 @@ void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args,
   int64_t count = whole == n ? n : whole + lanes;
   char* p[kMaxArgs];
   for (int k = 0; k < args; k++) {
-    p[k] = arg[k].t->data;
+    p[k] = arg[k].t->host();
     if (!ends_in_padding(*arg[k].t, k == 0, n, count, kComputeSize[int(arg[k].compute)])) count = n;
   }
   const bool tail = count == n && whole != n;

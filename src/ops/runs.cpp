@@ -16,7 +16,7 @@ Plan::Plan(IntList size, const Operand* operands, int count, int packet) : args(
     const TensorImpl& t = *operands[k].t;
     const Compute c = operands[k].compute;
     Arg& a = arg[k];
-    a.base = t.data;
+    a.base = c == Compute::None ? t.data : t.host();
     const int64_t item = a.item = int(item_size(t.dtype));
     if (c == Compute::None) {
       a.size = int(item), a.plain = true, a.load = nullptr, a.store = nullptr;

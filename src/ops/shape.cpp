@@ -21,11 +21,11 @@ static void join(const Tensor& out, TensorList tensors, Part p) {
   for (const Tensor& t : tensors) {
     p.length = p.drop ? 1 : t->sizes[p.dim];
     const int64_t row = outer ? t.numel() / outer * item : 0;
-    if (t->contiguous && t.dtype() == out.dtype()) {
+    if (t->contiguous && t.dtype() == out.dtype() && !out.is_cuda() && !t.is_cuda()) {
       const int64_t pieces = outer == 1 ? row : outer, grain = outer == 1 ? 1 << 18 : std::max<int64_t>(1, (1 << 18) / std::max<int64_t>(row, 1));
       parallel_for(pieces, grain, [&, at](int64_t begin, int64_t end) {
-        if (outer == 1) std::memcpy(out->data + at + begin, t->data + begin, size_t(end - begin));
-        else for (int64_t o = begin; o < end; o++) std::memcpy(out->data + o * out_row + at, t->data + o * row, size_t(row));
+        if (outer == 1) std::memcpy(out->host() + at + begin, t->host() + begin, size_t(end - begin));
+        else for (int64_t o = begin; o < end; o++) std::memcpy(out->host() + o * out_row + at, t->host() + o * row, size_t(row));
       });
     } else if (t.numel()) {
       copy_(part_of(out, p, false), t);
@@ -213,18 +213,18 @@ static void check_output_size(int64_t size, std::optional<int64_t> output_size) 
 Tensor repeat_interleave(const Tensor& repeats, std::optional<int64_t> output_size) {
   OpScope op("repeat_interleave");
   TG_CHECK(repeats.dim() <= 1 && is_integral(repeats.dtype()), DtypeError, "repeats must be an integer tensor of one dimension", Named{"repeats", repeats});
-  const Tensor counts = contiguous(to(repeats, Dtype::Int64));
+  const Tensor counts = contiguous(to(repeats, Device(), Dtype::Int64));
   int64_t total = 0;
   for (int64_t k = 0; k < counts.numel(); k++) {
-    const int64_t c = counts.data_ptr<int64_t>()[k];
+    const int64_t c = counts->host<int64_t>()[k];
     TG_CHECK(c >= 0, ValueError, "repeats must not be negative, got ", c, " at ", k);
     total += c;
   }
   check_output_size(total, output_size);
   Tensor out = empty({total}, Dtype::Int64);
-  int64_t* p = out.data_ptr<int64_t>();
-  for (int64_t k = 0; k < counts.numel(); k++) p = std::fill_n(p, counts.data_ptr<int64_t>()[k], k);
-  return out;
+  int64_t* p = out->host<int64_t>();
+  for (int64_t k = 0; k < counts.numel(); k++) p = std::fill_n(p, counts->host<int64_t>()[k], k);
+  return to(out, repeats.device());
 }
 Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<int64_t> dim) {
   OpScope op("repeat_interleave");
@@ -250,6 +250,12 @@ Tensor flip(const Tensor& x, IntList dims) {
     TG_CHECK(!(mask >> d & 1), ShapeError, "dimension ", d, " appears several times in dims, got ", dims, Named{"input", x});
     mask |= uint32_t(1) << d;
   }
+  if (x.is_cuda()) {
+    Tensor y = x;
+    for (int64_t d = 0; d < x.dim(); d++)
+      if (mask >> d & 1 && x.numel()) y = index_select(y, d, arange(x->sizes[d] - 1, -1, -1, int64, x.device()));
+    return y.is_same(x) ? clone(x) : y;
+  }
   Tensor out = empty(x.sizes(), x.dtype(), x.device());
   const int last = int(x.dim()) - 1;
   if (out.numel()) {
@@ -265,8 +271,8 @@ Tensor flip(const Tensor& x, IntList dims) {
     LongKernel unlock(out.numel());
     by_size(x.element_size(), [&](auto zero) {
       using T = decltype(zero);
-      const T* from = reinterpret_cast<const T*>(x->data) + start;
-      T* to = reinterpret_cast<T*>(out->data);
+      const T* from = x->host<const T>() + start;
+      T* to = out->host<T>();
       parallel_for(rows.count, grain_for(n), [&](int64_t begin, int64_t end) {
         T* o = to + begin * n;
         rows(begin, end, [&](const int64_t (&at)[1]) {

@@ -18,11 +18,11 @@ template <class F> static Tensor window_of(int64_t length, bool periodic, OptDty
   TG_CHECK(length >= 0, ValueError, "window_length must not be negative, got ", length);
   const Dtype d = dtype.value_or(default_dtype());
   TG_CHECK(is_floating(d), DtypeError, "dtype must be floating, got ", d);
-  Tensor w = empty(length, Dtype::Float64, device.value_or(Device()));
-  auto* p = reinterpret_cast<double*>(w->data);
+  Tensor w = empty(length, Dtype::Float64);
+  auto* p = w->host<double>();
   const double last = double(periodic ? length : length - 1);
   for (int64_t i = 0; i < length; i++) p[i] = length == 1 ? 1 : f(double(i) / last);
-  w = to(w, d);
+  w = to(w, device.value_or(default_device()), d);
   return requires_grad ? w.set_requires_grad() : w;
 }
 static double cosine(double t, int k) { return std::cos(k * 6.283185307179586476925 * t); }

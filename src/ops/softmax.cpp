@@ -1,6 +1,7 @@
 // softmax and log_softmax: one fused kernel each way along the last dimension or down columns.
 #include <algorithm>
 
+#include "src/ops/cuda/calls.h"
 #include "src/ops/op_info.h"
 #include "src/ops/rows.h"
 #include "src/tensor/parallel.h"
@@ -13,12 +14,12 @@ constexpr int64_t kStrip = 64;         // columns a kernel takes at once
 constexpr int64_t kPiece = 1 << 13;    // elements worth a thread's while …
 constexpr int64_t kBigPiece = 1 << 17; // … where the end of a piece waits for stores past the caches
 
-// row(first, count) over whole rows, or cols(offset, stride, count) over strips of columns.
-template <class R, class C> void cut(const Split& s, R row, C cols) {
+// The result y by row(first, count) over whole rows, or cols(offset, stride, count) over strips of columns.
+template <class R, class C> void cut(const Split& s, const Tensor& y, R row, C cols) {
   LongKernel unlocked(s.outer * s.n * s.inner * 4);
   if (!s.n || !s.inner) return;
   if (s.inner == 1) {
-    const int64_t piece = is_past_caches(s.outer * s.n * 4) ? kBigPiece : kPiece;
+    const int64_t piece = is_past_caches(y) ? kBigPiece : kPiece;
     parallel_for(s.outer, std::max<int64_t>(1, piece / s.n), [&](int64_t begin, int64_t end) { row(begin, end - begin); });
     return;
   }
@@ -31,23 +32,25 @@ template <class R, class C> void cut(const Split& s, R row, C cols) {
   });
 }
 Tensor forward(const Tensor& input, int64_t dim, bool log) {
-  const Tensor x = row_major(input, row_dtype(input.dtype()));
+  if (input.is_cuda()) return cuda_softmax(input, dim, log);
+  const Tensor x = row_major(input, input.dtype());
   Tensor y = empty(x.sizes(), x.dtype(), x.device());
   const RowKernels& k = row_kernels(x.dtype());
   const Split s(x, dim);
-  cut(s, [&](int64_t begin, int64_t count) {
+  cut(s, y, [&](int64_t begin, int64_t count) {
         each_row(y, begin, count, s.n, [&](int64_t r, int64_t m, char* to, bool past) { k.softmax(row_of(x, r, s.n), to, m, s.n, log, past); });
       },
       [&](int64_t at, int64_t stride, int64_t count) { k.softmax_cols(row_of(x, at, 1), row_of(y, at, 1), s.n, stride, count, log); });
-  return cast_back(y, input.dtype());
+  return y;
 }
 Tensor fused_backward(const Tensor& grad, const Tensor& output, int64_t dim, bool log) {
-  const Dtype d = row_dtype(output.dtype());
+  if (output.is_cuda()) return cuda_softmax_backward(grad, output, dim, log);
+  const Dtype d = output.dtype();
   const Tensor g = row_major(grad, d), y = row_major(output, d);
   Tensor dx = empty(y.sizes(), d, y.device());
   const RowKernels& k = row_kernels(d);
   const Split s(y, dim);
-  cut(s, [&](int64_t begin, int64_t count) {
+  cut(s, dx, [&](int64_t begin, int64_t count) {
         each_row(dx, begin, count, s.n, [&](int64_t r, int64_t m, char* to, bool past) {
           k.softmax_backward(row_of(g, r, s.n), row_of(y, r, s.n), to, m, s.n, log, past);
         });
@@ -55,7 +58,7 @@ Tensor fused_backward(const Tensor& grad, const Tensor& output, int64_t dim, boo
       [&](int64_t at, int64_t stride, int64_t count) {
         k.softmax_backward_cols(row_of(g, at, 1), row_of(y, at, 1), row_of(dx, at, 1), s.n, stride, count, log);
       });
-  return cast_back(dx, grad.dtype());
+  return dx;
 }
 
 struct SoftmaxBackward final : NodeOf<1> {

@@ -52,8 +52,8 @@ Tensor apply(const Function& function, const Tensor& a, const Tensor& b = {}) {
     LongKernel unlocked(16 * out.numel());
     typed_real(d, [&](auto zero) {
       using T = decltype(zero);
-      const T *p = reinterpret_cast<const T*>(x->data), *q = reinterpret_cast<const T*>(z->data);
-      T* o = reinterpret_cast<T*>(out->data);
+      const T *p = x->host<const T>(), *q = z->host<const T>();
+      T* o = out->host<T>();
       parallel_for(out.numel(), 512, [&](int64_t begin, int64_t end) {
         walk(begin, end, [&](const int64_t (&at)[3]) { o[at[0]] = T(Wide<T>(function.f(double(Wide<T>(p[at[1]])),
             double(Wide<T>(q[at[2]]))))); });

@@ -112,11 +112,11 @@ Tensor combine(Kind kind, const Tensor& a, const Tensor& b, const Tensor& index,
                                   : empty(index.sizes(), d, a.device());
   {
     LongKernel unlocked(2 * s.batch * s.channels * s.points * s.taps);
-    const int64_t* i = reinterpret_cast<const int64_t*>(index->data);
+    const int64_t* i = index->host<const int64_t>();
     const auto run = [&](auto zero) {
       using T = decltype(zero);
-      const T *p = reinterpret_cast<const T*>(x->data), *q = reinterpret_cast<const T*>(y->data);
-      T* o = reinterpret_cast<T*>(out->data);
+      const T *p = x->host<const T>(), *q = y->host<const T>();
+      T* o = out->host<T>();
       if (kind == Kind::Spread || !s.channels) std::fill(o, o + out.numel(), T(0));
       kind == Kind::Read ? read(s, p, q, i, o) : kind == Kind::Spread ? spread(s, p, q, i, o) : dot(s, p, q, i, o);
     };

@@ -14,11 +14,16 @@ namespace tapegrad {
 static void clear_triangle(const Tensor& x, int64_t diagonal, bool lower) {
   if (!x.numel()) return;
   const int64_t rows = x->sizes[x.dim() - 2], columns = x->sizes[x.dim() - 1], item = int64_t(x.element_size());
+  if (x.is_cuda()) {
+    const Tensor row = arange(0, rows, 1, int64, x.device()).view({rows, 1}) + diagonal, column = arange(0, columns, 1, int64, x.device());
+    copy_(detach(x), where(lower ? le(column, row) : ge(column, row), detach(x), Tensor(Scalar(0))));
+    return;
+  }
   LongKernel unlock(x.numel());
   parallel_for(x.numel() / columns, grain_for(columns), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
       const int64_t edge = std::clamp<int64_t>(r % rows + diagonal + lower, 0, columns);
-      char* row = x->data + r * columns * item;
+      char* row = x->host() + r * columns * item;
       if (lower) std::memset(row + edge * item, 0, size_t((columns - edge) * item));
       else std::memset(row, 0, size_t(edge * item));
     }

@@ -6,6 +6,7 @@
 
 #include "src/ops/cpu/optim.h"
 #include "src/ops/cpu/table.h"
+#include "src/ops/cuda/kernels.h"
 #include "src/ops/op_info.h"
 #include "src/tensor/parallel.h"
 #include "tapegrad/optim_optimizer.h"
@@ -20,9 +21,13 @@ bool dense_alike(const Tensor& a, const Tensor& b) {
 }
 
 /// One parameter with its gradient and up to three states, all dense in the same order.
-struct Item {
-  char* part[5];
-  int64_t numel, first_piece;
+struct Item : CudaOptimItem {
+  int64_t first_piece;
+};
+/// The kernels of a method.
+template <class Step> struct Method {
+  void (*OptimKernels::*on_cpu)(const OptimPart&, const Step&);
+  CudaMethod on_device;
 };
 static thread_local std::vector<Item> spare_items;  // keeps its memory from one step to the next
 
@@ -36,12 +41,12 @@ class Batch {
   Dtype dtype_ = Dtype::Float32;
 
   char* place(const Tensor& t, const Tensor& like, bool written) {  // in the order of like, which need not be contiguous
-    if (dense_alike(t, like)) return t->data;
-    Tensor copy = empty_strided(like.sizes(), like.strides(), t.dtype());
+    if (dense_alike(t, like)) return t->host();
+    Tensor copy = empty_strided(like.sizes(), like.strides(), t.dtype(), t.device());
     copy_(copy, t);
     kept_.push_back(copy);
     if (written) copy_back_.push_back({t, copy});
-    return copy->data;
+    return copy->host();
   }
 
  public:
@@ -59,18 +64,20 @@ class Batch {
   /// Calls the kernel with `numbers` for the pieces of all parameters of one dtype after another.
   template <class Step>
   void run(TensorList params, TensorList grads, std::initializer_list<TensorList> states,
-           void (*OptimKernels::*kernel)(const OptimPart&, const Step&), const Step& numbers) {
+           Method<Step> method, const Step& numbers) {
     for (size_t k = 0; k < params.size(); k++) {
       const Tensor &p = params[k], &g = grads[k];
       TG_CHECK(is_differentiable(p.dtype()), DtypeError, "params must have a floating or complex dtype", Named{"param", p});
       TG_CHECK(p.sizes() == g.sizes() && p.dtype() == g.dtype(), ShapeError, "a gradient must have its parameter's shape and dtype", Named{"param", p}, Named{"grad", g});
-      TG_CHECK(!p.is_cuda() && !g.is_cuda(), DeviceError, "params must be on the cpu", Named{"param", p}, Named{"grad", g});
+      TG_CHECK(p.device() == g.device(), DeviceError, "a gradient must be on its parameter's device", Named{"param", p}, Named{"grad", g});
     }
-    for (size_t from = 0; from < params.size();) {  // runs of equal dtype
+    for (size_t from = 0; from < params.size();) {  // runs of equal dtype and device
       size_t to = from;
+      const Device device = params[from].device();
       items_.clear(), pieces_ = 0, dtype_ = params[from].dtype();
-      for (; to < params.size() && params[to].dtype() == dtype_; to++) add(params[to], grads[to], states, to);
-      loop(kernels_of(real_dtype(dtype_)).*kernel, numbers);
+      for (; to < params.size() && params[to].dtype() == dtype_ && params[to].device() == device; to++) add(params[to], grads[to], states, to);
+      if (device.type == DeviceType::CUDA) launch(device, method.on_device, &numbers);
+      else loop(kernels_of(real_dtype(dtype_)).*method.on_cpu, numbers);
       from = to;
     }
     for (auto& [to, copy] : copy_back_) copy_(to, copy);
@@ -84,12 +91,13 @@ class Batch {
     item.numel = p.numel() * (p.is_complex() ? 2 : 1);  // a complex parameter is two real ones
     const bool dense = p.is_contiguous() || is_dense(p);
     const Tensor like = dense ? p : contiguous_twin(p);
-    item.part[0] = like->data;
+    item.part[0] = like->host();
     item.part[1] = place(g, like, false);
     int slot = 2;
     for (TensorList s : states) {
       if (!s.empty()) {
         TG_CHECK(s[k].sizes() == p.sizes() && s[k].dtype() == p.dtype(), ShapeError, "a state must have its parameter's shape and dtype", Named{"param", p}, Named{"state", s[k]});
+        TG_CHECK(s[k].device() == p.device(), DeviceError, "a state must be on its parameter's device", Named{"param", p}, Named{"state", s[k]});
         item.part[slot] = place(s[k], like, true);
       }
       slot++;
@@ -99,7 +107,7 @@ class Batch {
     pieces_ += (item.numel + kPiece - 1) / kPiece;
   }
   Tensor contiguous_twin(const Tensor& p) {
-    Tensor copy = empty(p.sizes(), p.dtype());
+    Tensor copy = empty(p.sizes(), p.dtype(), p.device());
     copy_(copy, p);
     kept_.push_back(copy);
     copy_back_.push_back({p, copy});
@@ -122,6 +130,11 @@ class Batch {
     const OptimTable& t = *kernels().optim;
     return d == Dtype::Float32 ? t.f32 : d == Dtype::Float64 ? t.f64 : d == Dtype::Float16 ? t.f16 : t.bf16;
   }
+  void launch(Device device, CudaMethod method, const void* numbers) {
+    const CudaGuard guard(device);
+    const std::vector<CudaOptimItem> items(items_.begin(), items_.end());
+    cuda_kernels().optim.step(method, real_dtype(dtype_), items.data(), int64_t(items.size()), numbers);
+  }
   template <class Step> void loop(void (*kernel)(const OptimPart&, const Step&), const Step& numbers) {
     const int64_t bytes = int64_t(item_size(real_dtype(dtype_)));
     auto pieces = [&](int64_t begin, int64_t end) {
@@ -131,7 +144,7 @@ class Batch {
         while (k + 1 < items_.size() && items_[k + 1].first_piece <= piece) k++;
         const Item& it = items_[k];
         const int64_t at = (piece - it.first_piece) * kPiece, n = std::min(kPiece, it.numel - at);
-        const auto part = [&](int i) { return it.part[i] ? it.part[i] + at * bytes : nullptr; };
+        const auto part = [&](int i) { return it.part[i] ? static_cast<char*>(it.part[i]) + at * bytes : nullptr; };
         kernel({part(0), part(1), {part(2), part(3), part(4)}, n}, numbers);
       }
     };
@@ -161,7 +174,7 @@ void sgd_step(TensorList params, TensorList grads, TensorList momentum_buffers, 
     return;
   }
   const SgdStep s{lr, momentum, dampening, weight_decay, nesterov, maximize, first};
-  Batch(params, grads, {momentum_buffers}).run(params, grads, {momentum_buffers}, &OptimKernels::sgd, s);
+  Batch(params, grads, {momentum_buffers}).run(params, grads, {momentum_buffers}, {&OptimKernels::sgd, CudaMethod::Sgd}, s);
 }
 
 void adam_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, TensorList max_exp_avg_sqs,
@@ -172,7 +185,7 @@ void adam_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorL
   const AdamStep s{lr, beta1, beta2, eps, weight_decay, decoupled, maximize, 1 - std::pow(beta1, double(step)),
                    std::sqrt(1 - std::pow(beta2, double(step)))};
   const auto states = {exp_avgs, exp_avg_sqs, max_exp_avg_sqs};
-  Batch(params, grads, states).run(params, grads, states, &OptimKernels::adam, s);
+  Batch(params, grads, states).run(params, grads, states, {&OptimKernels::adam, CudaMethod::Adam}, s);
 }
 
 void rmsprop_step(TensorList params, TensorList grads, TensorList square_avgs, TensorList grad_avgs, TensorList momentum_buffers,
@@ -181,13 +194,13 @@ void rmsprop_step(TensorList params, TensorList grads, TensorList square_avgs, T
   NoGrad no_grad;
   const RmspropStep s{lr, alpha, eps, weight_decay, momentum, maximize};
   const auto states = {square_avgs, grad_avgs, momentum_buffers};
-  Batch(params, grads, states).run(params, grads, states, &OptimKernels::rmsprop, s);
+  Batch(params, grads, states).run(params, grads, states, {&OptimKernels::rmsprop, CudaMethod::Rmsprop}, s);
 }
 
 void adagrad_step(TensorList params, TensorList grads, TensorList sums, double lr, double eps, double weight_decay, bool maximize) {
   OpScope op("adagrad_step");
   NoGrad no_grad;
-  Batch(params, grads, {sums}).run(params, grads, {sums}, &OptimKernels::adagrad, AdagradStep{lr, eps, weight_decay, maximize});
+  Batch(params, grads, {sums}).run(params, grads, {sums}, {&OptimKernels::adagrad, CudaMethod::Adagrad}, AdagradStep{lr, eps, weight_decay, maximize});
 }
 
 void adadelta_step(TensorList params, TensorList grads, TensorList square_avgs, TensorList acc_deltas, double lr, double rho,
@@ -195,7 +208,7 @@ void adadelta_step(TensorList params, TensorList grads, TensorList square_avgs, 
   OpScope op("adadelta_step");
   NoGrad no_grad;
   const auto states = {square_avgs, acc_deltas};
-  Batch(params, grads, states).run(params, grads, states, &OptimKernels::adadelta, AdadeltaStep{lr, rho, eps, weight_decay, maximize});
+  Batch(params, grads, states).run(params, grads, states, {&OptimKernels::adadelta, CudaMethod::Adadelta}, AdadeltaStep{lr, rho, eps, weight_decay, maximize});
 }
 
 void adamax_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_infs, double lr, double beta1,
@@ -205,7 +218,7 @@ void adamax_step(TensorList params, TensorList grads, TensorList exp_avgs, Tenso
   check_step(step);
   const AdamaxStep s{lr / (1 - std::pow(beta1, double(step))), beta1, beta2, eps, weight_decay, maximize};
   const auto states = {exp_avgs, exp_infs};
-  Batch(params, grads, states).run(params, grads, states, &OptimKernels::adamax, s);
+  Batch(params, grads, states).run(params, grads, states, {&OptimKernels::adamax, CudaMethod::Adamax}, s);
 }
 
 void nadam_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, double lr, double beta1, double beta2,
@@ -216,7 +229,7 @@ void nadam_step(TensorList params, TensorList grads, TensorList exp_avgs, Tensor
   const NadamStep s{lr, beta1, beta2, eps, weight_decay, decoupled, maximize, 1 - std::pow(beta2, double(step)),
                     -lr * (1 - mu) / (1 - mu_product), -lr * mu_next / (1 - mu_product * mu_next)};
   const auto states = {exp_avgs, exp_avg_sqs};
-  Batch(params, grads, states).run(params, grads, states, &OptimKernels::nadam, s);
+  Batch(params, grads, states).run(params, grads, states, {&OptimKernels::nadam, CudaMethod::Nadam}, s);
 }
 
 void radam_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, double lr, double beta1, double beta2,
@@ -230,7 +243,7 @@ void radam_step(TensorList params, TensorList grads, TensorList exp_avgs, Tensor
   const double rectified = adapt ? std::sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho) * correction2) : 1;
   const RadamStep s{lr, beta1, beta2, eps, weight_decay, decoupled, maximize, adapt, -lr / correction1 * rectified};
   const auto states = {exp_avgs, exp_avg_sqs};
-  Batch(params, grads, states).run(params, grads, states, &OptimKernels::radam, s);
+  Batch(params, grads, states).run(params, grads, states, {&OptimKernels::radam, CudaMethod::Radam}, s);
 }
 
 void optim_step_ops(OpTable& t) {

@@ -5,7 +5,11 @@
 
 #include <string>
 
-#include "tapegrad/types.h"
+#include "tapegrad/tensor.h"
+
+#ifndef TAPEGRAD_VERSION  // CMake says it
+#define TAPEGRAD_VERSION "unknown"
+#endif
 
 namespace tapegrad {
 
@@ -13,10 +17,10 @@ inline constexpr uint32_t kCudaAbi = 1;  // raised with every change of a table
 
 /// What the core offers the plugin.
 struct CudaHost {
-  enum Error : int { kError, kOutOfMemory, kNotImplemented };
+  enum Error : int { kError, kOutOfMemory, kNotImplemented, kIndexError, kValueError };
   uint32_t abi, size;                // kCudaAbi, sizeof(CudaHost)
   const char* version;               // TAPEGRAD_VERSION: both must be of one build
-  void (*fail)(int error, const char* text);  // throws Error, OutOfMemoryError or NotImplementedError with the running op's name before the text
+  void (*fail)(int error, const char* text);  // throws the error of that name with the running op's name before the text
   const char* (*running_op)();       // the innermost running op, or null
 };
 
@@ -102,6 +106,9 @@ TG_API const CudaPlugin& cuda_plugin();
 inline const CudaRuntime& cuda_runtime() { return cuda_plugin().runtime; }
 /// A device with its index: the current one instead of -1. Throws when there is no such device.
 TG_API Device cuda_device(Device d);
+
+/// x itself on the CPU, else its elements there, with x's strides. No history.
+TG_API Tensor host_copy(const Tensor& x);
 
 /// Makes another device the current one for a while.
 class CudaGuard {

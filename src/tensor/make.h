@@ -10,10 +10,9 @@ namespace tapegrad {
 inline constexpr size_t kStorageHeader = (sizeof(Storage) + 63) / 64 * 64;
 inline size_t storage_capacity(size_t bytes) { return bytes ? (bytes + 63) / 64 * 64 : 64; }
 
-inline Storage* new_storage(size_t bytes, Device device) {
+inline Storage* new_storage(size_t bytes) {
   const size_t capacity = storage_capacity(bytes), block = kStorageHeader + capacity;
   auto* s = new (pool_alloc(block)) Storage;
-  s->device = device;
   s->data = reinterpret_cast<char*>(s) + kStorageHeader;
   s->bytes = bytes, s->capacity = capacity, s->block = block;
   return s;
@@ -33,10 +32,9 @@ inline void set_ndim(TensorImpl* i, size_t n) {
   i->sizes = static_cast<int64_t*>(pool_alloc(2 * n * sizeof(int64_t)));
   i->strides = i->sizes + n;
 }
-/// A row-major tensor of these sizes, which need `bytes`.
-inline TensorImpl* new_dense(IntList size, size_t bytes, Dtype dtype, Device device) {
-  Storage* s = new_storage(bytes, device);
-  TensorImpl* i = new_impl(s, s->data, dtype, device);
+/// A row-major tensor of these sizes over all of s.
+inline TensorImpl* new_dense_over(Storage* s, IntList size, Dtype dtype) {
+  TensorImpl* i = new_impl(s, s->data, dtype, s->device);
   i->inference = tls.inference;
   set_ndim(i, size.size());
   int64_t step = 1, numel = 1;
@@ -49,6 +47,8 @@ inline TensorImpl* new_dense(IntList size, size_t bytes, Dtype dtype, Device dev
   i->numel = numel;
   return i;
 }
+/// A row-major CPU tensor of these sizes, which need `bytes`.
+inline TensorImpl* new_dense(IntList size, size_t bytes, Dtype dtype) { return new_dense_over(new_storage(bytes), size, dtype); }
 /// A tensor over x's storage, without sizes yet. A view knows its base.
 inline TensorImpl* new_alias(const TensorImpl& x, char* data, bool view) {
   x.storage->retain();
@@ -63,6 +63,8 @@ inline TensorImpl* new_alias(const TensorImpl& x, char* data, bool view) {
   i->no_grad_view = tls.no_grad;
   return i;
 }
+/// empty_like on another device.
+Tensor empty_like(const Tensor& x, Dtype dtype, MemoryFormat f, Device device);
 struct Dim { int64_t size, stride; };
 /// Gives a new tensor the n dimensions at(0) … at(n - 1); finds numel and contiguous on the way.
 template <class At> inline void set_dims(TensorImpl* i, size_t n, At&& at) {

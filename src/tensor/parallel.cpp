@@ -8,6 +8,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
 #include <thread>
 
@@ -20,6 +21,8 @@ struct Job {
   void* arg;
   std::atomic<int64_t> next{0};
   std::atomic<int> users{0};
+  std::atomic<bool> failed{false};
+  std::exception_ptr error{};  // the first that a piece threw
 };
 
 thread_local bool inside_piece = false;
@@ -31,8 +34,13 @@ void pause() {
   std::this_thread::yield();
 #endif
 }
-void work_on(Job& j) {
-  for (int64_t b; (b = j.next.fetch_add(j.grain, std::memory_order_relaxed)) < j.n;) j.f(j.arg, b, std::min(j.n, b + j.grain));
+void work_on(Job& j) noexcept {
+  try {
+    for (int64_t b; (b = j.next.fetch_add(j.grain, std::memory_order_relaxed)) < j.n;) j.f(j.arg, b, std::min(j.n, b + j.grain));
+  } catch (...) {
+    if (!j.failed.exchange(true)) j.error = std::current_exception();
+    j.next.store(j.n);  // nobody begins another piece
+  }
 }
 int default_threads() {
   if (const char* e = std::getenv("TAPEGRAD_NUM_THREADS")) {
@@ -136,6 +144,7 @@ void detail::run_pieces(int64_t n, int64_t grain, PieceFn f, void* arg) {
   }
   Job j{n, grain, f, arg};
   Pool::get().run(j);
+  if (j.error) [[unlikely]] std::rethrow_exception(j.error);
 }
 
 }  // namespace tapegrad

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <string>
 
+#include "src/tensor/cuda.h"
 #include "src/tensor/half.h"
 #include "tapegrad/autograd.h"
 #include "tapegrad/tensor.h"
@@ -49,6 +50,7 @@ std::string print(const char* format, int precision, double v) {
 
 class Printer {
   const Tensor& x_;
+  const Tensor values_ = host_copy(x_);  // with x_'s strides
   const PrintOptions options_ = print_options();
   const bool summarize_ = x_.numel() > options_.threshold;
   // How one part of the numbers is written; complex numbers have two, each with a width and a notation of its own.
@@ -98,16 +100,16 @@ class Printer {
         if (v == 0 || !std::isfinite(v)) return;
         most = std::max(most, v), least = std::min(least, v);
         whole = whole && v == std::ceil(v);
-      }, 0, x_->data);
+      }, 0, values_->data);
       if (most == 0) return;  // zeros, infinities and NaN only: as short as can be
       const bool wide = most / least > 1000 || most > 1e8 || (!whole && least < 1e-4);
       part.notation = options_.sci_mode.value_or(wide) ? Part::scientific : whole ? Part::integral : Part::fixed;
       each_shown([&](const char* p) {
         const double v = read_float(p + part.offset, part.dtype);
         if (v != 0 && std::isfinite(v)) part.width = std::max(part.width, text(p, part).size());
-      }, 0, x_->data);
+      }, 0, values_->data);
     } else {
-      each_shown([&](const char* p) { part.width = std::max(part.width, text(p, part).size()); }, 0, x_->data);
+      each_shown([&](const char* p) { part.width = std::max(part.width, text(p, part).size()); }, 0, values_->data);
     }
   }
 
@@ -200,7 +202,7 @@ class Printer {
       dtype_goes_without_saying |= d == Dtype::Int64 || d == Dtype::Bool || (complex_ && d == complex_dtype(default_dtype()));
       choose_format(first_);
       if (complex_) choose_format(imag_);
-      put_values(0, x_->data, indent);
+      put_values(0, values_->data, indent);
     }
     if (!dtype_goes_without_saying) suffixes.push_back(std::string("dtype=tapegrad.") + name(d));
     if (const Node* node = grad_fn(x_)) suffixes.push_back("grad_fn=<" + std::string(node->name()) + ">");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "src/tensor/cuda.h"
 #include "src/tensor/half.h"
 #include "src/tensor/make.h"
 
@@ -10,15 +11,15 @@ namespace tapegrad {
 
 // ---- storage
 
-static void check_device(Device d) {
-  if (d.type == DeviceType::CUDA) [[unlikely]]
-    detail::fail<DeviceError>("CUDA requested but this build has no CUDA backend (libtapegrad_cuda.so is not beside libtapegrad.so)");
-}
-
 Storage* Storage::make(size_t bytes, Device device) {
-  check_device(device);
+  if (device.type == DeviceType::CUDA) [[unlikely]] {
+    void* block;
+    device = cuda_device(device);
+    char* data = cuda_runtime().alloc(device.index, bytes, &block);
+    return borrow(data, bytes, cuda_runtime().free, block, device);
+  }
   if (kStorageHeader + storage_capacity(bytes) < bytes) [[unlikely]] detail::fail<OutOfMemoryError>("cannot allocate ", bytes, " bytes");
-  return new_storage(bytes, device);
+  return new_storage(bytes);
 }
 Storage* Storage::borrow(void* data, size_t bytes, void (*deleter)(void*), void* context, Device device) {
   auto* s = new (pool_alloc(sizeof(Storage))) Storage;
@@ -69,8 +70,9 @@ static size_t checked_bytes(IntList size, Dtype dtype) {
 
 Tensor empty(IntList size, Dtype dtype, Device device) {
   if (size.size() > kMaxDims) [[unlikely]] check_sizes(size);
-  if (device.type == DeviceType::CUDA) [[unlikely]] check_device(device);
-  return Tensor::adopt(new_dense(size, checked_bytes(size, dtype), dtype, device));
+  const size_t bytes = checked_bytes(size, dtype);
+  if (device.type == DeviceType::CUDA) [[unlikely]] return Tensor::adopt(new_dense_over(Storage::make(bytes, device), size, dtype));
+  return Tensor::adopt(new_dense(size, bytes, dtype));
 }
 
 static void set_geometry(TensorImpl* i, IntList size, IntList stride) {
@@ -97,7 +99,7 @@ Tensor empty_strided(IntList size, IntList stride, Dtype dtype, Device device) {
   check_strides(size, stride);
   const int64_t n = extent(size, stride);
   Storage* s = Storage::make(checked_bytes(n, dtype), device);
-  TensorImpl* i = new_impl(s, s->data, dtype, device);
+  TensorImpl* i = new_impl(s, s->data, dtype, s->device);
   i->inference = tls.inference;
   set_geometry(i, size, stride);
   return Tensor::adopt(i);
@@ -130,16 +132,17 @@ static Shape channels_last_strides(const Tensor& x, int dims) {
   s[0] = step;
   return s;
 }
-Tensor empty_like(const Tensor& x, Dtype dtype, MemoryFormat f) {
-  if (f == MemoryFormat::Contiguous || (f == MemoryFormat::Preserve && x->contiguous)) return empty(x.sizes(), dtype, x.device());
+Tensor empty_like(const Tensor& x, Dtype dtype, MemoryFormat f, Device device) {
+  if (f == MemoryFormat::Contiguous || (f == MemoryFormat::Preserve && x->contiguous)) return empty(x.sizes(), dtype, device);
   if (f == MemoryFormat::Preserve) {
     if (!non_overlapping_and_dense(x)) {
-      for (int64_t s : x.strides()) if (s == 0) return empty(x.sizes(), dtype, x.device());
+      for (int64_t s : x.strides()) if (s == 0) return empty(x.sizes(), dtype, device);
     }
-    return empty_strided(x.sizes(), dense_strides_like(x), dtype, x.device());
+    return empty_strided(x.sizes(), dense_strides_like(x), dtype, device);
   }
-  return empty_strided(x.sizes(), channels_last_strides(x, f == MemoryFormat::ChannelsLast ? 4 : 5), dtype, x.device());
+  return empty_strided(x.sizes(), channels_last_strides(x, f == MemoryFormat::ChannelsLast ? 4 : 5), dtype, device);
 }
+Tensor empty_like(const Tensor& x, Dtype dtype, MemoryFormat f) { return empty_like(x, dtype, f, x.device()); }
 Tensor empty_like(const Tensor& x, MemoryFormat f) { return empty_like(x, x.dtype(), f); }
 
 Tensor from_blob(void* data, IntList size, IntList stride, Dtype dtype, void (*deleter)(void*), void* context, Device device) {
@@ -210,9 +213,15 @@ Tensor::Tensor(Scalar number) {
   p_->wrapped_number = true;
   write_number(p_->data, d, number);
 }
+static Scalar read_element(const TensorImpl& t, const char* at) {
+  if (t.device.type == DeviceType::CPU) [[likely]] return read_number(at, t.dtype);
+  alignas(16) char number[16];
+  cuda_runtime().copy(number, -1, at, t.device.index, item_size(t.dtype), false);
+  return read_number(number, t.dtype);
+}
 Scalar Tensor::item() const {
   TG_CHECK(numel() == 1, ValueError, "item: a tensor with ", numel(), " elements cannot be converted to a number", Named{"input", *this});
-  return read_number(p_->data, p_->dtype);
+  return read_element(*p_, p_->data);
 }
 Scalar Tensor::element(IntList at) const {
   TG_CHECK(int64_t(at.size()) == dim(), IndexError, "x(", at, "): expected an index for each of the ", dim(), " dimensions", Named{"x", *this});
@@ -222,7 +231,7 @@ Scalar Tensor::element(IntList at) const {
     TG_CHECK(i >= 0 && i < n, IndexError, "x(", at, "): index ", at[d], " is out of range for dimension ", d, " of size ", n, Named{"x", *this});
     offset += i * p_->strides[d];
   }
-  return read_number(p_->data + offset * int64_t(element_size()), p_->dtype);
+  return read_element(*p_, p_->data + offset * int64_t(element_size()));
 }
 
 // Checks that v is as deep and long as `size` from dimension d on, and finds the widest kind of number in it.
@@ -273,6 +282,7 @@ void Tensor::wrong_dtype(Dtype wanted) const {
   detail::fail<DtypeError>("data_ptr: expected ", wanted, ", got ", dtype(), Named{"input", *this});
 }
 void Tensor::not_contiguous() const {
+  TG_CHECK(!is_cuda(), DeviceError, "span: the tensor must be on the CPU; take x.cpu().span", Named{"input", *this});
   detail::fail<ValueError>("span: the elements must lie one after another; take x.contiguous().span", Named{"input", *this});
 }
 

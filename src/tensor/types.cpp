@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string>
 
+#include "src/tensor/cuda.h"
 #include "tapegrad/error.h"
 
 namespace tapegrad {
@@ -20,6 +21,9 @@ void set_default_dtype(Dtype d) {
   TG_CHECK(is_floating(d), DtypeError, "set_default_dtype: only floating-point dtypes can be the default, got ", d);
   the_default = d;
 }
+static Device the_default_device;
+Device default_device() { return the_default_device; }
+void set_default_device(Device d) { the_default_device = d.type == DeviceType::CUDA ? cuda_device(d) : Device(); }
 Dtype Scalar::dtype() const {
   return kind_ == Kind::Bool ? Dtype::Bool : kind_ == Kind::Int ? Dtype::Int64
       : kind_ == Kind::Float ? default_dtype() : complex_dtype(default_dtype());

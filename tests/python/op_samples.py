@@ -269,8 +269,8 @@ def lay_out(a, layout):
 class Call:
     """A sample made into tensors of one library."""
 
-    def __init__(self, lib, tree, dtype="float64", layout="contiguous", requires_grad=True, dense=False):
-        """dense: the layout's values, but contiguous (what the layout's result is compared with)."""
+    def __init__(self, lib, tree, dtype="float64", layout="contiguous", requires_grad=True, dense=False, device=None):
+        """dense: the layout's values, but contiguous (what the layout's result is compared with). device: where tensors are moved to."""
         self.lib, self.inputs = lib, []
 
         def make(v):
@@ -291,6 +291,8 @@ class Call:
             t = lib.from_numpy(a if a.flags.writeable else as_writeable(a))
             if name == "bfloat16":
                 t = t.to(lib.bfloat16)
+            if device is not None:
+                t = moved(lib, t, device)
             if v.grad and requires_grad and name in FLOATS + COMPLEX:
                 t.requires_grad_()
                 self.inputs.append(t)
@@ -314,6 +316,16 @@ def computed(x):
     if isinstance(x, list):
         return [computed(v) for v in x]
     return x.name(x.of) if isinstance(x, Derived) else x
+
+
+def moved(lib, t, device):
+    """t on another device, with its strides."""
+    if t.is_contiguous() or 0 in t.stride():
+        return t.to(device)
+    if not t.numel():
+        return t.to(device)
+    big = lib.zeros(1 + sum((n - 1) * s for n, s in zip(t.shape, t.stride())), dtype=t.dtype, device=device)
+    return big.as_strided(t.shape, t.stride()).copy_(t)
 
 
 def as_writeable(a):

@@ -7,7 +7,10 @@ namespace tapegrad::cuda {
 void fill(CudaElementwise&);
 void fill(CudaReduce&);
 void fill(CudaRows&);
+void fill_norm(CudaRows&);           // called by the one before, as are those below
+void fill_cross_entropy(CudaRows&);
 void fill(CudaIndex&);
+void fill_index_put(CudaIndex&);
 void fill(CudaSort&);
 void fill(CudaRandom&);
 void fill(CudaMatmul&);

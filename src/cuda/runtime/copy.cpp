@@ -3,6 +3,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "src/cuda/runtime/fault.h"
 #include "src/cuda/runtime/memory.h"
 #include "src/cuda/runtime/stream.h"
 
@@ -112,7 +113,7 @@ void copy(void* to, int to_device_index, const void* from, int from_device_index
   if (bytes == 0) return;
   if (to_device_index < 0 && from_device_index < 0) std::memcpy(to, from, bytes);
   else if (from_device_index < 0) to_device(to, to_device_index, from, bytes, non_blocking);
-  else if (to_device_index < 0) to_host(to, from, from_device_index, bytes, non_blocking);
+  else if (to_device_index < 0) to_host(to, from, from_device_index, bytes, non_blocking), raise_fault();
   else between_devices(to, to_device_index, from, from_device_index, bytes);
 }
 

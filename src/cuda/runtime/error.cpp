@@ -8,6 +8,7 @@
 #include <exception>
 
 #include "src/cuda/runtime/error_text.h"
+#include "src/cuda/runtime/fault.h"
 
 namespace tapegrad::cuda {
 
@@ -38,7 +39,7 @@ void fail_call(cudaError_t e, const char* call) {
 
 void wait_for_launch(cudaStream_t stream) {
   const cudaError_t e = cudaStreamSynchronize(stream);
-  if (e == cudaSuccess) return;
+  if (e == cudaSuccess) return raise_fault();
   cudaGetLastError();
   fail(CudaHost::kError, "%s", error_text(e, cudaGetErrorName(e), cudaGetErrorString(e), "", true).c_str());
 }

@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "src/ops/cpu/halves.h"
 #include "src/ops/cpu/packet_math.h"
 #include "src/ops/cpu/shuffle.h"
 
@@ -19,7 +20,7 @@ template <class C, int N> struct Packet {
   typedef C type __attribute__((vector_size(N * sizeof(C))));
   typedef C unaligned __attribute__((vector_size(N * sizeof(C)), aligned(sizeof(C)), may_alias));
 };
-// A packet V, or one number when V is C itself.
+// A packet V, or one number when V is C itself. Of 16-bit floats: halves.h.
 template <class V, class C> TG_IN V get(const C* x) {
   if constexpr (__is_same(V, C)) return *x;
   else return V(*reinterpret_cast<const typename Packet<C, sizeof(V) / sizeof(C)>::unaligned*>(x));
@@ -58,8 +59,8 @@ struct MaxJoin {
 /// What a step of a loop works on: a packet of elements …
 template <class C, int L> struct Whole {
   using V = typename Packet<C, L>::type;
-  TG_IN V get(const C* x) const { return TG_NS::get<V>(x); }
-  TG_IN void put(C* x, V v) const { TG_NS::put<V>(x, v); }
+  template <class S> TG_IN V get(const S* x) const { return TG_NS::get<V>(x); }  // S: C, or for float a 16-bit float
+  template <class S> TG_IN void put(S* x, V v) const { TG_NS::put<V>(x, v); }
 };
 /// … or, at the end, its first `count` lanes: the others read as 0 and are not written.
 template <class C, int L> struct Part {
@@ -73,6 +74,8 @@ template <class C, int L> struct Part {
     return k < I(count);
   }
   TG_IN V keep(V v, C other) const { return there() ? v : V{} + other; }
+  template <class S> requires is_half<S> TG_IN V get(const S* x) const { return get_part<V>(x, count); }
+  template <class S> requires is_half<S> TG_IN void put(S* x, V v) const { put_part(x, count, v); }
 #if defined(__AVX512F__)
   TG_IN V get(const C* x) const {
     if constexpr (sizeof(C) == 4) return (V)_mm512_maskz_loadu_ps(__mmask16((1u << count) - 1), x);

@@ -1,8 +1,9 @@
-// Steps of the optimisers. Plain loops that the compiler makes packets of; 16-bit values are computed in float. Compiled without
-// fused multiply-adds, so the bits are the same for every instruction set.
+// Steps of the optimisers: the formulas of formulas_optim.h in plain loops that the compiler makes packets of; 16-bit values are computed
+// in float. Compiled without fused multiply-adds, so the bits are the same for every instruction set.
 #include "src/ops/cpu/optim.h"
 
 #include "src/ops/cpu/table.h"
+#include "src/ops/formulas_optim.h"
 
 namespace tapegrad { inline namespace TG_NS { namespace {
 
@@ -42,161 +43,38 @@ inline void store(Half& to, float x) {
   else if (a >= 0x38800000) to.bits = uint16_t(sign | (a - 0x38000000 + 0xfff + (a >> 13 & 1)) >> 13);
   else to.bits = uint16_t(sign | (bits_of(float_of(a) + 0.5f) - 0x3f000000));  // adds in units of 2^-24
 }
-inline float root(float x) { return __builtin_sqrtf(x); }
-inline double root(double x) { return __builtin_sqrt(x); }
-inline float magnitude(float x) { return __builtin_fabsf(x); }
-inline double magnitude(double x) { return __builtin_fabs(x); }
 
 template <class T> struct Steps {
   using C = decltype(load(T{}));
 
-  // The gradient, or its negative when maximizing, plus weight decay: what every method starts from.
-  struct Gradient {
-    C sign, decay;
-    Gradient(bool maximize, double weight_decay) : sign(C(maximize ? -1 : 1)), decay(C(weight_decay)) {}
-    C operator()(T g, C p) const { return load(g) * sign + decay * p; }
-  };
-  struct Part {
-    T* p;
-    const T* g;
-    T *a, *b, *c;
-    int64_t n;
-    explicit Part(const OptimPart& o)
-        : p(static_cast<T*>(o.param)), g(static_cast<const T*>(o.grad)), a(static_cast<T*>(o.state[0])), b(static_cast<T*>(o.state[1])),
-          c(static_cast<T*>(o.state[2])), n(o.n) {}
-  };
-
+  template <class M> static void run(const OptimPart& part, const M& formula) {
+    T *p = static_cast<T*>(part.param), *a = static_cast<T*>(part.state[0]), *b = static_cast<T*>(part.state[1]), *c = static_cast<T*>(part.state[2]);
+    const T* g = static_cast<const T*>(part.grad);
+    for (int64_t i = 0, n = part.n; i < n; i++) {
+      C to = load(p[i]), x = 0, y = 0, z = 0;
+      if constexpr (M::states & 1) x = load(a[i]);
+      if constexpr (M::states & 2) y = load(b[i]);
+      if constexpr (M::states & 4) z = load(c[i]);
+      formula(to, load(g[i]), x, y, z);
+      if constexpr (M::states & 1) store(a[i], x);
+      if constexpr (M::states & 2) store(b[i], y);
+      if constexpr (M::states & 4) store(c[i], z);
+      store(p[i], to);
+    }
+  }
+  static int states(const OptimPart& part) { return (part.state[0] ? 1 : 0) | (part.state[1] ? 2 : 0) | (part.state[2] ? 4 : 0); }
   static void sgd(const OptimPart& part, const SgdStep& s) {
-    const auto [p, g, buf, b_, c_, n] = Part(part);
-    const Gradient gradient(s.maximize, s.weight_decay);
-    const C step = C(-s.lr), mu = C(s.momentum), keep = C(1 - s.dampening);
-    if (!buf) {
-      for (int64_t i = 0; i < n; i++) store(p[i], load(p[i]) + step * gradient(g[i], load(p[i])));
-    } else if (s.first) {  // the buffer starts as the gradient itself
-      for (int64_t i = 0; i < n; i++) {
-        const C d = gradient(g[i], load(p[i]));
-        store(buf[i], d);
-        store(p[i], load(p[i]) + step * (s.nesterov ? d + mu * d : d));
-      }
-    } else {
-      for (int64_t i = 0; i < n; i++) {
-        const C d = gradient(g[i], load(p[i])), b = mu * load(buf[i]) + keep * d;
-        store(buf[i], b);
-        store(p[i], load(p[i]) + step * (s.nesterov ? d + mu * b : b));
-      }
-    }
+    sgd_formula<C>(s, states(part), [&](const auto& f) { run(part, f); });
   }
-
   static void adam(const OptimPart& part, const AdamStep& s) {
-    const auto [p, g, m, v, top, n] = Part(part);
-    const Gradient gradient(s.maximize, s.decoupled ? 0 : s.weight_decay);
-    const C shrink = C(s.decoupled ? 1 - s.lr * s.weight_decay : 1), w1 = C(1 - s.beta1), b2 = C(s.beta2), w2 = C(1 - s.beta2);
-    const C size = C(-s.lr / s.correction1), scale = C(1 / s.correction2), e = C(s.eps);
-    if (!top) {
-      for (int64_t i = 0; i < n; i++) {
-        const C p0 = load(p[i]), d = gradient(g[i], p0), m0 = load(m[i]), m1 = m0 + w1 * (d - m0), v1 = load(v[i]) * b2 + w2 * d * d;
-        store(m[i], m1);
-        store(v[i], v1);
-        store(p[i], p0 * shrink + size * (m1 / (root(v1) * scale + e)));
-      }
-      return;
-    }
-    for (int64_t i = 0; i < n; i++) {
-      const C p0 = load(p[i]), d = gradient(g[i], p0), m0 = load(m[i]), m1 = m0 + w1 * (d - m0), v1 = load(v[i]) * b2 + w2 * d * d;
-      const C before = load(top[i]), most = before < v1 ? v1 : before;
-      store(m[i], m1);
-      store(v[i], v1);
-      store(top[i], most);
-      store(p[i], p0 * shrink + size * (m1 / (root(most) * scale + e)));
-    }
+    adam_formula<C>(s, states(part), [&](const auto& f) { run(part, f); });
   }
-
-  static void rmsprop(const OptimPart& part, const RmspropStep& o) {
-    const auto [p, g, square, mean, buf, n] = Part(part);
-    const Gradient gradient(o.maximize, o.weight_decay);
-    const C a = C(o.alpha), w = C(1 - o.alpha), e = C(o.eps), step = C(-o.lr), mu = C(o.momentum);
-    for (int64_t i = 0; i < n; i++) {
-      const C p0 = load(p[i]), d = gradient(g[i], p0), s = load(square[i]) * a + w * d * d;
-      store(square[i], s);
-      C around = s;
-      if (mean) {
-        const C m0 = load(mean[i]), m1 = m0 + w * (d - m0);
-        store(mean[i], m1);
-        around = s - m1 * m1;
-      }
-      C move = d / (root(around) + e);
-      if (buf) {
-        move = mu * load(buf[i]) + move;
-        store(buf[i], move);
-      }
-      store(p[i], p0 + step * move);
-    }
+  static void rmsprop(const OptimPart& part, const RmspropStep& s) {
+    rmsprop_formula<C>(s, states(part), [&](const auto& f) { run(part, f); });
   }
-
-  static void adagrad(const OptimPart& part, const AdagradStep& o) {
-    const auto [p, g, sum, b_, c_, n] = Part(part);
-    const Gradient gradient(o.maximize, o.weight_decay);
-    const C step = C(-o.lr), e = C(o.eps);
-    for (int64_t i = 0; i < n; i++) {
-      const C p0 = load(p[i]), d = gradient(g[i], p0), s = load(sum[i]) + d * d;
-      store(sum[i], s);
-      store(p[i], p0 + step * (d / (root(s) + e)));
-    }
-  }
-
-  static void adadelta(const OptimPart& part, const AdadeltaStep& o) {
-    const auto [p, g, square, acc, c_, n] = Part(part);
-    const Gradient gradient(o.maximize, o.weight_decay);
-    const C step = C(-o.lr), e = C(o.eps), r = C(o.rho), w = C(1 - o.rho);
-    for (int64_t i = 0; i < n; i++) {
-      const C p0 = load(p[i]), d = gradient(g[i], p0), s = load(square[i]) * r + w * d * d, a0 = load(acc[i]);
-      const C delta = root(a0 + e) / root(s + e) * d;
-      store(square[i], s);
-      store(acc[i], a0 * r + w * delta * delta);
-      store(p[i], p0 + step * delta);
-    }
-  }
-
-  static void adamax(const OptimPart& part, const AdamaxStep& o) {
-    const auto [p, g, m, most, c_, n] = Part(part);
-    const Gradient gradient(o.maximize, o.weight_decay);
-    const C w1 = C(1 - o.beta1), b2 = C(o.beta2), e = C(o.eps), move = C(-o.size);
-    for (int64_t i = 0; i < n; i++) {
-      const C p0 = load(p[i]), d = gradient(g[i], p0), m0 = load(m[i]), m1 = m0 + w1 * (d - m0);
-      const C decayed = load(most[i]) * b2, now = magnitude(d) + e, u = decayed < now ? now : decayed;
-      store(m[i], m1);
-      store(most[i], u);
-      store(p[i], p0 + move * (m1 / u));
-    }
-  }
-
-  static void nadam(const OptimPart& part, const NadamStep& o) {
-    const auto [p, g, m, v, c_, n] = Part(part);
-    const Gradient gradient(o.maximize, o.decoupled ? 0 : o.weight_decay);
-    const C shrink = C(o.decoupled ? 1 - o.lr * o.weight_decay : 1), w1 = C(1 - o.beta1), b2 = C(o.beta2), w2 = C(1 - o.beta2);
-    const C scale = C(1 / o.correction2), e = C(o.eps), a = C(o.from_grad), b = C(o.from_mean);
-    for (int64_t i = 0; i < n; i++) {
-      const C p0 = load(p[i]), d = gradient(g[i], p0), m0 = load(m[i]), m1 = m0 + w1 * (d - m0), v1 = load(v[i]) * b2 + w2 * d * d;
-      const C under = root(v1 * scale) + e;
-      store(m[i], m1);
-      store(v[i], v1);
-      store(p[i], p0 * shrink + a * (d / under) + b * (m1 / under));
-    }
-  }
-
-  static void radam(const OptimPart& part, const RadamStep& o) {
-    const auto [p, g, m, v, c_, n] = Part(part);
-    const Gradient gradient(o.maximize, o.decoupled ? 0 : o.weight_decay);
-    const C shrink = C(o.decoupled ? 1 - o.lr * o.weight_decay : 1), w1 = C(1 - o.beta1), b2 = C(o.beta2), w2 = C(1 - o.beta2);
-    const C move = C(o.move), e = C(o.eps);
-    for (int64_t i = 0; i < n; i++) {
-      const C p0 = load(p[i]), d = gradient(g[i], p0), m0 = load(m[i]), m1 = m0 + w1 * (d - m0), v1 = load(v[i]) * b2 + w2 * d * d;
-      store(m[i], m1);
-      store(v[i], v1);
-      store(p[i], p0 * shrink + move * (o.adapt ? m1 / (root(v1) + e) : m1));
-    }
-  }
-  static constexpr OptimKernels table = {sgd, adam, rmsprop, adagrad, adadelta, adamax, nadam, radam};
+  template <class M, class Step> static void plain(const OptimPart& part, const Step& s) { run(part, M(s)); }
+  static constexpr OptimKernels table = {sgd, adam, rmsprop, plain<AdagradFormula<C>, AdagradStep>, plain<AdadeltaFormula<C>, AdadeltaStep>,
+      plain<AdamaxFormula<C>, AdamaxStep>, plain<NadamFormula<C>, NadamStep>, plain<RadamFormula<C>, RadamStep>};
 };
 
 }}  // namespace

@@ -4,6 +4,7 @@
 
 #include "src/ops/cpu/shuffle.h"
 #include "src/ops/cpu/table.h"
+#include "src/ops/formulas_random.h"
 #ifdef __SSE2__
 #include <immintrin.h>
 #endif
@@ -83,45 +84,12 @@ void words(uint64_t seed, uint64_t counter, int64_t blocks, uint32_t* out) {
   }
 }
 
-inline float unit(uint32_t w) { return float(int32_t(w >> 8)) * 5.9604644775390625e-8f; }  // exact
-
 void uniform(const uint32_t* w, int64_t n, float* out) {
-  for (int64_t i = 0; i < n; i++) out[i] = unit(w[i]);
+  for (int64_t i = 0; i < n; i++) out[i] = unit24(w[i]);
 }
 
-// ln x for x in (0, 1]: atanh series on the fraction in (sqrt(1/2), sqrt(2)].
-inline float log_unit(float x) {
-  int32_t u;
-  __builtin_memcpy(&u, &x, 4);
-  int32_t e = (u >> 23) - 127;
-  u = (u & 0x7fffff) | 0x3f800000;
-  float m;
-  __builtin_memcpy(&m, &u, 4);
-  const bool big = m > 1.41421356f;
-  m = big ? m * 0.5f : m;
-  e = big ? e + 1 : e;
-  const float f = m - 1.f, s = f / (2.f + f), z = s * s;
-  const float r = z * (0.66666663f + z * (0.40000972f + z * (0.28498787f + z * 0.24279079f))), h = 0.5f * f * f;
-  return float(e) * 0.69313812f + (f - (h - (s * (h + r) + float(e) * 9.0580006e-06f)));
-}
-// Quadrant and rest of 2 pi t, t in [0, 1).
-inline void sincos_turn(float t, float& sine, float& cosine) {
-  const float a = t * 4.f;
-  const int32_t q = int32_t(a + 0.5f);
-  const float r = (a - float(q)) * 1.57079632679f, z = r * r;
-  const float s = r + r * z * (-1.6666654611e-1f + z * (8.3321608736e-3f + z * -1.9515295891e-4f));
-  const float c = 1.f - 0.5f * z + z * z * (4.166664568298827e-2f + z * (-1.388731625493765e-3f + z * 2.443315711809948e-5f));
-  const float p = q & 1 ? c : s, o = q & 1 ? s : c;
-  sine = q & 2 ? -p : p;
-  cosine = (q + 1) & 2 ? -o : o;
-}
 void normal(const uint32_t* w, int64_t n, float* out) {
-  for (int64_t i = 0; i < n; i += 2) {
-    float s, c;
-    const float r = __builtin_sqrtf(-2.f * log_unit(float(int32_t((w[i] >> 8) + 1)) * 5.9604644775390625e-8f));
-    sincos_turn(unit(w[i + 1]), s, c);
-    out[i] = r * c, out[i + 1] = r * s;
-  }
+  for (int64_t i = 0; i < n; i += 2) normal_pair(w[i], w[i + 1], out[i], out[i + 1]);
 }
 
 void chance(const uint32_t* w, uint32_t threshold, int64_t n, float* y) {

@@ -52,19 +52,19 @@ struct SumExp : AddJoin {
   }
 };
 
-template <class F, class C> void take(Lanes<F, C>& lanes, const C* x, int64_t n, C shift) {
+template <class F, class C, class S> void take(Lanes<F, C>& lanes, const S* x, int64_t n, C shift) {
   lanes.take(0, n, [=](int64_t i, auto at) {
     using V = typename decltype(at)::V;
     return F::template map<V>(at.get(x + i), V{} + shift);
   });
 }
-template <class F, class C> C run(const C* x, int64_t n, C shift) {
+template <class F, class C, class S> C run(const S* x, int64_t n, C shift) {
   Lanes<F, C> lanes;
   take(lanes, x, n, shift);
   return lanes.total();
 }
 // A row that one packet holds: the same joins, for in all other lanes there is the identity.
-template <class F, class C> C few(const C* x, int64_t n, C shift) {
+template <class F, class C, class S> C few(const S* x, int64_t n, C shift) {
   constexpr int L = kLanes<C>;
   using V = typename Packet<C, L>::type;
   const Part<C, L> part{int(n)};
@@ -72,8 +72,8 @@ template <class F, class C> C few(const C* x, int64_t n, C shift) {
   return tree<F, C, L, 1>(&v);
 }
 // The blocks of `together` rows by turns, for memory gives more to several streams when they are far apart.
-template <class F, class C, int together>
-void block_rows(const C* x, int64_t n, int64_t row_stride, const double* shift, typename AccOf<C>::type* acc) {
+template <class F, class C, int together, class S>
+void block_rows(const S* x, int64_t n, int64_t row_stride, const double* shift, typename AccOf<C>::type* acc) {
   constexpr int64_t kBlock = 4096, kTurn = 512;
   using A = typename AccOf<C>::type;
   for (int64_t i = 0; i < n; i += kBlock) {
@@ -85,9 +85,9 @@ void block_rows(const C* x, int64_t n, int64_t row_stride, const double* shift, 
     for (int r = 0; r < together; r++) acc[r] = F::template join<A>(acc[r], A(lanes[r].total()));
   }
 }
-template <class F, class C> void rows(const void* p, int64_t n, int64_t count, int64_t row_stride, const double* shift, void* out) {
+template <class F, class C, class S> void rows(const void* p, int64_t n, int64_t count, int64_t row_stride, const double* shift, void* out) {
   constexpr int64_t kFar = 1 << 15;
-  const C* x = static_cast<const C*>(p);
+  const S* x = static_cast<const S*>(p);
   auto* acc = static_cast<typename AccOf<C>::type*>(out);
   int64_t r = 0;
   for (; n > 0 && n <= kLanes<C> && r < count; r++) {
@@ -100,7 +100,7 @@ template <class F, class C> void rows(const void* p, int64_t n, int64_t count, i
 
 // Down the columns, whose running values stay in L1 while memory is read along the rows, a few of them by turns. Each column joins
 // its elements in order, at most 128 of them before they go to the accumulators.
-template <class F, class C> void cols(const void* p, int64_t n, int64_t rows, int64_t row_stride, const double* shift, void* out) {
+template <class F, class C, class S> void cols(const void* p, int64_t n, int64_t rows, int64_t row_stride, const double* shift, void* out) {
   constexpr int64_t kChunk = 1024, kRows = 128, kTogether = 8;
   using A = typename AccOf<C>::type;
   alignas(64) C part[kChunk], shifts[kChunk] = {};
@@ -108,7 +108,7 @@ template <class F, class C> void cols(const void* p, int64_t n, int64_t rows, in
   for (int64_t c = 0; c < n; c += kChunk) {
     const int64_t m = n - c < kChunk ? n - c : kChunk;
     for (int64_t i = 0; i < m && shift; i++) s[i] = C(shift[c + i]);
-    const C* x = static_cast<const C*>(p) + c;
+    const S* x = static_cast<const S*>(p) + c;
     for (int64_t left = rows; left > 0; left -= kRows) {
       steps<C>(m, [=](int64_t i, auto at) { at.put(a + i, F::map(at.get(x + i), at.get(s + i))); });
       x += row_stride;
@@ -129,7 +129,7 @@ template <class F, class C> void cols(const void* p, int64_t n, int64_t rows, in
 // ---- the largest or smallest and where it is
 
 /// The first i with hit(packet or number of x at i); n - 1 when there is none before.
-template <class C, class Hit> int64_t first(const C* x, int64_t n, Hit hit) {
+template <class C, class S, class Hit> int64_t first(const S* x, int64_t n, Hit hit) {
   constexpr int L = kLanes<C>;
   constexpr Whole<C, L> at;
   int64_t i = 0;
@@ -138,18 +138,18 @@ template <class C, class Hit> int64_t first(const C* x, int64_t n, Hit hit) {
   };
   while (i + 4 * L <= n && none(i)) i += 4 * L;
   while (i + L <= n && !any(Mask<C, L>{hit(at.get(x + i))})) i += L;
-  while (i < n - 1 && !hit(x[i])) i++;
+  while (i < n - 1 && !hit(get<C>(x + i))) i++;
   return i;
 }
-template <class F, class C> void places_in_rows(const void* p, int64_t n, int64_t count, int64_t row_stride, void* value, int64_t* index) {
-  const C* x = static_cast<const C*>(p);
+template <class F, class C, class S> void places_in_rows(const void* p, int64_t n, int64_t count, int64_t row_stride, void* value, int64_t* index) {
+  const S* x = static_cast<const S*>(p);
   for (int64_t r = 0; r < count; r++, x += row_stride) {
     const C v = run<F, C>(x, n, C(0));
-    static_cast<C*>(value)[r] = v;
-    index[r] = v == v ? first(x, n, [v](auto u) { return u == v; }) : first(x, n, [](auto u) { return u != u; });
+    put(static_cast<S*>(value) + r, v);
+    index[r] = v == v ? first<C>(x, n, [v](auto u) { return u == v; }) : first<C>(x, n, [](auto u) { return u != u; });
   }
 }
-template <class F, class C> void places_in_cols(const void* p, int64_t n, int64_t rows, int64_t row_stride, void* value, int64_t* index) {
+template <class F, class C, class S> void places_in_cols(const void* p, int64_t n, int64_t rows, int64_t row_stride, void* value, int64_t* index) {
   constexpr int64_t kChunk = 1024;
   using I = typename IntOf<C>::type;
   alignas(64) C values[kChunk];
@@ -158,8 +158,8 @@ template <class F, class C> void places_in_cols(const void* p, int64_t n, int64_
   I* where = places;
   for (int64_t c = 0; c < n; c += kChunk) {
     const int64_t m = n - c < kChunk ? n - c : kChunk;
-    const C* x = static_cast<const C*>(p) + c;
-    for (int64_t i = 0; i < m; i++) best[i] = x[i], where[i] = 0;
+    const S* x = static_cast<const S*>(p) + c;
+    for (int64_t i = 0; i < m; i++) best[i] = get<C>(x + i), where[i] = 0;
     for (int64_t k = 1; k < rows; k++) {
       x += row_stride;
       steps<C>(m, [=](int64_t i, auto at) {
@@ -170,29 +170,33 @@ template <class F, class C> void places_in_cols(const void* p, int64_t n, int64_
         at.put(best + i, F::join(b, v));
       });
     }
-    for (int64_t i = 0; i < m; i++) static_cast<C*>(value)[c + i] = best[i], index[c + i] = where[i];
+    for (int64_t i = 0; i < m; i++) put(static_cast<S*>(value) + c + i, best[i]), index[c + i] = where[i];
   }
 }
-template <class F, class C> constexpr PlaceKernel place() { return {places_in_rows<F, C>, places_in_cols<F, C>}; }
-template <class F, class C> constexpr FoldKernel fold() { return {rows<F, C>, cols<F, C>}; }
+template <class F, class C, class S = C> constexpr FoldKernel fold() { return {rows<F, C, S>, cols<F, C, S>}; }
+template <class F, class C, class S = C> constexpr PlaceKernel place() { return {places_in_rows<F, C, S>, places_in_cols<F, C, S>}; }
+template <class F> constexpr void floats(FoldKernel (&to)[kFoldTypes]) { to[kFoldF32] = fold<F, float>(), to[kFoldF64] = fold<F, double>(); }
+template <class F> constexpr void numbers(FoldKernel (&to)[kFoldTypes]) { floats<F>(to), to[kFoldI64] = fold<F, int64_t>(); }
+template <class F> constexpr void halves(FoldKernel (&to)[kFoldTypes]) { to[kFoldF16] = fold<F, float, Half>(), to[kFoldBF16] = fold<F, float, Brain>(); }
+template <class F> constexpr void places(PlaceKernel (&to)[kFoldTypes]) {
+  to[kFoldF32] = place<F, float>(), to[kFoldF64] = place<F, double>(), to[kFoldI64] = place<F, int64_t>();
+  to[kFoldF16] = place<F, float, Half>(), to[kFoldBF16] = place<F, float, Brain>();
+}
+constexpr ReduceTable make_table() {
+  ReduceTable t{};
+  numbers<Sum>(t.fold[kSum]), numbers<Prod>(t.fold[kProd]), numbers<Max>(t.fold[kMax]), numbers<Min>(t.fold[kMin]);
+  numbers<Count>(t.fold[kCount]), numbers<All>(t.fold[kAll]);
+  floats<SumSquares>(t.fold[kSumSquares]), floats<SumAbs>(t.fold[kSumAbs]), floats<SumExp>(t.fold[kSumExp]);
+  floats<MaxAbs>(t.fold[kMaxAbs]), floats<MinAbs>(t.fold[kMinAbs]);
+  halves<Sum>(t.fold[kSum]), halves<SumSquares>(t.fold[kSumSquares]), halves<Max>(t.fold[kMax]), halves<Min>(t.fold[kMin]);
+  places<Max>(t.place[0]), places<Min>(t.place[1]);
+  return t;
+}
 
 }  // namespace
 }  // namespace TG_NS
 
 extern "C" const ReduceTable TG_TABLE(reduce);
-constinit const ReduceTable TG_TABLE(reduce) = {
-    {{fold<Sum, float>(), fold<Sum, double>(), fold<Sum, int64_t>()},
-     {fold<SumSquares, float>(), fold<SumSquares, double>(), {}},
-     {fold<SumAbs, float>(), fold<SumAbs, double>(), {}},
-     {fold<SumExp, float>(), fold<SumExp, double>(), {}},
-     {fold<Prod, float>(), fold<Prod, double>(), fold<Prod, int64_t>()},
-     {fold<Max, float>(), fold<Max, double>(), fold<Max, int64_t>()},
-     {fold<Min, float>(), fold<Min, double>(), fold<Min, int64_t>()},
-     {fold<MaxAbs, float>(), fold<MaxAbs, double>(), {}},
-     {fold<MinAbs, float>(), fold<MinAbs, double>(), {}},
-     {fold<Count, float>(), fold<Count, double>(), fold<Count, int64_t>()},
-     {fold<All, float>(), fold<All, double>(), fold<All, int64_t>()}},
-    {{place<Max, float>(), place<Max, double>(), place<Max, int64_t>()},
-     {place<Min, float>(), place<Min, double>(), place<Min, int64_t>()}}};
+constinit const ReduceTable TG_TABLE(reduce) = make_table();
 
 }  // namespace tapegrad

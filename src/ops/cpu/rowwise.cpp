@@ -6,16 +6,20 @@
 
 namespace tapegrad { inline namespace TG_NS { namespace {
 
-template <class C> struct Rows {
-  static const C* in(const void* p) { return static_cast<const C*>(p); }
-  static C* out(void* p) { return static_cast<C*>(p); }
+/// Computed in C, stored in S: C itself or a 16-bit float. What belongs to a column, not to a row, is stored in C.
+template <class C, class S = C> struct Rows {
+  static constexpr bool kSame = __is_same(C, S);
+  static const S* in(const void* p) { return static_cast<const S*>(p); }
+  static S* out(void* p) { return static_cast<S*>(p); }
+  static const C* columns(const void* p) { return static_cast<const C*>(p); }
+  static C* columns(void* p) { return static_cast<C*>(p); }
   static C log_of(C x) { return log(Vec<C, int(16 / sizeof(C))>(double(x))).v[0]; }
 
   // NaN may be ignored here: the sum of exponentials will be NaN.
-  static C largest(const C* x, int64_t n) {
+  static C largest(const S* x, int64_t n) {
     return join_run<MostJoin, C>(n, [=](int64_t i, auto at) { return at.get(x + i); });
   }
-  static C sum_exp(const C* x, int64_t n, C shift) {
+  static C sum_exp(const S* x, int64_t n, C shift) {
     return join_run<AddJoin, C>(n, [=](int64_t i, auto at) {
       return exp_of<C>(at.get(x + i) - shift);
     });
@@ -25,33 +29,39 @@ template <class C> struct Rows {
     constexpr int64_t kLongest = (1 << 15) / sizeof(C);
     alignas(64) C block[kLongest];
     past = past && n <= kLongest;
-    const C* x = in(px);
-    C* y = out(py);
+    const S* x = in(px);
+    S* y = out(py);
     for (int64_t r = 0; r < rows; r++, x += n, y += n) {
       const C m = largest(x, n);
       if (log) {
         const C rest = log_of(sum_exp(x, n, m));  // apart from m, which may be so large that the rest would drown in it
-        write(y, n, past, [=](int64_t i, auto at) { return at.get(x + i) - m - rest; });
+        write<C>(y, n, past, [=](int64_t i, auto at) { return at.get(x + i) - m - rest; });
         continue;
       }
-      C* const exps = past ? static_cast<C*>(block) : y;
+      C* exps = block;
+      if constexpr (kSame) if (!past) exps = y;
+      if (!kSame && n > kLongest) {  // no room to keep the exponentials
+        const C scale = C(1) / sum_exp(x, n, m);
+        write<C>(y, n, past, [=](int64_t i, auto at) { return exp_of<C>(at.get(x + i) - m) * scale; });
+        continue;
+      }
       const C sum = join_run<AddJoin, C>(n, [=](int64_t i, auto at) {
         const auto e = exp_of<C>(at.get(x + i) - m);
         at.put(exps + i, e);
         return e;
       });
       const C scale = C(1) / sum;
-      write(y, n, past, [=](int64_t i, auto at) { return at.get(exps + i) * scale; });
+      write<C>(y, n, past, [=](int64_t i, auto at) { return at.get(exps + i) * scale; });
     }
   }
   static void softmax_backward(const void* pg, const void* py, void* pd, int64_t rows, int64_t n, bool log, bool past) {
-    const C *g = in(pg), *y = in(py);
-    C* d = out(pd);
+    const S *g = in(pg), *y = in(py);
+    S* d = out(pd);
     for (int64_t r = 0; r < rows; r++, g += n, y += n, d += n) {
       const C s = join_run<AddJoin, C>(n, [=](int64_t i, auto at) {
         return log ? at.get(g + i) : at.get(g + i) * at.get(y + i);
       });
-      write(d, n, past, [=](int64_t i, auto at) {
+      write<C>(d, n, past, [=](int64_t i, auto at) {
         const auto gi = at.get(g + i), yi = at.get(y + i);
         return log ? gi - exp_of<C>(yi) * s : (gi - s) * yi;
       });
@@ -61,30 +71,32 @@ template <class C> struct Rows {
   // Columns stand beside each other in packets; what belongs to one is kept in small arrays.
   static constexpr int kStrip = 64;
   static void softmax_cols(const void* px, void* py, int64_t n, int64_t stride, int64_t cols, bool log) {
-    const C* x = in(px);
-    C* y = out(py);
+    const S* x = in(px);
+    S* y = out(py);
     C most[kStrip], sums[kStrip] = {};
     C *m = most, *s = sums;
     for (int64_t c = 0; c < cols; c++) m[c] = C(-__builtin_inf());
     for (int64_t r = 0; r < n; r++) {
-      const C* p = x + r * stride;
+      const S* p = x + r * stride;
       steps<C>(cols, [=](int64_t i, auto at) { at.put(m + i, MostJoin::join(at.get(m + i), at.get(p + i))); });
     }
     for (int64_t r = 0; r < n; r++) {
-      const C* p = x + r * stride;
-      C* q = y + r * stride;
+      const S* p = x + r * stride;
+      S* q = y + r * stride;
       steps<C>(cols, [=](int64_t i, auto at) {
         const auto e = exp_of<C>(at.get(p + i) - at.get(m + i));
         at.put(s + i, at.get(s + i) + e);
-        if (!log) at.put(q + i, e);
+        if constexpr (kSame) if (!log) at.put(q + i, e);
       });
     }
     for (int64_t c = 0; c < cols; c++) s[c] = log ? log_of(s[c]) : C(1) / s[c];
     for (int64_t r = 0; r < n; r++) {
-      const C* p = x + r * stride;
-      C* q = y + r * stride;
+      const S* p = x + r * stride;
+      S* q = y + r * stride;
       steps<C>(cols, [=](int64_t i, auto at) {
-        at.put(q + i, log ? at.get(p + i) - at.get(m + i) - at.get(s + i) : at.get(q + i) * at.get(s + i));
+        const auto z = at.get(p + i) - at.get(m + i), t = at.get(s + i);
+        if constexpr (kSame) at.put(q + i, log ? z - t : at.get(q + i) * t);
+        else at.put(q + i, log ? z - t : exp_of<C>(z) * t);
       });
     }
   }
@@ -92,14 +104,14 @@ template <class C> struct Rows {
     C sums[kStrip] = {};
     C* s = sums;
     for (int64_t r = 0; r < n; r++) {
-      const C *g = in(pg) + r * stride, *y = in(py) + r * stride;
+      const S *g = in(pg) + r * stride, *y = in(py) + r * stride;
       steps<C>(cols, [=](int64_t i, auto at) {
         at.put(s + i, at.get(s + i) + (log ? at.get(g + i) : at.get(g + i) * at.get(y + i)));
       });
     }
     for (int64_t r = 0; r < n; r++) {
-      const C *g = in(pg) + r * stride, *y = in(py) + r * stride;
-      C* d = out(pd) + r * stride;
+      const S *g = in(pg) + r * stride, *y = in(py) + r * stride;
+      S* d = out(pd) + r * stride;
       steps<C>(cols, [=](int64_t i, auto at) {
         const auto gi = at.get(g + i), yi = at.get(y + i), si = at.get(s + i);
         at.put(d + i, log ? gi - exp_of<C>(yi) * si : (gi - si) * yi);
@@ -108,22 +120,23 @@ template <class C> struct Rows {
   }
 
   static void sum_exps(const void* px, int64_t rows, int64_t n, double* o) {
-    const C* x = in(px);
+    const S* x = in(px);
     for (int64_t r = 0; r < rows; r++, x += n) {
       const C m = largest(x, n);
       o[2 * r] = double(m), o[2 * r + 1] = double(sum_exp(x, n, m));
     }
   }
   static void exp_affine(const void* px, int64_t n, double shift, double scale, double bias, void* py) {
-    const C *x = in(px), h = C(shift), a = C(scale), b = C(bias);
-    C* y = out(py);
+    const S* x = in(px);
+    const C h = C(shift), a = C(scale), b = C(bias);
+    C* y = columns(py);
     steps<C>(n, [=](int64_t i, auto at) {
       at.put(y + i, exp_of<C>(at.get(x + i) - h) * a + b);
       __builtin_prefetch(x + n + i);  // the next row
     });
   }
   static void moments(const void* px, int64_t n, bool centred, double* mean, double* var) {
-    const C* x = in(px);
+    const S* x = in(px);
     const C m = centred ? join_run<AddJoin, C>(n, [=](int64_t i, auto at) { return at.get(x + i); }) / C(n) : C(0);
     *mean = m;
     *var = double(join_run<AddJoin, C>(n, [=](int64_t i, auto at) {
@@ -132,7 +145,8 @@ template <class C> struct Rows {
            })) / double(n);
   }
   static void dots(const void* pg, const void* px, const void* pw, int64_t n, double mean, double* sum_g, double* sum_gx) {
-    const C *g = in(pg), *x = in(px), *w = in(pw), m = C(mean);
+    const S *g = in(pg), *x = in(px);
+    const C *w = columns(pw), m = C(mean);
     const auto sums = [&](auto weighted) {
       return sum_pairs<C>(n, [=](int64_t i, auto at) { const auto v = weighted(i, at); return Pair{v, v * (at.get(x + i) - m)}; });
     };
@@ -141,13 +155,15 @@ template <class C> struct Rows {
     *sum_g = double(s.a), *sum_gx = double(s.b);
   }
   static void affine(const void* px, int64_t n, double mean, double pa, double pb, void* y, bool past) {
-    const C *x = in(px), m = C(mean), a = C(pa), b = C(pb);
-    write(out(y), n, past, [=](int64_t i, auto at) { return (at.get(x + i) - m) * a + b; });
+    const S* x = in(px);
+    const C m = C(mean), a = C(pa), b = C(pb);
+    write<C>(out(y), n, past, [=](int64_t i, auto at) { return (at.get(x + i) - m) * a + b; });
   }
   static void affine_by(const void* px, int64_t n, double mean, double pa, const void* pw, const void* pb, void* y, bool past) {
-    const C *x = in(px), *w = in(pw), *b = in(pb), m = C(mean), a = C(pa);
+    const S* x = in(px);
+    const C *w = columns(pw), *b = columns(pb), m = C(mean), a = C(pa);
     auto finish = [=](auto last) {
-      write(out(y), n, past, [=](int64_t i, auto at) { return last(i, at, (at.get(x + i) - m) * a); });
+      write<C>(out(y), n, past, [=](int64_t i, auto at) { return last(i, at, (at.get(x + i) - m) * a); });
     };
     if (w && b) finish([=](int64_t i, auto at, auto v) { return v * at.get(w + i) + at.get(b + i); });
     else if (w) finish([=](int64_t i, auto at, auto v) { return v * at.get(w + i); });
@@ -156,21 +172,24 @@ template <class C> struct Rows {
   }
   static void mix(const void* pg, const void* px, const void* pw, int64_t n, double mean, double pa, double pb, double pc, void* y,
       bool past) {
-    const C *g = in(pg), *x = in(px), *w = in(pw), m = C(mean), a = C(pa), b = C(pb), c = C(pc);
-    if (w) write(out(y), n, past, [=](int64_t i, auto at) { return at.get(g + i) * at.get(w + i) * a + (at.get(x + i) - m) * b + c; });
-    else write(out(y), n, past, [=](int64_t i, auto at) { return at.get(g + i) * a + (at.get(x + i) - m) * b + c; });
+    const S *g = in(pg), *x = in(px);
+    const C *w = columns(pw), m = C(mean), a = C(pa), b = C(pb), c = C(pc);
+    if (w) write<C>(out(y), n, past, [=](int64_t i, auto at) { return at.get(g + i) * at.get(w + i) * a + (at.get(x + i) - m) * b + c; });
+    else write<C>(out(y), n, past, [=](int64_t i, auto at) { return at.get(g + i) * a + (at.get(x + i) - m) * b + c; });
   }
   static void gather(const void* pg, const void* px, int64_t n, double mean, double pa, void* pw, void* pb) {
-    const C *g = in(pg), *x = in(px), m = C(mean), a = C(pa);
-    C *dw = out(pw), *db = out(pb);
+    const S *g = in(pg), *x = in(px);
+    const C m = C(mean), a = C(pa);
+    C *dw = columns(pw), *db = columns(pb);
     if (dw) steps<C>(n, [=](int64_t i, auto at) { at.put(dw + i, at.get(dw + i) + at.get(g + i) * ((at.get(x + i) - m) * a)); });
     if (db) steps<C>(n, [=](int64_t i, auto at) { at.put(db + i, at.get(db + i) + at.get(g + i)); });
   }
   static void mix_gather(const void* pg, const void* px, const void* pw, int64_t n, double mean, double pa, double pb, double pc,
       void* y, void* pdw, void* pdb, bool past) {
-    const C *g = in(pg), *x = in(px), *w = in(pw), m = C(mean), a = C(pa), b = C(pb), c = C(pc);
-    C *dw = out(pdw), *db = out(pdb);
-    write(out(y), n, past, [=](int64_t i, auto at) {
+    const S *g = in(pg), *x = in(px);
+    const C *w = columns(pw), m = C(mean), a = C(pa), b = C(pb), c = C(pc);
+    C *dw = columns(pdw), *db = columns(pdb);
+    write<C>(out(y), n, past, [=](int64_t i, auto at) {
       __builtin_prefetch(g + n + i), __builtin_prefetch(x + n + i);  // the next row: here there is much between two loads
       const auto gi = at.get(g + i), d = at.get(x + i) - m;
       at.put(dw + i, at.get(dw + i) + gi * (d * a));
@@ -185,6 +204,6 @@ template <class C> struct Rows {
 }}  // namespace
 
 extern "C" const RowTable TG_TABLE(rowwise);
-constinit const RowTable TG_TABLE(rowwise) = {Rows<float>::table, Rows<double>::table};
+constinit const RowTable TG_TABLE(rowwise) = {Rows<float>::table, Rows<double>::table, Rows<float, Half>::table, Rows<float, Brain>::table};
 
 }  // namespace tapegrad

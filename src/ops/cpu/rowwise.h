@@ -1,5 +1,6 @@
-// Kernels over whole rows: softmax and the norms. For float and double; pointers are to elements of that type. Where a kernel is told
-// so, its result goes past the caches (src/ops/stream.h).
+// Kernels over whole rows: softmax and the norms. For the four floating types; pointers are to elements of that type, but what belongs
+// to columns (w, b, dw, db) is float for 16-bit rows, which are computed so. Where a kernel is told so, its result goes past the
+// caches (src/ops/stream.h).
 #pragma once
 #include <stdint.h>
 
@@ -13,7 +14,7 @@ struct RowKernels {
   void (*softmax_backward_cols)(const void* g, const void* y, void* dx, int64_t n, int64_t stride, int64_t cols, bool log);
   // out[2 r] = m, the largest of row r; out[2 r + 1] = sum exp(x - m)
   void (*sum_exp)(const void* x, int64_t rows, int64_t n, double* out);
-  // y = exp(x - shift) * scale + bias
+  // y = exp(x - shift) * scale + bias; y is float for 16-bit rows
   void (*exp_affine)(const void* x, int64_t n, double shift, double scale, double bias, void* y);
   // Mean and mean squared deviation from it; about 0 when !centred.
   void (*moments)(const void* x, int64_t n, bool centred, double* mean, double* var);
@@ -32,7 +33,7 @@ struct RowKernels {
                      void* dw, void* db, bool past);
 };
 struct RowTable {
-  RowKernels f32, f64;
+  RowKernels f32, f64, f16, bf16;
 };
 
 }  // namespace tapegrad

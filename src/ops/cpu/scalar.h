@@ -105,7 +105,7 @@ template <class T> TG_HD inline T floor_div(T a, T b) {
   }
 }
 template <class I> TG_HD inline I int_pow(I a, I b) {
-  if (b < 0) return a == 1 ? 1 : is_minus_one(a) ? (b & 1 ? -1 : 1) : 0;
+  if constexpr (I(-1) < I(0)) if (b < 0) return a == 1 ? 1 : is_minus_one(a) ? (b & 1 ? -1 : 1) : 0;
   I r = 1;
   for (; b; b >>= 1, a *= a) if (b & 1) r *= a;
   return r;
