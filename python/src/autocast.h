@@ -8,8 +8,8 @@ namespace tapegrad::py {
 /// Has any thread ever switched autocast on?
 extern bool autocast_used;
 
-/// The rule for an op's name.
-Cast cast_of(std::string_view op);
+/// The rule for an op's name, for tensors on that kind of device.
+Cast cast_of(std::string_view op, DeviceType device);
 
 /// Casts made for one call; the Values point into it.
 struct Casts {

@@ -490,7 +490,7 @@ struct Table {
     if (!op) op = new Op{std::string(name), {}, {}, {}};
     Overload& o = op->overloads.emplace_back(parse(info, call, name));
     o.accepts_out = info.out && call.function == info.call.function;
-    o.cast = cast_of(info.name);
+    for (const DeviceType d : {DeviceType::CPU, DeviceType::CUDA}) o.casts |= (o.cast[int(d)] = cast_of(info.name, d)) != Cast::None;
     if (info.fields) o.fields = make_fields(info.name, info.fields);
     op->doc += (op->doc.empty() ? "" : "\n\n") + o.text + "\n\n" + std::string(info.doc);
   }
@@ -547,7 +547,7 @@ PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObjec
       if (!match(o, args, nargs, kwnames, v, s)) continue;
       Result r;
       if (s.out) [[unlikely]] return call_with_out(o, v, s.out, r);
-      if (o.cast != Cast::None && autocast_used) [[unlikely]] return call_autocast(o, v);
+      if (o.casts && autocast_used) [[unlikely]] return call_autocast(o, v);
       o.call.invoke(o.call.function, v, r);
       if (r.kind == Result::Kind::Tensor) [[likely]] return wrap(std::move(r.tensor));
       return to_python(r, o.fields);

@@ -28,7 +28,8 @@ struct Overload {
   int required = 0;               // behind the last that has no fallback
   int positional = 0;             // how many parameters may be given by position
   bool accepts_out = false;
-  Cast cast = Cast::None;
+  Cast cast[2] = {};              // on the CPU, on CUDA
+  bool casts = false;             // either
   bool ignores_layout = false;    // a factory: layout= and pin_memory= are accepted and mean nothing
   PyTypeObject* fields = nullptr; // the named tuple of the result
   std::string text;

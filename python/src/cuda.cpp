@@ -3,6 +3,7 @@
 #include "src/tensor/cuda.h"
 
 #include "py.h"
+#include "src/ops/cuda/kernels.h"
 #include "src/ops/gemm.h"
 #include "tapegrad/ops.h"
 
@@ -185,6 +186,26 @@ PyObject* record_stream(PyObject* args) {
   if (t.is_cuda() && t->storage->deleter == runtime().free) runtime().record_stream(t->storage->context, pointer(stream));
   return none();
 }
+// unscale(gradients, found, inv_scale): whether there was a way to do it in one launch for each dtype; all must be dense, on one device.
+PyObject* unscale(PyObject* args) {
+  PyObject *list, *found, *inv;
+  read(args, "O!OO", &PyList_Type, &list, &found, &inv);
+  const Tensor &f = read_tensor(found, "unscale"), &by = read_tensor(inv, "unscale");
+  std::vector<CudaOptimItem> items[kDtypes];
+  const Device device = f.device();
+  bool fits = f.dtype() == float32 && by.dtype() == float32 && by.device() == device && f.is_cuda();
+  for (Py_ssize_t k = 0; k < PyList_GET_SIZE(list) && fits; k++) {
+    const Tensor& g = read_tensor(PyList_GET_ITEM(list, k), "unscale");
+    fits = g.device() == device && g->contiguous && is_floating(g.dtype());
+    items[int(g.dtype())].push_back({{g->data}, g->numel});
+  }
+  if (!fits) Py_RETURN_FALSE;
+  const CudaGuard on(device);
+  for (int d = 0; d < kDtypes; d++)
+    if (!items[d].empty())
+      cuda_kernels().optim.unscale(Dtype(d), items[d].data(), int64_t(items[d].size()), reinterpret_cast<float*>(by->data), reinterpret_cast<float*>(f->data));
+  Py_RETURN_TRUE;
+}
 PyObject* set_tf32(PyObject* on) { return allow_tf32(on == Py_True), none(); }
 PyObject* tf32(PyObject*) { return PyBool_FromLong(tf32_allowed()); }
 
@@ -204,7 +225,7 @@ PyMethodDef functions[] = {
     TG_MORE(memory), TG_MORE(memory_info), TG_MORE(reset_peaks), TG_PLAIN(empty_cache), TG_MORE(set_memory_limit), TG_PLAIN(snapshot),
     TG_MORE(current_stream), TG_MORE(default_stream), TG_MORE(new_stream), TG_MORE(set_stream), TG_MORE(stream_done), TG_MORE(stream_synchronize),
     TG_MORE(stream_wait), TG_MORE(new_event), TG_ONE(free_event), TG_MORE(record_event), TG_ONE(event_done), TG_ONE(event_synchronize),
-    TG_MORE(event_ms), TG_ONE(range_push), TG_PLAIN(range_pop), TG_ONE(mark), TG_MORE(record_stream), TG_ONE(set_tf32), TG_PLAIN(tf32), {}};
+    TG_MORE(event_ms), TG_ONE(range_push), TG_PLAIN(range_pop), TG_ONE(mark), TG_MORE(record_stream), TG_MORE(unscale), TG_ONE(set_tf32), TG_PLAIN(tf32), {}};
 #undef TG_PLAIN
 #undef TG_ONE
 #undef TG_MORE

@@ -1,4 +1,4 @@
-"""The accelerator of this machine, if any. Without one questions are answered, and what needs one raises RuntimeError."""
+"""The accelerator of this machine, if any: its CUDA devices. Without one questions are answered, and what needs one raises RuntimeError."""
 from . import _C, cuda
 
 __all__ = ["is_available", "current_accelerator", "device_count", "set_device_index", "set_device_idx", "current_device_index",
@@ -13,7 +13,7 @@ def is_available():
 
 def current_accelerator(check_available=False):
     """Its device, or None."""
-    return None
+    return _C.device("cuda") if is_available() else None
 
 
 def device_count():
@@ -21,18 +21,21 @@ def device_count():
     return cuda.device_count()
 
 
-def _needs_one(name):
+def _of_cuda(name, there=None):
     def f(*args, **kwargs):
-        raise RuntimeError(f"accelerator.{name}: Cannot access accelerator device when none is available.")
-    f.__name__, f.__doc__ = name, "Needs an accelerator: raises RuntimeError here."
+        if not is_available():
+            raise RuntimeError(f"accelerator.{name}: Cannot access accelerator device when none is available.")
+        return getattr(cuda, there or name)(*args, **kwargs)
+    f.__name__, f.__doc__ = name, f"cuda.{there or name}; RuntimeError where there is no accelerator."
     return f
 
 
-set_device_index, current_device_index, current_stream, set_stream, synchronize = map(_needs_one, (
-    "set_device_index", "current_device_index", "current_stream", "set_stream", "synchronize"))
-memory_allocated, max_memory_allocated, memory_reserved, max_memory_reserved, memory_stats, get_memory_info = map(_needs_one, (
-    "memory_allocated", "max_memory_allocated", "memory_reserved", "max_memory_reserved", "memory_stats", "get_memory_info"))
-reset_peak_memory_stats, reset_accumulated_memory_stats = map(_needs_one, ("reset_peak_memory_stats", "reset_accumulated_memory_stats"))
+set_device_index, current_device_index = _of_cuda("set_device_index", "set_device"), _of_cuda("current_device_index", "current_device")
+current_stream, set_stream, synchronize = map(_of_cuda, ("current_stream", "set_stream", "synchronize"))
+memory_allocated, max_memory_allocated, memory_reserved, max_memory_reserved, memory_stats = map(_of_cuda, (
+    "memory_allocated", "max_memory_allocated", "memory_reserved", "max_memory_reserved", "memory_stats"))
+get_memory_info = _of_cuda("get_memory_info", "mem_get_info")
+reset_peak_memory_stats, reset_accumulated_memory_stats = map(_of_cuda, ("reset_peak_memory_stats", "reset_accumulated_memory_stats"))
 set_device_idx, current_device_idx = set_device_index, current_device_index
 
 
@@ -43,15 +46,19 @@ class device_index:
         self.index = device
 
     def __enter__(self):
+        self._before = None
         if self.index is not None:
+            self._before = current_device_index()
             set_device_index(self.index)
 
     def __exit__(self, *exc):
-        return None
+        if self._before is not None:
+            set_device_index(self._before)
 
 
 def empty_cache():
-    """Gives cached memory of the accelerator back: none."""
+    """Gives cached memory of the accelerator back."""
+    cuda.empty_cache()
 
 
 def get_device_capability(device=None, /):

@@ -78,7 +78,9 @@ def _resize_as(self, tensor):
 
 
 def _record_stream(self, stream):
-    """NotImplementedError, as PyTorch's for tensors on the CPU: there are no streams; memory is reused when no one holds it."""
+    """Its memory is not reused before what the stream has now been given is done. NotImplementedError on the CPU, as PyTorch's."""
+    if self.is_cuda:
+        return _C.cuda.record_stream(self, stream.cuda_stream)
     raise NotImplementedError("record_stream: tensors on the cpu have no streams; leave the call out")
 
 

@@ -50,10 +50,11 @@ def get_device_module(device=None):
 
 
 def set_float32_matmul_precision(precision):
-    """"highest", "high" or "medium": kept; products of float32 are always computed in float32."""
+    """"highest": products of float32 are computed in float32. "high" and "medium" let CUDA round their operands to TF32's 10 bits."""
     if precision not in ("highest", "high", "medium"):
         raise RuntimeError(f"precision must be 'highest', 'high' or 'medium', got {precision!r}")
     _state["precision"] = precision
+    _C.cuda.set_tf32(precision != "highest")
 
 
 def get_float32_matmul_precision():

@@ -9,7 +9,7 @@ __all__ = ["autocast", "is_autocast_available", "is_autocast_enabled", "get_auto
            "clear_autocast_cache", "custom_fwd", "custom_bwd", "set_autocast_cpu_enabled", "set_autocast_cpu_dtype",
            "set_autocast_gpu_dtype", "set_autocast_cache_enabled", "autocast_increment_nesting", "autocast_decrement_nesting"]
 
-_gpu_dtype, _cache, _nesting = _C.float16, True, 0
+_cache, _nesting = True, 0
 
 
 def _device(device_type, who):
@@ -27,31 +27,28 @@ def is_autocast_available(device_type):
 
 def is_autocast_enabled(device_type="cuda"):
     """Is this thread within an autocast of the device?"""
-    return _device(device_type, "is_autocast_enabled") == "cpu" and _C.autocast_state()[0]
+    return _C.autocast_state(_device(device_type, "is_autocast_enabled") == "cuda")[0]
 
 
 def get_autocast_dtype(device_type):
-    """What it casts to: bfloat16 on the CPU unless said otherwise."""
-    return _C.autocast_state()[1] if _device(device_type, "get_autocast_dtype") == "cpu" else _gpu_dtype
+    """What it casts to: bfloat16 on the CPU, float16 on CUDA unless said otherwise."""
+    return _C.autocast_state(_device(device_type, "get_autocast_dtype") == "cuda")[1]
 
 
 def set_autocast_enabled(device_type, enabled=None):
     """Switches it without a `with`."""
     if enabled is None:
         device_type, enabled = "cuda", device_type
-    if _device(device_type, "set_autocast_enabled") == "cpu":
-        _C.set_autocast(enabled, _C.autocast_state()[1])
-    elif enabled:
+    on_cuda = _device(device_type, "set_autocast_enabled") == "cuda"
+    if on_cuda and enabled and _C.cuda.why_not():
         raise RuntimeError("set_autocast_enabled: CUDA is not available")
+    _C.set_autocast(on_cuda, enabled, _C.autocast_state(on_cuda)[1])
 
 
 def set_autocast_dtype(device_type, dtype):
     """Sets what it casts to from now on."""
-    global _gpu_dtype
-    if _device(device_type, "set_autocast_dtype") == "cpu":
-        _C.set_autocast(_C.autocast_state()[0], dtype)
-    else:
-        _gpu_dtype = dtype
+    on_cuda = _device(device_type, "set_autocast_dtype") == "cuda"
+    _C.set_autocast(on_cuda, _C.autocast_state(on_cuda)[0], dtype)
 
 
 def is_autocast_cpu_enabled():
@@ -114,8 +111,9 @@ def clear_autocast_cache():
 
 
 class autocast:
-    """with autocast("cpu"): matrix products, linear, convolutions, attention and recurrent layers compute in dtype (bfloat16).
+    """with autocast("cpu") or autocast("cuda"): matrix products, linear, convolutions, attention and recurrent layers compute in dtype.
 
+    It is bfloat16 on the CPU and float16 on CUDA unless given (bfloat16 needs no GradScaler).
     float32 tensors are cast on the way into those ops, gradients on the way back; parameters stay as they are. Losses and other ops that
     lose too much go to float32, cat and stack to the widest of their tensors, all else follows its arguments. float64 is never cast. It may
     be nested, used as a decorator, and switched off inside by enabled=False. Without a GPU autocast("cuda") warns and does nothing.
@@ -127,22 +125,22 @@ class autocast:
         self._enabled, self._before = bool(enabled), []
         if not isinstance(self.fast_dtype, _C.dtype):
             raise TypeError(f"autocast: dtype must be a tapegrad.dtype, not {type(dtype).__name__}")
-        if self._enabled and device_type == "cuda":
+        if self._enabled and device_type == "cuda" and _C.cuda.why_not():
             warnings.warn("User provided device_type of 'cuda', but CUDA is not available. Disabling", stacklevel=2)
             self._enabled = False
         elif self._enabled and self.fast_dtype not in (_C.bfloat16, _C.float16):
-            warnings.warn("In CPU autocast, but the target dtype is not supported. Disabling autocast.\nCPU Autocast only supports dtype "
+            kind = device_type.upper()
+            warnings.warn(f"In {kind} autocast, but the target dtype is not supported. Disabling autocast.\n{kind} Autocast only supports dtype "
                           f"of bfloat16, float16 currently, got {self.fast_dtype}.", stacklevel=2)
             self._enabled = False
 
     def __enter__(self):
-        if self.device == "cpu":
-            self._before.append(_C.set_autocast(self._enabled, self.fast_dtype if self._enabled else _C.autocast_state()[1]))
+        on_cuda = self.device == "cuda"
+        self._before.append(_C.set_autocast(on_cuda, self._enabled, self.fast_dtype if self._enabled else _C.autocast_state(on_cuda)[1]))
         return self
 
     def __exit__(self, *exc):
-        if self.device == "cpu":
-            _C.set_autocast(*self._before.pop())
+        _C.set_autocast(self.device == "cuda", *self._before.pop())
         return False
 
     def __call__(self, func):
@@ -188,8 +186,6 @@ def custom_bwd(bwd=None, *, device_type):
 
     @functools.wraps(bwd)
     def decorated(ctx, *args, **kwargs):
-        if device_type == "cuda":
-            return bwd(ctx, *args, **kwargs)
         with autocast(device_type, enabled=ctx._fwd_used_autocast, dtype=ctx._dtype):
             return bwd(ctx, *args, **kwargs)
     return decorated

@@ -22,8 +22,12 @@ def _fresh():
 def _amp_foreach_non_finite_check_and_unscale_(grads, found_inf, inv_scale):
     """Multiplies the gradients by inv_scale in place; found_inf becomes 1 when one of them holds inf or nan."""
     with _C.no_grad():
+        if found_inf.is_cuda and _C.cuda.unscale(list(grads), found_inf, inv_scale):
+            return
         for g in grads:
-            if not g.isfinite().all():
+            if g.is_cuda:  # nobody waits for the device here
+                found_inf.copy_(_C.functions["maximum"](found_inf, g.isfinite().logical_not().any().to(found_inf.dtype)))
+            elif not g.isfinite().all():
                 found_inf.fill_(1.0)
             g.mul_(inv_scale.to(g.dtype) if g.dtype == _C.float64 else inv_scale)
 
@@ -32,7 +36,7 @@ class GradScaler:
     """scaler.scale(loss).backward(); scaler.step(optimizer); scaler.update()
 
     Args:
-        device: "cpu" works here; "cuda" warns and disables itself without a GPU.
+        device: "cuda", which without a GPU warns and disables itself, or "cpu".
         init_scale: the first factor. growth_factor: what it is multiplied by after growth_interval steps without inf or nan.
         backoff_factor: what it is multiplied by after a step with them, which is left out.
         enabled: False lets everything through as it is.
@@ -40,7 +44,7 @@ class GradScaler:
 
     def __init__(self, device="cuda", init_scale=2.0 ** 16, growth_factor=2.0, backoff_factor=0.5, growth_interval=2000, enabled=True):
         self._device, self._enabled = device, bool(enabled)
-        if self._enabled and device != "cpu":
+        if self._enabled and device != "cpu" and _C.cuda.why_not():
             warnings.warn(f"GradScaler({device!r}) is enabled, but CUDA is not available.  Disabling.", stacklevel=2)
             self._enabled = False
         if not self._enabled:
@@ -58,17 +62,17 @@ class GradScaler:
             raise AssertionError(f"Attempted {who} but _scale is None.  This may indicate your script did not use scaler.scale(loss or "
                                  "outputs) earlier in the iteration.")
 
-    def _start(self):
+    def _start(self, device):
         if self._scale is None:
-            self._scale = _C.functions["full"]((), float(self._init_scale), dtype=_C.float32)
+            self._scale = _C.functions["full"]((), float(self._init_scale), dtype=_C.float32, device=device)
             self._growth_tracker = self._init_growth_tracker
 
     def scale(self, outputs):
         """The tensor, or the tensors of an iterable, times the scale."""
         if not self._enabled:
             return outputs
-        self._start()
         if isinstance(outputs, _C.Tensor):
+            self._start(outputs.device)
             return outputs * self._scale.to(outputs.dtype) if outputs.is_floating_point() and outputs.dim() == 0 else outputs * self._scale
         if isinstance(outputs, (list, tuple)):
             return type(outputs)(map(self.scale, outputs))

@@ -1,20 +1,50 @@
-"""CUDA's switches; there is no CUDA here, so they only remember what they are set to."""
+"""CUDA's switches. Those of float32 products count; the others only remember what they are set to."""
 import contextlib
 from types import SimpleNamespace as _Space
+
+from .. import _C
+from ..settings import get_float32_matmul_precision, set_float32_matmul_precision
 
 __all__ = ["is_built", "matmul", "sdp_kernel", "flash_sdp_enabled", "enable_flash_sdp", "mem_efficient_sdp_enabled",
            "enable_mem_efficient_sdp", "math_sdp_enabled", "enable_math_sdp", "cudnn_sdp_enabled", "enable_cudnn_sdp",
            "preferred_linalg_library", "preferred_blas_library"]
 
-matmul = _Space(allow_tf32=False, allow_fp16_reduced_precision_reduction=True, allow_bf16_reduced_precision_reduction=True,
-                fp32_precision="none")
+
+class _Matmul:
+    """How matrices are multiplied. Sums of float16 and bfloat16 products are always made in float32, whatever is set here."""
+
+    allow_fp16_reduced_precision_reduction = allow_bf16_reduced_precision_reduction = True
+    allow_fp16_accumulation = False
+
+    @property
+    def allow_tf32(self):
+        """May float32 products round their operands to TF32's 10 bits? The switch of set_float32_matmul_precision("high")."""
+        return get_float32_matmul_precision() != "highest"
+
+    @allow_tf32.setter
+    def allow_tf32(self, allow):
+        set_float32_matmul_precision("high" if allow else "highest")
+
+    @property
+    def fp32_precision(self):
+        """"ieee", or "tf32" when that is allowed."""
+        return "tf32" if self.allow_tf32 else "ieee"
+
+    @fp32_precision.setter
+    def fp32_precision(self, precision):
+        if precision not in ("ieee", "tf32", "none"):
+            raise RuntimeError(f"fp32_precision must be 'ieee' or 'tf32', got {precision!r}")
+        self.allow_tf32 = precision == "tf32"
+
+
+matmul = _Matmul()
 cufft_plan_cache = _Space(size=0, max_size=0, clear=lambda: None)
 _sdp = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True}
 
 
 def is_built():
-    """Was the package built with CUDA?"""
-    return False
+    """Was the package built with CUDA? Then the only reasons against it are the machine's."""
+    return "no CUDA backend" not in _C.cuda.why_not()
 
 
 def _switch(name):

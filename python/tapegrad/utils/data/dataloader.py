@@ -10,6 +10,7 @@ import time
 import warnings
 import weakref
 
+from ... import _C, cuda
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, random_seed
@@ -37,7 +38,8 @@ class DataLoader:
         collate_fn: list of samples -> batch (default_collate).
         timeout: seconds to wait for a batch; 0 waits as long as the worker lives.
         worker_init_fn: called with the worker's number when it starts. persistent_workers keeps them between epochs.
-        pin_memory: there is nothing to pin for on a CPU: warns, and the batches are as without it.
+        pin_memory: batches come in page-locked memory, from which .to("cuda", non_blocking=True) copies while other work goes on. Without
+            a GPU it warns, and the batches are as without it.
         multiprocessing_context: "fork" (the default where the system has it), "spawn", "forkserver" or a context of multiprocessing.
         in_order: False gives batches as workers finish them instead of in the sampler's order.
     """
@@ -113,9 +115,16 @@ class DataLoader:
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def __iter__(self):
+        batches = self._batches()
         if self.pin_memory:
-            warnings.warn("'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
-                          stacklevel=2)
+            if not cuda.is_available():
+                warnings.warn("'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
+                              stacklevel=2)
+            else:
+                return _Pinned(batches)
+        return batches
+
+    def _batches(self):
         if self.num_workers == 0:
             return _here(self)
         workers = self._workers
@@ -139,6 +148,37 @@ def _here(loader):
         except StopIteration:
             return
         yield batch
+
+
+def _pin(batch):
+    if isinstance(batch, _C.Tensor):
+        return batch.pin_memory()
+    if isinstance(batch, (str, bytes)):
+        return batch
+    if isinstance(batch, dict):
+        pinned = {k: _pin(v) for k, v in batch.items()}
+        return pinned if type(batch) is dict else type(batch)(pinned)
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*map(_pin, batch))
+    if isinstance(batch, (list, tuple)):
+        return type(batch)(map(_pin, batch))
+    return batch.pin_memory() if hasattr(batch, "pin_memory") else batch
+
+
+class _Pinned:
+    """Batches with their tensors in page-locked memory."""
+
+    def __init__(self, batches):
+        self._batches = batches
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return _pin(next(self._batches))
+
+    def __len__(self):
+        return len(self._batches)
 
 
 class _Workers:
