@@ -1,4 +1,6 @@
 // The plugin's one symbol: says whether CUDA can be used on this machine, and fills the tables that the core calls.
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -94,7 +96,7 @@ void fill_streams(CudaRuntime& r) {
   r.stream_wait = [](int device, CudaStream s, CudaEvent e) {
     TG_CUDA(cudaStreamWaitEvent(as_stream(checked_device(device), s), as_event(e), 0));
   };
-  r.new_event = [](int device, bool timing) -> CudaEvent { return events().get(checked_device(device), timing); };
+  r.new_event = [](int device, bool timing) -> CudaEvent { return new_event(checked_device(device), timing); };
   r.free_event = [](CudaEvent e) { events().put(static_cast<Event*>(e)); };
   r.record_event = [](CudaEvent e, int device, CudaStream s) { TG_CUDA(cudaEventRecord(as_event(e), as_stream(checked_device(device), s))); };
   r.event_done = [](CudaEvent e) { return ready(cudaEventQuery(as_event(e)), "cudaEventQuery"); };
@@ -177,6 +179,7 @@ extern "C" __attribute__((visibility("default"))) int tapegrad_cuda_init(const t
     return 1;
   }
   cuda::host = host;
+  cuda::process = getpid();
   out->abi = kCudaAbi;
   out->size = sizeof(CudaPlugin);
   out->version = TAPEGRAD_VERSION;

@@ -8,6 +8,7 @@
 
 #include "src/ops/complex_number.h"
 #include "src/ops/cuda/calls.h"
+#include "src/ops/cuda/launch_sort.h"
 #include "src/ops/stream.h"
 
 namespace tapegrad {
@@ -230,6 +231,7 @@ template <class F> static std::vector<int64_t> count_set(int64_t n, F is_set) {
 }
 Tensor nonzero_columns(const Tensor& mask_in) {
   NoGrad guard;
+  if (mask_in.is_cuda()) return cuda_nonzero(mask_in);
   const Tensor mask = contiguous(mask_in.dtype() > Dtype::Float64 ? to(mask_in, Dtype::Bool) : mask_in);
   const int64_t n = mask.numel(), dims = mask.dim();
   LongKernel unlock(n);
@@ -261,6 +263,7 @@ Tensor nonzero_columns(const Tensor& mask_in) {
 
 Tensor get_set(const Tensor& x_in, const Tensor& mask_in) {
   NoGrad guard;
+  if (x_in.is_cuda()) return index_select(reshape(x_in, {-1}), 0, reshape(cuda_nonzero(reshape(mask_in, {-1})), {-1}));
   const Tensor x = contiguous(x_in), mask = contiguous(mask_in);
   const int64_t n = mask.numel();
   const uint8_t* m = mask->host<const uint8_t>();

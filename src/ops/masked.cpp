@@ -1,4 +1,5 @@
 // Ops over a bool mask: nonzero, masked_select, masked_fill, masked_scatter.
+#include "src/ops/cuda/launch.h"
 #include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
 #include "src/ops/index_rows.h"
@@ -43,6 +44,10 @@ Tensor masked_select(const Tensor& x, const Tensor& mask) {
 // One element, `value`, wherever mask (broadcast to x) is set.
 static void fill_where(const Tensor& x, const Tensor& mask, const Tensor& value) {
   if (!x.numel()) return;
+  if (x.is_cuda()) {
+    NoGrad off;
+    return cuda_copy(x, where(mask, value, detach(x)));
+  }
   Walk<2> walk;
   const Tensor m = as_shape(mask, x.sizes());
   const int last = int(x.dim()) - 1;

@@ -52,7 +52,7 @@ Tensor sum_over(const Tensor& x, uint32_t dims, bool keepdim, double divide) {
 Tensor sum(const Tensor& x, IntList dim, bool keepdim, std::optional<Dtype> dtype) {
   OpScope op("sum");
   if (dtype) return to(sum(to(x, *dtype), dim, keepdim), *dtype);
-  if (x.dtype() == Dtype::Float32 && dim.empty() && !keepdim && x->contiguous && x->numel <= 256) {
+  if (x.dtype() == Dtype::Float32 && dim.empty() && !keepdim && x->contiguous && x->numel <= 256 && !x.is_cuda()) {
     double acc = 0;  // small: straight to the kernel, the same one run as the driver would make
     reduce_kernels().fold[kSum][kFoldF32].rows(x->host(), x->numel, 1, 0, nullptr, &acc);
     Tensor out = empty({}, Dtype::Float32);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "src/ops/complex.h"
+#include "src/ops/cuda/launch_reduce.h"
 #include "src/ops/plain.h"
 #include "src/ops/reduce.h"
 #include "src/tensor/half.h"
@@ -244,6 +245,7 @@ void fold_into(const Tensor& out, FoldKind kind, const Tensor& x, uint32_t dims,
     TG_CHECK(kind == kSum, DtypeError, "not implemented for ", x.dtype(), Named{"input", x});
     return fold_into(as_floats(out), kind, as_floats(x), dims, finish);
   }
+  if (x.is_cuda()) return cuda_fold(out, kind, x, dims, finish);
   Sink sink{out->host(), out.dtype(), finish.divide, finish.root, finish.shift ? (*finish.shift)->host<const double>() : nullptr};
   if (!x.numel()) {
     for (int64_t i = 0; i < out.numel(); i++) {

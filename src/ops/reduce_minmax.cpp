@@ -1,6 +1,7 @@
 // Largest and smallest elements and where they are. NaN is larger and smaller than everything; of equals the first wins.
 #include <algorithm>
 
+#include "src/ops/cuda/launch_reduce.h"
 #include "src/ops/op_info.h"
 #include "src/ops/reduce.h"
 #include "src/ops/rows.h"
@@ -11,9 +12,12 @@ namespace tapegrad {
 
 // ---- values
 
-static Tensor extreme(FoldKind kind, const Tensor& x, uint32_t dims, bool keepdim) {
+static void refuse_empty(const Tensor& x, uint32_t dims) {
   for (int64_t d = 0; d < x.dim(); d++)
     TG_CHECK(!(dims >> d & 1) || x->sizes[d] != 0, IndexError, "dimension ", d, " must have at least one element", Named{"input", x});
+}
+static Tensor extreme(FoldKind kind, const Tensor& x, uint32_t dims, bool keepdim) {
+  refuse_empty(x, dims);
   return fold(kind, x, dims, keepdim, x.dtype());
 }
 // The gradient is shared evenly among equals.
@@ -169,11 +173,15 @@ ValuesIndices places(FoldKind kind, const Tensor& x, int64_t dim, bool keepdim) 
 ValuesIndices extreme_with_index(FoldKind kind, const Tensor& x, int64_t dim, bool keepdim) {
   if (!x.dim()) {
     wrap_dim(dim, x.dim(), x);
-    Tensor index = empty({}, Dtype::Int64, x.device());
-    *index->host<int64_t>() = 0;
-    return {fold(kind, x, 0, false, x.dtype()), index};
+    return {fold(kind, x, 0, false, x.dtype()), zeros({}, Dtype::Int64, x.device())};
   }
   const int64_t d = wrap_dim(dim, x.dim(), x);
+  if (x.is_cuda()) {
+    refuse_empty(x, uint32_t(1) << d);
+    const auto [value, index] = cuda_places(kind == kMin, x, d);
+    const Shape shape = reduced_shape(x.sizes(), uint32_t(1) << d, keepdim);
+    return {reshape(value, shape), reshape(index, shape)};
+  }
   if (has_place_kernel(x, d)) return places(kind, x, d, keepdim);
   Tensor value = extreme(kind, x, uint32_t(1) << d, keepdim), index = empty(value.sizes(), Dtype::Int64, x.device());
   if (value.numel()) find_any(x, d, value, index);

@@ -51,7 +51,7 @@ struct ProdBackward final : NodeOf<1> {
     if (!in.numel()) return;
     const Tensor v = dim && in.dim() ? in : reshape(in, -1);
     const int64_t d = dim && in.dim() ? *dim : 0;
-    const Tensor others = grad_enabled() || is_complex(v.dtype()) ? prod_of_others_formula(v, d) : prod_of_others(v, d);
+    const Tensor others = grad_enabled() || is_complex(v.dtype()) || v.is_cuda() ? prod_of_others_formula(v, d) : prod_of_others(v, d);
     const Tensor up = dim && in.dim() && !keepdim ? unsqueeze(g, d) : g;
     dx[0] = reshape(conj(others) * up, in.sizes());
   }
@@ -63,10 +63,15 @@ static Tensor complex_prod(const Tensor& x, uint32_t dims, bool keepdim) {
   for (int pass = 0; pass < 2; pass++)
     for (int64_t d = 0; d < x.dim(); d++) if (int(dims >> d & 1) == pass) order.push_back(d);
   const Tensor c = contiguous(to(permute(x, order), Dtype::Complex128));
-  const Tensor out = empty(reduced_shape(x.sizes(), dims, keepdim), Dtype::Complex128, x.device());
+  const Shape shape = reduced_shape(x.sizes(), dims, keepdim);
+  const int64_t n = reduced_count(x, dims);
+  if (x.is_cuda()) {
+    if (!n) return full(shape, 1, x.dtype(), x.device());
+    return to(reshape(narrow(cumprod(reshape(c, {-1, n}), 1), 1, n - 1, 1), shape), x.dtype());
+  }
+  const Tensor out = empty(shape, Dtype::Complex128, x.device());
   const auto* p = c->host<const Complex<double>>();
   auto* y = out->host<Complex<double>>();
-  const int64_t n = reduced_count(x, dims);
   for (int64_t i = 0; i < out.numel(); i++) {
     y[i] = 1;
     for (int64_t k = 0; k < n; k++) y[i] = y[i] * *p++;

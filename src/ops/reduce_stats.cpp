@@ -86,7 +86,7 @@ static Tensor row_variances(const Tensor& x, uint32_t dims, double freedom, bool
 /// Are the reduced dims the last ones of a row-major tensor?
 static bool in_rows(const Tensor& x, uint32_t dims) {
   const uint32_t all = (uint32_t(1) << x.dim()) - 1;
-  return x->contiguous && x.numel() && dims && ((all & ~dims) & ((all & ~dims) + 1)) == 0;
+  return !x.is_cuda() && x->contiguous && x.numel() && dims && ((all & ~dims) & ((all & ~dims) + 1)) == 0;
 }
 static Tensor spread_about_mean(const Tensor& x, uint32_t dims, Scalar correction, bool keepdim, bool root) {
   if (is_complex(x.dtype())) return root ? sqrt(complex_var(x, dims, correction, keepdim)) : complex_var(x, dims, correction, keepdim);
@@ -187,6 +187,21 @@ struct LogsumexpBackward final : NodeOf<1> {
     dx[0] = kept(g, in.sizes(), dims, keepdim) * exp(in - kept(y.unpack(*this), in.sizes(), dims, keepdim));
   }
 };
+static Tensor log_of_sum(const Tensor& x, uint32_t dims, bool keepdim) {
+  Tensor most = fold(kMax, x, dims, keepdim, Dtype::Float64), out;
+  NoGrad off;
+  if (x.is_cuda()) {
+    most = where(isinf(most), Tensor(0.0), most);
+    out = log(fold(kSumExp, x, dims, keepdim, Dtype::Float64, {.shift = &most})) + most;
+  } else {
+    double* m = most->host<double>();
+    for (int64_t i = 0; i < most.numel(); i++) if (std::isinf(m[i])) m[i] = 0;
+    out = fold(kSumExp, x, dims, keepdim, Dtype::Float64, {.shift = &most});
+    double* s = out->host<double>();
+    for (int64_t i = 0; i < out.numel(); i++) s[i] = std::log(s[i]) + m[i];
+  }
+  return to(out, x.dtype());
+}
 Tensor logsumexp(const Tensor& x, IntList dim, bool keepdim) {
   OpScope op("logsumexp");
   if (is_complex(x.dtype())) {
@@ -195,17 +210,7 @@ Tensor logsumexp(const Tensor& x, IntList dim, bool keepdim) {
   }
   if (!is_floating(x.dtype())) return logsumexp(to(x, default_dtype()), dim, keepdim);
   const uint32_t dims = reduced_dims(x, dim);
-  const Tensor most = fold(kMax, x, dims, keepdim, Dtype::Float64);
-  double* m = most->host<double>();
-  for (int64_t i = 0; i < most.numel(); i++) if (std::isinf(m[i])) m[i] = 0;
-  const Tensor sum = fold(kSumExp, x, dims, keepdim, Dtype::Float64, {.shift = &most});
-  double* s = sum->host<double>();
-  for (int64_t i = 0; i < sum.numel(); i++) s[i] = std::log(s[i]) + m[i];
-  Tensor out;
-  {
-    NoGrad off;
-    out = to(sum, x.dtype());
-  }
+  const Tensor out = log_of_sum(x, dims, keepdim);
   if (recording(x)) record<LogsumexpBackward>(out, x, dims, keepdim)->y = SavedTensor(out, SavedTensor::output);
   return out;
 }

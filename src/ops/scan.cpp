@@ -5,6 +5,7 @@
 
 #include "src/ops/complex_number.h"
 #include "src/ops/cpu/scan.h"
+#include "src/ops/cuda/launch_reduce.h"
 #include "src/ops/in_place.h"
 #include "src/ops/op_info.h"
 #include "src/ops/rows.h"
@@ -116,7 +117,8 @@ Tensor recurrence(const Tensor& a_in, const Tensor& b_in, int64_t dim, bool back
   const Tensor a = row_major(a_in, d), b = row_major(b_in, d);
   Tensor r = empty(b.sizes(), d, b.device());
   const Split s(b, dim);
-  if (!a.defined() && d != Dtype::Complex128) running_sums(s, b, r, back);
+  if (b.is_cuda()) cuda_scan(a.defined() ? kScanRecurrence : kScanSum, r, b, dim, back, a);
+  else if (!a.defined() && d != Dtype::Complex128) running_sums(s, b, r, back);
   else if (d == Dtype::Float32) recurrence_lines<float, double>(s, data<float>(a), data<float>(b), data<float>(r), back);
   else if (d == Dtype::Float64) recurrence_lines<double, double>(s, data<double>(a), data<double>(b), data<double>(r), back);
   else recurrence_lines<Complex<double>, Complex<double>>(s, a.defined() ? data<Complex<double>>(a) : nullptr, data<Complex<double>>(b),
@@ -206,7 +208,8 @@ ValuesIndices cumextreme(const Tensor& input, int64_t dim, bool largest) {
   const Tensor x = row_major(input, compute);
   Tensor y = empty(x.sizes(), compute, x.device()), index = empty(x.sizes(), Dtype::Int64, x.device());
   const Split s(x, d);
-  if (compute == Dtype::Float32) extreme_lines(s, data<float>(x), data<float>(y), data<int64_t>(index), largest);
+  if (x.is_cuda()) cuda_scan(largest ? kScanMax : kScanMin, y, x, d, false, {}, index);
+  else if (compute == Dtype::Float32) extreme_lines(s, data<float>(x), data<float>(y), data<int64_t>(index), largest);
   else if (compute == Dtype::Float64) extreme_lines(s, data<double>(x), data<double>(y), data<int64_t>(index), largest);
   else extreme_lines(s, data<int64_t>(x), data<int64_t>(y), data<int64_t>(index), largest);
   y = cast_back(y, input.dtype());
@@ -229,7 +232,8 @@ Tensor cumprod(const Tensor& input, int64_t dim, std::optional<Dtype> dtype) {
   const Tensor x = row_major(input, compute);
   Tensor y = empty(x.sizes(), compute, x.device());
   const Split s(x, d);
-  if (compute == Dtype::Float32) product_lines<float, double>(s, data<float>(x), data<float>(y));
+  if (x.is_cuda()) cuda_scan(kScanProd, y, x, d);
+  else if (compute == Dtype::Float32) product_lines<float, double>(s, data<float>(x), data<float>(y));
   else if (compute == Dtype::Float64) product_lines<double, double>(s, data<double>(x), data<double>(y));
   else if (compute == Dtype::Complex128) product_lines<Complex<double>, Complex<double>>(s, data<Complex<double>>(x), data<Complex<double>>(y));
   else product_lines<int64_t, int64_t>(s, data<int64_t>(x), data<int64_t>(y));
@@ -252,7 +256,8 @@ Tensor logcumsumexp(const Tensor& input, int64_t dim) {
   const Tensor x = row_major(input, row_dtype(input.dtype()));
   Tensor y = empty(x.sizes(), x.dtype(), x.device());
   const Split s(x, d);
-  if (x.dtype() == Dtype::Float32) logsumexp_lines(s, data<float>(x), data<float>(y));
+  if (x.is_cuda()) cuda_scan(kScanLogSumExp, y, x, d);
+  else if (x.dtype() == Dtype::Float32) logsumexp_lines(s, data<float>(x), data<float>(y));
   else logsumexp_lines(s, data<double>(x), data<double>(y));
   y = cast_back(y, input.dtype());
   if (recording(input)) record<LogcumsumexpBackward>(y, input, d)->y = SavedTensor(y, SavedTensor::output);

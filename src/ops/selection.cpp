@@ -70,7 +70,7 @@ const Tensor& fill_diagonal_(const Tensor& self, Scalar fill_value, bool wrap) {
 Tensor nonzero_static(const Tensor& x, int64_t size, int64_t fill_value) {
   OpScope op("nonzero_static");
   TG_CHECK(size >= 0, ValueError, "size must not be negative, got ", size);
-  const Tensor found = nonzero(x), out = full({size, x.dim()}, fill_value, Dtype::Int64);
+  const Tensor found = nonzero(x), out = full({size, x.dim()}, fill_value, Dtype::Int64, x.device());
   const int64_t n = std::min(size, found->sizes[0]);
   copy_(narrow(out, 0, 0, n), narrow(found, 0, 0, n));
   return out;
@@ -108,7 +108,7 @@ Tensor combinations(const Tensor& x, int64_t r, bool with_replacement) {
   }
   Tensor index = empty({int64_t(all.size())}, Dtype::Int64);
   std::copy(all.begin(), all.end(), index->host<int64_t>());
-  return reshape(index_select(x, 0, index), {int64_t(all.size()) / r, r});
+  return reshape(index_select(x, 0, to(index, x.device())), {int64_t(all.size()) / r, r});
 }
 Tensor narrow_copy(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
   OpScope op("narrow_copy");

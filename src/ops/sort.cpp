@@ -2,6 +2,7 @@
 // ordered, and written back; NaN counts as the largest value, as in PyTorch, and equal values keep their order.
 #include <limits>
 
+#include "src/ops/cuda/launch_sort.h"
 #include "src/ops/op_info.h"
 #include "src/ops/sort_keys.h"
 #include "src/ops/view.h"
@@ -103,6 +104,10 @@ ValuesIndices finish(const Tensor& x, int64_t d, Tensor values, Tensor indices, 
 // The first k in order; all of them: a sort.
 ValuesIndices first_in_order(const Tensor& x, int64_t d, int64_t k, bool descending, const char* title) {
   const int64_t n = size_of(x, d);
+  if (x.is_cuda() && x.numel() && k) {
+    const auto [values, indices] = cuda_first_in_order(x, d, k, descending);
+    return finish(x, d, values, indices, true, title);
+  }
   const Tensor values = empty(with_size(x, d, k), x.dtype(), x.device()), indices = empty(with_size(x, d, k), Dtype::Int64, x.device());
   if (values.numel()) {
     typed(x.dtype(), [&](auto zero) {
@@ -164,9 +169,19 @@ ValuesIndices topk(const Tensor& x, int64_t k, int64_t dim, bool largest, bool) 
 
 namespace {
 
-// pick(items, line, step) gives the index of the chosen element; items are keys in index order.
-template <class F> ValuesIndices pick_one(const Tensor& x, int64_t d, bool keepdim, const char* title, F pick) {
+// pick(items) gives the index of the chosen element; items are keys in index order. On CUDA `rank` gives, of the sorted lines, its rank.
+template <class F, class R> ValuesIndices pick_one(const Tensor& x, int64_t d, bool keepdim, const char* title, F pick, R rank) {
   const int64_t n = size_of(x, d);
+  if (x.is_cuda() && x.numel()) {
+    ValuesIndices chosen;
+    {
+      NoGrad off;
+      const auto [values, indices] = cuda_first_in_order(x, d, n, false);
+      const Tensor at = rank(values);
+      chosen = x.dim() ? ValuesIndices{gather(values, d, at), gather(indices, d, at)} : ValuesIndices{values, indices};
+    }
+    return finish(x, d, chosen.values, chosen.indices, keepdim, title);
+  }
   const Tensor values = empty(with_size(x, d, 1), x.dtype(), x.device()), indices = empty(with_size(x, d, 1), Dtype::Int64, x.device());
   TG_CHECK(n > 0 || values.numel() == 0, IndexError, "dimension ", d, " must not be empty", Named{"input", x});
   if (values.numel()) {
@@ -199,6 +214,10 @@ template <class Items> int64_t middle(Items& items, bool real, bool skip_nan) {
   }
   return nth(items, (n - 1) / 2);
 }
+ValuesIndices pick_middle(const Tensor& x, int64_t d, bool keepdim, const char* title, bool skip_nan) {
+  return pick_one(x, d, keepdim, title, [real = is_floating(x.dtype()), skip_nan](auto& items) { return middle(items, real, skip_nan); },
+                  [d, skip_nan](const Tensor& sorted) { return cuda_middle_rank(sorted, d, skip_nan); });
+}
 
 // The median of all: its gradient is shared by all elements that equal it.
 struct MedianBackward final : NodeOf<1> {
@@ -224,10 +243,9 @@ Tensor median_all(const Tensor& x, bool skip_nan, const char* title) {
     NoGrad guard;
     if (x.numel() == 0) {
       TG_CHECK(is_floating(x.dtype()), ValueError, "input must not be empty", Named{"input", x});
-      out = full({}, Scalar(__builtin_nan("")), x.dtype());
+      out = full({}, Scalar(__builtin_nan("")), x.dtype(), x.device());
     } else {
-      const bool real = is_floating(x.dtype());
-      out = pick_one(reshape(x, {-1}), 0, false, title, [real, skip_nan](auto& items) { return middle(items, real, skip_nan); }).values;
+      out = pick_middle(reshape(x, {-1}), 0, false, title, skip_nan).values;
     }
   }
   if (recording(x)) record<MedianBackward>(out, x, title)->value = SavedTensor(out, SavedTensor::output);
@@ -242,7 +260,8 @@ ValuesIndices kthvalue(const Tensor& x, int64_t k, int64_t dim, bool keepdim) {
   const int64_t d = wrap_dim(dim, x.dim(), x), n = size_of(x, d);
   TG_CHECK(k >= 1 && k <= n, ValueError, "k must be in [1, ", n, "], the size of dimension ", d, ", got ", k, Named{"input", x});
   refuse_bool(x);
-  return pick_one(x, d, keepdim, "KthvalueBackward0", [k](auto& items) { return nth(items, k - 1); });
+  return pick_one(x, d, keepdim, "KthvalueBackward0", [k](auto& items) { return nth(items, k - 1); },
+                  [&](const Tensor&) { return full(with_size(x, d, 1), k - 1, Dtype::Int64, x.device()); });
 }
 Tensor median(const Tensor& x) {
   OpScope op("median");
@@ -252,7 +271,7 @@ Tensor median(const Tensor& x) {
 ValuesIndices median(const Tensor& x, int64_t dim, bool keepdim) {
   OpScope op("median");
   refuse_bool(x);
-  return pick_one(x, wrap_dim(dim, x.dim(), x), keepdim, "MedianBackward1", [real = is_floating(x.dtype())](auto& items) { return middle(items, real, false); });
+  return pick_middle(x, wrap_dim(dim, x.dim(), x), keepdim, "MedianBackward1", false);
 }
 Tensor nanmedian(const Tensor& x) {
   OpScope op("nanmedian");
@@ -262,11 +281,12 @@ Tensor nanmedian(const Tensor& x) {
 ValuesIndices nanmedian(const Tensor& x, int64_t dim, bool keepdim) {
   OpScope op("nanmedian");
   refuse_bool(x);
-  return pick_one(x, wrap_dim(dim, x.dim(), x), keepdim, "NanmedianBackward1", [real = is_floating(x.dtype())](auto& items) { return middle(items, real, true); });
+  return pick_middle(x, wrap_dim(dim, x.dim(), x), keepdim, "NanmedianBackward1", true);
 }
 ValuesIndices mode(const Tensor& x, int64_t dim, bool keepdim) {
   OpScope op("mode");
-  return pick_one(x, wrap_dim(dim, x.dim(), x), keepdim, "ModeBackward0", [](auto& items) {
+  const int64_t d = wrap_dim(dim, x.dim(), x);
+  return pick_one(x, d, keepdim, "ModeBackward0", [](auto& items) {
     std::sort(items.begin(), items.end());
     size_t best = 0, best_run = 0;  // the smallest value of the longest run, at its last place
     for (size_t i = 0, run = 0; i < items.size(); i++) {
@@ -274,7 +294,7 @@ ValuesIndices mode(const Tensor& x, int64_t dim, bool keepdim) {
       if (run > best_run) best = i, best_run = run;
     }
     return items[best].at();
-  });
+  }, [d](const Tensor& sorted) { return cuda_mode_rank(sorted, d); });
 }
 
 void sort_ops(OpTable& t) {

@@ -3,9 +3,11 @@
 #include <cmath>
 #include <vector>
 
+#include "src/ops/cuda/launch_sort.h"
 #include "src/ops/op_info.h"
 #include "src/ops/rows.h"
 #include "src/ops/view.h"
+#include "src/tensor/cuda.h"
 #include "tapegrad/ops_more.h"
 
 namespace tapegrad {
@@ -15,7 +17,7 @@ namespace {
 Tensor quantiles(const Tensor& x, const Tensor& q_in, std::optional<int64_t> dim, bool keepdim, std::string_view how, bool skip_nan) {
   TG_CHECK(x.dtype() == Dtype::Float32 || x.dtype() == Dtype::Float64, DtypeError, "input must be float32 or float64, got ", x.dtype(),
       Named{"input", x});
-  const Tensor q = q_in->wrapped_number ? full({}, q_in.item(), x.dtype()) : q_in;
+  const Tensor q = q_in->wrapped_number ? full({}, q_in.item(), x.dtype(), x.device()) : q_in;
   TG_CHECK(q.dtype() == x.dtype(), DtypeError, "q must have the dtype of input, got ", q.dtype(), Named{"input", x}, Named{"q", q});
   TG_CHECK(q.dim() <= 1, ShapeError, "q must be a number or have 1 dimension, got ", q.dim(), Named{"q", q});
   TG_CHECK(x.numel() > 0, ValueError, "input must not be empty", Named{"input", x});
@@ -56,12 +58,20 @@ Tensor counts_between(const Tensor& x, const Tensor& edges_in, const Tensor& wei
       "weight must have input's shape and dtype", Named{"input", x}, Named{"weight", weight});
   const Tensor values = row_major(x, Dtype::Float64), edges = row_major(edges_in, Dtype::Float64), w = row_major(weight, Dtype::Float64);
   const int64_t bins = edges.numel() - 1;
-  const double *p = values->host<double>(), *e = edges->host<double>();
-  Tensor counts = zeros({bins}, Dtype::Float64);
-  for (int64_t i = 0; i < values.numel(); i++) {
-    if (!(p[i] >= e[0] && p[i] <= e[bins])) continue;
-    const int64_t k = std::min<int64_t>(std::upper_bound(e, e + bins + 1, p[i]) - e, bins) - 1;
-    counts->host<double>()[k] += w.defined() ? w->host<double>()[i] : 1;
+  Tensor counts;
+  if (x.is_cuda()) {  // what is outside goes to a bin of its own
+    const Tensor inside = logical_and(values >= narrow(edges, 0, 0, 1), values <= narrow(edges, 0, bins, 1));
+    const Tensor bin = clamp_max(bucketize(values, edges, true), Scalar(bins)) - 1;
+    const Tensor sums = cuda_counts(reshape(where(inside, bin, Tensor(Scalar(bins))), {-1}), bins + 1, w.defined() ? reshape(w, {-1}) : w);
+    counts = to(narrow(sums, 0, 0, bins), Dtype::Float64);
+  } else {
+    const double *p = values->host<double>(), *e = edges->host<double>();
+    counts = zeros({bins}, Dtype::Float64);
+    for (int64_t i = 0; i < values.numel(); i++) {
+      if (!(p[i] >= e[0] && p[i] <= e[bins])) continue;
+      const int64_t k = std::min<int64_t>(std::upper_bound(e, e + bins + 1, p[i]) - e, bins) - 1;
+      counts->host<double>()[k] += w.defined() ? w->host<double>()[i] : 1;
+    }
   }
   if (density) counts = counts / (sum(counts) * (narrow(edges, 0, 1, bins) - narrow(edges, 0, 0, bins)));
   return to(counts, x.dtype());
@@ -101,7 +111,7 @@ std::tuple<Tensor, Tensor> histogram(const Tensor& x, int64_t bins, std::span<co
   TG_CHECK(std::isfinite(from) && std::isfinite(end) && from <= end, ValueError, "the range must be finite and in order, got ", from,
       " to ", end);
   if (from == end) from -= 0.5, end += 0.5;
-  const Tensor edges = linspace(from, end, bins + 1, x.dtype());
+  const Tensor edges = linspace(from, end, bins + 1, x.dtype(), x.device());
   return {counts_between(x, edges, weight, density), edges};
 }
 
@@ -119,7 +129,7 @@ Tensor segment_reduce(const Tensor& x, std::string_view reduce, const Tensor& le
   wanted.push_back(pieces);
   TG_CHECK(lengths_in.dim() == 1 ? d == 0 : lengths_in.sizes() == wanted, ShapeError,
       "lengths must have data's sizes before axis, then the pieces: ", wanted, ", got ", lengths_in.sizes(), Named{"data", x});
-  const Tensor lengths = row_major(lengths_in, Dtype::Int64);
+  const Tensor lengths = row_major(host_copy(lengths_in), Dtype::Int64);
   const int64_t outer = product({x->sizes, size_t(d)}), inner = product({x->sizes + d + 1, size_t(x.dim() - d - 1)});
   Tensor piece = empty({outer, n, 1}, Dtype::Int64);
   for (int64_t o = 0; o < outer; o++) {
@@ -135,11 +145,11 @@ Tensor segment_reduce(const Tensor& x, std::string_view reduce, const Tensor& le
     TG_CHECK(at == n, ValueError, "lengths must add up to the size of axis, ", n, ", got ", at, Named{"lengths", lengths_in});
   }
   const double neutral = reduce == "max" ? -INFINITY : reduce == "min" ? INFINITY : reduce == "prod" ? 1 : 0;
-  const Tensor start = full({outer, pieces, inner}, initial.value_or(neutral).to_double(), x.dtype());
+  const Tensor start = full({outer, pieces, inner}, initial.value_or(neutral).to_double(), x.dtype(), x.device());
   const std::string_view fold = reduce == "max" ? "amax" : reduce == "min" ? "amin" : reduce == "mean" ? "sum" : reduce;
-  Tensor out = scatter_reduce(start, 1, expand(piece, {outer, n, inner}), reshape(x, {outer, n, inner}), fold);
+  Tensor out = scatter_reduce(start, 1, expand(to(piece, x.device()), {outer, n, inner}), reshape(x, {outer, n, inner}), fold);
   if (reduce == "mean") {  // an empty piece: NaN, or initial where that is given
-    const Tensor count = to(reshape(lengths, {-1, pieces, 1}), x.dtype());
+    const Tensor count = to(to(reshape(lengths, {-1, pieces, 1}), x.dtype()), x.device());
     out = out / (initial ? clamp_min(count, Scalar(1)) : count);
   }
   Shape size(wanted);

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "src/ops/cuda/launch_sort.h"
 #include "src/ops/op_info.h"
 #include "src/ops/sort_keys.h"
 #include "src/ops/view.h"
@@ -11,28 +12,27 @@ namespace {
 
 // ---- unique
 
-// Slices 0 … n of something, in the order `order`, equal ones next to each other: the firsts of each run, which run each
-// belongs to, how many there are.
-struct Runs {
-  std::vector<int64_t> firsts;
-  Tensor inverse, counts;
-};
-template <class Same> Runs runs_of(const std::vector<int64_t>& order, Same same) {
-  Runs r;
+Tensor as_tensor(const std::vector<int64_t>& numbers) {
+  const Tensor t = empty({int64_t(numbers.size())}, Dtype::Int64);
+  std::copy(numbers.begin(), numbers.end(), t->host<int64_t>());
+  return t;
+}
+// Slices 0 … n of something, in the order `order`, equal ones next to each other.
+template <class Same> EqualRuns runs_of(const std::vector<int64_t>& order, Same same) {
+  EqualRuns r;
   const int64_t n = int64_t(order.size());
   r.inverse = empty({n}, Dtype::Int64);
-  std::vector<int64_t> counts;
+  std::vector<int64_t> firsts, counts;
   for (int64_t k = 0; k < n; k++) {
-    if (k == 0 || !same(order[size_t(k) - 1], order[size_t(k)])) r.firsts.push_back(order[size_t(k)]), counts.push_back(0);
+    if (k == 0 || !same(order[size_t(k) - 1], order[size_t(k)])) firsts.push_back(order[size_t(k)]), counts.push_back(0);
     counts.back()++;
-    r.inverse->host<int64_t>()[order[size_t(k)]] = int64_t(r.firsts.size()) - 1;
+    r.inverse->host<int64_t>()[order[size_t(k)]] = int64_t(firsts.size()) - 1;
   }
-  r.counts = empty({int64_t(counts.size())}, Dtype::Int64);
-  std::copy(counts.begin(), counts.end(), r.counts->host<int64_t>());
+  r.firsts = as_tensor(firsts), r.counts = as_tensor(counts);
   return r;
 }
 // x: n rows of `width`, row-major.
-template <class T> Runs runs_in(const Tensor& x, int64_t n, int64_t width, bool consecutive) {
+template <class T> EqualRuns runs_in(const Tensor& x, int64_t n, int64_t width, bool consecutive) {
   const T* p = x->host<const T>();
   std::vector<int64_t> order(static_cast<size_t>(n));
   std::iota(order.begin(), order.end(), int64_t(0));
@@ -57,10 +57,9 @@ std::tuple<Tensor, Tensor, Tensor> unique_slices(const Tensor& x, bool consecuti
   const int64_t n = lines->sizes[0], width = n ? lines.numel() / n : 0;
   TG_CHECK(flat || n == 0 || width > 0, ShapeError, "slices along dimension ", d, " must not be empty", Named{"input", x});
   const Tensor keys = x.dtype() >= Dtype::UInt16 ? in_signed_order(lines) : lines;
-  Runs r = typed(keys.dtype(), [&](auto zero) { return runs_in<decltype(zero)>(keys, n, width, consecutive); });
-  Tensor keep = empty({int64_t(r.firsts.size())}, Dtype::Int64);
-  std::copy(r.firsts.begin(), r.firsts.end(), keep->host<int64_t>());
-  Tensor values = index_select(lines, 0, keep);
+  const EqualRuns r = x.is_cuda() ? cuda_runs(keys, consecutive)
+                             : typed(keys.dtype(), [&](auto zero) { return runs_in<decltype(zero)>(keys, n, width, consecutive); });
+  Tensor values = index_select(lines, 0, r.firsts);
   if (!flat && x.dim()) values = contiguous(transpose(values, 0, d));
   return {values, inverse ? flat ? reshape(r.inverse, x.sizes()) : r.inverse : Tensor(), counts ? r.counts : Tensor()};
 }
@@ -99,6 +98,12 @@ Tensor bincount(const Tensor& x, const Tensor& weights, int64_t minlength) {
   TG_CHECK(!weights.defined() || weights.sizes() == x.sizes(), ShapeError, "weights must have the shape of input, got ", weights.sizes(), Named{"input", x}, Named{"weights", weights});
   NoGrad guard;
   const Tensor values = contiguous(to(x, Dtype::Int64));
+  if (x.is_cuda()) {
+    const int64_t least = values.numel() ? min(values).item<int64_t>() : 0;
+    TG_CHECK(least >= 0, ValueError, "input must not hold negative numbers, got ", least, Named{"input", x});
+    const int64_t bins = std::max(minlength, values.numel() ? max(values).item<int64_t>() + 1 : 0);
+    return cuda_counts(values, bins, weights.defined() ? to(weights, weights.dtype() == Dtype::Float32 ? Dtype::Float32 : Dtype::Float64) : Tensor());
+  }
   const int64_t* p = values->host<int64_t>();
   int64_t bins = minlength;
   for (int64_t k = 0; k < values.numel(); k++) {
@@ -118,21 +123,25 @@ Tensor histc(const Tensor& x, int64_t bins, double min, double max) {
   TG_CHECK(bins > 0, ValueError, "bins must be positive, got ", bins);
   TG_CHECK(is_floating(x.dtype()), DtypeError, "input must be a float tensor, got ", x.dtype(), Named{"input", x});
   NoGrad guard;
-  Tensor out = zeros({bins}, x.dtype());
-  const Tensor values = contiguous(to(x, Dtype::Float64)), counts = zeros({bins}, Dtype::Int64);
-  const double* p = values->host<double>();
+  const Tensor values = contiguous(to(x, Dtype::Float64));
   const int64_t n = values.numel();
   if (min == max && n) {
-    min = *std::min_element(p, p + n), max = *std::max_element(p, p + n);
+    min = tapegrad::min(values).item<double>(), max = tapegrad::max(values).item<double>();
     if (min == max) min -= 1, max += 1;
   }
   TG_CHECK(std::isfinite(min) && std::isfinite(max) && min <= max, ValueError, "min and max must be finite and in order, got ", min, " and ", max);
+  if (x.is_cuda()) {  // what is outside goes to a bin of its own
+    const Tensor inside = logical_and(values >= min, values <= max);
+    const Tensor bin = clamp_max(to((values - min) / (max - min) * double(bins), Dtype::Int64), Scalar(bins - 1));
+    return to(narrow(cuda_counts(reshape(where(inside, bin, Tensor(Scalar(bins))), {-1}), bins + 1), 0, 0, bins), x.dtype());
+  }
+  const Tensor counts = zeros({bins}, Dtype::Int64);
+  const double* p = values->host<double>();
   for (int64_t k = 0; k < n; k++) {
     if (!(p[k] >= min && p[k] <= max)) continue;
     counts->host<int64_t>()[std::min(int64_t((p[k] - min) / (max - min) * double(bins)), bins - 1)]++;
   }
-  copy_(out, counts);
-  return out;
+  return to(counts, x.dtype());
 }
 
 // ---- searching
@@ -147,6 +156,7 @@ static Tensor search(const Tensor& sorted, const Tensor& values, bool right, con
   const Dtype common = values.dim() == 0 && is_floating(values.dtype()) == is_floating(sorted.dtype()) ? sorted.dtype() : promote(sorted.dtype(), values.dtype());
   const Tensor ordered = sorter.defined() ? gather(sorted, -1, sorter) : sorted;
   const Tensor s = contiguous(to(ordered, common)), v = contiguous(to(values, common));
+  if (v.is_cuda()) return cuda_search(s, v, right);
   Tensor out = empty(values.sizes(), Dtype::Int64);
   const int64_t length = s->sizes[s.dim() - 1], rows = s.dim() == 1 ? 1 : s.numel() / std::max<int64_t>(length, 1), each = rows ? v.numel() / rows : 0;
   typed(common, [&](auto zero) {
@@ -176,7 +186,7 @@ Tensor isin(const Tensor& elements, const Tensor& test_elements, bool invert) {
   NoGrad guard;
   const Dtype common = result_type(elements, test_elements);
   const Tensor e = to(elements, common), sorted = sort(reshape(to(test_elements, common), {-1})).values;
-  if (!sorted.numel()) return full(elements.sizes(), invert, Dtype::Bool);
+  if (!sorted.numel()) return full(elements.sizes(), invert, Dtype::Bool, elements.device());
   const Tensor place = search(sorted, e, false, {});
   const Tensor hit = eq(index_select(sorted, 0, reshape(masked_fill(place, eq(place, Tensor(Scalar(sorted.numel()))), Scalar(0)), {-1})), reshape(e, {-1}));
   return reshape(invert ? eq(hit, Tensor(Scalar(false))) : hit, elements.sizes());

@@ -113,6 +113,16 @@ TEST(CudaAllocator, DoesNotMergeWithABlockThatWaits) {
   EXPECT_EQ(f.stats().largest_free, 20 * MiB);
 }
 
+// Tensors are freed after the device has failed too, in destructors.
+TEST(CudaAllocator, FreesOnAFailedDevice) {
+  Fixture f;
+  Block* a = f.memory.alloc(4 * MiB, stream(1));
+  f.memory.record(a, stream(2));
+  f.driver.failed = true;
+  f.memory.free(a);
+  EXPECT_EQ(f.stats().largest_free, 20 * MiB);
+}
+
 TEST(CudaAllocator, GivesTheCacheBackBeforeItFails) {
   Fixture f(64 * MiB);
   f.memory.free(f.memory.alloc(40 * MiB, stream(1)));

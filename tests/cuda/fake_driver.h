@@ -60,7 +60,9 @@ struct FakeDriver : Driver {
     return reinterpret_cast<Stream>(streams.size());
   }
   int device_of(Stream s) noexcept override { return streams.empty() ? 0 : streams[reinterpret_cast<size_t>(s) - 1].first; }
-  void* make_event(int device, bool timing) override {
+  bool failed = false;
+  void* make_event(int device, bool timing) noexcept override {
+    if (failed) return nullptr;
     all_events.push_back(new FakeEvent{device, timing, 0});
     return all_events.back();
   }

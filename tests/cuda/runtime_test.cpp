@@ -229,6 +229,8 @@ TEST_F(CudaTables, EventsMeasureTime) {
   r.record_event(plain, 0, nullptr);
   EXPECT_EQ(message_of([&] { r.event_ms(plain, b); }),
             "cudaEventElapsedTime(&ms, as_event(from), as_event(to)) failed: invalid resource handle (cudaErrorInvalidResourceHandle)");
+  EXPECT_EQ(cuda::in_child([&] { return message_of([&] { r.event_ms(plain, b); }); }),
+            "CUDA cannot be used in a forked child of a process that has used it; start children anew (start method 'spawn')");
   for (CudaEvent e : {a, b, plain}) r.free_event(e);
 }
 

@@ -19,7 +19,14 @@ template <class T> struct StoredAs { using list = Types<T>; };  // the dtypes of
 template <> struct StoredAs<float> { using list = Types<float, Half, BFloat>; };
 template <> struct StoredAs<int64_t> { using list = Types<int64_t, uint32_t>; };
 template <> struct StoredAs<int32_t> { using list = Types<int32_t, bool, uint8_t, int8_t, int16_t, uint16_t>; };
+template <> struct StoredAs<Complex<double>> { using list = Types<Complex<double>, Complex<float>>; };
 template <class T> using Stored = typename StoredAs<T>::list;
+template <class T> inline constexpr Compute compute_of = [] {
+  constexpr Dtype stored[] = {Dtype::Float32, Dtype::Float64, Dtype::Int64, Dtype::Int32, Dtype::Bool, Dtype::Complex64, Dtype::Complex128};
+  int c = 0;
+  while (c < 7 && stored[c] != dtype_of<T>) c++;
+  return Compute(c);
+}();
 /// Elements of a thread: 32 bytes of T.
 template <class T> inline constexpr int kEach = sizeof(T) == 1 ? 16 : 32 / int(sizeof(T));
 
@@ -253,7 +260,7 @@ elementwise_kernel(const __grid_constant__ KernelWalk<F::inputs + 1> p, const __
 }
 template <class F> KernelEntry entry_of(size_t param_bytes) {
   const ElementwiseKernel<F::inputs + 1> kernel = elementwise_kernel<F>;
-  return {reinterpret_cast<void (*)()>(kernel), F::inputs + 1, F::mask + 1, F::each, uint8_t(param_bytes),
+  return {reinterpret_cast<void (*)()>(kernel), F::inputs + 1, F::mask + 1, F::each, uint8_t(param_bytes), compute_of<typename F::T>,
           !std::is_same_v<typename F::Result, typename F::T>};
 }
 

@@ -1,6 +1,7 @@
 // What an elementwise kernel is given: a CudaWalk in 32-bit offsets, cut into groups of elements.
 #pragma once
 #include "src/cuda/kernel/access.cuh"
+#include "src/ops/cpu/elementwise.h"
 #include "tapegrad/types.h"
 
 namespace tapegrad::cuda {
@@ -34,6 +35,7 @@ template <int K> using ElementwiseKernel = void (*)(KernelWalk<K>, Params);
 struct KernelEntry {
   void (*kernel)() = nullptr;                                 // an ElementwiseKernel<operands>
   uint8_t operands = 0, mask = 0, each = 0, param_bytes = 0;  // mask: 0, or which of the operands is a bool
+  Compute compute = Compute::None;                            // in what
   bool gives_bool = false;                                    // unlike the inputs
 };
 

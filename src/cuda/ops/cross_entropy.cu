@@ -1,9 +1,9 @@
 // cross_entropy and nll_loss over rows of classes. Forward: a row's largest logit and sum of exponentials in one pass, then its loss;
 // the rows are summed by one block in a fixed order. Backward: one pass from the logits and those two numbers.
+#include "src/cuda/kernel/fault.cuh"
 #include "src/cuda/kernel/team.cuh"
 #include "src/cuda/ops/families.h"
 #include "src/cuda/ops/softmax.cuh"
-#include "src/cuda/runtime/fault.h"
 #include "src/ops/cuda/rows.h"
 
 namespace tapegrad::cuda {

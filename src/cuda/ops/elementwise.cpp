@@ -22,6 +22,7 @@ bool reads(Compute c, Dtype d) {
   switch (c) {
     case Compute::F32: return d == Dtype::Float32 || d == Dtype::Float16 || d == Dtype::BFloat16;
     case Compute::I64: return d == Dtype::Int64 || d == Dtype::UInt32;
+    case Compute::C128: return is_complex(d);
     case Compute::I32: return d <= Dtype::Int32 || d == Dtype::UInt16;
     default: return d == kStored[int(c)];
   }
@@ -147,7 +148,7 @@ void replace(CudaWalk& w, int k, Dtype d, bool to_there, std::optional<Scratch>&
   a.data = p.arg[0].data, a.dtype = d;
 }
 
-bool run(const KernelEntry& e, Compute c, const void* params, const CudaWalk& walk) {
+bool run(const KernelEntry& e, const void* params, const CudaWalk& walk) {
   if (!e.kernel) return false;
   if (!walk.numel) return true;
   Params bytes;
@@ -155,12 +156,12 @@ bool run(const KernelEntry& e, Compute c, const void* params, const CudaWalk& wa
   CudaWalk w = walk;
   std::optional<Scratch> memory[5];
   for (int k = 1; k < w.args; k++) {
-    const Compute as = e.mask == k ? Compute::Bool : c;
+    const Compute as = e.mask == k ? Compute::Bool : e.compute;
     CudaArg& a = w.arg[k];
     if (!a.data) convert_number(a, kStored[int(as)]);
     else if (!reads(as, a.dtype)) replace(w, k, kStored[int(as)], true, memory[k]);
   }
-  const Compute gives = e.gives_bool ? Compute::Bool : c;
+  const Compute gives = e.gives_bool ? Compute::Bool : e.compute;
   const bool foreign = !reads(gives, w.arg[0].dtype);
   if (foreign) replace(w, 0, kStored[int(gives)], false, memory[0]);
   run_elementwise(e, bytes, w);
@@ -177,7 +178,7 @@ const ElementwiseTable& table() {
   static const ElementwiseTable* const all = [] {
     auto* t = new ElementwiseTable;
     add_arithmetic(*t), add_integers(*t), add_rounding(*t), add_functions(*t), add_activations(*t);
-    add_unary_backward(*t), add_backward(*t), add_complex(*t);
+    add_unary_backward(*t), add_backward(*t), add_complex(*t), add_unsigned(*t);
     return t;
   }();
   return *all;
@@ -189,10 +190,10 @@ void run_elementwise(const KernelEntry& e, const Params& params, const CudaWalk&
 
 void fill(CudaElementwise& f) {
   f.forward = [](int inputs, int index, Compute c, const void* params, const CudaWalk& w) {
-    return run(table().op[inputs - 1][index].forward[int(c)], c, params, w);
+    return run(table().op[inputs - 1][index].forward[int(c)], params, w);
   };
   f.backward = [](int inputs, int index, int k, Compute c, const void* params, const CudaWalk& w) {
-    return run(table().op[inputs - 1][index].backward[k][int(c)], c, params, w);
+    return run(table().op[inputs - 1][index].backward[k][int(c)], params, w);
   };
   f.copy = copy_elements;
 }

@@ -1,5 +1,8 @@
 // From the formulas of src/ops/formulas.h to kernels. Each elementwise_*.cu makes those of some ops.
 #pragma once
+#ifdef __CUDACC__
+#pragma nv_diag_suppress 186  // formulas for all numbers ask unsigned ones, too, whether they are below 0
+#endif
 #include "src/cuda/kernel/elementwise.cuh"
 #include "src/cuda/ops/elementwise.h"
 #include "src/ops/formulas.h"
@@ -37,7 +40,13 @@ template <class Op, int k, class Number> struct Backward {
   static constexpr int each = kEach<T>;
   Op op;
   __device__ explicit Backward(const Params& p) : op(read<Op>(p)) {}
-  template <class... V> __device__ T operator()(const T& g, const V&... v) const { return conj(call_backward<k>(op, T(conj(g)), v...)); }
+  template <class... V> __device__ T operator()(const T& g, const V&... v) const {
+    const T c = conj(g);
+    if constexpr (requires { op.backward(c, v...); }) return conj(op.backward(c, v...));
+    else if constexpr (k == 0) return conj(op.backward_a(c, v...));
+    else if constexpr (k == 1) return conj(op.backward_b(c, v...));
+    else return conj(op.backward_c(c, v...));
+  }
 };
 
 template <class Op, class List> inline constexpr int index_in = -1;
@@ -54,31 +63,32 @@ template <class Op> OpKernelTable& row_of(ElementwiseTable& t) {
   return t.op[n - 1][index_in<Op, std::conditional_t<n == 1, UnaryOps, std::conditional_t<n == 2, BinaryOps, TernaryOps>>>];
 }
 
-/// The kernels of Op in T.
+template <class Op> inline constexpr size_t param_bytes = std::is_empty_v<Op> ? 0 : sizeof(Op);
 template <class Op, class T> void add_forward(ElementwiseTable& t, Compute c) {
-  row_of<Op>(t).forward[int(c)] = entry_of<Forward<Op, inputs_of<Op>(), T>>(std::is_empty_v<Op> ? 0 : sizeof(Op));
+  row_of<Op>(t).forward[int(c)] = entry_of<Forward<Op, inputs_of<Op>(), T>>(param_bytes<Op>);
 }
 template <class Op, int k, class T> void add_gradient(ElementwiseTable& t, Compute c) {
   if constexpr (k < inputs_of<Op>() && has_gradient<Op, k> && Op::traits.fused)
-    row_of<Op>(t).backward[k][int(c)] = entry_of<Backward<Op, k, T>>(std::is_empty_v<Op> ? 0 : sizeof(Op));
+    row_of<Op>(t).backward[k][int(c)] = entry_of<Backward<Op, k, T>>(param_bytes<Op>);
 }
-template <class Op, class T> void add_backward(ElementwiseTable& t, Compute c) {
+template <class Op, class T> void add_gradients(ElementwiseTable& t, Compute c) {
   add_gradient<Op, 0, T>(t, c), add_gradient<Op, 1, T>(t, c), add_gradient<Op, 2, T>(t, c);
 }
-/// Those that the CPU has (cpu/loops.h), without complex numbers and uint64.
+
+/// Those that the CPU has for each instruction set (cpu/loops.h).
 template <class Op, class T, Compute c> void add_if(ElementwiseTable& t) {
   if constexpr (computes_in<Op>(c)) add_forward<Op, T>(t, c);
 }
-template <class... Ops> void add_ops(OpList<Ops...>, ElementwiseTable& t) {
+template <class... Ops> void add_forwards(OpList<Ops...>, ElementwiseTable& t) {
   (add_if<Ops, float, Compute::F32>(t), ...);
   (add_if<Ops, double, Compute::F64>(t), ...);
   (add_if<Ops, int64_t, Compute::I64>(t), ...);
   (add_if<Ops, int32_t, Compute::I32>(t), ...);
   (add_if<Ops, bool, Compute::Bool>(t), ...);
 }
-template <class... Ops> void add_backward_ops(OpList<Ops...>, ElementwiseTable& t) {
-  (add_backward<Ops, float>(t, Compute::F32), ...);
-  (add_backward<Ops, double>(t, Compute::F64), ...);
+template <class... Ops> void add_backwards(OpList<Ops...>, ElementwiseTable& t) {
+  (add_gradients<Ops, float>(t, Compute::F32), ...);
+  (add_gradients<Ops, double>(t, Compute::F64), ...);
 }
 
 }  // namespace tapegrad::cuda

@@ -21,6 +21,7 @@ void add_activations(ElementwiseTable&);
 void add_unary_backward(ElementwiseTable&);
 void add_backward(ElementwiseTable&);
 void add_complex(ElementwiseTable&);
+void add_unsigned(ElementwiseTable&);
 
 /// Launches a kernel over w, which is not empty, in pieces where 32 bits do not address it. It reads and writes the operands' dtypes.
 void run_elementwise(const KernelEntry& e, const Params& params, const CudaWalk& w);

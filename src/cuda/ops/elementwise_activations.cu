@@ -6,9 +6,9 @@ namespace tapegrad::cuda {
 void add_activations(ElementwiseTable& t) {
   using Ops = OpList<Sigmoid, LeakyRelu, Elu, Gelu, GeluTanh, Silu, Mish, Softplus, LogSigmoid, Softsign, Hardsigmoid, Hardswish, Tanhshrink,
                      Softshrink, Hardshrink>;
-  add_ops(Ops(), t);
-  add_backward_ops(Ops(), t);
-  add_backward_ops(OpList<Relu, Hardtanh, Threshold>(), t);
+  add_forwards(Ops(), t);
+  add_backwards(Ops(), t);
+  add_backwards(OpList<Relu, Hardtanh, Threshold>(), t);
 }
 
 }  // namespace tapegrad::cuda

@@ -4,7 +4,7 @@
 namespace tapegrad::cuda {
 
 void add_arithmetic(ElementwiseTable& t) {
-  add_ops(OpList<Add, Sub, Rsub, AddScaled, SubScaled, Mul, Div, Maximum, Minimum, Fmax, Fmin, ClampMinTensor, ClampMaxTensor, Heaviside, Prelu,
+  add_forwards(OpList<Add, Sub, Rsub, AddScaled, SubScaled, Mul, Div, Maximum, Minimum, Fmax, Fmin, ClampMinTensor, ClampMaxTensor, Heaviside, Prelu,
                  LerpNumber, Where, Lerp, Addcmul, Addcdiv, ClampTensors>(), t);
 }
 

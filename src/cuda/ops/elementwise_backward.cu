@@ -4,7 +4,7 @@
 namespace tapegrad::cuda {
 
 void add_backward(ElementwiseTable& t) {
-  add_backward_ops(OpList<Mul, Div, Pow, Atan2, Hypot, Copysign, LogAddExp, LogAddExp2, Xlogy, Maximum, Minimum, Fmax, Fmin, ClampMinTensor,
+  add_backwards(OpList<Mul, Div, Pow, Atan2, Hypot, Copysign, LogAddExp, LogAddExp2, Xlogy, Maximum, Minimum, Fmax, Fmin, ClampMinTensor,
                        ClampMaxTensor, Prelu, Where, Lerp, Addcmul, Addcdiv, ClampTensors>(), t);
 }
 

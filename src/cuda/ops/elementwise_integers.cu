@@ -4,7 +4,7 @@
 namespace tapegrad::cuda {
 
 void add_integers(ElementwiseTable& t) {
-  add_ops(OpList<DivTrunc, DivFloor, Remainder, Fmod, Pow, Eq, Ne, Lt, Le, Gt, Ge, LogicalAnd, LogicalOr, LogicalXor, BitwiseAnd, BitwiseOr,
+  add_forwards(OpList<DivTrunc, DivFloor, Remainder, Fmod, Pow, Eq, Ne, Lt, Le, Gt, Ge, LogicalAnd, LogicalOr, LogicalXor, BitwiseAnd, BitwiseOr,
                  BitwiseXor, ShiftLeft, ShiftRight, IsNan, IsInf, IsPosInf, IsNegInf, IsFinite, SignBit, LogicalNot, BitwiseNot>(), t);
 }
 

@@ -4,7 +4,7 @@
 namespace tapegrad::cuda {
 
 void add_rounding(ElementwiseTable& t) {
-  add_ops(OpList<Neg, Abs, Sign, Floor, Ceil, Trunc, Frac, Round, RoundDecimals, Clamp, ClampMin, ClampMax, NanToNum, Square, Cube, PowNumber,
+  add_forwards(OpList<Neg, Abs, Sign, Floor, Ceil, Trunc, Frac, Round, RoundDecimals, Clamp, ClampMin, ClampMax, NanToNum, Square, Cube, PowNumber,
                  Relu, Hardtanh, Threshold>(), t);
 }
 

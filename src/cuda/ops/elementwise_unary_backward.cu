@@ -4,7 +4,7 @@
 namespace tapegrad::cuda {
 
 void add_unary_backward(ElementwiseTable& t) {
-  add_backward_ops(OpList<Abs, Clamp, ClampMin, ClampMax, NanToNum, Square, Cube, PowNumber, Sqrt, Rsqrt, Reciprocal, Exp, Exp2, Expm1, Log, Log2,
+  add_backwards(OpList<Abs, Clamp, ClampMin, ClampMax, NanToNum, Square, Cube, PowNumber, Sqrt, Rsqrt, Reciprocal, Exp, Exp2, Expm1, Log, Log2,
                        Log10, Log1p, Sin, Cos, Tan, Asin, Acos, Atan, Sinh, Cosh, Tanh, Asinh, Acosh, Atanh, Sinc, Logit, Erf, Erfc, Erfinv,
                        Lgamma, Digamma, Polygamma>(), t);
 }

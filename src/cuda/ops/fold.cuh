@@ -118,7 +118,7 @@ __global__ void __launch_bounds__(FoldPlan::kThreads) fold_rows(const T* x, Fold
   v = join_across<F>(v, p.lanes < kWarp ? p.lanes / 2 : kWarp / 2, 1);
   if (p.lanes > kWarp) {
     constexpr int kWarps = FoldPlan::kThreads / kWarp;
-    __shared__ alignas(16) unsigned char room[kWarps * sizeof(A)];
+    __shared__ __align__(16) unsigned char room[kWarps * sizeof(A)];
     A* part = reinterpret_cast<A*>(room);
     if (threadIdx.x % kWarp == 0) part[threadIdx.x / kWarp] = v;
     __syncthreads();
@@ -156,7 +156,7 @@ __global__ void __launch_bounds__(FoldPlan::kThreads) fold_columns(const T* x, F
     for (; i < end; i += step) acc[0] = F::join(acc[0], F::of(C(x[along(i)]), shift, i));
   }
   A v = F::join(F::join(acc[0], acc[1]), F::join(acc[2], acc[3]));
-  __shared__ alignas(16) unsigned char room[FoldPlan::kThreads * sizeof(A)];
+  __shared__ __align__(16) unsigned char room[FoldPlan::kThreads * sizeof(A)];
   A* part = reinterpret_cast<A*>(room);
   part[threadIdx.x] = v;
   for (int half = p.lanes / 2; half > 0; half /= 2) {

@@ -1,7 +1,7 @@
 // What the index kernels share: places in nested dims, and the bounds of an index.
 #pragma once
+#include "src/cuda/kernel/fault.cuh"
 #include "src/cuda/kernel/cuda.cuh"
-#include "src/cuda/runtime/fault.h"
 #include "src/ops/cuda/index.h"
 
 namespace tapegrad::cuda {

@@ -2,16 +2,17 @@
 #include "src/cuda/kernel/cuda.cuh"
 #include "src/cuda/ops/sort.h"
 
-#ifdef __CUDACC__
+#ifndef TG_SIMULATED
 #include <cub/device/device_radix_sort.cuh>
 #else
+#include <algorithm>
 #include <numeric>
 #include <vector>
 #endif
 
 namespace tapegrad::cuda {
 
-#ifdef __CUDACC__
+#ifndef TG_SIMULATED
 
 template <class Key> size_t radix_sort_scratch(int64_t n) {
   size_t bytes = 0;

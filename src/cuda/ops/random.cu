@@ -2,9 +2,9 @@
 // the numbers have the CPU's bits.
 #include "src/ops/formulas_random.h"
 
+#include "src/cuda/kernel/fault.cuh"
 #include "src/cuda/kernel/cuda.cuh"
 #include "src/cuda/ops/families.h"
-#include "src/cuda/runtime/fault.h"
 #include "src/ops/cuda/random.h"
 
 namespace tapegrad::cuda {

@@ -50,7 +50,7 @@ template <class Op> __device__ typename Op::Acc scan_lanes(const Op& op, typenam
 template <class Op> __global__ void __launch_bounds__(ScanPlan::kThreads) scan_rows(Op op, ScanPlan p, bool back, char* totals_, bool first_pass) {
   using A = typename Op::Acc;
   constexpr int kEach = ScanPlan::kEach;
-  __shared__ alignas(16) unsigned char bytes[ScanPlan::kThreads / kWarp * sizeof(A)];
+  __shared__ __align__(16) unsigned char bytes[ScanPlan::kThreads / kWarp * sizeof(A)];
   A* room = reinterpret_cast<A*>(bytes);
   A* totals = reinterpret_cast<A*>(totals_);
   const int lane = int(threadIdx.x) % p.lanes, chunk = int(blockIdx.y);

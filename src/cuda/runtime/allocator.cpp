@@ -60,11 +60,13 @@ void CachingAllocator::free(Block* b) noexcept {
   b->state = Block::Pending;
   for (Stream s : b->users) {
     Event* e = events_.get(driver_.device_of(s), false);
+    if (!e) continue;
     driver_.record(e->handle, s);
     waiting_[s].push_back({e, b});
     b->events++;
   }
   b->users.clear();
+  if (b->events == 0) put(b);
 }
 
 void CachingAllocator::record(Block* b, Stream s) {

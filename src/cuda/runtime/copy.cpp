@@ -63,7 +63,7 @@ void to_host(void* to, const void* from, int device, uint64_t bytes, bool non_bl
 
 // `later` does nothing more before it is done with what `earlier` has been given.
 void order(cudaStream_t earlier, int earlier_device, cudaStream_t later) {
-  Event* e = events().get(earlier_device, false);
+  Event* e = new_event(earlier_device, false);
   const cudaEvent_t event = static_cast<cudaEvent_t>(e->handle);
   const cudaError_t recorded = cudaEventRecord(event, earlier);
   const cudaError_t waited = recorded == cudaSuccess ? cudaStreamWaitEvent(later, event, 0) : recorded;

@@ -12,10 +12,19 @@ namespace {
 
 cudaEvent_t event(void* e) { return static_cast<cudaEvent_t>(e); }
 cudaStream_t stream(Stream s) { return static_cast<cudaStream_t>(s); }
-// A call that must not throw. Its error comes up again in the next one that may, when it is the device's end.
+// Calls that must not throw: memory is freed in destructors. Where the device has failed, the next call that may says so.
 bool went_well(cudaError_t e) {
   if (e != cudaSuccess) cudaGetLastError();
   return e == cudaSuccess;
+}
+template <class F> bool went_well_on(int device, F call) noexcept {
+  try {
+    const DeviceGuard g(device);
+    use_device(device);
+    return went_well(call());
+  } catch (...) {
+    return false;
+  }
 }
 bool out_of_memory(cudaError_t e, const char* call) {
   if (e != cudaErrorMemoryAllocation) return check(e, call), false;
@@ -31,8 +40,7 @@ struct Cudart final : Driver {
     return out_of_memory(cudaMalloc(&p, bytes), "cudaMalloc") ? nullptr : static_cast<char*>(p);
   }
   void free(int device, char* p) noexcept override {
-    const DeviceGuard g(device);
-    went_well(cudaFree(p));
+    went_well_on(device, [&] { return cudaFree(p); });
   }
   char* host_alloc(size_t bytes) override {
     use_device(current_device());
@@ -48,8 +56,7 @@ struct Cudart final : Driver {
     *free = f, *total = t;
   }
   void fill(char* p, int byte, size_t bytes, int device, Stream s) noexcept override {
-    const DeviceGuard g(device);
-    went_well(cudaMemsetAsync(p, byte, bytes, stream(s)));
+    went_well_on(device, [&] { return cudaMemsetAsync(p, byte, bytes, stream(s)); });
   }
   Stream make_stream(int device, int priority) override {
     const DeviceGuard g(device);
@@ -65,12 +72,9 @@ struct Cudart final : Driver {
     went_well(cudaStreamGetDevice(stream(s), &device));
     return device;
   }
-  void* make_event(int device, bool timing) override {
-    const DeviceGuard g(device);
-    use_device(device);
+  void* make_event(int device, bool timing) noexcept override {
     cudaEvent_t e = nullptr;
-    TG_CUDA(cudaEventCreateWithFlags(&e, timing ? cudaEventDefault : cudaEventDisableTiming));
-    return e;
+    return went_well_on(device, [&] { return cudaEventCreateWithFlags(&e, timing ? cudaEventDefault : cudaEventDisableTiming); }) ? e : nullptr;
   }
   void record(void* e, Stream s) noexcept override { went_well(cudaEventRecord(event(e), stream(s))); }
   bool done(void* e) noexcept override {

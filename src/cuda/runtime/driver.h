@@ -22,7 +22,7 @@ struct Driver {
   virtual Stream make_stream(int device, int priority) = 0;
   virtual int device_of(Stream s) noexcept = 0;
   // Events. What is called while memory is freed throws nothing: on a device that has failed, all is done.
-  virtual void* make_event(int device, bool timing) = 0;
+  virtual void* make_event(int device, bool timing) noexcept = 0;  // null on such a device
   virtual void record(void* event, Stream s) noexcept = 0;
   virtual bool done(void* event) noexcept = 0;
   virtual void wait(void* event) noexcept = 0;

@@ -1,5 +1,7 @@
 #include "src/cuda/runtime/error.h"
 
+#include <unistd.h>
+
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +13,7 @@
 namespace tapegrad::cuda {
 
 const CudaHost* host = nullptr;
+int process = 0;
 const bool sync_launches = [] {
   const char* v = std::getenv("TAPEGRAD_CUDA_SYNC");
   return v && *v && *v != '0';
@@ -28,6 +31,8 @@ void fail(CudaHost::Error kind, const char* format, ...) {
 
 void fail_call(cudaError_t e, const char* call) {
   cudaGetLastError();  // the next call is not to blame
+  if (getpid() != process)
+    fail(CudaHost::kError, "CUDA cannot be used in a forked child of a process that has used it; start children anew (start method 'spawn')");
   fail(e == cudaErrorMemoryAllocation ? CudaHost::kOutOfMemory : CudaHost::kError, "%s",
        error_text(e, cudaGetErrorName(e), cudaGetErrorString(e), call, false).c_str());
 }

@@ -8,6 +8,8 @@ namespace tapegrad::cuda {
 
 /// What the core gave tapegrad_cuda_init.
 extern const CudaHost* host;
+/// The process that did: CUDA does not work in its forked children.
+extern int process;
 
 [[noreturn, gnu::cold, gnu::format(printf, 2, 3)]] void fail(CudaHost::Error kind, const char* format, ...);
 [[noreturn, gnu::cold]] void fail_call(cudaError_t e, const char* call);

@@ -19,12 +19,4 @@ void raise_fault();
 /// The op that runs now, to go with a kernel's arguments.
 const char* running_op();
 
-#ifdef __CUDACC__
-__device__ inline void note_fault(Fault* f, const char* op, Fault::Kind kind, int64_t value, int64_t size, int dim) {
-  if (atomicCAS(&f->taken, 0, 1)) return;
-  f->op = op, f->value = value, f->size = size, f->dim = dim;
-  f->kind = kind;
-}
-#endif
-
 }  // namespace tapegrad::cuda

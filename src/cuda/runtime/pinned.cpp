@@ -32,8 +32,10 @@ void PinnedPool::free(Block* b) noexcept {
   std::lock_guard g(lock_);
   b->used = false;
   for (Stream s : b->users) {
-    b->events.push_back(events_.get(driver_.device_of(s), false));
-    driver_.record(b->events.back()->handle, s);
+    Event* e = events_.get(driver_.device_of(s), false);
+    if (!e) continue;
+    driver_.record(e->handle, s);
+    b->events.push_back(e);
   }
   b->users.clear();
   free_[b->size].push_back(b);

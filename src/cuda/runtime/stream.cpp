@@ -9,4 +9,9 @@ cudaStream_t detail::use_default_stream(int device) {
   return s;
 }
 
+Event* new_event(int device, bool timing) {
+  if (Event* e = events().get(device, timing)) return e;
+  fail(CudaHost::kError, "no event can be made on cuda:%d, which has failed", device);
+}
+
 }  // namespace tapegrad::cuda

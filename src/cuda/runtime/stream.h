@@ -11,6 +11,8 @@ namespace tapegrad::cuda {
 /// The process's streams and events.
 StreamPool& streams();
 EventPool& events();
+/// One of the pool's; throws where the device has failed.
+Event* new_event(int device, bool timing);
 
 namespace detail {
 inline thread_local cudaStream_t current[kMaxDevices] = {};  // null: not asked for yet, or the default

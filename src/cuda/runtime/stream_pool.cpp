@@ -20,13 +20,16 @@ Stream StreamPool::next(int device, int priority) {
   return s;
 }
 
-Event* EventPool::get(int device, bool timing) {
+Event* EventPool::get(int device, bool timing) noexcept {
   std::lock_guard g(lock_);
   auto& free = free_[device][timing];
-  if (free.empty()) return new Event{driver_.make_event(device, timing), device, timing};
-  Event* e = free.back();
-  free.pop_back();
-  return e;
+  if (!free.empty()) {
+    Event* e = free.back();
+    free.pop_back();
+    return e;
+  }
+  void* handle = driver_.make_event(device, timing);
+  return handle ? new Event{handle, device, timing} : nullptr;
 }
 
 void EventPool::put(Event* e) {

@@ -39,7 +39,8 @@ struct Event {
 class EventPool {
  public:
   explicit EventPool(Driver& d) : driver_(d) {}
-  Event* get(int device, bool timing);
+  /// Null on a device that has failed.
+  Event* get(int device, bool timing) noexcept;
   void put(Event* e);
 
  private:

@@ -27,7 +27,7 @@ struct FoldPlan {
   /// Can the kernels run it? If not, what is reduced has to be brought together first.
   bool fits() const { return reduced < 2 || (reduced == 2 && each < int64_t(1) << 31); }
 
-  int64_t blocks() const { return (results + kThreads / lanes - 1) / (kThreads / lanes); }
+  constexpr int64_t blocks() const { return (results + kThreads / lanes - 1) / (kThreads / lanes); }
 };
 
 namespace plan {
@@ -105,8 +105,8 @@ struct ScanPlan {
   int lanes;
   int64_t chunk, chunks;      // chunks <= kThreads
 
-  int64_t lines() const { return outer * inner; }
-  int64_t blocks() const { return plan::divide_up(lines(), kThreads / lanes); }
+  constexpr int64_t lines() const { return outer * inner; }
+  constexpr int64_t blocks() const { return plan::divide_up(lines(), kThreads / lanes); }
 };
 inline ScanPlan plan_scan(int64_t outer, int64_t n, int64_t inner) {
   using namespace plan;
