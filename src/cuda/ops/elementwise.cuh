@@ -30,9 +30,8 @@ template <class Op, int N, class Number> struct Forward {
   __device__ explicit Forward(const Params& p) : op(read<Op>(p)) {}
   template <class... X> __device__ Result operator()(const X&... x) const { return op.forward(x...); }
 };
-/// Has op one gradient, whichever input it is of? Asked out here: nvcc refuses a member's call in a requires of its own function.
-template <class Op, class... V> concept HasBackward = requires(const Op& op, const V&... v) { op.backward(v...); };
 /// The gradient of input k from the output's and the values that the traits list. On conj: see cpu/loops.h.
+template <class Op, class... V> concept OneBackward = requires(const Op& op, const V&... v) { op.backward(v...); };
 template <class Op, int k, class Number> struct Backward {
   using T = Number;
   using Result = T;
@@ -44,7 +43,7 @@ template <class Op, int k, class Number> struct Backward {
   __device__ explicit Backward(const Params& p) : op(read<Op>(p)) {}
   template <class... V> __device__ T operator()(const T& g, const V&... v) const {
     const T c = conj(g);
-    if constexpr (HasBackward<Op, T, V...>) return conj(op.backward(c, v...));
+    if constexpr (OneBackward<Op, T, V...>) return conj(op.backward(c, v...));
     else if constexpr (k == 0) return conj(op.backward_a(c, v...));
     else if constexpr (k == 1) return conj(op.backward_b(c, v...));
     else return conj(op.backward_c(c, v...));
