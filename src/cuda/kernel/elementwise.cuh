@@ -55,7 +55,7 @@ template <class S> __device__ inline S element(const uint32_t* w, int e) {
   if constexpr (std::is_same_v<S, bool>) return bits != 0;
   else {
     S x;
-    memcpy(&x, &bits, sizeof(S));
+    memcpy(static_cast<void*>(&x), &bits, sizeof(S));
     return x;
   }
 }
