@@ -302,6 +302,7 @@ static Tensor one_like(const Tensor& root, size_t k) {
 }
 static Tensor checked_gradient(const Tensor& root, const Tensor& g, size_t k) {
   if (!g.defined()) return one_like(root, k);
+  TG_CHECK(g.device() == root.device(), DeviceError, "gradient ", k, " must be on the device of its output", Named{"gradient", g}, Named{"output", root});
   TG_CHECK(g.sizes() == root.sizes(), ShapeError, "gradient ", k, " must have the shape of its output", Named{"gradient", g}, Named{"output", root});
   TG_CHECK(is_differentiable(g.dtype()), DtypeError, "gradient ", k, " must be floating point or complex", Named{"gradient", g});
   TG_CHECK(is_complex(g.dtype()) <= is_complex(root.dtype()), DtypeError, "gradient ", k, " must be real as its output is",

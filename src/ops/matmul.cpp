@@ -32,7 +32,7 @@ struct Matrices {
   }
   void read(const Tensor& x, bool transposed) {
     const int r = x->ndim - 2 + transposed, c = x->ndim - 1 - transposed;
-    data = x->host(), rows = x->sizes[r], cols = x->sizes[c], row = x->strides[r], col = x->strides[c];
+    data = x->data, rows = x->sizes[r], cols = x->sizes[c], row = x->strides[r], col = x->strides[c];
   }
   void copy(const Tensor& x, bool transposed) {
     NoGrad off;
@@ -132,7 +132,7 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
   }
   const Matrices x(a, ta), y(b, tb);
   BatchedGemm g{a.dtype(), x.rows, y.cols, x.cols, x.data, x.row, x.col, y.data, y.row, y.col, nullptr, bias.defined()
-      ? bias->host() : nullptr, 1, {}, {}, {}};
+      ? bias->data : nullptr, 1, {}, {}, {}};
   Shape size, a_stride, b_stride;
   const Tensor& left = x.source(a);
   if (const int64_t row = a->ndim > 2 && b->ndim == 2 && !ta ? folded_row(left) : -1; row >= 0) {
@@ -152,7 +152,7 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
   size.push_back(x.rows);
   size.push_back(y.cols);
   Tensor out = empty(size, narrow ? float32 : a.dtype(), device);
-  g.c = out->host();
+  g.c = out->data;
   if (cuda && (g.k == 0 || (bias.defined() && is_complex(a.dtype())))) [[unlikely]]
     start_with(out, bias), g.bias = nullptr, g.add = true;
   if (out.numel() && (g.k || !cuda)) {
@@ -286,7 +286,7 @@ Tensor gradient_product(const Node& n, int k, const Tensor& a, bool ta, const Te
     const Matrices x(a, ta), y(b, tb);
     LongKernel release(int64_t(double(x.rows) * x.cols * y.cols / 4));
     if (a.is_cuda()) {
-      if (y.cols) gemm(BatchedGemm{a.dtype(), x.rows, y.cols, x.cols, x.data, x.row, x.col, y.data, y.row, y.col, sum->host(), nullptr, 1, {}, {}, {}, a.device(), true});
+      if (y.cols) gemm(BatchedGemm{a.dtype(), x.rows, y.cols, x.cols, x.data, x.row, x.col, y.data, y.row, y.col, sum->data, nullptr, 1, {}, {}, {}, a.device(), true});
     } else {
       a.dtype() == float32 ? add_product<float>(sum, x, y) : add_product<double>(sum, x, y);
     }

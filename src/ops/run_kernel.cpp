@@ -48,7 +48,7 @@ bool writes_past(const Operand* arg, int args) {
   int size[kMaxArgs], used = 0;
   for (int k = 0; k < args; k++) {
     size[k] = kComputeSize[int(arg[k].compute)];
-    p[k] = arg[k].t->data;
+    p[k] = arg[k].t->host();
     if (!(splats >> k & 1)) continue;
     load_for(arg[k].t->dtype, arg[k].compute)(p[k], 0, std::min(kBlock, (n + lanes - 1) / lanes * lanes), block[used]);
     p[k] = block[used++];
@@ -185,7 +185,7 @@ SmallOperands::SmallOperands(const Operand* arg, int args) {
     const Compute c = arg[k].compute;
     if (is_dense(arg[k], out)) {
       if (!ends_in_padding(*arg[k].t, k == 0, n, whole, kComputeSize[int(c)])) return;
-      p[k] = arg[k].t->data;
+      p[k] = arg[k].t->host();
     } else {
       if (k == 0 || used == 2 || !one_number(*arg[k].t)) return;
       load_for(arg[k].t->dtype, c)(arg[k].t->host(), 0, whole, numbers_[used]);

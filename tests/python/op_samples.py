@@ -435,6 +435,6 @@ def gradients(lib, sample, outputs, inputs, create_graph=False, salt=0):
     outputs = [o for o in outputs if o.requires_grad]
     if not outputs or not inputs:
         return [None] * len(inputs)
-    seeds = [lib.from_numpy(direction(sample, f"{salt}.{k}", tuple(o.shape), o.is_complex())).to(o.dtype)
+    seeds = [lib.from_numpy(direction(sample, f"{salt}.{k}", tuple(o.shape), o.is_complex())).to(o.device, o.dtype)
              for k, o in enumerate(outputs)]
     return list(lib.autograd.grad(outputs, inputs, grad_outputs=seeds, allow_unused=True, create_graph=create_graph))

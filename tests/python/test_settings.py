@@ -27,8 +27,11 @@ def test_switches_remember():
     assert tg.backends.cuda.flash_sdp_enabled() and not tg.backends.mps.is_available()
     tg.set_default_device("cpu")
     assert tg.get_default_device() == tg.device("cpu")
-    with pytest.raises(NotImplementedError):
-        tg.set_default_device("cuda")
+    if not tg.cuda.is_available():
+        with pytest.raises(RuntimeError, match="CUDA requested but"):
+            tg.set_default_device("cuda")
+        tg.set_default_device("auto")
+        assert tg.get_default_device() == tg.device("cpu")
     assert not tg.accelerator.is_available() and tg.accelerator.current_accelerator() is None
     with pytest.raises(RuntimeError, match="accelerator"):
         tg.accelerator.set_device_index(0)
