@@ -1,4 +1,4 @@
-// The module tapegrad._C.cuda: what python/tapegrad/cuda is made of. Streams and events are addresses; a device of -1 is the current
+// The module tapegrad._C._cuda: what python/tapegrad/cuda is made of. Streams and events are addresses; a device of -1 is the current
 // one. Nothing here loads the CUDA plugin before it is called.
 #include "src/tensor/cuda.h"
 
@@ -229,7 +229,7 @@ PyMethodDef functions[] = {
 #undef TG_PLAIN
 #undef TG_ONE
 #undef TG_MORE
-PyModuleDef definition = {PyModuleDef_HEAD_INIT, "tapegrad._C.cuda", "CUDA's runtime.", -1, functions, nullptr, nullptr, nullptr, nullptr};
+PyModuleDef definition = {PyModuleDef_HEAD_INIT, "tapegrad._C._cuda", "CUDA's runtime.", -1, functions, nullptr, nullptr, nullptr, nullptr};
 
 bool pins = false;  // has memory been pinned? Until then nobody needs the plugin to know
 
@@ -254,7 +254,7 @@ bool is_pinned(const Tensor& x) { return pins && !x.is_cuda() && x.numel() && ru
 
 void init_cuda(PyObject* module) {
   const Obj cuda = Obj::take(PyModule_Create(&definition));
-  checked(PyModule_AddObjectRef(module, "cuda", cuda.get()));
+  checked(PyModule_AddObjectRef(module, "_cuda", cuda.get()));
 }
 
 }  // namespace tapegrad::py

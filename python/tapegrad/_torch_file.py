@@ -177,7 +177,9 @@ def read_legacy(data, restore, safe):
             raise RuntimeError(f"load: the file ends within storage {key[:50]}")
         if struct.unpack("<q", data[at:at + 8])[0] * storage.dtype.itemsize != size:
             raise RuntimeError(f"load: storage {key[:50]} has another size than its tensors say")
-        if size:
+        if size and storage.data.is_cuda:
+            storage.data.copy_(_C.frombuffer(bytearray(data[at + 8:at + 8 + size]), dtype=_C.uint8))
+        elif size:
             memoryview(storage.data)[:] = data[at + 8:at + 8 + size]
         at += 8 + size
     return result
@@ -196,7 +198,7 @@ def write_zip(obj, file):
     archive.add("byteorder", sys.byteorder.encode())
     for key, tensor in storages.values():
         whole = tensor.detach().as_strided([tensor.untyped_storage().nbytes() // tensor.itemsize], [1], 0)
-        archive.add(f"data/{key}", memoryview(whole.view(_C.uint8)) if whole.numel() else b"")
+        archive.add(f"data/{key}", memoryview(whole.cpu().view(_C.uint8)) if whole.numel() else b"")
     archive.add("version", b"3\n")
     archive.finish()
 
@@ -251,7 +253,7 @@ def _write_tensor(writer, x, requires_grad, storages):
     extra = (x.dtype,) if kind == "UntypedStorage" else ()
     writer.name("torch._utils", "_rebuild_tensor_v3" if extra else "_rebuild_tensor_v2")
     writer.put(b"(")
-    writer.write(("storage", _StorageId(kind), key, "cpu", count), "")
+    writer.write(("storage", _StorageId(kind), key, str(x.device), count), "")
     writer.put(b"Q")
     for part in (x.storage_offset(), tuple(x.shape), tuple(x.stride()), requires_grad, OrderedDict(), *extra):
         writer.write(part, "")

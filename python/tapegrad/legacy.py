@@ -80,7 +80,7 @@ def _resize_as(self, tensor):
 def _record_stream(self, stream):
     """Its memory is not reused before what the stream has now been given is done. NotImplementedError on the CPU, as PyTorch's."""
     if self.is_cuda:
-        return _C.cuda.record_stream(self, stream.cuda_stream)
+        return _C._cuda.record_stream(self, stream.cuda_stream)
     raise NotImplementedError("record_stream: tensors on the cpu have no streams; leave the call out")
 
 

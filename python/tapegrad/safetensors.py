@@ -133,10 +133,9 @@ class safe_open:
     """
 
     def __init__(self, filename, framework="tapegrad", device="cpu"):
-        if str(device) != "cpu":
-            raise NotImplementedError("safe_open reads to the CPU; move the tensors with .to(device)")
         if framework not in ("tapegrad", "pt", "torch", "pytorch"):
             raise NotImplementedError(f"safe_open gives tapegrad's tensors, not those of framework={framework!r}; use .numpy()")
+        self._device = _C.device("cuda", device) if isinstance(device, int) else _C.device(device)
         self._file = open(filename, "rb")
         try:
             total = os.fstat(self._file.fileno()).st_size
@@ -164,7 +163,8 @@ class safe_open:
             raise ValueError(f"{self._file.name} is closed")
         if name not in self._entries:
             raise KeyError(f"no tensor {name!r} in {self._file.name}")
-        return _tensor(self._map, self._start, self._entries[name])
+        tensor = _tensor(self._map, self._start, self._entries[name])
+        return tensor if self._device.type == "cpu" else tensor.to(self._device)
 
     def get_slice(self, name):
         """One tensor to be read in parts: f.get_slice(name)[:10]."""
@@ -218,7 +218,7 @@ def _parts(tensors, metadata):
     text += b" " * (-len(text) % 8)
     yield struct.pack("<Q", len(text)) + text
     for t in blobs:
-        yield _C.to_bytes(t.detach())
+        yield _C.to_bytes(t.detach().cpu())
 
 
 def save(tensors, metadata=None):

@@ -8,7 +8,7 @@ import math
 import os
 from collections import OrderedDict
 
-from . import _C, safetensors
+from . import _C, cuda, safetensors
 
 __all__ = ["save", "load", "add_safe_globals", "get_safe_globals", "clear_safe_globals", "safe_globals"]
 
@@ -60,8 +60,8 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=No
     """What save(), or PyTorch's, wrote to the file f (path or seekable binary file): .pt and .pth of any age, and safetensors.
 
     Args:
-        map_location: where storages go: None, "cpu", a device, a dict {location: location} or f(storage, location). There is only the CPU,
-            so files from a GPU need it.
+        map_location: where storages go: None (where they were), "cpu", "cuda:1", a device, a dict {location: location}, or f(storage,
+            location), which gives the storage to leave it on the CPU. Without a GPU files from one need it.
         weights_only: True and False are the same: a file is data and never runs code. What may be in it is a fixed list of names and
             those of add_safe_globals().
         mmap: True maps the file instead of reading it (paths only): tensors are paged in when they are used, and writes stay private.
@@ -108,23 +108,26 @@ def _load_file(file, restore, use_mmap, path=None):
 
 
 def _restorer(map_location):
-    """f(storage's tensor, location) -> tensor on the CPU."""
-    def to_cpu(location, asked):
-        if str(location).split(":")[0] != "cpu":
-            raise RuntimeError(f"load: {'map_location wants' if asked else 'the file has'} tensors on {str(location)!r}, but there is only "
-                               f"the CPU: use map_location='cpu'")
+    """f(storage's tensor, location) -> tensor where it belongs."""
+    def place(data, location, asked):
+        kind, _, index = str(location).partition(":")
+        if kind == "cpu":
+            return data
+        who = f"load: {'map_location wants' if asked else 'the file has'} tensors on {str(location)!r}"
+        if kind != "cuda" or not cuda.is_available():
+            raise RuntimeError(f"{who}, but there is only the CPU: use map_location='cpu'")
+        if index and int(index) >= cuda.device_count():
+            raise RuntimeError(f"{who}, but there is no such device, there are {cuda.device_count()}: use map_location='cuda:0'")
+        return data.to(str(location))
 
     def restore(data, location):
         if map_location is None:
-            to_cpu(location, False)
-        elif isinstance(map_location, dict):
-            to_cpu(map_location.get(location, location), True)
-        elif callable(map_location):
-            if map_location(data.untyped_storage(), location) is None:
-                to_cpu(location, False)
-        else:
-            to_cpu(map_location, True)
-        return data
+            return place(data, location, False)
+        if isinstance(map_location, dict):
+            return place(data, map_location.get(location, location), True)
+        if callable(map_location):
+            return data if map_location(data.untyped_storage(), location) is not None else place(data, location, False)
+        return place(data, f"cuda:{map_location}" if isinstance(map_location, int) else map_location, True)
     return restore
 
 

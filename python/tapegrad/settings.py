@@ -54,7 +54,7 @@ def set_float32_matmul_precision(precision):
     if precision not in ("highest", "high", "medium"):
         raise RuntimeError(f"precision must be 'highest', 'high' or 'medium', got {precision!r}")
     _state["precision"] = precision
-    _C.cuda.set_tf32(precision != "highest")
+    _C._cuda.set_tf32(precision != "highest")
 
 
 def get_float32_matmul_precision():

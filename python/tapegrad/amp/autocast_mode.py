@@ -40,7 +40,7 @@ def set_autocast_enabled(device_type, enabled=None):
     if enabled is None:
         device_type, enabled = "cuda", device_type
     on_cuda = _device(device_type, "set_autocast_enabled") == "cuda"
-    if on_cuda and enabled and _C.cuda.why_not():
+    if on_cuda and enabled and _C._cuda.why_not():
         raise RuntimeError("set_autocast_enabled: CUDA is not available")
     _C.set_autocast(on_cuda, enabled, _C.autocast_state(on_cuda)[1])
 
@@ -125,7 +125,7 @@ class autocast:
         self._enabled, self._before = bool(enabled), []
         if not isinstance(self.fast_dtype, _C.dtype):
             raise TypeError(f"autocast: dtype must be a tapegrad.dtype, not {type(dtype).__name__}")
-        if self._enabled and device_type == "cuda" and _C.cuda.why_not():
+        if self._enabled and device_type == "cuda" and _C._cuda.why_not():
             warnings.warn("User provided device_type of 'cuda', but CUDA is not available. Disabling", stacklevel=2)
             self._enabled = False
         elif self._enabled and self.fast_dtype not in (_C.bfloat16, _C.float16):

@@ -22,7 +22,7 @@ def _fresh():
 def _amp_foreach_non_finite_check_and_unscale_(grads, found_inf, inv_scale):
     """Multiplies the gradients by inv_scale in place; found_inf becomes 1 when one of them holds inf or nan."""
     with _C.no_grad():
-        if found_inf.is_cuda and _C.cuda.unscale(list(grads), found_inf, inv_scale):
+        if found_inf.is_cuda and _C._cuda.unscale(list(grads), found_inf, inv_scale):
             return
         for g in grads:
             if g.is_cuda:  # nobody waits for the device here
@@ -44,7 +44,7 @@ class GradScaler:
 
     def __init__(self, device="cuda", init_scale=2.0 ** 16, growth_factor=2.0, backoff_factor=0.5, growth_interval=2000, enabled=True):
         self._device, self._enabled = device, bool(enabled)
-        if self._enabled and device != "cpu" and _C.cuda.why_not():
+        if self._enabled and device != "cpu" and _C._cuda.why_not():
             warnings.warn(f"GradScaler({device!r}) is enabled, but CUDA is not available.  Disabling.", stacklevel=2)
             self._enabled = False
         if not self._enabled:

@@ -44,7 +44,7 @@ _sdp = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True}
 
 def is_built():
     """Was the package built with CUDA? Then the only reasons against it are the machine's."""
-    return "no CUDA backend" not in _C.cuda.why_not()
+    return "no CUDA backend" not in _C._cuda.why_not()
 
 
 def _switch(name):

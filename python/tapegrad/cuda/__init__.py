@@ -12,7 +12,7 @@ from . import amp  # noqa: F401
 OutOfMemoryError = _C.OutOfMemoryError
 CudaError = AcceleratorError = RuntimeError
 has_half, has_magma = True, False
-_cuda = _C.cuda
+_cuda = _C._cuda
 
 
 class NoCudaError(AssertionError, RuntimeError):

@@ -3,7 +3,7 @@ import json
 
 from .. import _C, cuda
 
-_cuda = _C.cuda
+_cuda = _C._cuda
 _fractions = {}
 
 

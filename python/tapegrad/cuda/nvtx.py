@@ -5,7 +5,7 @@ from .. import _C, cuda
 
 __all__ = ["range_push", "range_pop", "mark", "range", "annotate"]
 
-_cuda = _C.cuda
+_cuda = _C._cuda
 _depth = 0
 
 

@@ -1,7 +1,7 @@
 """Streams: lines of work on a device that run beside each other. Events: points in them."""
 from .. import _C, cuda
 
-_cuda = _C.cuda
+_cuda = _C._cuda
 
 
 class Stream:
