@@ -17,7 +17,7 @@ FOR_BINDINGS = ["include/tapegrad", "src/tensor/cuda.h", "src/ops/cuda/kernels.h
 EIGEN_H = "include/tapegrad/eigen.h"
 # Code on the CPU reads x->host(), which refuses device memory. x->data, a mere address, is for these.
 HOST_CODE = ("src/ops/", "src/nn/", "src/optim/", "src/io/")
-ADDRESSES = ("src/ops/cuda/", "src/ops/cpu/", "src/ops/elementwise.cpp", "src/ops/matmul.cpp", "src/ops/run_kernel.cpp", "src/ops/slice.cpp", "src/ops/view.cpp")
+ADDRESSES = ("src/ops/cuda/", "src/ops/cpu/", "src/ops/elementwise.cpp", "src/ops/matmul.cpp", "src/ops/reduce.cpp", "src/ops/run_kernel.cpp", "src/ops/slice.cpp", "src/ops/view.cpp")
 
 
 def allowed(folder: str) -> list[str]:

@@ -17,7 +17,7 @@ struct SpreadBackward final : NodeOf<1> {
 Tensor spread(const Tensor& g, IntList sizes, uint32_t dims, bool keepdim) {
   if (!dims) return g;
   const bool record_it = recording(g);
-  TensorImpl* i = new_alias(*g.get(), g->host(), record_it);
+  TensorImpl* i = new_alias(*g.get(), g->data, record_it);
   size_t left = size_t(g.dim());  // dimensions of g not yet used
   set_dims(i, sizes.size(), [&](size_t d) {
     const bool reduced = dims >> d & 1;
