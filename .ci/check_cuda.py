@@ -16,7 +16,8 @@ def spills(log: str) -> list[str]:
 
 def slowest(build: Path) -> list[tuple[float, str]]:
     lines = [line.split("\t") for line in (build / ".ninja_log").read_text().splitlines()[1:]]
-    return sorted(((int(end) - int(start)) / 1000, Path(target).name) for start, end, _, target, _ in lines if target.endswith(".o"))[::-1]
+    seconds = {target: (int(end) - int(start)) / 1000 for start, end, _, target, _ in lines if (build / target).exists()}
+    return sorted(((t, Path(target).name) for target, t in seconds.items() if target.endswith(".o")), reverse=True)
 
 
 def main(build: Path) -> int:

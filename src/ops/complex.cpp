@@ -115,6 +115,8 @@ template <class R> static Complex<R> unit(Complex<R> z) {  // z / |z|
 }
 template <class R> static R argument(Complex<R> z) { return std::atan2(z.im, z.re); }
 
+static Tensor part(const Tensor& x, int64_t k) { return select(as_floats(x), -1, k); }  // 0: real, 1: imaginary
+
 static Tensor mapped(const Tensor& x, Dtype dtype, Kernel single, Kernel wide) {
   Tensor out = empty_like(x, dtype);
   const bool is_wide = x->dtype == Dtype::Complex128;
@@ -131,7 +133,14 @@ struct ConjBackward final : NodeOf<1> {
 Tensor conj(const Tensor& x) {
   OpScope op("conj");
   if (!is_complex(x->dtype)) return x;
-  Tensor out = mapped(x, x->dtype, loop<float, Complex<float>, conj<float>>, loop<double, Complex<double>, conj<double>>);
+  Tensor out;
+  if (x.is_cuda()) {
+    NoGrad off;
+    out = clone(x);
+    neg_(part(out, 1));
+  } else {
+    out = mapped(x, x->dtype, loop<float, Complex<float>, conj<float>>, loop<double, Complex<double>, conj<double>>);
+  }
   if (recording(x)) record<ConjBackward>(out, x);
   return out;
 }
@@ -143,8 +152,13 @@ struct ComplexAbsBackward final : NodeOf<1> {
   void backward(Tensor g, Tensor* dx) override { dx[0] = mul(g, complex_sgn(saved.unpack(*this))); }
   void free_saved() override { saved.reset(); }
 };
+static Tensor absolute(const Tensor& x) {
+  if (!x.is_cuda()) return mapped(x, real_dtype(x->dtype), loop<float, float, abs<float>>, loop<double, double, abs<double>>);
+  NoGrad off;
+  return hypot(part(x, 0), part(x, 1));
+}
 Tensor complex_abs(const Tensor& x) {
-  Tensor out = mapped(x, real_dtype(x->dtype), loop<float, float, abs<float>>, loop<double, double, abs<double>>);
+  Tensor out = absolute(x);
   if (recording(x)) record<ComplexAbsBackward>(out, x);
   return out;
 }
@@ -161,8 +175,14 @@ struct SgnBackward final : NodeOf<1> {
   }
   void free_saved() override { saved.reset(); }
 };
+static Tensor direction(const Tensor& x) {
+  if (!x.is_cuda()) return mapped(x, x->dtype, loop<float, Complex<float>, unit<float>>, loop<double, Complex<double>, unit<double>>);
+  NoGrad off;
+  const Tensor r = unsqueeze(absolute(x), -1), floats = as_floats(x);
+  return detach(view_as_complex(contiguous(where(eq(r, Tensor(0)), Tensor(0), div(floats, r)))));
+}
 Tensor complex_sgn(const Tensor& x) {
-  Tensor out = mapped(x, x->dtype, loop<float, Complex<float>, unit<float>>, loop<double, Complex<double>, unit<double>>);
+  Tensor out = direction(x);
   if (recording(x)) record<SgnBackward>(out, x);
   return out;
 }
@@ -181,8 +201,11 @@ struct AngleBackward final : NodeOf<1> {
 Tensor angle(const Tensor& x) {
   OpScope op("angle");
   Tensor out;
-  if (is_complex(x->dtype)) {
+  if (is_complex(x->dtype) && !x.is_cuda()) {
     out = mapped(x, real_dtype(x->dtype), loop<float, float, argument<float>>, loop<double, double, argument<double>>);
+  } else if (is_complex(x->dtype)) {
+    NoGrad off;
+    out = atan2(part(x, 1), part(x, 0));
   } else {
     NoGrad off;
     const Tensor f = is_floating(x->dtype) ? x : to(x, default_dtype());

@@ -221,7 +221,7 @@ template <class T> Operands<T> operands(const Tensor& x, const Tensor& y, const 
 }  // namespace
 
 Tensor conv_forward(const ConvPlan& p, const Tensor& x, const Tensor& w, const Tensor& bias) {
-  Tensor y = empty(p.y_size(), x.dtype());
+  Tensor y = empty(p.y_size(), x.dtype(), x.device());
   if (y.numel() == 0) return y;
   LongKernel release(int64_t(work(p) / 4));
   if (x.dtype() == float32 && winograd(p, false, x, w, bias, y)) return y;
@@ -229,7 +229,7 @@ Tensor conv_forward(const ConvPlan& p, const Tensor& x, const Tensor& w, const T
   return y;
 }
 Tensor conv_data(const ConvPlan& p, const Tensor& y, const Tensor& w, const Tensor& bias) {
-  Tensor x = empty(p.x_size(), y.dtype());
+  Tensor x = empty(p.x_size(), y.dtype(), y.device());
   if (x.numel() == 0) return x;
   LongKernel release(int64_t(work(p) / 4));
   if (y.dtype() == float32 && winograd(p, true, y, w, bias, x)) return x;
@@ -237,7 +237,7 @@ Tensor conv_data(const ConvPlan& p, const Tensor& y, const Tensor& w, const Tens
   return x;
 }
 Tensor conv_weight(const ConvPlan& p, const Tensor& x, const Tensor& y) {
-  Tensor w = empty(p.w_size(), x.dtype());
+  Tensor w = empty(p.w_size(), x.dtype(), x.device());
   if (w.numel() == 0) return w;
   LongKernel release(int64_t(work(p) / 4));
   if (can_thin(p)) {

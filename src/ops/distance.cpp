@@ -32,7 +32,7 @@ template <class T> T distance(int64_t n, const T* x, const T* y) {
 Tensor euclidean(Tensor x1, Tensor x2) {
   broadcast_batches(x1, x2);
   const Tensor a = row_major(x1, x1.dtype()), b = row_major(x2, x2.dtype());
-  Tensor out = empty(shape_of(batch(a), {rows(a), rows(b)}), a.dtype());
+  Tensor out = empty(shape_of(batch(a), {rows(a), rows(b)}), a.dtype(), a.device());
   const int64_t m = rows(a), n = rows(b), k = columns(a);
   with_real(a, [&](auto t) {
     using T = decltype(t);

@@ -74,8 +74,12 @@ template <class T> T* vector(const Tensor& v, int64_t i) { return v->host<T>() +
 inline int32_t* ints(const Tensor& t, int64_t i) { return t->host<int32_t>() + i; }
 
 /// f(T()) for the tensor's scalar type; with_real only knows the real ones.
-template <class F> void with_real(const Tensor& A, F f) { A.dtype() == Dtype::Float64 ? f(double()) : f(float()); }
+template <class F> void with_real(const Tensor& A, F f) {
+  A->host();  // refuses CUDA tensors, empty ones too
+  A.dtype() == Dtype::Float64 ? f(double()) : f(float());
+}
 template <class F> void with_scalar(const Tensor& A, F f) {
+  A->host();
   if (A.dtype() == Dtype::Complex64) f(std::complex<float>());
   else if (A.dtype() == Dtype::Complex128) f(std::complex<double>());
   else with_real(A, f);

@@ -84,7 +84,7 @@ struct ClassLossBackward final : NodeOf<1> {
   Tensor formula(const Tensor& grad, const Tensor& in, const Tensor& classes, const Tensor& w) const {
     const int64_t rows = in.size(0), n = in.size(1);
     const Tensor t = reshape(classes, {rows});
-    const Tensor over = divide_there.defined() ? to(divide_there, Dtype::Float64) : Tensor(divide);
+    const Tensor over = divide_there.defined() ? to(divide_there, Dtype::Float64) : full({}, divide, Dtype::Float64, Device());
     const Tensor ignored = eq(t, Tensor(Scalar(loss.ignore_index))), at = masked_fill(t, ignored, Scalar(0));
     const Tensor counts = masked_fill(expand(1.0 / over, {rows}), ignored, Scalar(0));
     const Tensor weights = w.defined() ? w : ones({n}, Dtype::Float64, in.device());

@@ -35,7 +35,7 @@ Tensor vander(const Tensor& x, std::optional<int64_t> N, bool increasing) {
   const int64_t n = N.value_or(x.size(0));
   TG_CHECK(n >= 0, ValueError, "N must not be negative, got ", n, Named{"x", x});
   const Dtype d = promote(x.dtype(), Dtype::Int64);
-  Tensor out = ones({x.size(0), std::min<int64_t>(n, 1)}, d);
+  Tensor out = ones({x.size(0), std::min<int64_t>(n, 1)}, d, x.device());
   if (n > 1) out = cat({out, cumprod(expand(unsqueeze(to(x, d), 1), {x.size(0), n - 1}), 1)}, 1);
   return increasing ? out : flip(out, 1);
 }

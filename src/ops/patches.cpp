@@ -60,7 +60,7 @@ struct ToImagesBackward final : NodeOf<1> {
 // images (N, C, H, W) → (N, C kh kw, L)
 Tensor to_columns(const Tensor& images, const Patches& p) {
   const int64_t n = images->sizes[0], c = images->sizes[1], plane = p.size[0] * p.size[1], size = column_size(p);
-  Tensor out = empty({n, c * p.kernel[0] * p.kernel[1], p.count[0] * p.count[1]}, images.dtype());
+  Tensor out = empty({n, c * p.kernel[0] * p.kernel[1], p.count[0] * p.count[1]}, images.dtype(), images.device());
   {
     NoGrad guard;
     const Tensor x = contiguous(images);
@@ -81,7 +81,7 @@ Tensor to_columns(const Tensor& images, const Patches& p) {
 }
 Tensor to_images(const Tensor& columns, const Patches& p) {
   const int64_t n = columns->sizes[0], c = columns->sizes[1] / (p.kernel[0] * p.kernel[1]), plane = p.size[0] * p.size[1], size = column_size(p);
-  Tensor out = zeros({n, c, p.size[0], p.size[1]}, columns.dtype());
+  Tensor out = zeros({n, c, p.size[0], p.size[1]}, columns.dtype(), columns.device());
   {
     NoGrad guard;
     const Tensor x = contiguous(columns);

@@ -98,7 +98,7 @@ int64_t plane_size(IntList size, int dims) {
 Tensor spread_numbers(const Tensor& y, const Tensor& index, IntList size, int dims) {
   NoGrad off;
   const Tensor from = prepare(y);
-  Tensor x = empty(size, from.dtype());
+  Tensor x = empty(size, from.dtype(), from.device());
   const int64_t in = plane_size(size, dims), out = plane_size(index.sizes(), dims);
   if (x.numel() == 0) return to(x, y.dtype());
   dispatch(from.dtype(), [&](auto t) {
@@ -116,7 +116,7 @@ Tensor spread_numbers(const Tensor& y, const Tensor& index, IntList size, int di
 Tensor pick_numbers(const Tensor& x, const Tensor& index, int dims) {
   NoGrad off;
   const Tensor from = prepare(x);
-  Tensor y = empty(index.sizes(), from.dtype());
+  Tensor y = empty(index.sizes(), from.dtype(), from.device());
   const int64_t in = plane_size(x.sizes(), dims), out = plane_size(index.sizes(), dims);
   if (y.numel() == 0) return to(y, x.dtype());
   dispatch(from.dtype(), [&](auto t) {
@@ -164,7 +164,7 @@ struct SpreadMeanBackward final : NodeOf<1> {
 Tensor spread_mean_numbers(const Tensor& y, const PoolSpec& s) {
   NoGrad off;
   const Tensor from = prepare(y);
-  Tensor x = empty(with_space(y.sizes(), s.window.in, s.dims), from.dtype());
+  Tensor x = empty(with_space(y.sizes(), s.window.in, s.dims), from.dtype(), from.device());
   const int64_t in = plane_of(s.window.in), out = plane_of(s.window.out);
   const Layout layout(s);
   if (x.numel())
@@ -186,7 +186,7 @@ Tensor spread_mean(const Tensor& y, const PoolSpec& s) {
 Tensor mean_numbers(const Tensor& x, const PoolSpec& s) {
   NoGrad off;
   const Tensor from = prepare(x);
-  Tensor y = empty(with_space(x.sizes(), s.window.out, s.dims), from.dtype());
+  Tensor y = empty(with_space(x.sizes(), s.window.out, s.dims), from.dtype(), from.device());
   const int64_t in = plane_of(s.window.in), out = plane_of(s.window.out);
   const Layout layout(s);
   if (y.numel())
@@ -202,8 +202,8 @@ Tensor mean_numbers(const Tensor& x, const PoolSpec& s) {
 Tensor max_numbers(const Tensor& x, const PoolSpec& s, Tensor* index) {
   NoGrad off;
   const Tensor from = prepare(x);
-  Tensor y = empty(with_space(x.sizes(), s.window.out, s.dims), from.dtype());
-  if (index) *index = empty(y.sizes(), int64);
+  Tensor y = empty(with_space(x.sizes(), s.window.out, s.dims), from.dtype(), from.device());
+  if (index) *index = empty(y.sizes(), int64, y.device());
   const int64_t in = plane_of(s.window.in), out = plane_of(s.window.out);
   TG_CHECK(in < (int64_t(1) << 31), ShapeError, "planes must have fewer than 2^31 elements, got ", in, Named{"input", x});
   const Layout layout(s);

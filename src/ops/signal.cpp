@@ -57,19 +57,19 @@ namespace {
 struct Frames {
   int64_t hop;
   Tensor window;  // n_fft numbers
-  Frames(int64_t n_fft, OptInt hop_length, OptInt win_length, const Tensor& given, Dtype real) : hop(hop_length.value_or(n_fft / 4)) {
+  Frames(int64_t n_fft, OptInt hop_length, OptInt win_length, const Tensor& given, Dtype real, Device device) : hop(hop_length.value_or(n_fft / 4)) {
     const int64_t length = win_length.value_or(n_fft);
     TG_CHECK(n_fft > 0, ValueError, "n_fft must be positive, got ", n_fft);
     TG_CHECK(hop > 0, ValueError, "hop_length must be positive, got ", hop);
     TG_CHECK(length > 0 && length <= n_fft, ValueError, "win_length must be between 1 and n_fft, got ", length, " and ", n_fft);
     TG_CHECK(!given.defined() || (given.dim() == 1 && given.size(0) == length), ShapeError, "window must have win_length elements, got ",
         length, Named{"window", given});
-    window = given.defined() ? given : ones(length, real);
+    window = given.defined() ? given : ones(length, real, device);
     if (length < n_fft) window = pad(window, {(n_fft - length) / 2, n_fft - length - (n_fft - length) / 2});
   }
   /// Where in the signal the numbers of all frames belong.
   Tensor places(int64_t frames) const {
-    return reshape(unsqueeze(arange(frames) * Tensor(Scalar(hop)), 1) + arange(window.size(0)), {-1});
+    return reshape(unsqueeze(arange(frames, {}, window.device()) * Tensor(Scalar(hop)), 1) + arange(window.size(0), {}, window.device()), {-1});
   }
 };
 std::string_view norm_of(bool normalized) { return normalized ? "ortho" : "backward"; }
@@ -83,7 +83,7 @@ Tensor stft(const Tensor& input, int64_t n_fft, OptInt hop_length, OptInt win_le
   const bool from_complex = is_complex(input.dtype()) || (window.defined() && is_complex(window.dtype()));
   TG_CHECK(return_complex || from_complex, ValueError, "return_complex must be given for real input");
   TG_CHECK(!from_complex || !onesided.value_or(false), ValueError, "onesided is for real input and window");
-  const Frames f(n_fft, hop_length, win_length, window, real_dtype(input.dtype()));
+  const Frames f(n_fft, hop_length, win_length, window, real_dtype(input.dtype()), input.device());
   Tensor x = input.dim() == 1 ? unsqueeze(input, 0) : input;
   if (center) x = squeeze(pad(unsqueeze(x, 0), {n_fft / 2, n_fft / 2}, pad_mode), 0);
   TG_CHECK(x.size(1) >= n_fft, ShapeError, "input must have at least n_fft samples, got ", x.size(1), " and ", n_fft, Named{"input", input});
@@ -102,7 +102,7 @@ Tensor istft(const Tensor& input, int64_t n_fft, OptInt hop_length, OptInt win_l
   OpScope op("istft");
   TG_CHECK(is_complex(input.dtype()), DtypeError, "input must be complex, got ", input.dtype(), Named{"input", input});
   TG_CHECK(input.dim() == 2 || input.dim() == 3, ShapeError, "input must have 2 or 3 dimensions, got ", input.dim(), Named{"input", input});
-  const Frames f(n_fft, hop_length, win_length, window, real_dtype(input.dtype()));
+  const Frames f(n_fft, hop_length, win_length, window, real_dtype(input.dtype()), input.device());
   const Tensor x = transpose(input.dim() == 2 ? unsqueeze(input, 0) : input, 1, 2);
   const bool half = onesided.value_or(x.size(2) != n_fft);
   TG_CHECK(x.size(2) == (half ? n_fft / 2 + 1 : n_fft), ShapeError, "input must have ", half ? n_fft / 2 + 1 : n_fft,
@@ -112,9 +112,9 @@ Tensor istft(const Tensor& input, int64_t n_fft, OptInt hop_length, OptInt win_l
   const int64_t batch = x.size(0), count = x.size(1), size = n_fft + f.hop * (count - 1);
   const Tensor frames = return_complex ? fft::ifft(x, {}, -1, norm_of(normalized)) : fft::irfft(narrow(x, 2, 0, n_fft / 2 + 1), n_fft, -1, norm_of(normalized));
   const Tensor at = f.places(count), weighted = frames * f.window;
-  const Tensor sums = index_add(zeros({batch, size}, weighted.dtype()), 1, at, reshape(weighted, {batch, -1}));
+  const Tensor sums = index_add(zeros({batch, size}, weighted.dtype(), weighted.device()), 1, at, reshape(weighted, {batch, -1}));
   const Tensor squares = reshape(expand(square(f.window), {count, n_fft}), {-1});
-  const Tensor envelope = index_add(zeros({size}, squares.dtype()), 0, at, squares);
+  const Tensor envelope = index_add(zeros({size}, squares.dtype(), squares.device()), 0, at, squares);
   const int64_t begin = center ? n_fft / 2 : 0, end = length ? std::min(begin + *length, size) : center ? size - n_fft / 2 : size;
   TG_CHECK(end > begin, ShapeError, "nothing is left between the borders: too few frames", Named{"input", input});
   const Tensor part = narrow(envelope, 0, begin, end - begin);

@@ -84,9 +84,10 @@ Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
 struct SplitBackward final : NodeOf<1> {
   Shape whole;
   Dtype dtype;
+  Device device;
   int64_t dim;
   std::vector<int64_t> lengths;  // empty: unbind
-  SplitBackward(const Tensor& x, int64_t d, IntList l) : NodeOf(x), whole(x.sizes()), dtype(x.dtype()), dim(d), lengths(l.begin(), l.end()) {}
+  SplitBackward(const Tensor& x, int64_t d, IntList l) : NodeOf(x), whole(x.sizes()), dtype(x.dtype()), device(x.device()), dim(d), lengths(l.begin(), l.end()) {}
   const char* name() const override { return lengths.empty() ? "UnbindBackward0" : "SplitBackward0"; }
   void backward_all(Tensor* g, Tensor* dx) override {
     std::vector<Tensor> pieces(g, g + output_count);
@@ -95,7 +96,7 @@ struct SplitBackward final : NodeOf<1> {
       Shape size = whole;
       if (lengths.empty()) size.erase(size_t(dim));
       else size[size_t(dim)] = lengths[k];
-      pieces[k] = zeros(size, dtype);
+      pieces[k] = zeros(size, dtype, device);
     }
     dx[0] = lengths.empty() ? stack(pieces, dim) : cat(pieces, dim);
   }

@@ -193,7 +193,7 @@ Tensor mvlgamma(T x, int64_t p) {
   TG_CHECK(p >= 1, ValueError, "p must be at least 1, got ", p);
   TG_CHECK(x.dtype() != Dtype::Bool && !is_complex(x.dtype()), DtypeError, "input must not be bool or complex", Named{"input", x});
   const Tensor in = is_floating(x.dtype()) ? x : to(x, default_dtype());
-  const Tensor halves = arange(Scalar(0.0), Scalar(-0.5 * double(p)), Scalar(-0.5), in.dtype());
+  const Tensor halves = arange(Scalar(0.0), Scalar(-0.5 * double(p)), Scalar(-0.5), in.dtype(), in.device());
   return sum(lgamma(unsqueeze(in, -1) + halves), -1) + 0.25 * double(p * (p - 1)) * std::log(M_PI);
 }
 const Tensor& i0_(T self) { OpScope op("i0_"); return replace(self, [](T x) { return i0(x); }); }

@@ -182,7 +182,7 @@ Tensor block_diag(TensorList tensors) {
   int64_t at = 0;
   for (const Tensor& b : blocks) {
     const int64_t h = b->sizes[0], w = b->sizes[1];
-    lines.push_back(cat({zeros({h, at}, b.dtype()), b, zeros({h, columns - at - w}, b.dtype())}, 1));
+    lines.push_back(cat({zeros({h, at}, b.dtype(), b.device()), b, zeros({h, columns - at - w}, b.dtype(), b.device())}, 1));
     at += w;
   }
   return cat(lines, 0);

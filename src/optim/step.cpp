@@ -41,12 +41,12 @@ class Batch {
   Dtype dtype_ = Dtype::Float32;
 
   char* place(const Tensor& t, const Tensor& like, bool written) {  // in the order of like, which need not be contiguous
-    if (dense_alike(t, like)) return t->host();
+    if (dense_alike(t, like)) return t->data;
     Tensor copy = empty_strided(like.sizes(), like.strides(), t.dtype(), t.device());
     copy_(copy, t);
     kept_.push_back(copy);
     if (written) copy_back_.push_back({t, copy});
-    return copy->host();
+    return copy->data;
   }
 
  public:
@@ -91,7 +91,7 @@ class Batch {
     item.numel = p.numel() * (p.is_complex() ? 2 : 1);  // a complex parameter is two real ones
     const bool dense = p.is_contiguous() || is_dense(p);
     const Tensor like = dense ? p : contiguous_twin(p);
-    item.part[0] = like->host();
+    item.part[0] = like->data;
     item.part[1] = place(g, like, false);
     int slot = 2;
     for (TensorList s : states) {

@@ -10,7 +10,7 @@ from op_samples import RANDOM, Call, all_samples, flat, function_of, gradients, 
 MISSING = set(pathlib.Path(__file__).with_name("missing.txt").read_text().split())
 # About memory itself, or the host's by definition.
 SKIP = RANDOM | {"data_ptr", "cpu", "numpy", "share_memory_", "from_file", "pin_memory", "is_pinned", "is_shared", "get_device", "cuda"}
-SAMPLES = [s for s in all_samples(load_rows(tapegrad._C.op_table())) if s.name not in SKIP and s.name[0] != "_"]
+SAMPLES = [s for s in all_samples(load_rows(tapegrad._C.op_table())) if s.name not in SKIP and s.name[0] != "_" and "'cpu'" not in s.text]
 TOLERANCE = {"float32": 3e-5, "float64": 1e-11, "float16": 4e-3, "bfloat16": 3e-2, "complex64": 3e-5, "complex128": 1e-11}
 
 
@@ -25,7 +25,11 @@ def outcome(sample, device, dtype, layout):
 
 
 def same(sample, dtype, layout):
-    expected, expected_out, expected_grads = outcome(sample, None, dtype, layout)
+    try:
+        expected, expected_out, expected_grads = outcome(sample, None, dtype, layout)
+    except tapegrad.Error:
+        assert layout != "contiguous"  # not for every layout: view
+        return
     got, out, grads = outcome(sample, "cuda", dtype, layout)
     assert [t.dtype for t in out] == [t.dtype for t in expected_out] and len(grads) == len(expected_grads)
     assert [v for v in flat(got) if not isinstance(v, tapegrad.Tensor)] == [v for v in flat(expected) if not isinstance(v, tapegrad.Tensor)]

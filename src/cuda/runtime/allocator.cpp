@@ -116,21 +116,42 @@ Block* CachingAllocator::new_segment(FreeBlocks& free, size_t bytes, Stream s, b
   stats_.segments++, stats_.reserved += bytes;
   stats_.peak_reserved = std::max(stats_.peak_reserved, stats_.reserved);
   auto segment = std::make_unique<Segment>(this, data, bytes, s, small, &free, nullptr);
-  segment->first = new Block{data, bytes, 0, segment.get(), nullptr, nullptr};
+  segment->first = new_block(data, bytes, segment.get(), nullptr, nullptr);
   Block* b = segment->first;
   segments_[data] = std::move(segment);
   return b;
+}
+
+Block* CachingAllocator::new_block(char* data, size_t size, Segment* s, Block* left, Block* right) {
+  if (spare_.empty()) return new Block{data, size, 0, s, left, right};
+  Block* b = spare_.back();
+  spare_.pop_back();
+  b->data = data, b->size = size, b->asked = 0, b->segment = s, b->left = left, b->right = right, b->state = Block::Free;
+  return b;
+}
+
+static void insert(FreeBlocks& free, Block* b) {
+  if (b->node) free.insert(std::move(b->node));
+  else free.insert(b);
 }
 
 // The rest of a block that is larger than asked for goes back, unless it is too small to be of use.
 void CachingAllocator::split(Block* b, size_t size) {
   const size_t rest = b->size - size;
   if (rest < (b->segment->small ? kAlign : kSmall + 1)) return;
-  auto* r = new Block{b->data + size, rest, 0, b->segment, b, b->right};
+  Block* r = new_block(b->data + size, rest, b->segment, b, b->right);
   if (b->right) b->right->left = r;
   b->right = r;
   b->size = size;
-  b->segment->free->insert(r);
+  insert(*b->segment->free, r);
+}
+
+void CachingAllocator::absorb_right(Block* b) {
+  Block* r = b->right;
+  b->size += r->size;
+  b->right = r->right;
+  if (b->right) b->right->left = b;
+  spare_.push_back(r);
 }
 
 // Among the free again, as one with its free neighbours. The block on the left stays, so that a segment's first block does.
@@ -138,15 +159,8 @@ void CachingAllocator::put(Block* b) {
   FreeBlocks& free = *b->segment->free;
   b->state = Block::Free;
   b->asked = 0;
-  auto absorb_right = [](Block* l) {
-    Block* r = l->right;
-    l->size += r->size;
-    l->right = r->right;
-    if (l->right) l->right->left = l;
-    delete r;
-  };
-  if (b->right && b->right->state == Block::Free) {
-    free.erase(b->right);
+  if (Block* r = b->right; r && r->state == Block::Free) {
+    r->node = free.extract(r);
     absorb_right(b);
   }
   if (b->left && b->left->state == Block::Free) {
@@ -154,8 +168,7 @@ void CachingAllocator::put(Block* b) {
     b->node = free.extract(b);
     absorb_right(b);
   }
-  if (b->node) free.insert(std::move(b->node));
-  else free.insert(b);
+  insert(free, b);
 }
 
 void CachingAllocator::finish_events(bool wait) {
@@ -176,8 +189,8 @@ void CachingAllocator::release_segments() {
     const Segment& s = *at->second;
     Block* b = s.first;
     if (b->state != Block::Free || b->right) { ++at; continue; }
-    s.free->erase(b);
-    delete b;
+    b->node = s.free->extract(b);
+    spare_.push_back(b);
     driver_.free(device_, s.data);
     stats_.segments--, stats_.reserved -= s.size;
     at = segments_.erase(at);

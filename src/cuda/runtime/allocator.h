@@ -43,8 +43,8 @@ struct Block {
   Block *left, *right;            // neighbours in the segment
   State state = Free;
   int events = 0;                 // that a pending block waits for
-  std::vector<Stream> users = {};      // other streams that work on it
-  FreeBlocks::node_type node = {};     // its place among the free, kept so that neither alloc nor free asks malloc
+  std::vector<Stream> users = {};  // other streams that work on it
+  FreeBlocks::node_type node = {};  // its place among the free, kept so that neither alloc nor free asks malloc
 };
 
 class CachingAllocator {
@@ -79,7 +79,9 @@ class CachingAllocator {
   Block* take(FreeBlocks& free, size_t size);
   Block* grow(FreeBlocks& free, size_t size, Stream s);
   Block* new_segment(FreeBlocks& free, size_t bytes, Stream s, bool small);
+  Block* new_block(char* data, size_t size, Segment* s, Block* left, Block* right);
   void split(Block* b, size_t size);
+  void absorb_right(Block* b);
   void put(Block* b);
   void finish_events(bool wait);
   void release_segments();
@@ -93,6 +95,7 @@ class CachingAllocator {
   std::map<std::pair<Stream, bool>, FreeBlocks> free_;
   struct { Stream stream; FreeBlocks* free = nullptr; } last_[2];  // of the last alloc, by kind
   std::map<char*, std::unique_ptr<Segment>> segments_;             // by address
+  std::vector<Block*> spare_;                                      // no longer part of a segment: to be used again
   std::map<Stream, std::deque<Waiting>> waiting_;                  // each stream's events, in the order that they will happen
   CudaMemory stats_{};
 };

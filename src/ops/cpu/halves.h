@@ -32,6 +32,21 @@ template <class Words, class Bits> TG_IN Words low_words(Bits b) {
 }
 
 template <class F> TG_IN F widened(Brain, typename HalvesOf<F>::Words w) { return __builtin_bit_cast(F, bits_of<typename HalvesOf<F>::Bits>(w) << 16); }
+// By integer arithmetic, for processors without instructions for it: long, so not inline.
+template <class F> [[gnu::noinline]] F widened_half(typename HalvesOf<F>::Words w) {
+  using Bits = typename HalvesOf<F>::Bits;
+  const Bits u = bits_of<Bits>(w), sign = (u & 0x8000) << 16, rest = (u & 0x7fff) << 13;
+  const Bits normal = rest + 0x38000000, small = rest + 0x38800000;  // subnormal: its leading 1 is taken off again
+  const Bits tiny = __builtin_bit_cast(Bits, __builtin_bit_cast(F, small) - 6.103515625e-5f);
+  return __builtin_bit_cast(F, sign | (rest < 0x800000 ? tiny : rest < 0x0f800000 ? normal : normal + 0x38000000));
+}
+template <class F> [[gnu::noinline]] typename HalvesOf<F>::Words narrowed_half(F x) {
+  using Bits = typename HalvesOf<F>::Bits;
+  const Bits u = __builtin_bit_cast(Bits, x), sign = u >> 16 & 0x8000, a = u & 0x7fffffff, none = Bits{};
+  const Bits tiny = __builtin_bit_cast(Bits, __builtin_bit_cast(F, a) + 0.5f) - 0x3f000000;  // subnormal: the sum's rounding does the work
+  const Bits normal = (a - 0x38000000 + 0xfff + (a >> 13 & 1)) >> 13;
+  return low_words<typename HalvesOf<F>::Words>(sign | (a > 0x7f800000 ? none + 0x7e00 : a >= 0x477ff000 ? none + 0x7c00 : a < 0x38800000 ? tiny : normal));
+}
 template <class F> TG_IN F widened(Half, typename HalvesOf<F>::Words w) {
 #if defined(__F16C__)
   if constexpr (sizeof(F) == 4) return _cvtsh_ss(w);
@@ -40,19 +55,13 @@ template <class F> TG_IN F widened(Half, typename HalvesOf<F>::Words w) {
 #if defined(__AVX512F__)
   if constexpr (sizeof(F) == 64) return (F)_mm512_cvtph_ps((__m256i)w);
 #endif
-  using Bits = typename HalvesOf<F>::Bits;
-  const Bits u = bits_of<Bits>(w), sign = (u & 0x8000) << 16, rest = (u & 0x7fff) << 13;
-  const auto normal = rest + 0x38000000, small = rest + 0x38800000;  // subnormal: its leading 1 is taken off again
-  const F least = F{} + 6.103515625e-5f;
-  const auto tiny = __builtin_bit_cast(Bits, __builtin_bit_cast(F, small) - least);
-  return __builtin_bit_cast(F, sign | (rest < 0x800000 ? tiny : rest < 0x0f800000 ? normal : normal + 0x38000000));
+  return widened_half<F>(w);
 }
 template <class F> TG_IN typename HalvesOf<F>::Words narrowed(Brain, F x) {
   const auto u = __builtin_bit_cast(typename HalvesOf<F>::Bits, x), top = u >> 16;
   return low_words<typename HalvesOf<F>::Words>(x == x ? (u + (0x7fff + (top & 1))) >> 16 : (top & 0x8000) | 0x7fc0);
 }
 template <class F> TG_IN typename HalvesOf<F>::Words narrowed(Half, F x) {
-  using Bits = typename HalvesOf<F>::Bits;
 #if defined(__F16C__)
   if constexpr (sizeof(F) == 4) return _cvtss_sh(x, 0);
   if constexpr (sizeof(F) == 32) return (typename HalvesOf<F>::Words)_mm256_cvtps_ph((__m256)x, 0);
@@ -60,10 +69,7 @@ template <class F> TG_IN typename HalvesOf<F>::Words narrowed(Half, F x) {
 #if defined(__AVX512F__)
   if constexpr (sizeof(F) == 64) return (typename HalvesOf<F>::Words)_mm512_cvtps_ph((__m512)x, 0);
 #endif
-  const auto u = __builtin_bit_cast(Bits, x), sign = u >> 16 & 0x8000, a = u & 0x7fffffff;
-  const auto tiny = __builtin_bit_cast(Bits, __builtin_bit_cast(F, a) + 0.5f) - 0x3f000000;  // subnormal: the sum's rounding does the work
-  const auto normal = (a - 0x38000000 + 0xfff + (a >> 13 & 1)) >> 13, none = Bits{};
-  return low_words<typename HalvesOf<F>::Words>(sign | (a > 0x7f800000 ? none + 0x7e00 : a >= 0x477ff000 ? none + 0x7c00 : a < 0x38800000 ? tiny : normal));
+  return narrowed_half(x);
 }
 
 /// Like get and put of lanes.h: F is float or a packet.
@@ -77,21 +83,27 @@ template <class F, class S> requires is_half<S> TG_IN void put(S* x, F v) {
   __builtin_memcpy(x, &w, sizeof w);
 }
 /// … of the first `count` lanes of a packet; the others are 0.
+template <class Words> [[gnu::noinline]] Words some_words(const uint16_t* x, int count) {
+  Words w{};
+  for (int l = 0; l < count; l++) w[l] = x[l];
+  return w;
+}
+template <class Words> [[gnu::noinline]] void put_some_words(uint16_t* x, int count, Words w) {
+  for (int l = 0; l < count; l++) x[l] = w[l];
+}
 template <class F, class S> TG_IN F get_part(const S* x, int count) {
   using Words = typename HalvesOf<F>::Words;
 #if defined(__AVX512F__)
   if constexpr (sizeof(F) == 64) return widened<F>(S{}, (Words)_mm256_maskz_loadu_epi16(__mmask16((1u << count) - 1), x));
 #endif
-  Words w{};
-  for (int l = 0; l < HalvesOf<F>::lanes; l++) if (l < count) w[l] = x[l].u;
-  return widened<F>(S{}, w);
+  return widened<F>(S{}, some_words<Words>(&x->u, count));
 }
 template <class F, class S> TG_IN void put_part(S* x, int count, F v) {
   const auto w = narrowed(S{}, v);
 #if defined(__AVX512F__)
   if constexpr (sizeof(F) == 64) return _mm256_mask_storeu_epi16(x, __mmask16((1u << count) - 1), (__m256i)w);
 #endif
-  for (int l = 0; l < HalvesOf<F>::lanes; l++) if (l < count) x[l].u = w[l];
+  put_some_words(&x->u, count, w);
 }
 
 }}  // namespace tapegrad
