@@ -31,7 +31,7 @@ template <class T> void solve_triangle(const Block<T>& a, bool lower, bool ones,
   if (n <= kBase) {
     for (int64_t s = 0; s < n; s++) {
       const int64_t i = lower ? s : n - 1 - s;
-      for (int64_t j = lower ? 0 : i + 1; j < (lower ? i : n); j++) subtract(b.columns, a(i, j), b.row(j), b.row(i));
+      for (int64_t j = lower ? 0 : i + 1; j < (lower ? i : n); j++) row_subtract(b.columns, a(i, j), b.row(j), b.row(i));
       if (!ones)
         for (int64_t j = 0; j < b.columns; j++) b(i, j) /= a(i, i);
     }
@@ -87,10 +87,10 @@ template <class T> struct Reflections {
     }
     solve_triangle<T>(inverse, false, true, S);
   }
-  void apply(const Block<T>& c, bool adjoint_of) const {
+  void apply(const Block<T>& c, bool adjoint) const {
     Dense<T> x(V.columns, c.columns), y(V.columns, c.columns);
     subtract_product<T>(Vh, c, x);  // -Vᴴ c
-    if (adjoint_of) subtract_product<T>(adjoint<T>(S), x, y);
+    if (adjoint) subtract_product<T>(adjoint_of<T>(S), x, y);
     else subtract_product<T>(S, x, y);
     subtract_product<T>(V, y, c);
   }
@@ -107,9 +107,9 @@ template <class T> void factor_qr(const Block<T>& a, T* tau) {
       const int64_t right = w - c - 1;
       if (!right || tau[j + c] == T(0)) continue;
       std::fill_n(z.begin(), right, T(0));  // -vᴴ times the panel
-      for (int64_t i = c; i < panel.rows; i++) subtract(right, i == c ? T(1) : conjugate(panel(i, c)), panel.row(i) + c + 1, z.data());
+      for (int64_t i = c; i < panel.rows; i++) row_subtract(right, i == c ? T(1) : conjugate(panel(i, c)), panel.row(i) + c + 1, z.data());
       for (int64_t i = c; i < panel.rows; i++)
-        subtract(right, times(-conjugate(tau[j + c]), i == c ? T(1) : panel(i, c)), z.data(), panel.row(i) + c + 1);
+        row_subtract(right, times(-conjugate(tau[j + c]), i == c ? T(1) : panel(i, c)), z.data(), panel.row(i) + c + 1);
     }
     if (j + w < a.columns) Reflections<T>(panel, tau + j).apply(a.from(j, j + w), true);
   }
