@@ -58,14 +58,15 @@ template <class T> T reflect(int64_t n, T* x, int64_t step) {
   for (int64_t i = 1; i < n; i++) largest = std::max(largest, std::abs(x[i * step]));
   const R imag = kIsComplex<T> ? std::abs(std::imag(x[0])) : R(0);
   if (largest == 0 && imag == 0) return T(0);
-  const R scale = std::max(largest, std::abs(x[0]));  // squares must not overflow
-  R sum = square_of(T(x[0] / scale));
+  const R scale = std::max(largest, std::abs(x[0]));  // squares must neither overflow nor vanish
+  const T first = x[0] / scale;
+  R sum = square_of(first);
   for (int64_t i = 1; i < n; i++) sum += square_of(T(x[i * step] / scale));
-  const R beta = std::real(x[0]) > 0 ? -scale * std::sqrt(sum) : scale * std::sqrt(sum);
-  const T below = T(1) / (x[0] - T(beta)), tau = (T(beta) - x[0]) / T(beta);
-  for (int64_t i = 1; i < n; i++) x[i * step] = times(x[i * step], below);
-  x[0] = T(beta);
-  return tau;
+  const R beta = std::copysign(std::sqrt(sum), -std::real(first));
+  const T below = T(1) / (first - T(beta));
+  for (int64_t i = 1; i < n; i++) x[i * step] = times(T(x[i * step] / scale), below);
+  x[0] = T(beta * scale);
+  return (T(beta) - first) / T(beta);
 }
 
 constexpr int64_t kPanel = 32;
@@ -130,5 +131,6 @@ TG_INSTANTIATE(float)
 TG_INSTANTIATE(double)
 TG_INSTANTIATE(std::complex<float>)
 TG_INSTANTIATE(std::complex<double>)
+#undef TG_INSTANTIATE
 
 }  // namespace tapegrad

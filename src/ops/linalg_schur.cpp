@@ -8,7 +8,7 @@ namespace tapegrad {
 namespace {
 
 using Complex = std::complex<double>;
-constexpr double kEpsilon = 0x1p-52;
+constexpr double kEpsilon = 0x1p-52, kSmallest = 0x1p-960;  // beside the largest number: what is smaller counts as 0
 
 // Zᴴ a Z is zero below the diagonal beside the main one.
 template <class T> void make_hessenberg(const Block<T>& a, const Block<T>& zh) {
@@ -138,7 +138,7 @@ template <class T> bool make_schur(const Block<T>& a, const Block<T>& zh) {
     for (int64_t j = std::max<int64_t>(i - 1, 0); j < a.columns; j++) norm = std::max(norm, std::abs(a(i, j)));
   const auto negligible = [&](int64_t i) {  // beside the diagonal, in row i
     const double around = std::abs(a(i - 1, i - 1)) + std::abs(a(i, i));
-    return std::abs(a(i, i - 1)) <= kEpsilon * (around == 0 ? norm : around);
+    return std::abs(a(i, i - 1)) <= std::max(kEpsilon * (around == 0 ? norm : around), kSmallest * norm);
   };
   int64_t steps = 0;
   for (int64_t last = a.rows - 1; last > 0;) {
@@ -239,5 +239,6 @@ template <class T> Dense<Complex> schur_eigenvectors(const Block<T>& t, const Bl
   template Dense<Complex> schur_eigenvectors(const Block<T>&, const Block<T>&, const std::vector<Complex>&);
 TG_INSTANTIATE(double)
 TG_INSTANTIATE(Complex)
+#undef TG_INSTANTIATE
 
 }  // namespace tapegrad
