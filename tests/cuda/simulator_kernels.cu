@@ -121,6 +121,17 @@ __global__ void position_kernel(int* out) {
 }
 void positions(int* out) { launch(position_kernel, dim3(3, 2, 2), dim3(5, 3, 4), 0, out); }
 
+__global__ void neighbour_kernel(const int* x, int* out, int n, bool barrier) {
+  int* all = dynamic_shared<int>();
+  const int i = int(threadIdx.x);
+  all[i] = x[i];
+  if (barrier) __syncthreads();
+  if (i + 1 < n) out[i] = all[i + 1];
+}
+void neighbours(const int* x, int* out, int n, bool barrier) {
+  launch(neighbour_kernel, 1, unsigned(n), size_t(n) * 4, x, out, n, barrier);
+}
+
 // ---- faults
 __global__ void divergent_barrier_kernel() {
   if (threadIdx.x < 10) __syncthreads();

@@ -15,6 +15,7 @@ void by_dtype(int dtype, void* out, int n);                             // out[i
 void divide(const uint32_t* n, uint32_t d, uint32_t* quotient, uint32_t* rest, int count);
 void positions(int* out);                                               // of threads in a 3-d grid of 3-d blocks
 
+void neighbours(const int* x, int* out, int n, bool barrier);           // out[i] = x[i + 1] through shared memory
 // What the simulator refuses.
 void divergent_barrier();
 void barrier_after_return();

@@ -3,6 +3,7 @@
 // crashes in a test instead of passing. From the environment, read at the first call:
 //   TG_SIMULATED_DEVICES      how many devices (1)
 //   TG_SIMULATED_MEMORY       bytes of memory of each (4 GiB)
+//   TG_SIMULATED_ORDER        "reversed": blocks and threads run from the last to the first, as they might on a device
 //   TG_SIMULATED_UNPROTECTED  set: device memory stays open to the host, for speed
 #pragma once
 #include <stddef.h>

@@ -85,7 +85,6 @@ static const void* kernel_;
 static void (*body_)(void*);
 static void* closure_;
 static int threads_, started_, ended_, current_;
-static uint3 next_;
 static Thread thread_[1024];
 static uint64_t values_[32][32];  // of each warp: what its lanes last exchanged
 static Fiber* running_;
@@ -124,18 +123,21 @@ void abort_kernel(Place place, const char* format, ...) {
   abort();
 }
 
+bool reversed = [] {
+  const char* order = getenv("TG_SIMULATED_ORDER");
+  return order && strcmp(order, "reversed") == 0;
+}();
+static int in_order(int i) { return reversed ? threads_ - 1 - i : i; }
+
 static void fiber_body() {
   Fiber* self = running_;
   for (;;) {
     while (started_ < threads_) {
-      current_ = started_++;
+      current_ = in_order(started_++);
       Thread& t = thread_[current_];
       t.fiber = self;
-      t.index = threadIdx = next_;
-      if (++next_.x == blockDim.x) {
-        next_.x = 0;
-        if (++next_.y == blockDim.y) next_.y = 0, next_.z++;
-      }
+      const unsigned i = unsigned(current_), row = i / blockDim.x;
+      t.index = threadIdx = {i - row * blockDim.x, row % blockDim.y, row / blockDim.y};
       body_(closure_);
       t.state = State::Ended;
       ended_++;
@@ -211,7 +213,6 @@ static void release() {
 
 static void run_block() {
   started_ = ended_ = 0;
-  next_ = {0, 0, 0};
   if (shared_bytes_) memset(shared_, 0xff, shared_bytes_ + 64);  // NaN, and a fence behind
   for (;;) {
     while (started_ < threads_) {
@@ -223,11 +224,12 @@ static void run_block() {
     if (ended_ == threads_) break;
     release();
     for (int i = 0; i < threads_; i++) {
-      if (thread_[i].state != State::Released) continue;
-      current_ = i;
-      threadIdx = thread_[i].index;
-      thread_[i].state = State::Running;
-      enter(thread_[i].fiber);
+      Thread& t = thread_[in_order(i)];
+      if (t.state != State::Released) continue;
+      current_ = in_order(i);
+      threadIdx = t.index;
+      t.state = State::Running;
+      enter(t.fiber);
     }
   }
   for (size_t i = 0; shared_bytes_ && i < 64; i++)
@@ -247,9 +249,12 @@ cudaError_t run(const void* kernel, dim3 grid, dim3 block, size_t shared, void (
   if (shared > 48 << 10 && shared > large_shared()[kernel]) return failed(cudaErrorInvalidValue);
   kernel_ = kernel, body_ = thread, closure_ = closure, threads_ = int(threads), shared_bytes_ = shared;
   blockDim = block, gridDim = grid;
-  for (blockIdx.z = 0; blockIdx.z < grid.z; blockIdx.z++)
-    for (blockIdx.y = 0; blockIdx.y < grid.y; blockIdx.y++)
-      for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++) run_block();
+  const uint64_t blocks = uint64_t(grid.x) * grid.y * grid.z;
+  for (uint64_t i = 0; i < blocks; i++) {
+    const uint64_t block_number = reversed ? blocks - 1 - i : i, row = block_number / grid.x;
+    blockIdx = {unsigned(block_number - row * grid.x), unsigned(row % grid.y), unsigned(row / grid.y)};
+    run_block();
+  }
   return cudaSuccess;
 }
 

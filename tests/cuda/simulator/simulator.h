@@ -13,6 +13,8 @@ class Open {
   ~Open();
 };
 int current_device();
+/// Whether blocks and threads run from the last to the first: what a kernel gives must not depend on it.
+extern bool reversed;
 /// Remembers an error for cudaGetLastError.
 cudaError_t failed(cudaError_t e);
 
