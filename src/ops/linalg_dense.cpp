@@ -22,7 +22,8 @@ template <class T> void subtract_product(const Block<T>& a, const Block<T>& b, c
     if constexpr (parts == 2)
       for (int64_t j = 0; j < n; j += 2) to[n + j] = from[j + 1], to[n + j + 1] = -from[j];
   }
-  gemm(Gemm<R>{c.rows, n, k, reinterpret_cast<const R*>(a.at), a.step * parts, 1, minus.data(), n, 1, reinterpret_cast<R*>(c.at), c.step * parts, nullptr, true});
+  gemm(Gemm<R>{c.rows, n, k, reinterpret_cast<const R*>(a.at), a.step * parts, 1, minus.data(), n, 1, reinterpret_cast<R*>(c.at), c.step * parts,
+      nullptr, true});
 }
 
 template <class T> void solve_triangle(const Block<T>& a, bool lower, bool ones, const Block<T>& b) {
