@@ -4,8 +4,7 @@
 
 The sources follow one another in one translation unit, each of their own headers where it is first included. Names that are local to
 a file (static, or in a namespace without a name) and that another file has too get the file's name appended. The kernels are those of
-the one instruction set that the compiler's flags allow. Linear algebra needs Eigen's headers; -DTAPEGRAD_NO_EIGEN leaves it out, and
-its functions then raise NotImplementedError.
+the one instruction set that the compiler's flags allow.
 """
 
 import re
@@ -54,11 +53,6 @@ KERNEL_SETS = """\
 #endif
 """
 OPEN_SET = "namespace tapegrad {\nnamespace TG_NS {}\nusing namespace TG_NS;\n}\n"
-WITHOUT_EIGEN = """\
-[[noreturn]] static void without_eigen(const char* name) {
-  detail::fail<NotImplementedError>(name, " needs Eigen: compile tapegrad.cpp without TAPEGRAD_NO_EIGEN");
-}
-"""
 INCLUDE = re.compile(r'(?m)^[ \t]*#[ \t]*include[ \t]*([<"])([^">]+)[">].*\n')
 TEMPLATE = re.compile(r"^template <(?:[^<>]|<(?:[^<>]|<[^<>]*>)*>)*>\s*(requires .*?\))?|\[\[.*?\]\] ?|\balignas\(\w+\) ?")
 NOT_LOCAL = r"extern |template <>|using (namespace )?[\w:]+;|struct \w+::|(inline )?namespace"
@@ -126,41 +120,15 @@ class Writer:
         return m[0]
 
 
-def uses_eigen(path: Path, seen: set[Path]) -> bool:
-    """Does a source, or a header of src/ that it includes, include Eigen?"""
-    seen.add(path)
-    names = [name for _, name in INCLUDE.findall(path.read_text())]
-    inner = [ROOT / n for n in names if n.startswith("src/") and ROOT / n not in seen]
-    return any("Eigen" in n for n in names) or any(uses_eigen(p, seen) for p in inner)
-
-
-def stubs(path: Path) -> str:
-    """Definitions of a file's functions that only raise."""
-    out, nameless = "", False
-    for part in re.split(r"\n(?=\S)", path.read_text()):
-        nameless = (nameless or part.startswith("namespace {")) and not part.startswith("}  // namespace\n")
-        if m := re.match(r"namespace (?!tapegrad)(\w+) \{\n*$|\}  // namespace (?!tapegrad)\w+", part):
-            out += f"namespace {m[1]} {{\n" if m[1] else "}\n"
-        m = re.match(r"(?!static|template|inline|struct|class|using|namespace|constexpr)([\w:<>, ]+[&*]? )(\w+)\(([^{}]*)\) \{", part)
-        if m and not nameless:
-            out += f"{m[1]}{m[2]}({m[3]}) {{{'' if m[2].endswith('_ops') else f' without_eigen({chr(34)}{m[2]}{chr(34)}); '}}}\n"
-    return out
-
-
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     about = "".join(f"// {line}".rstrip() + "\n" for line in __doc__.split("\n\n    ", 1)[1].splitlines())
     w = Writer()
     body = "".join(w.text(p) for p in PUBLIC)
     header = f"// tapegrad, all public headers. Made by packaging/amalgamate.py; LICENSE applies.\n#pragma once\n{body}"
-    with_eigen = [p for p in CORE if uses_eigen(p, set())]
-    plain = "".join(w.text(p) for p in CORE if p not in with_eigen)
-    eigen = "".join(w.text(p) for p in with_eigen)
-    kernels = w.kernels()
-    raising = WITHOUT_EIGEN + "".join(stubs(p) for p in with_eigen)
+    core = "".join(w.text(p) for p in CORE)
     source = (f"// tapegrad, all sources. Made by packaging/amalgamate.py; LICENSE applies.\n//\n{about}{SETS}#include \"tapegrad.hpp\"\n\n"
-              f"#define TG_NS base\n{OPEN_SET}{plain}\n#ifndef TAPEGRAD_NO_EIGEN\n{eigen}\n#else\nnamespace tapegrad {{\n{raising}"
-              f"}}  // namespace tapegrad\n#endif\n{kernels}")
+              f"#define TG_NS base\n{OPEN_SET}{core}{w.kernels()}")
     for name, text in (("tapegrad.hpp", header), ("tapegrad.cpp", source)):
         (folder / name).write_text(text)
         print(f"{folder / name}: {text.count(chr(10))} lines")

@@ -29,9 +29,6 @@ class Tapegrad(ConanFile):
         for pattern in ("CMakeLists.txt", "cmake/*", "include/*", "src/*", "python/tapegrad/share/*", "LICENSE", "NOTICE"):
             copy(self, pattern, self.root, self.export_sources_folder)
 
-    def requirements(self):
-        self.requires("eigen/[>=3.4 <4]", headers=False, libs=False, visible=False)
-
     def validate(self):
         check_min_cppstd(self, 20)
 

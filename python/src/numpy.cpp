@@ -234,7 +234,8 @@ void release_tensor_buffer(PyObject*, Py_buffer* view) {
 
 PyObject* to_numpy(const Tensor& t, bool force) {
   if (t.is_cuda()) [[unlikely]] {
-    TG_CHECK(force, DeviceError, "can't convert a cuda tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.");
+    if (!force)
+      raise(PyExc_TypeError, "can't convert %s device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.", to_string(t.device()).c_str());
     return to_numpy(to(t, Device()), force);
   }
   TG_CHECK(force || !needs_grad(t), GradError, "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");

@@ -4,8 +4,8 @@ from .version import __version__
 
 
 def show():
-    """A text: version, SIMD kernels by run-time dispatch, Eigen, no CUDA."""
-    kernels = "CPU kernels chosen for the processor at import, products by Eigen and own kernels"
+    """A text: version, SIMD kernels by run-time dispatch, no CUDA."""
+    kernels = "CPU kernels chosen for the processor at import"
     return f"tapegrad {__version__}\n  - {kernels}\n  - {cuda.why_not()}\n"
 
 

@@ -22,7 +22,7 @@ def _export():
         if not name.startswith("_") and "." not in name:
             names.setdefault(name, f)
     for name in dir(_C):
-        if not name.startswith("_") and name not in ("functions", "functional", "cuda"):
+        if not name.startswith("_") and name not in ("functions", "functional"):
             names.setdefault(name, getattr(_C, name))
 
 

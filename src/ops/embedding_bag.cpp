@@ -6,6 +6,7 @@
 #include "src/ops/op_info.h"
 #include "src/ops/typed.h"
 #include "src/ops/view.h"
+#include "src/tensor/cuda.h"
 #include "tapegrad/ops_more.h"
 
 namespace tapegrad {
@@ -48,7 +49,8 @@ struct Bags {
 };
 Bags bags_of(const Tensor& flat, const Tensor& offsets, bool include_last, std::optional<int64_t> padding_idx) {
   const int64_t n = flat.numel(), count = offsets.numel() - include_last;
-  const int64_t *index = flat->host<int64_t>(), *start = offsets->host<int64_t>();
+  const Tensor index_here = host_copy(flat), offsets_here = host_copy(offsets);
+  const int64_t *index = index_here->host<int64_t>(), *start = offsets_here->host<int64_t>();
   TG_CHECK(count >= 0, ShapeError, "offsets must not be empty with include_last_offset");
   std::vector<int64_t> entries, bag;
   for (int64_t b = 0; b < count; b++) {
@@ -58,17 +60,17 @@ Bags bags_of(const Tensor& flat, const Tensor& offsets, bool include_last, std::
     for (int64_t i = start[b]; i < end; i++)
       if (!padding_idx || index[i] != *padding_idx) entries.push_back(i), bag.push_back(b);
   }
-  const auto as_tensor = [](const std::vector<int64_t>& v) {
+  const auto as_tensor = [&](const std::vector<int64_t>& v) {
     Tensor t = empty({int64_t(v.size())}, Dtype::Int64);
     std::copy(v.begin(), v.end(), t->host<int64_t>());
-    return t;
+    return to(t, flat.device());
   };
   return {as_tensor(entries), as_tensor(bag), count};
 }
-/// int64[bags, columns]: which of the rows has the largest value of each column in each bag; the first of equals.
+/// int64[bags, columns]: which of the rows has the largest value of each column in each bag; the first of equals. Found on the CPU.
 Tensor largest_rows(const Tensor& rows_in, const Bags& bags) {
-  const Tensor rows = contiguous(detach(rows_in));
-  const int64_t columns = rows->sizes[1], *bag = bags.bag->host<int64_t>();
+  const Tensor rows = host_copy(contiguous(detach(rows_in))), bag_here = host_copy(bags.bag);
+  const int64_t columns = rows->sizes[1], *bag = bag_here->host<int64_t>();
   Tensor best = full({bags.count, columns}, -1, Dtype::Int64);
   int64_t* at = best->host<int64_t>();
   typed_real(rows.dtype(), [&](auto zero) {
@@ -80,7 +82,7 @@ Tensor largest_rows(const Tensor& rows_in, const Bags& bags) {
         if (b < 0 || W(p[r * columns + c]) > W(p[b * columns + c])) b = r;
       }
   });
-  return best;
+  return to(best, rows_in.device());
 }
 
 }  // namespace
@@ -119,12 +121,12 @@ Tensor embedding_bag(const Tensor& indices, const Tensor& weight, const Tensor& 
   Tensor rows = index_select(weight, 0, used);
   if (scale_grad_by_freq) rows = divide_gradient(rows, used);
   if (mode == "max") {
-    if (!used.numel()) return zeros({bags.count, weight->sizes[1]}, weight.dtype());
+    if (!used.numel()) return zeros({bags.count, weight->sizes[1]}, weight.dtype(), weight.device());
     const Tensor best = largest_rows(rows, bags);
     return masked_fill(gather(rows, 0, clamp_min(best, Scalar(0))), best < 0, Scalar(0));
   }
   if (per_sample_weights.defined()) rows = rows * unsqueeze(index_select(reshape(per_sample_weights, {-1}), 0, bags.entries), 1);
-  const Tensor total = index_add(zeros({bags.count, weight->sizes[1]}, weight.dtype()), 0, bags.bag, rows);
+  const Tensor total = index_add(zeros({bags.count, weight->sizes[1]}, weight.dtype(), weight.device()), 0, bags.bag, rows);
   if (mode == "sum") return total;
   return total / to(unsqueeze(clamp_min(bincount(bags.bag, {}, bags.count), Scalar(1)), 1), weight.dtype());
 }

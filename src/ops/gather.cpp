@@ -460,7 +460,7 @@ const Tensor& scatter_reduce_(const Tensor& self, int64_t dim, const Tensor& ind
 static Tensor scatter_with(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce) {
   OpScope op("scatter");
   TG_CHECK(reduce == "add" || reduce == "multiply", ValueError, "reduce must be 'add' or 'multiply', got '", reduce, "'");
-  return scatter_reduce(x, dim, index, src.dim() == 0 && index.dim() ? expand(to(src, x.dtype()), index.sizes()) : src, reduce == "add" ? "sum" : "prod");
+  return scatter_reduce(x, dim, index, src.dim() == 0 && index.dim() ? expand(to(src, x.device(), x.dtype()), index.sizes()) : src, reduce == "add" ? "sum" : "prod");
 }
 static const Tensor& scatter_with_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce) {
   OpScope op("scatter_");

@@ -27,7 +27,7 @@ template <class T> int32_t factor(const Block<T>& a) {
   const int64_t h = (a.rows / 2 + kFew - 1) / kFew * kFew;
   const Block<T> top = a.part(0, 0, h, h), left = a.part(h, 0, a.rows - h, h), rest = a.from(h, h);
   if (const int32_t at = factor(top)) return at;
-  const Dense<T> x = adjoint(left);
+  const Dense<T> x = adjoint_of(left);
   solve_triangle<T>(top, true, false, x);
   copy_adjoint<T, T>(x, left);
   for (int64_t i = 0; i < rest.rows; i += kStrip) {  // the lower triangle, and a little of the upper one
@@ -92,7 +92,7 @@ template <class T> int32_t factor_indefinite(const Block<T>& a, int32_t* pivots)
       const T d = a(k, k);
       for (int64_t i = next; i < n; i++) {
         x[size_t(i)] = a(i, k), a(i, k) /= d;
-        subtract(i - k, a(i, k), x.data() + next, a.row(i) + next);
+        row_subtract(i - k, a(i, k), x.data() + next, a.row(i) + next);
       }
     } else if (step == 2) {
       const T d = a(k, k), e = a(k + 1, k), f = a(k + 1, k + 1), det = d * f - e * e;
@@ -100,8 +100,8 @@ template <class T> int32_t factor_indefinite(const Block<T>& a, int32_t* pivots)
         const T u = a(i, k), v = a(i, k + 1);
         x[size_t(i)] = u, y[size_t(i)] = v;
         a(i, k) = (u * f - v * e) / det, a(i, k + 1) = (v * d - u * e) / det;
-        subtract(i - next + 1, a(i, k), x.data() + next, a.row(i) + next);
-        subtract(i - next + 1, a(i, k + 1), y.data() + next, a.row(i) + next);
+        row_subtract(i - next + 1, a(i, k), x.data() + next, a.row(i) + next);
+        row_subtract(i - next + 1, a(i, k + 1), y.data() + next, a.row(i) + next);
       }
     }
     for (int64_t i = k; i < next; i++) pivots[i] = step == 1 ? int32_t(p + 1) : -int32_t(p + 1);
@@ -120,7 +120,7 @@ template <class T> void solve_indefinite(const Block<T>& a, const int32_t* pivot
     const int64_t step = pivots[k] < 0 && k + 1 < n ? 2 : 1;
     swap(k, step);
     for (int64_t i = k + step; i < n; i++)
-      for (int64_t j = k; j < k + step; j++) subtract(m, a(i, j), x.row(j), x.row(i));
+      for (int64_t j = k; j < k + step; j++) row_subtract(m, a(i, j), x.row(j), x.row(i));
     if (step == 1) {
       for (int64_t j = 0; j < m; j++) x(k, j) /= a(k, k);
     } else {
@@ -136,7 +136,7 @@ template <class T> void solve_indefinite(const Block<T>& a, const int32_t* pivot
     const int64_t step = pivots[k - 1] < 0 && k > 1 ? 2 : 1, below = k;
     k -= step;
     for (int64_t i = below; i < n; i++)
-      for (int64_t j = k; j < below; j++) subtract(m, a(i, j), x.row(i), x.row(j));
+      for (int64_t j = k; j < below; j++) row_subtract(m, a(i, j), x.row(i), x.row(j));
     swap(k, step);
   }
 }

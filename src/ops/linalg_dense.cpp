@@ -22,7 +22,8 @@ template <class T> void subtract_product(const Block<T>& a, const Block<T>& b, c
     if constexpr (parts == 2)
       for (int64_t j = 0; j < n; j += 2) to[n + j] = from[j + 1], to[n + j + 1] = -from[j];
   }
-  gemm(Gemm<R>{c.rows, n, k, reinterpret_cast<const R*>(a.at), a.step * parts, 1, minus.data(), n, 1, reinterpret_cast<R*>(c.at), c.step * parts, nullptr, true});
+  gemm(Gemm<R>{c.rows, n, k, reinterpret_cast<const R*>(a.at), a.step * parts, 1, minus.data(), n, 1, reinterpret_cast<R*>(c.at), c.step * parts,
+      nullptr, true});
 }
 
 template <class T> void solve_triangle(const Block<T>& a, bool lower, bool ones, const Block<T>& b) {
@@ -31,7 +32,7 @@ template <class T> void solve_triangle(const Block<T>& a, bool lower, bool ones,
   if (n <= kBase) {
     for (int64_t s = 0; s < n; s++) {
       const int64_t i = lower ? s : n - 1 - s;
-      for (int64_t j = lower ? 0 : i + 1; j < (lower ? i : n); j++) subtract(b.columns, a(i, j), b.row(j), b.row(i));
+      for (int64_t j = lower ? 0 : i + 1; j < (lower ? i : n); j++) row_subtract(b.columns, a(i, j), b.row(j), b.row(i));
       if (!ones)
         for (int64_t j = 0; j < b.columns; j++) b(i, j) /= a(i, i);
     }
@@ -58,14 +59,15 @@ template <class T> T reflect(int64_t n, T* x, int64_t step) {
   for (int64_t i = 1; i < n; i++) largest = std::max(largest, std::abs(x[i * step]));
   const R imag = kIsComplex<T> ? std::abs(std::imag(x[0])) : R(0);
   if (largest == 0 && imag == 0) return T(0);
-  const R scale = std::max(largest, std::abs(x[0]));  // squares must not overflow
-  R sum = square_of(T(x[0] / scale));
+  const R scale = std::max(largest, std::abs(x[0]));  // squares must neither overflow nor vanish
+  const T first = x[0] / scale;
+  R sum = square_of(first);
   for (int64_t i = 1; i < n; i++) sum += square_of(T(x[i * step] / scale));
-  const R beta = std::real(x[0]) > 0 ? -scale * std::sqrt(sum) : scale * std::sqrt(sum);
-  const T below = T(1) / (x[0] - T(beta)), tau = (T(beta) - x[0]) / T(beta);
-  for (int64_t i = 1; i < n; i++) x[i * step] = times(x[i * step], below);
-  x[0] = T(beta);
-  return tau;
+  const R beta = std::copysign(std::sqrt(sum), -std::real(first));
+  const T below = T(1) / (first - T(beta));
+  for (int64_t i = 1; i < n; i++) x[i * step] = times(T(x[i * step] / scale), below);
+  x[0] = T(beta * scale);
+  return (T(beta) - first) / T(beta);
 }
 
 constexpr int64_t kPanel = 32;
@@ -87,10 +89,10 @@ template <class T> struct Reflections {
     }
     solve_triangle<T>(inverse, false, true, S);
   }
-  void apply(const Block<T>& c, bool adjoint_of) const {
+  void apply(const Block<T>& c, bool adjoint) const {
     Dense<T> x(V.columns, c.columns), y(V.columns, c.columns);
     subtract_product<T>(Vh, c, x);  // -Vᴴ c
-    if (adjoint_of) subtract_product<T>(adjoint<T>(S), x, y);
+    if (adjoint) subtract_product<T>(adjoint_of<T>(S), x, y);
     else subtract_product<T>(S, x, y);
     subtract_product<T>(V, y, c);
   }
@@ -107,9 +109,9 @@ template <class T> void factor_qr(const Block<T>& a, T* tau) {
       const int64_t right = w - c - 1;
       if (!right || tau[j + c] == T(0)) continue;
       std::fill_n(z.begin(), right, T(0));  // -vᴴ times the panel
-      for (int64_t i = c; i < panel.rows; i++) subtract(right, i == c ? T(1) : conjugate(panel(i, c)), panel.row(i) + c + 1, z.data());
+      for (int64_t i = c; i < panel.rows; i++) row_subtract(right, i == c ? T(1) : conjugate(panel(i, c)), panel.row(i) + c + 1, z.data());
       for (int64_t i = c; i < panel.rows; i++)
-        subtract(right, times(-conjugate(tau[j + c]), i == c ? T(1) : panel(i, c)), z.data(), panel.row(i) + c + 1);
+        row_subtract(right, times(-conjugate(tau[j + c]), i == c ? T(1) : panel(i, c)), z.data(), panel.row(i) + c + 1);
     }
     if (j + w < a.columns) Reflections<T>(panel, tau + j).apply(a.from(j, j + w), true);
   }
@@ -130,5 +132,6 @@ TG_INSTANTIATE(float)
 TG_INSTANTIATE(double)
 TG_INSTANTIATE(std::complex<float>)
 TG_INSTANTIATE(std::complex<double>)
+#undef TG_INSTANTIATE
 
 }  // namespace tapegrad

@@ -36,7 +36,7 @@ template <class T> Real<T> square_of(T x) { return std::real(times(conjugate(x),
 // ---- rows
 
 /// y -= f x
-template <class T> void subtract(int64_t n, T f, const T* __restrict__ x, T* __restrict__ y) {
+template <class T> void row_subtract(int64_t n, T f, const T* __restrict__ x, T* __restrict__ y) {
   if constexpr (kIsComplex<T>) {
     const Real<T> re = f.real(), im = f.imag(), *from = reinterpret_cast<const Real<T>*>(x);
     Real<T>* to = reinterpret_cast<Real<T>*>(y);
@@ -49,7 +49,7 @@ template <class T> void subtract(int64_t n, T f, const T* __restrict__ x, T* __r
   }
 }
 /// The sum of x y, of eight sums side by side, so that packets can hold them.
-template <class T> T dot(int64_t n, const T* __restrict__ x, const T* __restrict__ y) {
+template <class T> T row_dot(int64_t n, const T* __restrict__ x, const T* __restrict__ y) {
   constexpr int64_t lanes = 8;
   int64_t i = 0;
   if constexpr (kIsComplex<T>) {
@@ -96,7 +96,7 @@ template <class From, class To> void copy_adjoint(const Block<From>& x, const Bl
   for (int64_t i = 0; i < x.rows; i++)
     for (int64_t j = 0; j < x.columns; j++) y(j, i) = To(conjugate(x(i, j)));
 }
-template <class T> Dense<T> adjoint(const Block<T>& x) {
+template <class T> Dense<T> adjoint_of(const Block<T>& x) {
   Dense<T> y(x.columns, x.rows);
   copy_adjoint(x, y);
   return y;

@@ -1,10 +1,9 @@
 // Eigenvalues and eigenvectors.
-#include <Eigen/Eigenvalues>
-
 #include <numeric>
 
 #include "src/ops/linalg.h"
 #include "src/ops/linalg_rotations.h"
+#include "src/ops/linalg_schur.h"
 
 namespace tapegrad {
 
@@ -28,8 +27,8 @@ template <class T> void make_tridiagonal(const Block<T>& a, std::vector<double>&
     std::fill(w_conj.begin(), w_conj.end(), T(0));
     for (int64_t i = 0; i < rest.rows; i++) v[size_t(i)] = i ? a(k + 1 + i, k) : T(1), v_conj[size_t(i)] = conjugate(v[size_t(i)]);
     for (int64_t i = 0; i < rest.rows; i++) {
-      w[size_t(i)] = dot(i, rest.row(i), v.data()) + std::real(rest(i, i)) * v[size_t(i)];
-      subtract(i, -v_conj[size_t(i)], rest.row(i), w_conj.data());
+      w[size_t(i)] = row_dot(i, rest.row(i), v.data()) + std::real(rest(i, i)) * v[size_t(i)];
+      row_subtract(i, -v_conj[size_t(i)], rest.row(i), w_conj.data());
     }
     T along(0);
     for (int64_t i = 0; i < rest.rows; i++) {
@@ -39,8 +38,8 @@ template <class T> void make_tridiagonal(const Block<T>& a, std::vector<double>&
     along = times(t, along) * 0.5;
     for (int64_t i = 0; i < rest.rows; i++) w[size_t(i)] -= times(along, v[size_t(i)]), w_conj[size_t(i)] = conjugate(w[size_t(i)]);
     for (int64_t i = 0; i < rest.rows; i++) {
-      subtract(i + 1, v[size_t(i)], w_conj.data(), rest.row(i));
-      subtract(i + 1, w[size_t(i)], v_conj.data(), rest.row(i));
+      row_subtract(i + 1, v[size_t(i)], w_conj.data(), rest.row(i));
+      row_subtract(i + 1, w[size_t(i)], v_conj.data(), rest.row(i));
     }
   }
 }
@@ -107,8 +106,6 @@ bool reads_lower(std::string_view uplo) {
 }
 
 // ---- general matrices: complex eigenvalues, and eigenvectors of length 1
-template <class T> using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
-template <class T> using Solver = std::conditional_t<kIsComplex<T>, Eigen::ComplexEigenSolver<Matrix<T>>, Eigen::EigenSolver<Matrix<T>>>;
 void decompose_general(const Tensor& A, const Tensor& L, const Tensor& V) {
   const Tensor x = row_major(A, A.dtype());
   Tensor info = zeros(batch(A), Dtype::Int32);
@@ -117,16 +114,14 @@ void decompose_general(const Tensor& A, const Tensor& L, const Tensor& V) {
     using T = decltype(t);
     using Z = std::complex<Real<T>>;
     each_matrix(batch(A), 25 * double(n) * double(n) * double(n), [&](int64_t i) {
-      Matrix<Doubled<T>> a(n, n);
-      copy<T, Doubled<T>>(matrix<T>(x, i), {a.data(), n, n, n});
-      a.transposeInPlace();
-      const Solver<Doubled<T>> solver(a, V.defined());
-      *ints(info, i) = solver.info() != Eigen::Success;
-      if (*ints(info, i)) return;
-      for (int64_t j = 0; j < n; j++) vector<Z>(L, i)[j] = Z(solver.eigenvalues()(j));
-      if (!V.defined()) return;
-      const Matrix<std::complex<double>> vectors = solver.eigenvectors();
-      for (int64_t j = 0; j < n * n; j++) matrix<Z>(V, i).at[j] = Z(vectors(j / n, j % n));
+      using D = Doubled<T>;
+      Dense<D> a(n, n), zh(V.defined() ? n : 0, n);
+      copy<T, D>(matrix<T>(x, i), a);
+      const double scale = scale_to_one<D>(a);
+      *ints(info, i) = !make_schur<D>(a, zh);
+      const auto values = schur_eigenvalues<D>(a);
+      for (int64_t j = 0; j < n; j++) vector<Z>(L, i)[j] = Z(values[size_t(j)] * scale);
+      if (V.defined()) copy<std::complex<double>, Z>(schur_eigenvectors<D>(a, zh, values), matrix<Z>(V, i));
     });
   });
   check_info(info, "the iteration for the eigenvalues did not converge, info ", "");

@@ -61,10 +61,18 @@ double shift_of(double a, double b, double c) {
   return c - b / ((half + std::copysign(std::hypot(half, b), half)) / b);
 }
 
+double largest_of(const std::vector<double>& d, const std::vector<double>& e) {
+  double largest = 0;
+  for (const double v : d) largest = std::max(largest, std::abs(v));
+  for (const double v : e) largest = std::max(largest, std::abs(v));
+  return largest;
+}
 // Sets what is negligible of e to 0, and finds the last part [first, last] of which no e is 0. False when none is left.
 struct Part { int64_t first, last; };
-bool next_part(const std::vector<double>& d, std::vector<double>& e, Part& p) {
-  const auto negligible = [&](int64_t i) { return std::abs(e[size_t(i)]) <= kEpsilon * (std::abs(d[size_t(i)]) + std::abs(d[size_t(i + 1)])); };
+bool next_part(const std::vector<double>& d, std::vector<double>& e, double norm, Part& p) {
+  const auto negligible = [&](int64_t i) {
+    return std::abs(e[size_t(i)]) <= kEpsilon * std::max(norm, std::abs(d[size_t(i)]) + std::abs(d[size_t(i + 1)]));
+  };
   for (; p.last > 0 && negligible(p.last - 1); p.last--) e[size_t(p.last - 1)] = 0;
   for (p.first = p.last; p.first > 0 && !negligible(p.first - 1); p.first--) {}
   if (p.first > 0) e[size_t(p.first - 1)] = 0;
@@ -75,8 +83,9 @@ bool next_part(const std::vector<double>& d, std::vector<double>& e, Part& p) {
 
 bool diagonalize_symmetric(std::vector<double>& d, std::vector<double>& e, const Block<double>& x) {
   RowRotations rotations(x);
+  const double norm = largest_of(d, e);
   int64_t steps = 40 * int64_t(d.size());
-  for (Part p{0, int64_t(d.size()) - 1}; next_part(d, e, p);) {
+  for (Part p{0, int64_t(d.size()) - 1}; next_part(d, e, norm, p);) {
     if (!steps--) return false;
     const size_t first = size_t(p.first), last = size_t(p.last);
     double y = d[first] - shift_of(d[last - 1], e[last - 1], d[last]), z = e[first];
@@ -96,12 +105,10 @@ bool diagonalize_symmetric(std::vector<double>& d, std::vector<double>& e, const
 
 bool diagonalize_bidiagonal(std::vector<double>& d, std::vector<double>& e, const Block<double>& x, const Block<double>& y) {
   RowRotations left(x), right(y);
-  double norm = 0;
-  for (const double v : d) norm = std::max(norm, std::abs(v));
-  for (const double v : e) norm = std::max(norm, std::abs(v));
+  const double norm = largest_of(d, e);
   const auto vanishes = [&](size_t k) { return std::abs(d[k]) <= kEpsilon * norm; };
   int64_t steps = 60 * int64_t(d.size());
-  for (Part p{0, int64_t(d.size()) - 1}; next_part(d, e, p);) {
+  for (Part p{0, int64_t(d.size()) - 1}; next_part(d, e, norm, p);) {
     if (!steps--) return false;
     const size_t first = size_t(p.first), last = size_t(p.last);
     size_t zero = first;

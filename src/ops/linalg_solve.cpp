@@ -26,7 +26,7 @@ template <class T> int32_t factor_columns(const Block<T>& a, int32_t* pivots, bo
     }
     for (int64_t i = j + 1; i < a.rows; i++) {
       a(i, j) /= a(j, j);
-      subtract(a.columns - j - 1, a(i, j), a.row(j) + j + 1, a.row(i) + j + 1);
+      row_subtract(a.columns - j - 1, a(i, j), a.row(j) + j + 1, a.row(i) + j + 1);
     }
   }
   return info;

@@ -23,16 +23,16 @@ template <class T> struct Bidiagonal {
       d[size_t(k)] = std::real(a(k, k));
       if (!right) break;
       std::fill(sums.begin(), sums.end(), T(0));  // -vᴴ a
-      for (int64_t i = k; i < n; i++) subtract(right, i == k ? T(1) : conjugate(a(i, k)), a.row(i) + k + 1, sums.data());
+      for (int64_t i = k; i < n; i++) row_subtract(right, i == k ? T(1) : conjugate(a(i, k)), a.row(i) + k + 1, sums.data());
       T* u = a.row(k) + k + 1;
-      subtract(right, -t, sums.data(), u);
+      row_subtract(right, -t, sums.data(), u);
       for (int64_t j = 0; j < right; j++) u[j] = conjugate(u[j]);
       const T s = p_tau[size_t(k)] = reflect(right, u, 1);
       e[size_t(k)] = std::real(std::exchange(u[0], T(1)));
       for (int64_t j = 0; j < right; j++) u_conj[size_t(j)] = conjugate(u[j]);
       for (int64_t i = k + 1; i < n; i++) {  // from the left, then from the right
-        subtract(right, times(-t, a(i, k)), sums.data(), a.row(i) + k + 1);
-        subtract(right, times(s, dot(right, a.row(i) + k + 1, u)), u_conj.data(), a.row(i) + k + 1);
+        row_subtract(right, times(-t, a(i, k)), sums.data(), a.row(i) + k + 1);
+        row_subtract(right, times(s, row_dot(right, a.row(i) + k + 1, u)), u_conj.data(), a.row(i) + k + 1);
       }
     }
   }

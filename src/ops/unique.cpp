@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "src/ops/cuda/launch.h"
 #include "src/ops/cuda/launch_sort.h"
 #include "src/ops/op_info.h"
 #include "src/ops/sort_keys.h"
@@ -155,7 +156,8 @@ static Tensor search(const Tensor& sorted, const Tensor& values, bool right, con
   NoGrad guard;
   const Dtype common = values.dim() == 0 && is_floating(values.dtype()) == is_floating(sorted.dtype()) ? sorted.dtype() : promote(sorted.dtype(), values.dtype());
   const Tensor ordered = sorter.defined() ? gather(sorted, -1, sorter) : sorted;
-  const Tensor s = contiguous(to(ordered, common)), v = contiguous(to(values, common));
+  if (values.dim()) check_same_device("sorted_sequence", sorted, "input", values);
+  const Tensor s = contiguous(to(ordered, common)), v = contiguous(to(values, sorted.device(), common));
   if (v.is_cuda()) return cuda_search(s, v, right);
   Tensor out = empty(values.sizes(), Dtype::Int64);
   const int64_t length = s->sizes[s.dim() - 1], rows = s.dim() == 1 ? 1 : s.numel() / std::max<int64_t>(length, 1), each = rows ? v.numel() / rows : 0;
@@ -185,8 +187,9 @@ Tensor isin(const Tensor& elements, const Tensor& test_elements, bool invert) {
   OpScope op("isin");
   NoGrad guard;
   const Dtype common = result_type(elements, test_elements);
-  const Tensor e = to(elements, common), sorted = sort(reshape(to(test_elements, common), {-1})).values;
-  if (!sorted.numel()) return full(elements.sizes(), invert, Dtype::Bool, elements.device());
+  const Device device = elements.is_cuda() ? elements.device() : test_elements.device();  // one of them may be a number
+  const Tensor e = to(elements, device, common), sorted = sort(reshape(to(test_elements, device, common), {-1})).values;
+  if (!sorted.numel()) return full(elements.sizes(), invert, Dtype::Bool, device);
   const Tensor place = search(sorted, e, false, {});
   const Tensor hit = eq(index_select(sorted, 0, reshape(masked_fill(place, eq(place, Tensor(Scalar(sorted.numel()))), Scalar(0)), {-1})), reshape(e, {-1}));
   return reshape(invert ? eq(hit, Tensor(Scalar(false))) : hit, elements.sizes());

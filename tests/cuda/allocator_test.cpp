@@ -126,15 +126,24 @@ TEST(CudaAllocator, FreesOnAFailedDevice) {
 TEST(CudaAllocator, GivesTheCacheBackBeforeItFails) {
   Fixture f(64 * MiB);
   f.memory.free(f.memory.alloc(40 * MiB, stream(1)));
-  Block* a = f.memory.alloc(60 * MiB, stream(1));
+  Block* a = f.memory.alloc(60 * MiB, stream(1), "matmul");
   ASSERT_TRUE(a);
   EXPECT_EQ(f.stats().retries, 1u);
   EXPECT_EQ(f.memory.alloc(30 * MiB, stream(1)), nullptr);
   EXPECT_EQ(f.stats().out_of_memory, 1u);
   EXPECT_EQ(f.memory.out_of_memory(30 * MiB),
             "CUDA out of memory: asked for 30.00 MiB on cuda:0, which has 4.00 MiB of 64.00 MiB free; tapegrad holds 60.00 MiB (60.00 MiB in "
-            "tensors, 0 bytes cached, largest free block 0 bytes). Free tensors or make batches smaller; tapegrad.cuda.memory_summary() says "
-            "more.");
+            "tensors, 0 bytes cached, largest free block 0 bytes). The largest in use: 60.00 MiB by matmul. Free tensors or make batches smaller; "
+            "tapegrad.cuda.memory_summary() says more.");
+}
+
+TEST(CudaAllocator, NamesTheFiveLargest) {
+  Fixture f(256 * MiB);
+  for (int i = 1; i <= 7; i++) f.memory.alloc(size_t(i) * MiB, stream(1), i == 4 ? nullptr : i == 5 ? "a \"name\" of more than thirty-one letters" : "add");
+  f.memory.free(f.memory.alloc(90 * MiB, stream(1), "freed"));
+  EXPECT_NE(f.memory.out_of_memory(1).find(
+    "The largest in use: 7.00 MiB by add, 6.00 MiB by add, 5.00 MiB by a _name_ of more than thirty-on, 4.00 MiB, 3.00 MiB by add. Free"),
+    std::string::npos) << f.memory.out_of_memory(1);
 }
 
 TEST(CudaAllocator, WaitsForOtherStreamsBeforeItFails) {
@@ -164,7 +173,7 @@ TEST(CudaAllocator, KeepsTheLimit) {
   f.memory.set_limit(40 * MiB);
   Block* a = f.memory.alloc(30 * MiB, stream(1));
   EXPECT_EQ(f.memory.alloc(20 * MiB, stream(1)), nullptr);
-  EXPECT_NE(f.memory.out_of_memory(20 * MiB).find(" and may hold 40.00 MiB. Free"), std::string::npos);
+  EXPECT_NE(f.memory.out_of_memory(20 * MiB).find(" and may hold 40.00 MiB. The largest in use: 30.00 MiB. Free"), std::string::npos);
   f.memory.free(a);
   EXPECT_TRUE(f.memory.alloc(40 * MiB, stream(1)));  // the cached 30 went back first
   EXPECT_EQ(f.stats().limit, 40 * MiB);
@@ -218,7 +227,7 @@ TEST(CudaAllocator, PoisonsWhatItGivesAndTakes) {
 
 TEST(CudaAllocator, SnapshotNamesEveryBlock) {
   Fixture f;
-  Block* a = f.memory.alloc(1000, stream(1));
+  Block* a = f.memory.alloc(1000, stream(1), "add");
   Block* b = f.memory.alloc(2 * MiB, stream(2));
   f.memory.record(b, stream(1));
   f.memory.free(b);
@@ -227,10 +236,10 @@ TEST(CudaAllocator, SnapshotNamesEveryBlock) {
   const std::string first = std::to_string(reinterpret_cast<size_t>(a->data)), rest = std::to_string(reinterpret_cast<size_t>(a->data) + 1024);
   EXPECT_NE(json.find("{\"device\": 0, \"address\": " + first + ", \"total_size\": 2097152, \"allocated_size\": 1024, \"active_size\": 1024, "
                       "\"requested_size\": 1000, \"stream\": 1, \"segment_type\": \"small\", \"blocks\": [{\"address\": " + first +
-                      ", \"size\": 1024, \"requested_size\": 1000, \"state\": \"active_allocated\"}, {\"address\": " + rest +
-                      ", \"size\": 2096128, \"requested_size\": 0, \"state\": \"inactive\"}]}"), std::string::npos) << json;
+                      ", \"size\": 1024, \"requested_size\": 1000, \"state\": \"active_allocated\", \"op\": \"add\"}, {\"address\": " + rest +
+                      ", \"size\": 2096128, \"requested_size\": 0, \"state\": \"inactive\", \"op\": \"\"}]}"), std::string::npos) << json;
   EXPECT_NE(json.find("}, {\"device\": 0"), std::string::npos);
-  EXPECT_NE(json.find("\"state\": \"active_pending_free\"}"), std::string::npos);
+  EXPECT_NE(json.find("\"state\": \"active_pending_free\", \"op\": \"\"}"), std::string::npos);
   EXPECT_NE(json.find("\"segment_type\": \"large\""), std::string::npos);
 }
 

@@ -62,13 +62,15 @@ std::map<int64_t, std::multiset<int64_t>> expected(const List& size, const List&
 }
 void check(const List& size, const List& stride, uint32_t reduced, int item) {
   const FoldPlan p = plan_of(size, stride, reduced, item);
-  SCOPED_TRACE(testing::Message() << testing::PrintToString(size) << " strides " << testing::PrintToString(stride) << " reduced " << reduced << " item "
-                                  << item << ": lanes " << p.lanes << " chunks " << p.chunks << " packet " << p.packet);
+  SCOPED_TRACE(testing::Message() << testing::PrintToString(size) << " strides " << testing::PrintToString(stride)
+                                  << " reduced " << reduced << " item " << item << ": lanes " << p.lanes << " chunks "
+                                  << p.chunks << " packet " << p.packet);
   ASSERT_TRUE(p.lanes >= 1 && p.lanes <= FoldPlan::kThreads && (p.lanes & (p.lanes - 1)) == 0);
   ASSERT_TRUE(!p.rows || p.lanes <= 32 || p.lanes == FoldPlan::kThreads);  // a warp, or a block
   ASSERT_LE(p.chunks, plan::kEnoughBlocks);
   ASSERT_EQ(p.chunk % p.packet == 0 || p.chunks == 1, true);
-  if (p.packet > 1 && p.reduced > 1) ASSERT_EQ(p.reduce[0].size % p.packet, 0);  // no packet crosses from one run to the next
+  if (p.packet > 1 && p.reduced > 1)
+    ASSERT_EQ(p.reduce[0].size % p.packet, 0);  // no packet crosses from one run to the next
   ASSERT_EQ(met(p), expected(size, stride, reduced));
 }
 
@@ -112,7 +114,8 @@ TEST(FoldPlan, HoldsForAnyDimsAndStrides) {
 // The elements of a line that its chunks and threads take, in order.
 void check_scan(int64_t outer, int64_t n, int64_t inner) {
   const ScanPlan p = plan_scan(outer, n, inner);
-  SCOPED_TRACE(testing::Message() << outer << " x " << n << " x " << inner << ": lanes " << p.lanes << " chunks " << p.chunks << " of " << p.chunk);
+  SCOPED_TRACE(testing::Message() << outer << " x " << n << " x " << inner << ": lanes " << p.lanes << " chunks "
+                                  << p.chunks << " of " << p.chunk);
   ASSERT_LE(p.chunks, ScanPlan::kThreads);  // a thread for each chunk before
   ASSERT_TRUE(p.chunks == 1 || p.lanes == (inner == 1 ? ScanPlan::kThreads : 1));
   ASSERT_TRUE(inner == 1 ? p.lanes == 32 || p.lanes == ScanPlan::kThreads : p.lanes == 1);

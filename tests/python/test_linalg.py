@@ -100,6 +100,42 @@ def test_eigenvalues_of_general_matrices(dtype):
     close(turn.grad, tg.tensor([[0.0, 1.0], [-1.0, 0.0]]), tg.float32)
 
 
+# Matrices whose eigenvalues are equal, or differ by many orders, or that start a cycle of the iteration.
+HARD = {"nilpotent": lambda n: np.eye(n, k=1), "equal": lambda n: np.eye(n, k=1) + 2 * np.eye(n), "cycle": lambda n: np.roll(np.eye(n), 1, 0),
+        "graded": lambda n: np.random.default_rng(0).standard_normal((n, n)) * 10.0 ** -np.arange(n)[:, None], "ones": lambda n: np.ones((n, n)),
+        "tiny": lambda n: 1e-300 * np.random.default_rng(0).standard_normal((n, n)), "huge": lambda n: 1e300 * np.tri(n), "zeros": lambda n: np.zeros((n, n)),
+        "zeros on the diagonal": lambda n: np.diag(np.arange(n) % 3.0) + np.eye(n, k=1),
+        "clusters": lambda n: np.diag(np.abs(np.arange(n) - n // 2.0)) + np.eye(n, k=1) + np.eye(n, k=-1)}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.complex128], ids=["real", "complex"])
+@pytest.mark.parametrize("n", [1, 2, 9, 40])
+@pytest.mark.parametrize("name", HARD)
+def test_hard_matrices(name, n, dtype):
+    a = HARD[name](n).astype(dtype)
+    a = a * np.exp(1j * np.arange(n)) if dtype == np.complex128 else a
+    size = np.abs(a).max() or 1.0
+
+    def same(x, y):
+        np.testing.assert_allclose(x, y, atol=1e-14 * n)
+
+    def unitary(q):
+        same(q.conj().T @ q, np.eye(n))
+
+    u, s, vh = (x.numpy() for x in linalg.svd(tg.from_numpy(a)))
+    same(u * (s / size) @ vh, a / size), unitary(u), unitary(vh)
+    assert (np.diff(s) <= 0).all() and (s >= 0).all()
+    h = a / 2 + a.conj().T / 2
+    values, q = (x.numpy() for x in linalg.eigh(tg.from_numpy(h)))
+    same(q * (values / size) @ q.conj().T, h / size), unitary(q)
+    assert (np.diff(values) >= 0).all()
+    values, v = (x.numpy() for x in linalg.eig(tg.from_numpy(a)))
+    same(a / size @ v, v * (values / size)), same(np.linalg.norm(v, axis=0), np.ones(n))
+    if dtype == np.float64:
+        pairs = values[values.imag != 0]
+        np.testing.assert_array_equal(pairs[::2], pairs[1::2].conj())
+
+
 def test_ldl_needs_blocks_of_two():
     a = tg.tensor([[0.0, 1.0, 2.0], [1.0, 0.0, 3.0], [2.0, 3.0, 0.0]], dtype=tg.float64)
     factors, pivots = linalg.ldl_factor(a)

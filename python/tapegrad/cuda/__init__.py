@@ -35,7 +35,7 @@ def summary():
         return f"CUDA: not available: {why_not()}"
     lines = []
     for k in range(device_count()):
-        p, (free, total) = get_device_properties(k), mem_get_info(k)
+        p, (free, total) = get_device_properties(k), _cuda.memory_info(k)
         lines.append(f"cuda:{k}: {p.name}, capability {p.major}.{p.minor}, {p.multi_processor_count} SMs, "
                      f"{free / 2 ** 30:.1f} of {total / 2 ** 30:.1f} GiB free")
     return "\n".join(lines + [f"  {line}" for line in _cuda.libraries().splitlines()])
@@ -241,8 +241,8 @@ class _Typed(type):
     def __call__(cls, *args, **kwargs):
         if not is_available():
             raise TypeError(f"type tapegrad.cuda.{cls.__name__} not available: {why_not()}")
-        from .. import legacy
-        return getattr(legacy, cls.__name__)(*args, **kwargs).cuda()
+        from .. import creation
+        return getattr(creation, cls.__name__)(*args, **kwargs).cuda()
 
 
 for _name, _dtype in {"Bool": _C.bool, "Byte": _C.uint8, "Char": _C.int8, "Short": _C.int16, "Int": _C.int32, "Long": _C.int64, "Half": _C.float16,

@@ -29,16 +29,17 @@ class _Conditions:
 
     def __init__(self, preserve_rng_state):
         self.state = _C.default_generator.get_state() if preserve_rng_state else None
-        self.autocast = _C.autocast_state()
+        self.autocast = [(on_cuda, *_C.autocast_state(on_cuda)) for on_cuda in (False, True)]
 
     def __enter__(self):
-        self.autocast_now = _C.set_autocast(*self.autocast)
+        self.autocast_now = [(state[0], *_C.set_autocast(*state)) for state in self.autocast]
         if self.state is not None:
             self.now = _C.default_generator.get_state()
             _C.default_generator.set_state(self.state)
 
     def __exit__(self, *exc):
-        _C.set_autocast(*self.autocast_now)
+        for state in self.autocast_now:
+            _C.set_autocast(*state)
         if self.state is not None:
             _C.default_generator.set_state(self.now)
 

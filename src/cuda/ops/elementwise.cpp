@@ -7,13 +7,12 @@
 #include "src/cuda/kernel/cuda.cuh"
 #include "src/cuda/ops/copy.h"
 #include "src/cuda/ops/families.h"
+#include "src/cuda/ops/pieces.h"
 #include "src/cuda/runtime/memory.h"
 
 namespace tapegrad::cuda {
 
 namespace {
-
-constexpr int64_t kMaxElements = int64_t(1) << 30, kMaxBytes = int64_t(1) << 31;
 
 constexpr Dtype kStored[kAllComputes] = {Dtype::Float32, Dtype::Float64, Dtype::Int64, Dtype::Int32, Dtype::Bool,
                                          Dtype::Complex64, Dtype::Complex128, Dtype::UInt64};
@@ -26,47 +25,6 @@ bool reads(Compute c, Dtype d) {
     case Compute::I32: return d <= Dtype::Int32 || d == Dtype::UInt16;
     default: return d == kStored[int(c)];
   }
-}
-
-// ---- pieces that 32 bits can address
-
-bool fits(const CudaWalk& w) {
-  if (w.numel > kMaxElements) return false;
-  for (int k = 0; k < w.args; k++) {
-    if (!w.arg[k].data) continue;
-    int64_t reach = 0;
-    for (int d = 0; d < w.dims; d++) reach += (w.shape[d] - 1) * std::abs(w.arg[k].stride[d]);
-    if (reach >= kMaxBytes - 64) return false;
-  }
-  return true;
-}
-/// The half of w, along its outermost dim (of more than one entry), that begins at `begin`.
-CudaWalk part(const CudaWalk& w, int dim, int64_t begin, int64_t count) {
-  CudaWalk p = w;
-  p.numel = w.numel / w.shape[dim] * count;
-  p.shape[dim] = count;
-  for (int k = 0; k < w.args; k++) if (p.arg[k].data) p.arg[k].data += begin * w.arg[k].stride[dim];
-  return p;
-}
-
-// ---- groups
-
-bool is_multiple(int64_t x, int64_t of) { return x % of == 0; }
-/// Can whole groups of `group` elements move at once? *first: how many elements the bases lie after a place where a group may begin.
-bool can_group(const CudaWalk& w, int group, uint32_t* first) {
-  *first = 0;
-  bool any = false;
-  for (int k = 0; k < w.args; k++) {
-    const CudaArg& a = w.arg[k];
-    const int64_t size = int64_t(item_size(a.dtype)), bytes = size * group;
-    if (!a.data || (k && a.stride[0] == 0)) continue;
-    if (bytes > 16 || a.stride[0] != size) return false;
-    const auto off = int64_t(reinterpret_cast<uintptr_t>(a.data) % uintptr_t(bytes));
-    if (!is_multiple(off, size) || (any && off / size != *first)) return false;
-    *first = uint32_t(off / size), any = true;
-    for (int d = 1; d < w.dims; d++) if (!is_multiple(a.stride[d], bytes)) return false;
-  }
-  return w.dims <= 1 || (*first == 0 && is_multiple(w.shape[0], group));
 }
 
 template <int K> KernelWalk<K> kernel_walk(const CudaWalk& w, int each) {
@@ -99,21 +57,6 @@ template <int K> void launch_elementwise(const KernelEntry& e, const Params& par
   const KernelWalk<K> p = kernel_walk<K>(w, e.each);
   const int64_t blocks = divide_up(p.end, int64_t(kThreads) * p.each);
   launch(reinterpret_cast<ElementwiseKernel<K>>(e.kernel), dim3(unsigned(blocks)), dim3(kThreads), 0, p, params);
-}
-void run_pieces(const KernelEntry& e, const Params& params, const CudaWalk& w) {
-  if (!fits(w)) {
-    int dim = w.dims - 1;
-    while (w.shape[dim] == 1) dim--;
-    const int64_t half = w.shape[dim] > 64 ? w.shape[dim] / 2 / 32 * 32 : w.shape[dim] / 2;  // a piece of a dense walk begins aligned
-    run_pieces(e, params, part(w, dim, 0, half));
-    return run_pieces(e, params, part(w, dim, half, w.shape[dim] - half));
-  }
-  switch (e.operands) {
-    case 2: return launch_elementwise<2>(e, params, w);
-    case 3: return launch_elementwise<3>(e, params, w);
-    case 4: return launch_elementwise<4>(e, params, w);
-    default: return launch_elementwise<5>(e, params, w);
-  }
 }
 
 // ---- dtypes that a kernel does not read: cast first
@@ -186,7 +129,16 @@ const ElementwiseTable& table() {
 
 }  // namespace
 
-void run_elementwise(const KernelEntry& e, const Params& params, const CudaWalk& w) { run_pieces(e, params, w); }
+void run_elementwise(const KernelEntry& e, const Params& params, const CudaWalk& w) {
+  for_pieces(w, [&](const CudaWalk& piece) {
+    switch (e.operands) {
+      case 2: return launch_elementwise<2>(e, params, piece);
+      case 3: return launch_elementwise<3>(e, params, piece);
+      case 4: return launch_elementwise<4>(e, params, piece);
+      default: return launch_elementwise<5>(e, params, piece);
+    }
+  });
+}
 
 void fill(CudaElementwise& f) {
   f.forward = [](int inputs, int index, Compute c, const void* params, const CudaWalk& w) {

@@ -30,8 +30,13 @@ template <class Op, int N, class Number> struct Forward {
   __device__ explicit Forward(const Params& p) : op(read<Op>(p)) {}
   template <class... X> __device__ Result operator()(const X&... x) const { return op.forward(x...); }
 };
+template <int k, class Op, class... V> __device__ inline auto gradient(const Op& op, const V&... v) {
+  if constexpr (requires { op.backward(v...); }) return op.backward(v...);
+  else if constexpr (k == 0) return op.backward_a(v...);
+  else if constexpr (k == 1) return op.backward_b(v...);
+  else return op.backward_c(v...);
+}
 /// The gradient of input k from the output's and the values that the traits list. On conj: see cpu/loops.h.
-template <class Op, class... V> concept OneBackward = requires(const Op& op, const V&... v) { op.backward(v...); };
 template <class Op, int k, class Number> struct Backward {
   using T = Number;
   using Result = T;
@@ -42,11 +47,7 @@ template <class Op, int k, class Number> struct Backward {
   Op op;
   __device__ explicit Backward(const Params& p) : op(read<Op>(p)) {}
   template <class... V> __device__ T operator()(const T& g, const V&... v) const {
-    const T c = conj(g);
-    if constexpr (OneBackward<Op, T, V...>) return conj(op.backward(c, v...));
-    else if constexpr (k == 0) return conj(op.backward_a(c, v...));
-    else if constexpr (k == 1) return conj(op.backward_b(c, v...));
-    else return conj(op.backward_c(c, v...));
+    return conj(gradient<k>(op, T(conj(g)), v...));
   }
 };
 

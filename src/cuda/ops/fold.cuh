@@ -24,7 +24,8 @@ __device__ inline void put_real(char* p, Dtype dtype, int64_t i, double v) {
 __device__ inline void put_integer(char* p, Dtype dtype, int64_t i, int64_t v) {
   switch (dtype) {
     case Dtype::Bool: reinterpret_cast<bool*>(p)[i] = v != 0; break;
-    case Dtype::UInt8: case Dtype::Int8: reinterpret_cast<int8_t*>(p)[i] = int8_t(v); break;
+    case Dtype::UInt8:
+    case Dtype::Int8: reinterpret_cast<int8_t*>(p)[i] = int8_t(v); break;
     case Dtype::Int16: reinterpret_cast<int16_t*>(p)[i] = int16_t(v); break;
     case Dtype::Int32: reinterpret_cast<int32_t*>(p)[i] = int32_t(v); break;
     default: reinterpret_cast<int64_t*>(p)[i] = v;
@@ -52,7 +53,9 @@ struct Along {
   IntDivider size;
   bool one;
   explicit Along(const FoldPlan& p)
-      : inner(p.reduced ? p.reduce[0].from : 0), outer(p.reduced > 1 ? p.reduce[1].from : 0), size(p.reduced > 1 ? uint32_t(p.reduce[0].size) : 1),
+      : inner(p.reduced ? p.reduce[0].from : 0),
+        outer(p.reduced > 1 ? p.reduce[1].from : 0),
+        size(p.reduced > 1 ? uint32_t(p.reduce[0].size) : 1),
         one(p.reduced < 2) {}
   __device__ int64_t operator()(int64_t i) const {
     if (one) return i * inner;
@@ -68,8 +71,8 @@ template <class F, class A> __device__ inline A join_across(A v, int from, int d
 
 constexpr int kFoldChains = 4;  // accumulators of a thread, so that none waits for its own sum
 
-template <class F, class T, class Out>
-__global__ void __launch_bounds__(FoldPlan::kThreads) fold_rows(const T* x, FoldPlan p, Along along, const double* shifts, Out out) {
+template <class F, class T, class Out> __global__ void __launch_bounds__(FoldPlan::kThreads)
+    fold_rows(const T* x, FoldPlan p, Along along, const double* shifts, Out out) {
   using A = typename F::Acc;
   using C = FoldNumber<T>;
   constexpr int kPacket = 16 / int(sizeof(T)), kTogether = sizeof(T) < 4 ? 2 : 4;
@@ -86,7 +89,8 @@ __global__ void __launch_bounds__(FoldPlan::kThreads) fold_rows(const T* x, Fold
     const int64_t begin = int64_t(blockIdx.y) * p.chunk, end = begin + p.chunk < p.each ? begin + p.chunk : p.each;
     const auto take = [&](const Pack<T, kPacket>& v, int64_t i) {
 #pragma unroll
-      for (int k = 0; k < kPacket; k++) acc[k % kFoldChains] = F::join(acc[k % kFoldChains], F::of(C(v[k]), shift, i + k));
+      for (int k = 0; k < kPacket; k++)
+        acc[k % kFoldChains] = F::join(acc[k % kFoldChains], F::of(C(v[k]), shift, i + k));
     };
     int64_t i = begin + lane * p.packet;
     const int64_t step = int64_t(p.lanes) * p.packet;
@@ -110,8 +114,10 @@ __global__ void __launch_bounds__(FoldPlan::kThreads) fold_rows(const T* x, Fold
         take(v, i);
       }
     }
+    // One by one: what is left of the last packet, or everything where there are no packets.
+    const int64_t last = p.packet > 1 ? i + kPacket : end, next = p.packet > 1 ? 1 : step;
 #pragma unroll 1
-    for (int64_t last = p.packet > 1 ? i + kPacket : end; i < end && i < last; i += p.packet > 1 ? 1 : step)
+    for (; i < end && i < last; i += next)
       acc[0] = F::join(acc[0], F::of(C(x[along(i)]), shift, i));
   }
   A v = F::join(F::join(acc[0], acc[1]), F::join(acc[2], acc[3]));
@@ -127,8 +133,8 @@ __global__ void __launch_bounds__(FoldPlan::kThreads) fold_rows(const T* x, Fold
   if (lane == 0 && r < p.results) out(x, at, p, int64_t(blockIdx.y), v);
 }
 
-template <class F, class T, class Out>
-__global__ void __launch_bounds__(FoldPlan::kThreads) fold_columns(const T* x, FoldPlan p, Along along, const double* shifts, Out out) {
+template <class F, class T, class Out> __global__ void __launch_bounds__(FoldPlan::kThreads)
+    fold_columns(const T* x, FoldPlan p, Along along, const double* shifts, Out out) {
   using A = typename F::Acc;
   using C = FoldNumber<T>;
   const int width = FoldPlan::kThreads / p.lanes, lane = int(threadIdx.x) / width;
@@ -166,16 +172,20 @@ __global__ void __launch_bounds__(FoldPlan::kThreads) fold_columns(const T* x, F
   if (lane == 0 && r < p.results) out(x, at, p, int64_t(blockIdx.y), part[threadIdx.x]);
 }
 
-template <class F, class T, class Out> void launch_fold(const char* x, const FoldPlan& p, const double* shifts, const Out& out) {
-  if (p.blocks() > kMaxGridX) fail(CudaHost::kNotImplemented, "not implemented on CUDA for so many results (%lld)", static_cast<long long>(p.results));
-  launch(p.rows ? fold_rows<F, T, Out> : fold_columns<F, T, Out>, dim3(unsigned(p.blocks()), unsigned(p.chunks)), dim3(FoldPlan::kThreads), 0,
-         reinterpret_cast<const T*>(x), p, Along(p), shifts, out);
+template <class F, class T, class Out>
+void launch_fold(const char* x, const FoldPlan& p, const double* shifts, const Out& out) {
+  if (p.blocks() > kMaxGridX)
+    fail(CudaHost::kNotImplemented, "not implemented on CUDA for so many results (%lld)",
+         static_cast<long long>(p.results));
+  launch(p.rows ? fold_rows<F, T, Out> : fold_columns<F, T, Out>, dim3(unsigned(p.blocks()), unsigned(p.chunks)),
+         dim3(FoldPlan::kThreads), 0, reinterpret_cast<const T*>(x), p, Along(p), shifts, out);
 }
 
 /// f(a value of the type that holds it) for the dtypes that reductions read as they are.
 template <class F> void folded(Dtype d, F&& f) {
   switch (d) {
-    case Dtype::Bool: case Dtype::UInt8: return f(uint8_t());
+    case Dtype::Bool:
+    case Dtype::UInt8: return f(uint8_t());
     case Dtype::Int32: return f(int32_t());
     case Dtype::Int64: return f(int64_t());
     default: return typed_real(d, f);

@@ -10,9 +10,11 @@ struct FoldOut {
   Dtype dtype;
   double divide;
   bool root;
-  template <class T, class A> __device__ void operator()(const T*, Offsets at, const FoldPlan& p, int64_t chunk, A v) const {
+  template <class T, class A>
+  __device__ void operator()(const T*, Offsets at, const FoldPlan& p, int64_t chunk, A v) const {
     const int64_t i = at.to * p.chunks + chunk;
-    if constexpr (std::is_integral_v<A>) if (dtype < Dtype::Float16) return put_integer(data, dtype, i, v);
+    if constexpr (std::is_integral_v<A>)
+      if (dtype < Dtype::Float16) return put_integer(data, dtype, i, v);
     if (p.chunks > 1) return put_real(data, dtype, i, double(v));
     const double d = double(v) / divide;
     put_real(data, dtype, i, root ? sqrt(d) : d);
@@ -37,7 +39,8 @@ template <class C> struct SumExp : Sums<C> {
     else return exp(x - shift);
   }
 };
-template <class C> struct Prods {  // floats in double: their products leave the range of float sooner than the result does
+template <class C>
+struct Prods {  // floats in double: their products leave the range of float sooner than the result does
   using Acc = std::conditional_t<std::is_integral_v<C>, C, double>;
   static __device__ Acc id() { return 1; }
   static __device__ Acc of(C x, C, int64_t) { return Acc(x); }

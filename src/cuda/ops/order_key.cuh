@@ -23,10 +23,12 @@ constexpr bool has_wide_key(Dtype d) { return item_size(d) == 8; }
 /// Of element i of a dtype whose keys are of type Key.
 template <class Key> __device__ inline Key key_of(Dtype d, const char* p, int64_t i) {
   if constexpr (sizeof(Key) == 8) {
-    return d == Dtype::Float64 ? order_key(reinterpret_cast<const double*>(p)[i]) : order_key(reinterpret_cast<const int64_t*>(p)[i]);
+    return d == Dtype::Float64 ? order_key(reinterpret_cast<const double*>(p)[i])
+                               : order_key(reinterpret_cast<const int64_t*>(p)[i]);
   } else {
     switch (d) {
-      case Dtype::Bool: case Dtype::UInt8: return order_key(int32_t(reinterpret_cast<const uint8_t*>(p)[i]));
+      case Dtype::Bool:
+      case Dtype::UInt8: return order_key(int32_t(reinterpret_cast<const uint8_t*>(p)[i]));
       case Dtype::Int8: return order_key(int32_t(reinterpret_cast<const int8_t*>(p)[i]));
       case Dtype::Int16: return order_key(int32_t(reinterpret_cast<const int16_t*>(p)[i]));
       case Dtype::Int32: return order_key(reinterpret_cast<const int32_t*>(p)[i]);

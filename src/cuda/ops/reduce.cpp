@@ -6,7 +6,8 @@ namespace tapegrad::cuda {
 
 void fill(CudaReduce& t) {
   t.fold = [](const CudaFold& f) {
-    const bool sums = f.kind == kSum || f.kind == kProd || f.kind == kSumSquares || f.kind == kSumAbs || f.kind == kSumExp;
+    const bool sums =
+        f.kind == kSum || f.kind == kProd || f.kind == kSumSquares || f.kind == kSumAbs || f.kind == kSumExp;
     sums ? fold_sums(f) : fold_extremes(f);
   };
   t.place = place;

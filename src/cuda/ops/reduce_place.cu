@@ -24,13 +24,15 @@ struct PlaceOut {
   char* value;
   int64_t* index;
   char* parts;
-  template <class T, class C> __device__ void operator()(const T*, Offsets at, const FoldPlan& p, int64_t chunk, Found<C> v) const {
+  template <class T, class C>
+  __device__ void operator()(const T*, Offsets at, const FoldPlan& p, int64_t chunk, Found<C> v) const {
     if (p.chunks > 1) reinterpret_cast<Found<C>*>(parts)[at.to * p.chunks + chunk] = v;
     else reinterpret_cast<T*>(value)[at.to] = T(v.value), index[at.to] = v.at;
   }
 };
 // The best of each result's chunks, which lie one after another; a warp for a result.
-template <class C, bool smallest, class T> __global__ void join_places(const Found<C>* parts, int64_t results, int64_t chunks, T* value, int64_t* index) {
+template <class C, bool smallest, class T>
+__global__ void join_places(const Found<C>* parts, int64_t results, int64_t chunks, T* value, int64_t* index) {
   using F = Places<C, smallest>;
   const int64_t r = (int64_t(blockIdx.x) * blockDim.x + threadIdx.x) / kWarp;
   const int lane = int(threadIdx.x) % kWarp;
@@ -47,8 +49,8 @@ template <bool smallest> void run(const CudaPlace& p) {
     using C = FoldNumber<T>;
     launch_fold<Places<C, smallest>, T>(p.x, p.plan, nullptr, PlaceOut{p.value, p.index, p.parts});
     if (p.plan.chunks > 1)
-      launch_line(join_places<C, smallest, T>, p.plan.results * kWarp, 256, reinterpret_cast<const Found<C>*>(p.parts), p.plan.results, p.plan.chunks,
-                  reinterpret_cast<T*>(p.value), p.index);
+      launch_line(join_places<C, smallest, T>, p.plan.results * kWarp, 256, reinterpret_cast<const Found<C>*>(p.parts),
+                  p.plan.results, p.plan.chunks, reinterpret_cast<T*>(p.value), p.index);
   });
 }
 

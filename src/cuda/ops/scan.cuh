@@ -21,7 +21,8 @@ template <class A> __device__ inline A shuffle_up(const A& v, int by) {
 }
 
 /// What the lanes before this one come to (*total: all of them), over groups of 32 or of all 256 threads. The room is of kThreads / 32.
-template <class Op> __device__ typename Op::Acc scan_lanes(const Op& op, typename Op::Acc v, int lanes, typename Op::Acc* room, typename Op::Acc* total) {
+template <class Op> __device__ typename Op::Acc scan_lanes(const Op& op, typename Op::Acc v, int lanes,
+                                                           typename Op::Acc* room, typename Op::Acc* total) {
   using A = typename Op::Acc;
   constexpr int kWarps = ScanPlan::kThreads / kWarp;
   const int lane = int(threadIdx.x) % kWarp, warp = int(threadIdx.x) / kWarp;
@@ -47,7 +48,8 @@ template <class Op> __device__ typename Op::Acc scan_lanes(const Op& op, typenam
   return before;
 }
 
-template <class Op> __global__ void __launch_bounds__(ScanPlan::kThreads) scan_rows(Op op, ScanPlan p, bool back, char* totals_, bool first_pass) {
+template <class Op> __global__ void __launch_bounds__(ScanPlan::kThreads)
+    scan_rows(Op op, ScanPlan p, bool back, char* totals_, bool first_pass) {
   using A = typename Op::Acc;
   constexpr int kEach = ScanPlan::kEach;
   __shared__ __align__(16) unsigned char bytes[ScanPlan::kThreads / kWarp * sizeof(A)];
@@ -81,7 +83,8 @@ template <class Op> __global__ void __launch_bounds__(ScanPlan::kThreads) scan_r
   if (first_pass && threadIdx.x == 0) totals[line * p.chunks + chunk] = carry;
 }
 
-template <class Op> __global__ void __launch_bounds__(ScanPlan::kThreads) scan_columns(Op op, ScanPlan p, bool back, char* totals_, bool first_pass) {
+template <class Op> __global__ void __launch_bounds__(ScanPlan::kThreads)
+    scan_columns(Op op, ScanPlan p, bool back, char* totals_, bool first_pass) {
   using A = typename Op::Acc;
   A* totals = reinterpret_cast<A*>(totals_);
   const int64_t line = int64_t(blockIdx.x) * ScanPlan::kThreads + int(threadIdx.x), chunk = int64_t(blockIdx.y);
@@ -103,11 +106,12 @@ template <class Op> __global__ void __launch_bounds__(ScanPlan::kThreads) scan_c
 template <class Op> void run_scan(const Op& op, const CudaScan& s) {
   static_assert(sizeof(typename Op::Acc) <= CudaScan::kTotal);
   const ScanPlan& p = s.plan;
-  if (p.blocks() > kMaxGridX) fail(CudaHost::kNotImplemented, "not implemented on CUDA for so many lines (%lld)", static_cast<long long>(p.lines()));
+  if (p.blocks() > kMaxGridX)
+    fail(CudaHost::kNotImplemented, "not implemented on CUDA for so many lines (%lld)",
+         static_cast<long long>(p.lines()));
   for (int first_pass = p.chunks > 1; first_pass >= 0; first_pass--)
-    launch(p.inner == 1 ? scan_rows<Op> : scan_columns<Op>, dim3(unsigned(p.blocks()), unsigned(p.chunks)), dim3(ScanPlan::kThreads), 0, op, p, s.back,
-           s.totals, bool(first_pass));
+    launch(p.inner == 1 ? scan_rows<Op> : scan_columns<Op>, dim3(unsigned(p.blocks()), unsigned(p.chunks)),
+           dim3(ScanPlan::kThreads), 0, op, p, s.back, s.totals, bool(first_pass));
 }
-
 
 }  // namespace tapegrad::cuda

@@ -1,11 +1,13 @@
 // Running sums and products, and the linear recurrence r[i] = a[i] r[i-1] + b[i] that gradients are made of. Floats in double.
-#include "src/cuda/ops/scan.cuh"
 #include "src/cuda/ops/reduce.h"
+#include "src/cuda/ops/scan.cuh"
 
 namespace tapegrad::cuda {
 namespace {
 
-template <class R> __host__ __device__ inline Complex<R> operator+(Complex<R> a, Complex<R> b) { return {a.re + b.re, a.im + b.im}; }
+template <class R> __host__ __device__ inline Complex<R> operator+(Complex<R> a, Complex<R> b) {
+  return {a.re + b.re, a.im + b.im};
+}
 template <class R> __host__ __device__ inline Complex<R> operator*(Complex<R> a, Complex<R> b) {
   return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
 }
@@ -24,9 +26,7 @@ template <class T, class A> struct RunningProduct : RunningSum<T, A> {
   __device__ A join(A a, A b) const { return a * b; }
 };
 // What a stretch does to the number before it: r becomes a r + b.
-template <class A> struct Linear {
-  A a, b;
-};
+template <class A> struct Linear { A a, b; };
 template <class T, class A> struct Recurrence {
   using Acc = Linear<A>;
   const T *a, *b;

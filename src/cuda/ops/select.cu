@@ -40,7 +40,8 @@ __global__ void __launch_bounds__(kThreads) count_pieces(const uint8_t* flags, i
 struct Sizes {
   int64_t of[kMaxDims];
 };
-__global__ void __launch_bounds__(kThreads) write_pieces(const uint8_t* flags, int64_t n, const int64_t* ends, int dims, Sizes size, int64_t found, int64_t* out) {
+__global__ void __launch_bounds__(kThreads) write_pieces(const uint8_t* flags, int64_t n, const int64_t* ends, int dims,
+                                                         Sizes size, int64_t found, int64_t* out) {
   __shared__ int before_warp[kThreads / kWarp];
   uint32_t bits = own_flags(flags, n);
   const int lane = int(threadIdx.x) % kWarp, warp = int(threadIdx.x) / kWarp, own = __popc(bits);
@@ -76,10 +77,12 @@ void search(const CudaSearch& s) {
 void count_set(const uint8_t* flags, int64_t n, int64_t* counts) {
   launch(count_pieces, dim3(unsigned(divide_up(n, CudaSort::kSetPiece))), dim3(kThreads), 0, flags, n, counts);
 }
-void write_set(const uint8_t* flags, int64_t n, const int64_t* ends, int dims, const int64_t* sizes, int64_t found, int64_t* out) {
+void write_set(const uint8_t* flags, int64_t n, const int64_t* ends, int dims, const int64_t* sizes, int64_t found,
+               int64_t* out) {
   Sizes size{};
   std::copy(sizes, sizes + dims, size.of);
-  launch(write_pieces, dim3(unsigned(divide_up(n, CudaSort::kSetPiece))), dim3(kThreads), 0, flags, n, ends, dims, size, found, out);
+  launch(write_pieces, dim3(unsigned(divide_up(n, CudaSort::kSetPiece))), dim3(kThreads), 0, flags, n, ends, dims, size,
+         found, out);
 }
 
 }  // namespace tapegrad::cuda

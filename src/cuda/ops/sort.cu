@@ -33,7 +33,8 @@ template <class Key> __global__ void __launch_bounds__(kThreads) sort_short(Cuda
     const int64_t row = first + i / width;
     const int at = i % width;
     const bool live = row < s.rows && at < n;
-    item[i] = {live ? Key(key_of<Key>(s.dtype, s.x, row * n + at) ^ flip) : Key(~Key(0)), uint32_t(at)};  // what fills up comes last
+    item[i] = {live ? Key(key_of<Key>(s.dtype, s.x, row * n + at) ^ flip) : Key(~Key(0)),
+               uint32_t(at)};  // what fills up comes last
   }
   for (int size = 2; size <= width; size *= 2)
     for (int apart = size / 2; apart > 0; apart /= 2) {

@@ -15,7 +15,14 @@ size_t CachingAllocator::segment_size(size_t size) {
   return (size + kLargeStep - 1) / kLargeStep * kLargeStep;
 }
 
-Block* CachingAllocator::alloc(size_t bytes, Stream s) {
+// Copied, as the name need not live as long as the tensor; without what JSON would take for its own.
+static void set_op(Block* b, const char* op) {
+  size_t n = 0;
+  for (; op && op[n] && n < sizeof b->op - 1; n++) b->op[n] = op[n] == '"' || op[n] == '\\' || op[n] < ' ' ? '_' : op[n];
+  b->op[n] = 0;
+}
+
+Block* CachingAllocator::alloc(size_t bytes, Stream s, const char* op) {
   std::lock_guard g(lock_);
   finish_events(false);
   stats_.allocations++;
@@ -42,6 +49,7 @@ Block* CachingAllocator::alloc(size_t bytes, Stream s) {
   split(b, size);
   b->state = Block::Used;
   b->asked = bytes;
+  set_op(b, op);
   stats_.used += b->size, stats_.asked += bytes;
   stats_.peak_used = std::max(stats_.peak_used, stats_.used);
   stats_.peak_asked = std::max(stats_.peak_asked, stats_.asked);
@@ -205,6 +213,21 @@ uint64_t CachingAllocator::largest_free() const {
   return largest;
 }
 
+// "3.00 GiB by matmul, 1.00 GiB by randn": the five largest.
+std::string CachingAllocator::largest_used() const {
+  std::vector<const Block*> used;
+  for (const auto& [address, segment] : segments_)
+    for (const Block* b = segment->first; b; b = b->right) if (b->state == Block::Used) used.push_back(b);
+  const auto end = used.begin() + std::min<ptrdiff_t>(5, ptrdiff_t(used.size()));
+  std::partial_sort(used.begin(), end, used.end(), [](const Block* a, const Block* b) { return a->asked > b->asked; });
+  std::string s;
+  for (auto at = used.begin(); at != end; ++at) {
+    s += (s.empty() ? "" : ", ") + size_text((*at)->asked);
+    if ((*at)->op[0]) s += std::string(" by ") + (*at)->op;
+  }
+  return s;
+}
+
 void CachingAllocator::memory(CudaMemory* out) {
   std::lock_guard g(lock_);
   *out = stats_;
@@ -236,6 +259,7 @@ std::string CachingAllocator::out_of_memory(size_t asked) {
                   size_text(stats_.used) + " in tensors, " + size_text(stats_.reserved - stats_.used) + " cached, largest free block " +
                   size_text(largest_free()) + ")";
   if (stats_.limit) s += " and may hold " + size_text(stats_.limit);
+  if (stats_.used) s += ". The largest in use: " + largest_used();
   return s + ". Free tensors or make batches smaller; tapegrad.cuda.memory_summary() says more.";
 }
 
@@ -262,7 +286,7 @@ void CachingAllocator::snapshot(std::string& json) {
       field("address", uint64_t(b->data));
       field("size", b->size);
       field("requested_size", b->asked);
-      json += std::string("\"state\": \"") + words[b->state] + "\"}";
+      json += std::string("\"state\": \"") + words[b->state] + "\", \"op\": \"" + (b->state == Block::Free ? "" : b->op) + "\"}";
       std::swap(json, blocks);
     }
     if (!json.empty() && json.back() == '}') json += ", ";

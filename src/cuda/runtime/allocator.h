@@ -42,6 +42,7 @@ struct Block {
   Segment* segment;
   Block *left, *right;            // neighbours in the segment
   State state = Free;
+  char op[32] = "";               // what asked for it
   int events = 0;                 // that a pending block waits for
   std::vector<Stream> users = {};  // other streams that work on it
   FreeBlocks::node_type node = {};  // its place among the free, kept so that neither alloc nor free asks malloc
@@ -57,8 +58,9 @@ class CachingAllocator {
   static size_t segment_size(size_t size);
 
   CachingAllocator(Driver& d, EventPool& e, int device, bool poison = false) : driver_(d), events_(e), device_(device), poison_(poison) {}
-  /// For use in `s`. Null when there is no memory even after all that is cached was given back: see out_of_memory.
-  Block* alloc(size_t bytes, Stream s);
+  /// For use in `s`, by the op of that name. Null when there is no memory even after all that is cached was given back: see
+  /// out_of_memory.
+  Block* alloc(size_t bytes, Stream s, const char* op = nullptr);
   void free(Block* b) noexcept;
   /// What `s` has been given until b is freed may work on b.
   void record(Block* b, Stream s);
@@ -86,6 +88,7 @@ class CachingAllocator {
   void finish_events(bool wait);
   void release_segments();
   uint64_t largest_free() const;
+  std::string largest_used() const;
 
   Driver& driver_;
   EventPool& events_;

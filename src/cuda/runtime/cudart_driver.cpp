@@ -140,7 +140,7 @@ std::string snapshot() {
 Block* alloc(int device, size_t bytes) {
   if (bytes == 0) return nullptr;
   CachingAllocator& a = allocator(device);
-  if (Block* b = a.alloc(bytes, current_stream(device))) return b;
+  if (Block* b = a.alloc(bytes, current_stream(device), host->running_op())) return b;
   fail(CudaHost::kOutOfMemory, "%s", a.out_of_memory(bytes).c_str());
 }
 

@@ -5,6 +5,8 @@
 
 namespace tapegrad::cuda {
 
+constexpr size_t kLooks = 4;  // where the blocks freed first are not done yet, later ones hardly are
+
 size_t PinnedPool::rounded(size_t bytes) {
   constexpr size_t kLeast = 4096;
   if (bytes <= kLeast) return kLeast;
@@ -16,10 +18,10 @@ PinnedPool::Block* PinnedPool::alloc(size_t bytes) {
   std::lock_guard g(lock_);
   const size_t size = rounded(bytes);
   auto& free = free_[size];
-  for (auto at = free.begin(); at != free.end(); ++at) {
-    Block* b = *at;
+  for (size_t i = 0; i < free.size() && i < kLooks; i++) {
+    Block* b = free[i];
     if (!done(*b, false)) continue;
-    free.erase(at);
+    free.erase(free.begin() + ptrdiff_t(i));
     b->used = true;
     return b;
   }

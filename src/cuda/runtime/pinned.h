@@ -1,6 +1,7 @@
 // Pinned host memory: a device copies from and to it without the host waiting. Getting some from CUDA takes as long as a small
 // training step, so blocks are kept; a freed one is given out again when the copies that were recorded on it are done.
 #pragma once
+#include <deque>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -39,7 +40,7 @@ class PinnedPool {
   EventPool& events_;
   std::mutex lock_;
   std::map<const char*, Block*> blocks_;            // all, by address
-  std::map<size_t, std::vector<Block*>> free_;      // by size; the first to have been freed comes first
+  std::map<size_t, std::deque<Block*>> free_;       // by size; the first to have been freed comes first
 };
 
 }  // namespace tapegrad::cuda

@@ -16,10 +16,10 @@ struct FoldDim {
 /// of the block's chunk. Grid: (results / (kThreads / lanes), chunks). More than one chunk: a second pass joins what each of them gave.
 struct FoldPlan {
   static constexpr int kThreads = 256;
-  bool rows;                   // a result's lanes are neighbours, else neighbouring threads have neighbouring results
-  int lanes;                   // a power of two; rows: up to 32, or 256
-  int packet;                  // elements read at once, 1 or as many as are in 16 bytes; a chunk is a multiple of them
-  int64_t results, each;       // each result is of so many elements
+  bool rows;              // a result's lanes are neighbours, else neighbouring threads have neighbouring results
+  int lanes;              // a power of two; rows: up to 32, or 256
+  int packet;             // elements read at once, 1 or as many as are in 16 bytes; a chunk is a multiple of them
+  int64_t results, each;  // each result is of so many elements
   int64_t chunk, chunks;
   int kept, reduced;
   FoldDim keep[kMaxDims], reduce[kMaxDims];  // innermost first
@@ -54,7 +54,8 @@ inline int simplify(FoldDim* d, int n) {
     }
   int m = 0;
   for (int i = 0; i < n; i++) {
-    if (m && d[i].from == d[m - 1].from * d[m - 1].size && d[i].to == d[m - 1].to * d[m - 1].size) d[m - 1].size *= d[i].size;
+    if (m && d[i].from == d[m - 1].from * d[m - 1].size && d[i].to == d[m - 1].to * d[m - 1].size)
+      d[m - 1].size *= d[i].size;
     else d[m++] = d[i];
   }
   return m;
@@ -86,7 +87,8 @@ inline FoldPlan plan_fold(const int64_t* size, const int64_t* stride, int dims, 
     p.lanes = int(least(FoldPlan::kThreads / side_by_side, power_of_two(divide_up(p.each, 4), FoldPlan::kThreads)));
     enough = 32 * p.lanes;
   }
-  const int64_t wanted = p.lanes < 8 ? 1 : least(divide_up(p.each, enough), divide_up(kEnoughBlocks, most(1, p.blocks())));
+  const int64_t wanted =
+      p.lanes < 8 ? 1 : least(divide_up(p.each, enough), divide_up(kEnoughBlocks, most(1, p.blocks())));
   p.chunk = wanted > 1 ? round_up(divide_up(p.each, wanted), p.lanes * p.packet) : most(1, p.each);
   p.chunks = most(1, divide_up(p.each, p.chunk));
   return p;
@@ -103,7 +105,7 @@ struct ScanPlan {
   static constexpr int kThreads = 256, kEach = 4;
   int64_t outer, n, inner;
   int lanes;
-  int64_t chunk, chunks;      // chunks <= kThreads
+  int64_t chunk, chunks;  // chunks <= kThreads
 
   constexpr int64_t lines() const { return outer * inner; }
   constexpr int64_t blocks() const { return plan::divide_up(lines(), kThreads / lanes); }
@@ -119,7 +121,8 @@ inline ScanPlan plan_scan(int64_t outer, int64_t n, int64_t inner) {
     wanted = least(divide_up(n, 256), divide_up(kEnoughBlocks, most(1, p.blocks())));
   }
   wanted = least(wanted, ScanPlan::kThreads);
-  if (wanted > 1) p.chunk = round_up(divide_up(n, wanted), ScanPlan::kThreads * ScanPlan::kEach / (inner == 1 ? 1 : 16));
+  if (wanted > 1)
+    p.chunk = round_up(divide_up(n, wanted), ScanPlan::kThreads * ScanPlan::kEach / (inner == 1 ? 1 : 16));
   p.chunks = p.chunk ? most(1, divide_up(n, p.chunk)) : 1;
   return p;
 }

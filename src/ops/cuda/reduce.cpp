@@ -10,15 +10,20 @@ namespace {
 // Kernels read bool, uint8, int32, int64 and floats.
 Tensor readable(const Tensor& x) {
   const Dtype d = x.dtype();
-  const bool as_it_is = is_floating(d) || d == Dtype::Bool || d == Dtype::UInt8 || d == Dtype::Int32 || d == Dtype::Int64;
+  const bool as_it_is =
+      is_floating(d) || d == Dtype::Bool || d == Dtype::UInt8 || d == Dtype::Int32 || d == Dtype::Int64;
   return as_it_is ? x : to(x, Dtype::Int64);
 }
-FoldPlan plan_of(const Tensor& x, uint32_t dims) { return plan_fold(x->sizes, x->strides, int(x.dim()), dims, int(item_size(x.dtype()))); }
+FoldPlan plan_of(const Tensor& x, uint32_t dims) {
+  return plan_fold(x->sizes, x->strides, int(x.dim()), dims, int(item_size(x.dtype())));
+}
 // Row-major, with the reduced dims last, where they are one.
 Tensor reduced_last(const Tensor& x, uint32_t& dims) {
   Shape order, size;
-  for (int64_t d = 0; d < x.dim(); d++) if (!(dims >> d & 1)) order.push_back(d), size.push_back(x->sizes[d]);
-  for (int64_t d = 0; d < x.dim(); d++) if (dims >> d & 1) order.push_back(d);
+  for (int64_t d = 0; d < x.dim(); d++)
+    if (!(dims >> d & 1)) order.push_back(d), size.push_back(x->sizes[d]);
+  for (int64_t d = 0; d < x.dim(); d++)
+    if (dims >> d & 1) order.push_back(d);
   const int64_t each = reduced_count(x, dims);
   dims = uint32_t(1) << size.size();
   size.push_back(each);
@@ -27,9 +32,13 @@ Tensor reduced_last(const Tensor& x, uint32_t& dims) {
 // What joins accumulators of `kind`.
 FoldKind joiner(FoldKind kind) {
   switch (kind) {
-    case kSumSquares: case kSumAbs: case kSumExp: case kCount: return kSum;
+    case kSumSquares:
+    case kSumAbs:
+    case kSumExp:
+    case kCount: return kSum;
     case kMaxAbs: return kMax;
-    case kMinAbs: case kAll: return kMin;
+    case kMinAbs:
+    case kAll: return kMin;
     default: return kind;
   }
 }
@@ -54,11 +63,13 @@ void cuda_fold(const Tensor& out, FoldKind kind, const Tensor& x_in, uint32_t di
   const double* shift = finish.shift ? reinterpret_cast<const double*>((*finish.shift)->data) : nullptr;
   const CudaGuard device(x.device());
   const CudaReduce& kernels = cuda_kernels().reduce;
-  if (plan.chunks == 1) return kernels.fold({kind, x.dtype(), out.dtype(), x->data, out->data, shift, finish.divide, finish.root, plan});
+  if (plan.chunks == 1)
+    return kernels.fold({kind, x.dtype(), out.dtype(), x->data, out->data, shift, finish.divide, finish.root, plan});
   const Dtype wide = accumulator_dtype(kind, x.dtype());
   const Tensor parts = empty({plan.results, plan.chunks}, wide, x.device());
   kernels.fold({kind, x.dtype(), wide, x->data, parts->data, shift, 1, false, plan});
-  kernels.fold({joiner(kind), wide, out.dtype(), parts->data, out->data, nullptr, finish.divide, finish.root, plan_join(plan)});
+  kernels.fold(
+      {joiner(kind), wide, out.dtype(), parts->data, out->data, nullptr, finish.divide, finish.root, plan_join(plan)});
 }
 
 ValuesIndices cuda_places(bool smallest, const Tensor& x_in, int64_t dim) {
@@ -76,14 +87,17 @@ ValuesIndices cuda_places(bool smallest, const Tensor& x_in, int64_t dim) {
   return {cast_back(value, x_in.dtype()), index};
 }
 
-void cuda_scan(ScanKind kind, const Tensor& y, const Tensor& x, int64_t dim, bool back, const Tensor& a, const Tensor& index) {
+void cuda_scan(ScanKind kind, const Tensor& y, const Tensor& x, int64_t dim, bool back, const Tensor& a,
+               const Tensor& index) {
   if (!x.numel()) return;
   const CudaGuard device(x.device());
   const Split s(x, dim);
   const ScanPlan plan = plan_scan(s.outer, s.n, s.inner);
-  const Tensor totals = plan.chunks > 1 ? empty({plan.lines() * plan.chunks * CudaScan::kTotal}, Dtype::UInt8, x.device()) : Tensor();
+  const Tensor totals =
+      plan.chunks > 1 ? empty({plan.lines() * plan.chunks * CudaScan::kTotal}, Dtype::UInt8, x.device()) : Tensor();
   auto data = [](const Tensor& t) { return t.defined() ? t->data : nullptr; };
-  cuda_kernels().reduce.scan({kind, x.dtype(), x->data, data(a), y->data, reinterpret_cast<int64_t*>(data(index)), back, data(totals), plan});
+  cuda_kernels().reduce.scan(
+      {kind, x.dtype(), x->data, data(a), y->data, reinterpret_cast<int64_t*>(data(index)), back, data(totals), plan});
 }
 
 }  // namespace tapegrad

@@ -13,7 +13,7 @@ struct CudaFold {
   Dtype in, out;
   const char* x;
   char* out_data;
-  const double* shift;        // one for each result, or null: subtracted from the elements of kSumSquares and kSumExp
+  const double* shift;  // one for each result, or null: subtracted from the elements of kSumSquares and kSumExp
   double divide;
   bool root;
   FoldPlan plan;
@@ -26,12 +26,12 @@ constexpr Dtype accumulator_dtype(FoldKind kind, Dtype in) {
 /// The largest (smallest) of each result's elements and which one it is: NaN wins, of equals the first.
 struct CudaPlace {
   bool smallest;
-  Dtype dtype;                // bool, uint8, int32, int64 or a float
+  Dtype dtype;  // bool, uint8, int32, int64 or a float
   const char* x;
   char* value;
   int64_t* index;
-  char* parts;                // chunks > 1: room for 16 bytes for each result and chunk
-  FoldPlan plan;              // of one reduced dimension
+  char* parts;    // chunks > 1: room for 16 bytes for each result and chunk
+  FoldPlan plan;  // of one reduced dimension
 };
 
 enum ScanKind { kScanSum, kScanProd, kScanRecurrence, kScanLogSumExp, kScanMax, kScanMin };
@@ -44,8 +44,8 @@ struct CudaScan {
   const char *x, *a;
   char* y;
   int64_t* index;
-  bool back;                  // from the end of each line
-  char* totals;               // chunks > 1: room for kTotal bytes for each line and chunk
+  bool back;     // from the end of each line
+  char* totals;  // chunks > 1: room for kTotal bytes for each line and chunk
   ScanPlan plan;
   static constexpr int64_t kTotal = 32;
 };

@@ -9,8 +9,12 @@
 namespace tapegrad {
 namespace {
 
-Tensor dim_last(const Tensor& x, int64_t d) { return contiguous(x.dim() > 1 && d != x.dim() - 1 ? movedim(x, d, -1) : x); }
-Tensor dim_back(const Tensor& x, int64_t d) { return x.dim() > 1 && d != x.dim() - 1 ? contiguous(movedim(x, -1, d)) : x; }
+Tensor dim_last(const Tensor& x, int64_t d) {
+  return contiguous(x.dim() > 1 && d != x.dim() - 1 ? movedim(x, d, -1) : x);
+}
+Tensor dim_back(const Tensor& x, int64_t d) {
+  return x.dim() > 1 && d != x.dim() - 1 ? contiguous(movedim(x, -1, d)) : x;
+}
 Tensor vector_of(const Tensor& x) { return x.dim() == 1 ? x : reshape(x, {-1}); }
 Tensor columns_set(const Tensor& flags) {
   const CudaGuard device(flags.device());
@@ -25,7 +29,9 @@ Tensor columns_set(const Tensor& flags) {
     found = select(counts, 0, -1).item<int64_t>();
   }
   const Tensor out = empty({flags.dim(), found}, Dtype::Int64, flags.device());
-  if (out.numel()) kernels.write_set(bytes, n, counts.data_ptr<int64_t>(), int(flags.dim()), flags->sizes, found, out.data_ptr<int64_t>());
+  if (out.numel())
+    kernels.write_set(bytes, n, counts.data_ptr<int64_t>(), int(flags.dim()), flags->sizes, found,
+                      out.data_ptr<int64_t>());
   return out;
 }
 // Does each element along d differ from the one before it? The first does. Of one NaN and another: as `nan_differs` says.
@@ -49,14 +55,15 @@ ValuesIndices cuda_first_in_order(const Tensor& x, int64_t d, int64_t k, bool de
   if (x.dim()) size[size.size() - 1] = k;
   const Tensor values = empty(size, x.dtype(), x.device()), indices = empty(size, Dtype::Int64, x.device());
   const int64_t n = size_of(x, d), rows = x.numel() / n, item = int64_t(item_size(x.dtype()));
-  TG_CHECK(n < CudaSort::kMostElements, NotImplementedError, "not implemented on CUDA for ", n, " elements along a dimension; sort on the CPU");
+  TG_CHECK(n < CudaSort::kMostElements, NotImplementedError, "not implemented on CUDA for ", n,
+           " elements along a dimension; sort on the CPU");
   const int64_t group = std::min(rows, (CudaSort::kMostElements - 1) / n);
   const CudaGuard device(x.device());
   const CudaSort& kernels = cuda_kernels().sort;
   const Tensor scratch = empty({int64_t(kernels.scratch_bytes(group, n, x.dtype()))}, Dtype::UInt8, x.device());
   for (int64_t r = 0; r < rows; r += group)
-    kernels.sort_rows({x.dtype(), lines->data + r * n * item, values->data + r * k * item, indices.data_ptr<int64_t>() + r * k,
-                       std::min(group, rows - r), n, k, descending, scratch->data});
+    kernels.sort_rows({x.dtype(), lines->data + r * n * item, values->data + r * k * item,
+                       indices.data_ptr<int64_t>() + r * k, std::min(group, rows - r), n, k, descending, scratch->data});
   return {dim_back(values, d), dim_back(indices, d)};
 }
 
@@ -83,12 +90,14 @@ Tensor cuda_search(const Tensor& sorted, const Tensor& values, bool right) {
   if (!out.numel()) return out;
   if (sorted.dtype() > Dtype::Float64) refuse_dtype(sorted.dtype());
   const CudaGuard device(values.device());
-  cuda_kernels().sort.search({sorted.dtype(), sorted->data, values->data, out.data_ptr<int64_t>(), values.numel(), length,
-                              sorted.dim() == 1 || !rows ? 0 : values.numel() / rows, right});
+  cuda_kernels().sort.search({sorted.dtype(), sorted->data, values->data, out.data_ptr<int64_t>(), values.numel(),
+                              length, sorted.dim() == 1 || !rows ? 0 : values.numel() / rows, right});
   return out;
 }
 
-Tensor cuda_nonzero(const Tensor& x) { return columns_set(contiguous(x.dtype() == Dtype::Bool ? x : ne(x, Tensor(Scalar(0))))); }
+Tensor cuda_nonzero(const Tensor& x) {
+  return columns_set(contiguous(x.dtype() == Dtype::Bool ? x : ne(x, Tensor(Scalar(0)))));
+}
 
 EqualRuns cuda_runs(const Tensor& rows, bool consecutive) {
   const int64_t n = rows->sizes[0];
@@ -97,7 +106,8 @@ EqualRuns cuda_runs(const Tensor& rows, bool consecutive) {
   const Tensor wide = reshape(rows, {n, -1});
   if (!consecutive)
     for (int64_t c = wide->sizes[1]; c-- > 0;)  // by the last column first: each sort keeps the order of equals
-      order = index_select(order, 0, cuda_first_in_order(index_select(select(wide, 1, c), 0, order), 0, n, false).indices);
+      order =
+          index_select(order, 0, cuda_first_in_order(index_select(select(wide, 1, c), 0, order), 0, n, false).indices);
   Tensor begins = begins_run(index_select(wide, 0, order), 0, true);
   begins = any(begins, 1);
   const Tensor places = vector_of(cuda_nonzero(begins));

@@ -13,7 +13,7 @@ struct CudaSortRows {
   int64_t* indices;
   int64_t rows, n, k;
   bool descending;
-  char* scratch;              // of scratch_bytes(rows, n, dtype)
+  char* scratch;  // of scratch_bytes(rows, n, dtype)
 };
 /// For each of `count` values where it would be inserted in its sorted row of `length` (one row for all when each == 0, else one for
 /// every `each` values): before equal ones, or behind.
@@ -35,7 +35,8 @@ struct CudaSort {
   /// How many of the bytes of each piece of kSetPiece are not zero.
   void (*count_set)(const uint8_t* flags, int64_t n, int64_t* counts);
   /// Where they are: place k of dimension d goes to out[d * found + k]. ends[i]: how many are in the pieces up to the i-th.
-  void (*write_set)(const uint8_t* flags, int64_t n, const int64_t* ends, int dims, const int64_t* sizes, int64_t found, int64_t* out);
+  void (*write_set)(const uint8_t* flags, int64_t n, const int64_t* ends, int dims, const int64_t* sizes, int64_t found,
+                    int64_t* out);
 };
 
 }  // namespace tapegrad

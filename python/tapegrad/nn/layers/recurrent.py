@@ -97,7 +97,7 @@ class RNNBase(Module):
         return hx
 
     def _check_input(self, input, dims):
-        if input.dtype != self.weight_ih_l0.dtype and not _C.autocast_state()[0]:
+        if input.dtype != self.weight_ih_l0.dtype and not _C.autocast_state(input.is_cuda)[0]:
             raise ValueError(f"RNN input dtype ({input.dtype}) does not match weight dtype ({self.weight_ih_l0.dtype}). Convert input: "
                              f"input.to({self.weight_ih_l0.dtype}), or convert model: model.to({input.dtype})")
         if input.dim() not in dims:
@@ -223,7 +223,7 @@ class RNNCellBase(Module):
         batched = input.dim() == 2
         if not batched:
             input, states = input.unsqueeze(0), [h.unsqueeze(0) for h in states]
-        if input.dtype != self.weight_ih.dtype and _C.autocast_state()[0]:
+        if input.dtype != self.weight_ih.dtype and _C.autocast_state(input.is_cuda)[0]:
             input, states = input.to(self.weight_ih.dtype), [h.to(self.weight_ih.dtype) for h in states]
         out = cell(input, states if count == 2 else states[0], self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         out = out if count == 2 else (out,)
