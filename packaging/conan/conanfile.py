@@ -1,4 +1,5 @@
-"""conan create packaging/conan: builds the checkout that this file lies in and gives tapegrad::tapegrad to CMake's find_package."""
+"""conan create packaging/conan -s compiler.cppstd=20: builds the checkout that this file lies in and gives
+tapegrad::tapegrad to CMake's find_package."""
 
 import re
 from pathlib import Path
