@@ -203,7 +203,8 @@ PyObject* unscale(PyObject* args) {
   const CudaGuard on(device);
   for (int d = 0; d < kDtypes; d++)
     if (!items[d].empty())
-      cuda_kernels().optim.unscale(Dtype(d), items[d].data(), int64_t(items[d].size()), reinterpret_cast<float*>(by->data), reinterpret_cast<float*>(f->data));
+      cuda_kernels().optim.unscale(Dtype(d), items[d].data(), int64_t(items[d].size()), reinterpret_cast<float*>(by->data),
+                                   reinterpret_cast<float*>(f->data));
   Py_RETURN_TRUE;
 }
 PyObject* set_tf32(PyObject* on) { return allow_tf32(on == Py_True), none(); }
@@ -223,8 +224,8 @@ PyMethodDef functions[] = {
     TG_PLAIN(why_not), TG_PLAIN(device_count), TG_PLAIN(current_device), TG_MORE(set_device), TG_MORE(properties), TG_MORE(can_access_peer),
     TG_MORE(synchronize), TG_PLAIN(libraries),
     TG_MORE(memory), TG_MORE(memory_info), TG_MORE(reset_peaks), TG_PLAIN(empty_cache), TG_MORE(set_memory_limit), TG_PLAIN(snapshot),
-    TG_MORE(current_stream), TG_MORE(default_stream), TG_MORE(new_stream), TG_MORE(set_stream), TG_MORE(stream_done), TG_MORE(stream_synchronize),
-    TG_MORE(stream_wait), TG_MORE(new_event), TG_ONE(free_event), TG_MORE(record_event), TG_ONE(event_done), TG_ONE(event_synchronize),
+    TG_MORE(current_stream), TG_MORE(default_stream), TG_MORE(new_stream), TG_MORE(set_stream), TG_MORE(stream_done),
+    TG_MORE(stream_synchronize), TG_MORE(stream_wait), TG_MORE(new_event), TG_ONE(free_event), TG_MORE(record_event), TG_ONE(event_done), TG_ONE(event_synchronize),
     TG_MORE(event_ms), TG_ONE(range_push), TG_PLAIN(range_pop), TG_ONE(mark), TG_MORE(record_stream), TG_MORE(unscale), TG_ONE(set_tf32), TG_PLAIN(tf32), {}};
 #undef TG_PLAIN
 #undef TG_ONE

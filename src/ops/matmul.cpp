@@ -101,7 +101,8 @@ bool bfloat_sizes(const Tensor& a, bool ta, const Tensor& b, bool tb) {
 }
 [[gnu::cold, gnu::noinline]] void devices_differ(const Tensor& a, const Tensor& b, const Tensor& bias) {
   if (bias.defined() && a.device() == b.device())
-    TG_CHECK(false, DeviceError, "bias must be on the device of a and b, got ", bias.device(), " and ", a.device(), Named{"bias", bias}, Named{"a", a});
+    TG_CHECK(false, DeviceError, "bias must be on the device of a and b, got ", bias.device(), " and ", a.device(), Named{"bias", bias},
+             Named{"a", a});
   TG_CHECK(false, DeviceError, "a and b must be on one device, got ", a.device(), " and ", b.device(), Named{"a", a}, Named{"b", b});
 }
 // On CUDA: what is left of a product when there is nothing to multiply, or its start when the library cannot add the bias.
@@ -286,7 +287,9 @@ Tensor gradient_product(const Node& n, int k, const Tensor& a, bool ta, const Te
     const Matrices x(a, ta), y(b, tb);
     LongKernel release(int64_t(double(x.rows) * x.cols * y.cols / 4));
     if (a.is_cuda()) {
-      if (y.cols) gemm(BatchedGemm{a.dtype(), x.rows, y.cols, x.cols, x.data, x.row, x.col, y.data, y.row, y.col, sum->data, nullptr, 1, {}, {}, {}, a.device(), true});
+      const BatchedGemm g{a.dtype(), x.rows, y.cols, x.cols, x.data, x.row, x.col, y.data, y.row, y.col, sum->data, nullptr, 1, {}, {}, {},
+                          a.device(), true};
+      if (y.cols) gemm(g);
     } else {
       a.dtype() == float32 ? add_product<float>(sum, x, y) : add_product<double>(sum, x, y);
     }

@@ -130,8 +130,8 @@ class autocast:
             self._enabled = False
         elif self._enabled and self.fast_dtype not in (_C.bfloat16, _C.float16):
             kind = device_type.upper()
-            warnings.warn(f"In {kind} autocast, but the target dtype is not supported. Disabling autocast.\n{kind} Autocast only supports dtype "
-                          f"of bfloat16, float16 currently, got {self.fast_dtype}.", stacklevel=2)
+            warnings.warn(f"In {kind} autocast, but the target dtype is not supported. Disabling autocast.\n{kind} Autocast only supports "
+                          f"dtype of bfloat16, float16 currently, got {self.fast_dtype}.", stacklevel=2)
             self._enabled = False
 
     def __enter__(self):

@@ -245,8 +245,8 @@ class _Typed(type):
         return getattr(creation, cls.__name__)(*args, **kwargs).cuda()
 
 
-for _name, _dtype in {"Bool": _C.bool, "Byte": _C.uint8, "Char": _C.int8, "Short": _C.int16, "Int": _C.int32, "Long": _C.int64, "Half": _C.float16,
-                      "BFloat16": _C.bfloat16, "Float": _C.float32, "Double": _C.float64}.items():
+for _name, _dtype in {"Bool": _C.bool, "Byte": _C.uint8, "Char": _C.int8, "Short": _C.int16, "Int": _C.int32, "Long": _C.int64,
+                      "Half": _C.float16, "BFloat16": _C.bfloat16, "Float": _C.float32, "Double": _C.float64}.items():
     _name += "Tensor"
     globals()[_name] = _Typed(_name, (), {"__doc__": f"{_name} on a GPU.", "__module__": __name__, "_dtype": _dtype})
 

@@ -100,15 +100,16 @@ def memory_summary(device=None, abbreviated=False):
     m = _counters(device, "memory_summary")
     if m is None:
         return f"no CUDA memory is in use: {cuda.why_not()}"
-    rows = [("in tensors", m["used"], m["peak_used"]), ("asked for", m["asked"], m["peak_asked"]), ("held", m["reserved"], m["peak_reserved"])]
+    rows = [("in tensors", m["used"], m["peak_used"]), ("asked for", m["asked"], m["peak_asked"]),
+            ("held", m["reserved"], m["peak_reserved"])]
     lines = [f"memory of cuda:{cuda._index(device, 'memory_summary')}", f"{'':16}{'now':>12}{'at most':>12}"]
     lines += [f"{name:16}{_size(now):>12}{_size(peak):>12}" for name, now, peak in rows]
     if not abbreviated:
         free, total = mem_get_info(device)
         lines += [f"{'largest free':16}{_size(m['largest_free']):>12}", f"{'limit':16}{_size(m['limit']):>12}",
                   f"{'device':16}{_size(total - free):>12}{_size(total):>12}",
-                  f"{m['allocations']} allocations, {m['hits']} of them from kept memory; {m['segments']} segments, {m['retries']} retries, "
-                  f"{m['out_of_memory']} times out of memory"]
+                  f"{m['allocations']} allocations, {m['hits']} of them from kept memory; {m['segments']} segments, "
+                  f"{m['retries']} retries, {m['out_of_memory']} times out of memory"]
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Seeds. One generator serves the CPU and all GPUs, so that a seed means the same numbers everywhere; without a GPU nothing happens here."""
+"""Seeds. One generator serves the CPU and all GPUs, so that a seed means the same numbers everywhere; without a GPU nothing is done."""
 from .. import _C, cuda
 
 _generator = _C.default_generator

@@ -96,8 +96,8 @@ Plan::Plan(const MatmulKey& key, const void* bias)
   const lt::Status s = lt::functions().MatmulAlgoGetHeuristic(lt::handle(), desc.get(), layout[0].get(), layout[1].get(), layout[2].get(),
                                                               layout[2].get(), new_preference(key).get(), 1, &best, &found);
   if (s == lt::NotSupported || (s == lt::Success && (found == 0 || best.status != lt::Success)))
-    fail(CudaHost::kNotImplemented, "cuBLASLt has no algorithm for %d products of matrices of %lld x %lld and %lld x %lld; move the tensors to the CPU",
-         int(key.count), (long long)key.columns, (long long)key.depth, (long long)key.depth, (long long)key.rows);
+    fail(CudaHost::kNotImplemented, "cuBLASLt has no algorithm for %d products of matrices of %lld x %lld and %lld x %lld; "
+         "move the tensors to the CPU", int(key.count), (long long)key.columns, (long long)key.depth, (long long)key.depth, (long long)key.rows);
   lt::check(s, "cublasLtMatmulAlgoGetHeuristic");
 }
 
