@@ -76,7 +76,7 @@ Tensor matrix_exp(const Tensor& A) {
   Tensor out;
   {
     NoGrad off;
-    out = A.numel() ? exponential(A) : empty(A.sizes(), A.dtype());
+    out = A.numel() ? exponential(A) : empty(A.sizes(), A.dtype(), A.device());
   }
   if (recording(A)) record<MatrixExpBackward>(out, A);
   return out;
@@ -165,7 +165,7 @@ Tensor cond(const Tensor& A, std::string_view p) {
   OpScope op("linalg.cond");
   TG_CHECK(p == "fro" || p == "nuc", ValueError, "p must be None, 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got '", p, "'", Named{"input", A});
   check_square(A, "input");
-  if (!A.numel()) return zeros(batch(A), real_dtype(A.dtype()));
+  if (!A.numel()) return zeros(batch(A), real_dtype(A.dtype()), A.device());
   auto [inverse, info] = inv_ex(A);
   const Tensor singular = info != Tensor(0);
   return where(singular, full({}, INFINITY, real_dtype(A.dtype())), matrix_norm(A, p) * matrix_norm(masked_fill(inverse, as_column(as_column(singular)), Scalar(0.0)), p));
@@ -176,12 +176,12 @@ Tensor cond(const Tensor& A, std::optional<Scalar> p) {
   TG_CHECK(kind == 1 || kind == 2 || std::isinf(kind), ValueError, "p must be None, 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got ", *p, Named{"input", A});
   if (kind == 2) {
     check_matrix(A, "input");
-    if (!A.numel()) return zeros(batch(A), real_dtype(A.dtype()));
+    if (!A.numel()) return zeros(batch(A), real_dtype(A.dtype()), A.device());
     const Tensor s = svdvals(A), first = select(s, -1, 0), last = select(s, -1, -1);
     return p && p->to_double() < 0 ? last / first : first / last;
   }
   check_square(A, "input");
-  if (!A.numel()) return zeros(batch(A), real_dtype(A.dtype()));
+  if (!A.numel()) return zeros(batch(A), real_dtype(A.dtype()), A.device());
   auto [inverse, info] = inv_ex(A);
   const Tensor singular = info != Tensor(0);
   return where(singular, full({}, INFINITY, real_dtype(A.dtype())), matrix_norm(A, *p) * matrix_norm(masked_fill(inverse, as_column(as_column(singular)), Scalar(0.0)), *p));
