@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run.sh BUILD: four ways to use the library, each built and run. BUILD is a finished build of the library, the wheel's in CI; its
 # package is installed, and moved, and the Python that is active has the wheel. As a part of another project the library is compiled
-# again: with ccache that is the same compilation, without it the quickest one there is.
+# again, for the debugger: tests/debugger uses that one too.
 set -euo pipefail
 build=$(realpath "$1")
 cd "$(dirname "$0")"
@@ -28,9 +28,8 @@ use wheel "$out/wheel" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$prefix"
 bash "$root/.ci/check_symbols.sh" "$prefix/lib/libtapegrad.so" "$build"
 
 say "add_subdirectory"
-if [[ ${CMAKE_CXX_COMPILER_LAUNCHER:-} == *ccache* ]]; then how=(-DCMAKE_BUILD_TYPE=Release)
-else how=(-DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0); fi
-use add_subdirectory "$out/add_subdirectory" "${how[@]}"
+bash embed.sh python >"$out/embed.log" || { cat "$out/embed.log"; exit 1; }
+"$root/build/embedded/with_tapegrad"
 
 say "g++ and pkg-config"
 bash pkg_config/build.sh "$out/installed" "$out"

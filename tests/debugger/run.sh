@@ -1,17 +1,15 @@
 #!/usr/bin/env bash
-# run.sh [BUILD [PREFIX]]: scripted sessions of gdb, and of lldb where there is one. In a debug build: frames, steps and values, from
+# run.sh [PREFIX]: scripted sessions of gdb, and of lldb where there is one. In a debug build: frames, steps and values, from
 # C++ and from Python. In a release build as installed at PREFIX (default: the package in the virtual environment): frames, and values
 # through gdb's auto-load, of a process and of its core file. Skips, saying so, where there is no gdb or where it may not trace.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 command -v gdb >/dev/null || { echo "debugger: skipped, no gdb"; exit 0; }
-build=${1:-build/debugger}
+build=build/embedded/tapegrad
 python=${PYTHON:-$([ -x .venv/bin/python ] && echo .venv/bin/python || echo python3)}
-prefix=${2:-$("$python" -m tapegrad --cmake-prefix)}
+prefix=${1:-$("$python" -m tapegrad --cmake-prefix)}
 python=$("$python" -c 'import sys; print(sys.executable)')
-# SKBUILD is the wheel's layout: the module stays in the build folder, and an optimised one in python/tapegrad stays what it is.
-cmake --preset debug -B "$build" -DTAPEGRAD_TESTS=OFF -DTAPEGRAD_PYTHON=ON -DSKBUILD=ON -DPython_EXECUTABLE="$python" >/dev/null
-cmake --build "$build"
+bash tests/consumers/embed.sh "$python"
 program() {  # program OUT SOURCE INCLUDE LIBDIR: compiled for the debugger, against that library
   ${CXX:-g++} -g -O0 -std=c++20 -I"$3" "$2" -o "$1" -L"$4" -ltapegrad -Wl,-rpath,"$4"
 }

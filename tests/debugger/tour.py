@@ -36,7 +36,7 @@ def check(kind, said):
     for text, block in sessions(kind):
         new = ""
         for command, wanted in block:
-            printed = next(said, "").replace(str(ROOT) + "/", "").replace("../", "").replace("build/debugger/", "")
+            printed = next(said, "").replace(str(ROOT) + "/", "").replace("../", "").replace(f"{BUILD.relative_to(ROOT)}/", "")
             new += "\n".join([f"({kind}) {command}", *map(str.rstrip, printed.splitlines())]) + "\n"
             lines = map(plain, printed.splitlines())
             gap = next((line for line in wanted if plain(line) not in lines), None)
