@@ -156,3 +156,10 @@ def test_substitutes_are_for_what_is_missing():
     assert [k for k in _compat.DIFFERENCES if not _compat.have(k)] == []
     names = _compat.pytorch_names()
     assert sum(1 for found in names.values() for uses in found.values() if uses) == 498 and names["torch"]["randn"] == 197
+
+
+def test_import_opens_nothing_of_cuda():
+    code = ("import tapegrad as tg; maps = open('/proc/self/maps').read(); assert 'tapegrad_cuda' not in maps and 'libcuda' not in maps\n"
+            "import sys; assert not any('tapegrad.cuda.' + m in sys.modules for m in ('memory', 'streams', 'nvtx', 'random'))\n"
+            "assert not tg.ones(2).is_pinned() and 'tapegrad_cuda' not in open('/proc/self/maps').read()")
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -112,8 +112,8 @@ std::shared_ptr<Plan> plan_of(const MatmulKey& key, const void* bias) {
 
 void product(const CudaProduct& p) {
   if (is_integral(p.dtype)) return multiply_integers(p);
-  const int device = current_device();
-  const std::shared_ptr<Plan> plan = plan_of(key_of(p, device), p.bias);
+  const cudaStream_t stream = current_stream();  // from here on the device is CUDA's current one, too
+  const std::shared_ptr<Plan> plan = plan_of(key_of(p, current_device()), p.bias);
   static constexpr float one[2] = {1}, zero[2] = {};
   static constexpr double wide_one[2] = {1}, wide_zero[2] = {};
   const void* alpha = plan->wide ? static_cast<const void*>(wide_one) : one;
@@ -122,7 +122,7 @@ void product(const CudaProduct& p) {
   std::unique_lock<std::mutex> with_bias;
   if (p.bias) with_bias = std::unique_lock(plan->has_bias), plan->set_bias(p.bias);
   TG_CUBLASLT(Matmul, lt::handle(), plan->desc.get(), alpha, p.b.data, plan->layout[0].get(), p.a.data, plan->layout[1].get(), beta, p.c,
-              plan->layout[2].get(), p.c, plan->layout[2].get(), &plan->best.algo, workspace.data(), plan->best.workspace, current_stream());
+              plan->layout[2].get(), p.c, plan->layout[2].get(), &plan->best.algo, workspace.data(), plan->best.workspace, stream);
 }
 
 }  // namespace

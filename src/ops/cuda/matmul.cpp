@@ -2,6 +2,7 @@
 #include "src/ops/cuda/matmul.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "src/ops/cuda/kernels.h"
 #include "src/ops/gemm.h"
@@ -9,7 +10,7 @@
 namespace tapegrad {
 namespace {
 
-bool tf32 = false;
+std::atomic<bool> tf32 = false;
 
 // Leading dimensions with those of size 1 left out and those merged that one stride for each operand leads through.
 struct Lead {
