@@ -308,6 +308,7 @@ from tapegrad._C import ge as ge
 from tapegrad._C import ge_ as ge_
 from tapegrad._C import geqrf as geqrf
 from tapegrad._C import ger as ger
+from tapegrad._C import get_default_device as get_default_device
 from tapegrad._C import get_default_dtype as get_default_dtype
 from tapegrad._C import get_device as get_device
 from tapegrad._C import get_num_threads as get_num_threads
@@ -579,6 +580,7 @@ from tapegrad._C import select_scatter as select_scatter
 from tapegrad._C import selu as selu
 from tapegrad._C import set_autocast as set_autocast
 from tapegrad._C import set_cache_limit as set_cache_limit
+from tapegrad._C import set_default_device as set_default_device
 from tapegrad._C import set_default_dtype as set_default_dtype
 from tapegrad._C import set_grad_enabled as set_grad_enabled
 from tapegrad._C import set_internal_prefix as set_internal_prefix
@@ -824,7 +826,6 @@ from tapegrad.serialization import save as save
 from tapegrad.settings import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
 from tapegrad.settings import compile as compile
 from tapegrad.settings import compiled_with_cxx11_abi as compiled_with_cxx11_abi
-from tapegrad.settings import get_default_device as get_default_device
 from tapegrad.settings import get_deterministic_debug_mode as get_deterministic_debug_mode
 from tapegrad.settings import get_device_module as get_device_module
 from tapegrad.settings import get_float32_matmul_precision as get_float32_matmul_precision
@@ -833,7 +834,6 @@ from tapegrad.settings import init_num_threads as init_num_threads
 from tapegrad.settings import is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled
 from tapegrad.settings import is_vulkan_available as is_vulkan_available
 from tapegrad.settings import is_warn_always_enabled as is_warn_always_enabled
-from tapegrad.settings import set_default_device as set_default_device
 from tapegrad.settings import set_deterministic_debug_mode as set_deterministic_debug_mode
 from tapegrad.settings import set_float32_matmul_precision as set_float32_matmul_precision
 from tapegrad.settings import set_flush_denormal as set_flush_denormal
