@@ -242,6 +242,11 @@ void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
   if (x.is_cuda()) {
     check_same_device("input", x, "index", index);
     const Tensor from = src.dim() == 0 ? src : trimmed(src, index);
+    if (what == Scatter::Multiply && is_complex(x.dtype())) {  // rare enough to be done on the CPU
+      const Tensor here = clone(host_copy(x));
+      scatter_into(here, dim, host_copy(index), host_copy(from), what, false);
+      return cuda_copy(x, here);
+    }
     return cuda_scatter(x, dim, int64_index(index), from, CudaPut(what));
   }
   const Tensor at = fresh ? int64_index(index) : checked_index(index, dim, size_of(x, dim));
