@@ -1,6 +1,11 @@
 # libtapegrad_cuda.so: the kernels and the way to CUDA, opened by libtapegrad.so when a CUDA device is first asked for. It links neither
 # libtapegrad.so nor any library of NVIDIA's: the CUDA runtime is inside, the others are opened when needed (src/cuda/lib).
-set(TAPEGRAD_CUDA AUTO CACHE STRING "Build the CUDA plugin: ON, OFF, or AUTO for where nvcc is found")
+if(PROJECT_IS_TOP_LEVEL)
+  set(cuda_default AUTO)
+else()
+  set(cuda_default OFF)  # within another project only when that asks for it
+endif()
+set(TAPEGRAD_CUDA ${cuda_default} CACHE STRING "Build the CUDA plugin: ON, OFF, or AUTO for where nvcc is found")
 set_property(CACHE TAPEGRAD_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(TAPEGRAD_CUDA_ARCHS "75-real;80-real;86-real;89-real;90-real;100;120-real" CACHE STRING
   "What the CUDA plugin is compiled for, as CMAKE_CUDA_ARCHITECTURES has it; without -real: for all later devices too")
@@ -29,9 +34,9 @@ endif()
 
 set(CMAKE_CUDA_COMPILER ${NVCC} CACHE FILEPATH "CUDA's compiler")
 set(CMAKE_CUDA_ARCHITECTURES ${TAPEGRAD_CUDA_ARCHS})
-set(CMAKE_CUDA_STANDARD 20)
-set(CMAKE_CUDA_STANDARD_REQUIRED ON)
 enable_language(CUDA)
+set(CMAKE_CUDA_STANDARD 20)  # afterwards: CMake 3.25 does not know the new nvcc's flags before it has met it
+set(CMAKE_CUDA_STANDARD_REQUIRED ON)
 if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 13.0)
   message(FATAL_ERROR "TAPEGRAD_CUDA: ${NVCC} is of CUDA ${CMAKE_CUDA_COMPILER_VERSION}; 13.0 or later is needed (-DTAPEGRAD_CUDA=OFF leaves the plugin out)")
 endif()

@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "src/tensor/cuda.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad {
@@ -21,7 +22,7 @@ static constexpr Scalar kOnce = 1;  // to be copied: a number made for the call 
 
 // ---- adding gradients
 
-static bool owned(const Tensor& g) { return g->unique() && g->storage->unique() && !g->storage->deleter; }
+static bool owned(const Tensor& g) { return g->unique() && g->storage->unique() && !is_foreign(*g->storage); }
 
 [[gnu::noinline]] static void add_to(Tensor& into, Tensor g) {
   if (!grad_enabled() && owned(into) && into->contiguous && into.dtype() == g.dtype()) add_(into, g, kOnce);

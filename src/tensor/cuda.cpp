@@ -23,7 +23,7 @@ void fail(int error, const char* text) {
 }
 const char* running_op() { return tls.scope ? tls.scope->name : nullptr; }
 
-constexpr CudaHost kHost{kCudaAbi, sizeof(CudaHost), TAPEGRAD_VERSION, fail, running_op};
+constexpr CudaHost kHost{kCudaAbi, sizeof(CudaHost), TAPEGRAD_VERSION, &fail, &running_op};
 
 struct Loaded {
   CudaPlugin plugin{};

@@ -107,6 +107,8 @@ inline const CudaRuntime& cuda_runtime() { return cuda_plugin().runtime; }
 /// A device with its index: the current one instead of -1. Throws when there is no such device.
 TG_API Device cuda_device(Device d);
 
+/// Is the memory somebody else's?
+inline bool is_foreign(const Storage& s) { return s.deleter && !(s.device.type == DeviceType::CUDA && s.deleter == cuda_runtime().free); }
 /// x itself on the CPU, else its elements there, with x's strides. No history.
 TG_API Tensor host_copy(const Tensor& x);
 

@@ -125,7 +125,7 @@ def set_per_process_memory_fraction(fraction, device=None):
     if not 0 <= fraction <= 1:
         raise ValueError(f"Invalid fraction value: {fraction}. Allowed range: 0.0 ~ 1.0")
     index = cuda._index(device, "set_per_process_memory_fraction")
-    _cuda.set_memory_limit(index, int(mem_get_info(index)[1] * fraction))
+    _cuda.set_memory_limit(index, max(1, int(mem_get_info(index)[1] * fraction)))  # 0 would be no limit
     _fractions[index] = fraction
 
 

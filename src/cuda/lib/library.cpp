@@ -44,7 +44,7 @@ const std::string& Library::open() {
 std::string Library::find() {
   const std::string named = variable(std::string("TAPEGRAD_") + info.name + "_PATH");
   std::string root = variable("TAPEGRAD_NVIDIA_ROOT"), reason;
-  if (root.empty()) root = own_folder() + "/../nvidia";
+  if (root.empty()) root = own_folder() + "/../../nvidia";  // from site-packages/tapegrad/lib
   const std::string wheel = root + "/" + info.folder + "/" + info.soname;
 
   handle_ = dlopen(info.soname, RTLD_NOLOAD | RTLD_LAZY | RTLD_LOCAL);

@@ -1,5 +1,5 @@
 // NVIDIA's libraries, opened when first needed: the plugin links none of them. A library is looked for, in this order, in the
-// process (torch may have brought it), at TAPEGRAD_<NAME>_PATH, in NVIDIA's wheels (TAPEGRAD_NVIDIA_ROOT, else ../nvidia beside the
+// process (torch may have brought it), at TAPEGRAD_<NAME>_PATH, in NVIDIA's wheels (TAPEGRAD_NVIDIA_ROOT, else ../../nvidia from the
 // plugin's package), and where the system's loader looks.
 #pragma once
 #include <mutex>

@@ -123,6 +123,7 @@ void product(const CudaProduct& p) {
   if (p.bias) with_bias = std::unique_lock(plan->has_bias), plan->set_bias(p.bias);
   TG_CUBLASLT(Matmul, lt::handle(), plan->desc.get(), alpha, p.b.data, plan->layout[0].get(), p.a.data, plan->layout[1].get(), beta, p.c,
               plan->layout[2].get(), p.c, plan->layout[2].get(), &plan->best.algo, workspace.data(), plan->best.workspace, stream);
+  launched(stream);
 }
 
 }  // namespace

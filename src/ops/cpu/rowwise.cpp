@@ -204,6 +204,6 @@ template <class C, class S = C> struct Rows {
 }}  // namespace
 
 extern "C" const RowTable TG_TABLE(rowwise);
-constinit const RowTable TG_TABLE(rowwise) = {Rows<float>::table, Rows<double>::table, Rows<float, Half>::table, Rows<float, Brain>::table};
+constinit const RowTable TG_TABLE(rowwise) = {Rows<float>::table, Rows<double>::table, Rows<float, TG_NS::Half>::table, Rows<float, TG_NS::Brain>::table};
 
 }  // namespace tapegrad
