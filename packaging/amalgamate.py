@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PUBLIC = [p for p in sorted(ROOT.glob("include/tapegrad/*.h")) if p.name != "eigen.h"]
 KERNELS = sorted(ROOT.glob("src/ops/cpu/*.cpp"))
-CORE = [p for d in ("tensor", "autograd", "ops", "nn", "optim", "c", "io") for p in sorted(ROOT.glob(f"src/{d}/*.cpp"))]
+CORE = [p for d in ("tensor", "autograd", "ops", "ops/cuda", "nn", "optim", "c", "io") for p in sorted(ROOT.glob(f"src/{d}/*.cpp"))]
 
 SETS = """\
 #pragma GCC diagnostic ignored "-Wpsabi"  // packets wider than the registers: all such functions are inlined
