@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "src/ops/cast_path.h"
 #include "src/ops/cuda/launch.h"
 #include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
@@ -58,21 +59,8 @@ template <class T> void copy_box(const Plan& plan, int dims, const int64_t* shap
   for (int64_t i = 0; i < shape[dims - 1]; i++) copy_box<T>(plan, dims - 1, shape, d + i * to[dims - 1], s + i * from[dims - 1], out);
 }
 
-// ---- another dtype: through the compute type that loses nothing
+// ---- another dtype
 
-Compute path_between(Dtype from, Dtype to) {
-  switch (to) {
-    case Dtype::Float32: case Dtype::Float16: case Dtype::BFloat16: return Compute::F32;
-    case Dtype::Float64: return Compute::F64;
-    case Dtype::Int64: return Compute::I64;
-    case Dtype::Int32: return Compute::I32;
-    case Dtype::Bool: return Compute::Bool;
-    case Dtype::Complex64: return Compute::C64;
-    case Dtype::Complex128: return Compute::C128;
-    case Dtype::UInt64: return Compute::U64;
-    default: return is_differentiable(from) || item_size(to) == 4 ? Compute::I64 : Compute::I32;
-  }
-}
 void cast_box(const Plan& plan, int dims, const int64_t* shape, char* d, const char* s, Streamed& out) {
   const Plan::Arg &to = plan.arg[0], &from = plan.arg[1];
   if (dims > 1) {

@@ -13,9 +13,6 @@ import tapegrad  # noqa: E402
 
 if "TAPEGRAD_CUDA_LIB" not in os.environ and not os.path.exists("/dev/nvidiactl") and SIMULATED.exists():
     os.environ["TAPEGRAD_CUDA_LIB"] = str(SIMULATED)  # read when CUDA is first asked for
-    fake = SIMULATED.parent / "simulated" / "libcublasLt.so.13"
-    if fake.exists():
-        os.environ.setdefault("TAPEGRAD_CUBLASLT_PATH", str(fake))
 
 
 def pytest_collection_modifyitems(items):

@@ -18,19 +18,21 @@ struct Smaller {
   template <class T> __host__ __device__ T operator()(T a, T b) const { return (a < b) | (a != a) ? a : b; }
 };
 
+/// A value of another lane, moved by `shuffle` in words of 32 bits.
+template <class T, class Shuffle> __device__ inline T by_words(const T& v, Shuffle shuffle) {
+  constexpr int words = (sizeof(T) + 3) / 4;
+  uint32_t w[words] = {};
+  memcpy(w, &v, sizeof(T));
+#pragma unroll
+  for (int i = 0; i < words; i++) w[i] = shuffle(w[i]);
+  T out;
+  memcpy(&out, w, sizeof(T));
+  return out;
+}
 /// The value of the lane whose number differs by the bits of `mask`. All lanes of the warp take part.
 template <class T> __device__ inline T shuffle_xor(const T& v, int mask) {
   if constexpr (std::is_arithmetic_v<T> && sizeof(T) >= 4) return __shfl_xor_sync(kAllLanes, v, mask);
-  else {
-    constexpr int words = (sizeof(T) + 3) / 4;
-    uint32_t w[words] = {};
-    memcpy(w, &v, sizeof(T));
-#pragma unroll
-    for (int i = 0; i < words; i++) w[i] = __shfl_xor_sync(kAllLanes, w[i], mask);
-    T out;
-    memcpy(&out, w, sizeof(T));
-    return out;
-  }
+  else return by_words(v, [mask](uint32_t w) { return __shfl_xor_sync(kAllLanes, w, mask); });
 }
 /// Over the warp, or over each group of `width` neighbours (a power of two).
 template <int width = kWarp, class T, class Op> __device__ inline T warp_reduce(T v, Op op) {

@@ -6,25 +6,12 @@
 #include "src/cuda/kernel/convert.cuh"
 #include "src/cuda/ops/copy_kernels.h"
 #include "src/cuda/ops/elementwise.h"
+#include "src/ops/cast_path.h"
 
 namespace tapegrad::cuda {
 
 namespace {
 
-/// As the CPU's (src/ops/copy.cpp): what loses nothing.
-Compute path_between(Dtype from, Dtype to) {
-  switch (to) {
-    case Dtype::Float32: case Dtype::Float16: case Dtype::BFloat16: return Compute::F32;
-    case Dtype::Float64: return Compute::F64;
-    case Dtype::Int64: return Compute::I64;
-    case Dtype::Int32: return Compute::I32;
-    case Dtype::Bool: return Compute::Bool;
-    case Dtype::Complex64: return Compute::C64;
-    case Dtype::Complex128: return Compute::C128;
-    case Dtype::UInt64: return Compute::U64;
-    default: return is_differentiable(from) || item_size(to) == 4 ? Compute::I64 : Compute::I32;
-  }
-}
 template <class F> void with_type(Dtype d, F&& f) {
   switch (d) {
     case Dtype::Complex64: return f(Complex<float>());

@@ -9,15 +9,7 @@
 namespace tapegrad::cuda {
 
 template <class A> __device__ inline A shuffle_up(const A& v, int by) {
-  constexpr int words = sizeof(A) / 4;
-  static_assert(sizeof(A) % 4 == 0);
-  uint32_t w[words];
-  memcpy(w, &v, sizeof(A));
-#pragma unroll
-  for (int i = 0; i < words; i++) w[i] = __shfl_up_sync(kAllLanes, w[i], by);
-  A out;
-  memcpy(&out, w, sizeof(A));
-  return out;
+  return by_words(v, [by](uint32_t w) { return __shfl_up_sync(kAllLanes, w, by); });
 }
 
 /// What the lanes before this one come to (*total: all of them), over groups of 32 or of all 256 threads. The room is of kThreads / 32.
