@@ -27,6 +27,14 @@ extern TG_API void (*release_python_object)(void* py);
 extern TG_API void* (*unlock_python)();
 extern TG_API void (*relock_python)(void*);
 
+/// What a line of the program did to tensors. Notes are kept for good and have a number; there are as many as such lines.
+struct Note {
+  const char* op = "";
+  Place place;
+};
+TG_API uint16_t make_note(const char* op, const Place& place);  ///< the same one for the same arguments; 0 when 65,535 have been made
+TG_API Note note(uint16_t number);
+
 /// First line of each public op: `OpScope op("matmul");`. Names the op for errors and keeps the caller's place.
 /// Scopes nest; errors name the innermost, places are the outermost caller's.
 struct OpScope {
@@ -36,9 +44,16 @@ struct OpScope {
   [[gnu::always_inline]] explicit OpScope(const char* n) : name(n), outer(tls.scope) {
     caller = outer ? outer->caller : __builtin_extract_return_addr(__builtin_return_address(0));
     tls.scope = this;
+    if (__atomic_load_n(&tls.watched, __ATOMIC_RELAXED)) [[unlikely]] opened();
   }
-  ~OpScope() { tls.scope = outer; }
+  ~OpScope() {
+    if (__atomic_load_n(&tls.watched, __ATOMIC_RELAXED)) [[unlikely]] closed();
+    tls.scope = outer;
+  }
   OpScope(const OpScope&) = delete;
+ private:
+  TG_API void opened() noexcept;
+  TG_API void closed() noexcept;
 };
 
 /// Lets other Python threads run during a long kernel and nothing else (work in cheap elements or flops / 8).
@@ -100,6 +115,7 @@ struct TG_API Node : Counted {
   void* owner = nullptr;              // the running backward that uses `pending`
   Place place;
   uint32_t block = 0;
+  uint16_t freed = 0;                 // note of the backward that dropped what was saved
   Node* next_dead = nullptr;
   NodeExtra* extra = nullptr;
 

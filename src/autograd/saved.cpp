@@ -57,6 +57,7 @@ void SavedTensor::save(const Tensor& t, Kind k) {
   TG_CHECK(!t->inference, GradError, "inference tensors cannot be saved for backward; clone() it outside of inference mode first", Named{"tensor", t});
   output_nr_ = t->output_nr;
   version_ = t->storage->version;
+  __atomic_store_n(&t->storage->saved, true, __ATOMIC_RELAXED);
   if (have_hooks) [[unlikely]] hook_state_ = packed(t, output_);
   else t_ = output_ ? detach(t) : t;
 }

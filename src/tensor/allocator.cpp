@@ -28,6 +28,7 @@ struct Shared {
   size_t limit = size_t(sysconf(_SC_PHYS_PAGES)) * size_t(sysconf(_SC_PAGESIZE)) / 4;
   ThreadState* threads[1024] = {};  // alive and counting
   int thread_count = 0;
+  bool watched = false;
   int64_t gone_tensors = 0, gone_nodes = 0;  // what finished threads had counted
 };
 Shared& shared() {
@@ -63,6 +64,7 @@ struct AtThreadExit {
     std::lock_guard g(s.lock);
     counted = s.thread_count < 1024;
     if (counted) s.threads[s.thread_count++] = &tls;
+    tls.watched = s.watched;
   }
   ~AtThreadExit() {
     tls.exiting = true;  // later destructors may still free: straight to the shared lists
@@ -81,6 +83,13 @@ void detail::meet_thread() {
   static thread_local AtThreadExit at_exit;
   (void)&at_exit;
   tls.counted = true;
+}
+
+void detail::set_watched(bool on) {
+  Shared& s = shared();
+  std::lock_guard g(s.lock);
+  s.watched = on;
+  for (int k = 0; k < s.thread_count; k++) __atomic_store_n(&s.threads[k]->watched, on, __ATOMIC_RELAXED);
 }
 
 void* pool_refill(int cls) {

@@ -23,6 +23,7 @@ inline TensorImpl* new_impl(Storage* owned, char* data, Dtype dtype, Device devi
   i->data = data;
   i->dtype = dtype;
   i->device = device;
+  i->origin = tls.origin;
   ++tls.tensors;
   return i;
 }
