@@ -125,7 +125,7 @@ class _Writer:
             found, formula = case.solve()
             i = s.inputs[k]
             name = self.names[i.kind, i.index, i.output_nr]
-            lines += self.assign(name, found, case)
+            lines += [line for line in self.assign(name, found, case) if line not in lines]
             if formula and formula not in formulas:
                 formulas.append(formula)
         where = f"{s.file.rpartition('/')[2]}:{s.line}: {s.source}" if s.file else s.place

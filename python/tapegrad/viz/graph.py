@@ -38,7 +38,7 @@ class Graph:
         self.tape = tape = Tape(tensor, names, gradients)
         self.gradients = gradients
         widths = [_width(s.title, shape_text(s.outputs[0])) for s in tape]
-        self.layout = Layout(tape.steps, widths, [_width(leaf.name, str(list(leaf.tensor.shape))) for leaf in tape.leaves])
+        self.layout = Layout(tape.steps, widths, [_width(leaf.short, str(list(leaf.tensor.shape))) for leaf in tape.leaves])
         self.title = next((o.name for o in reversed(tape.steps[-1].outputs) if o.name), "loss") if tape.steps else tape.leaves[0].name
 
     def __repr__(self):
@@ -87,7 +87,7 @@ class Graph:
             "drawn": self.layout.drawn,
             "edges": [[*ends, [round(v, 1) for x, y in points for v in (x, y + BOX)]] for *ends, points in self.layout.edges],
             "steps": [self._step(s, values[s.number], files) for s in tape],
-            "leaves": [{"name": leaf.name, "value": summary(leaf.tensor), "grad": self.gradients.of_leaf.get(k),
+            "leaves": [{"name": leaf.name, "short": leaf.short, "value": summary(leaf.tensor), "grad": self.gradients.of_leaf.get(k),
                         "total": None if leaf.tensor.grad is None else summary(leaf.tensor.grad)} for k, leaf in enumerate(tape.leaves)]}
 
     def _values(self):
@@ -133,7 +133,7 @@ class Graph:
 
 
 def _width(title, detail):
-    return max(64.0, 22 + 7.6 * len(title), 18 + 6.5 * len(detail))
+    return max(64.0, 36 + 7.6 * len(title), 18 + 6.5 * len(detail))
 
 
 def graph(tensor, path=None, model=None):

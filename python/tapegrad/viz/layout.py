@@ -7,13 +7,14 @@ in front of every layer that reads it: weights shared by a thousand steps draw n
 GAP, ROW = 18.0, 84.0  # between boxes of a layer, and between layers
 SWEEPS = 3
 LONGEST = 40           # an edge across more layers is drawn straight
+LEAF = 0.02            # how much leaves pull at the steps beside them
 
 
 class Box:
-    __slots__ = ("x", "y", "width", "layer", "before", "after")
+    __slots__ = ("x", "y", "width", "layer", "weight", "before", "after")
 
-    def __init__(self, layer, width):
-        self.x, self.y, self.layer, self.width = 0.0, layer * ROW, layer, width
+    def __init__(self, layer, width, weight=1.0):
+        self.x, self.y, self.layer, self.width, self.weight = 0.0, layer * ROW, layer, width, weight
         self.before, self.after = [], []
 
 
@@ -36,7 +37,7 @@ class Layout:
                     at = (i.index, depth[k])
                     if at not in copies:
                         copies[at] = len(self.boxes)
-                        self.boxes.append(Box(depth[k] - 1, leaf_widths[i.index]))
+                        self.boxes.append(Box(depth[k] - 1, leaf_widths[i.index], LEAF))
                         self.drawn.append(i.index)
                     source = copies[at]
                 links.append((source, k, number))
@@ -68,7 +69,7 @@ class Layout:
                 _order(layer, "before")
             for layer in reversed(layers):
                 _order(layer, "after")
-        for layer in layers:  # what has no inputs stands over its readers, the rest between both
+        for layer in layers:
             _spread(layer, [_mean(b.before + b.after, b.x) for b in layer])
         left = min(b.x - b.width / 2 for b in everything)
         for b in everything:
@@ -79,34 +80,37 @@ class Layout:
 
 
 def _mean(boxes, otherwise):
-    return sum(b.x for b in boxes) / len(boxes) if boxes else otherwise
+    if len(boxes) == 1:
+        return boxes[0].x
+    weight = sum(b.weight for b in boxes)
+    return sum(b.x * b.weight for b in boxes) / weight if boxes else otherwise
 
 
 def _order(layer, side):
     if len(layer) == 1:
         layer[0].x = _mean(getattr(layer[0], side), layer[0].x)
         return
-    wish = {id(b): _mean(getattr(b, side), b.x) for b in layer}
+    wish = {id(b): _mean(getattr(b, side) or b.after, b.x) for b in layer}  # leaves look at their readers, always
     layer.sort(key=lambda b: wish[id(b)])
     _spread(layer, [wish[id(b)] for b in layer])
 
 
 def _spread(layer, wishes):
     """Puts the boxes of a layer as near to their wishes as their order and widths allow: neighbours that would overlap become one block,
-    which stands at the mean of its members' wishes."""
-    blocks = []  # sum of (wish - offset), members, offset of its end
+    which stands at the mean of its members' wishes by weight."""
+    blocks = []  # weighted sum of (wish - offset), weight, members
     offsets, at = [], 0.0
     for b in layer:
         offsets.append(at + b.width / 2)
         at += b.width + GAP
-    for wish, offset in zip(wishes, offsets):
-        total, members = wish - offset, 1
-        while blocks and blocks[-1][0] / blocks[-1][1] > total / members:
+    for b, wish, offset in zip(layer, wishes, offsets):
+        total, weight, members = (wish - offset) * b.weight, b.weight, 1
+        while blocks and blocks[-1][0] / blocks[-1][1] > total / weight:
             before = blocks.pop()
-            total, members = total + before[0], members + before[1]
-        blocks.append((total, members))
+            total, weight, members = total + before[0], weight + before[1], members + before[2]
+        blocks.append((total, weight, members))
     k = 0
-    for total, members in blocks:
+    for total, weight, members in blocks:
         for _ in range(members):
-            layer[k].x = total / members + offsets[k]
+            layer[k].x = total / weight + offsets[k]
             k += 1

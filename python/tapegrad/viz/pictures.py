@@ -36,7 +36,7 @@ def svg_of(tape, layout, height):
                     "hint": f"step {k}: {s.op} from {s.place}"}
         else:
             leaf = tape.leaves[layout.drawn[k - len(tape)]]
-            look = {"kind": "leaf", "color": "#2f855a", "radius": height / 2, "title": leaf.name, "detail": str(list(leaf.tensor.shape)),
+            look = {"kind": "leaf", "color": "#2f855a", "radius": height / 2, "title": leaf.short, "detail": str(list(leaf.tensor.shape)),
                     "hint": f"leaf {leaf.name}"}
         look.update({name: html.escape(look[name]) for name in ("title", "detail", "hint")})
         parts.append(NODE.format(left=box.x - box.width / 2, top=box.y - height / 2, width=box.width, height=height, x=box.x, y=box.y - 3,

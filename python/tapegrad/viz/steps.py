@@ -8,7 +8,15 @@ from .. import _C
 Output = namedtuple("Output", "shape dtype name")       # shape and dtype are None where they are not known
 Input = namedtuple("Input", "kind index output_nr")     # kind: "step", "leaf" or "constant"
 Saved = namedtuple("Saved", "role tensor state")        # state: "kept", "freed", "packed" or "changed"
-Leaf = namedtuple("Leaf", "tensor name")
+
+
+class Leaf(namedtuple("Leaf", "tensor name")):
+    """A tensor that no step made."""
+
+    @property
+    def short(self):
+        """The end of a long name: "…norm.weight" for net.blocks.0.norm.weight."""
+        return self.name if len(self.name) <= 16 else "…" + ".".join(self.name.split(".")[-2:])[-20:]
 
 
 class Step:
@@ -27,7 +35,7 @@ class Step:
     def title(self):
         """The op's name without what all nodes' names have: "Addmm" for AddmmBackward0."""
         name, _, number = self.op.rpartition("Backward")
-        return name if name and (not number or number.isdigit()) else self.op
+        return name.removeprefix("Native") if name and (not number or number.isdigit()) else self.op
 
     def __repr__(self):
         return f"<step {self.number}: {self.op} from {self.place}>"
