@@ -11,7 +11,9 @@
 #include <thread>
 #include <utility>
 
+#include "src/autograd/watch.h"
 #include "src/tensor/cuda.h"
+#include "src/tensor/ledger.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad {
@@ -49,6 +51,7 @@ static void accumulate_grad(const Tensor& leaf, Tensor g) {
     grad = clone(g);
   } else {
     grad = owned(g) && g->contiguous && !g->requires_grad ? std::move(g) : detach(clone(g, leaf->contiguous ? MemoryFormat::Contiguous : MemoryFormat::Preserve));
+    own_with(*grad->storage, *leaf->storage, MemoryRole::Gradient);
   }
 }
 Tensor lend_gradient(const Node& n, int k) {
@@ -222,8 +225,10 @@ void Backward::run() {
     if (inputs > 8) [[unlikely]] many.resize(size_t(inputs)), dx = many.data();
     const bool after = n->extra && !n->extra->after.empty();
     if (after) [[unlikely]] seen_by_hooks.assign(g, g + n->output_count);
+    if (tls.watched) [[unlikely]] detail::tell_node_opened(*n, g);
     if (n->output_count == 1) n->backward(std::move(g[0]), dx);
     else n->backward_all(g, dx);
+    if (tls.watched) [[unlikely]] detail::tell_node_closed(*n, dx);
     if (after) [[unlikely]]
       for (auto& h : std::vector(n->extra->after)) (*h)(dx, inputs, seen_by_hooks.data(), n->output_count);
     if (tls.anomaly) [[unlikely]] check_nan(*n, dx);

@@ -5,6 +5,7 @@
 // CopySlices(old base, new value of the view); when it writes into a base, the base's history is the op's node. Either way
 // `base->history` goes up, and every view whose own count differs renews its node from the base when somebody asks for it.
 #include "src/autograd/view.h"
+#include "src/autograd/watch.h"
 
 namespace tapegrad {
 
@@ -28,6 +29,7 @@ void set_history(const Tensor& out, Node* owned, uint32_t output_nr) {
   i->requires_grad = true;
   if (i->base) i->history = i->base->history;
   if (old && old->drop()) Node::destroy(old);
+  if (__atomic_load_n(&tls.watched, __ATOMIC_RELAXED)) [[unlikely]] detail::tell_recorded(*owned, out);
 }
 
 Node* grad_fn(const Tensor& t) {
