@@ -201,6 +201,11 @@ void init_autograd(PyObject* module);
 void init_function(PyObject* module);
 void init_modes(PyObject* module);
 void init_places();
+/// n's gradients for those of its outputs, given in `args`: one, or a tuple.
+PyObject* call_node(Node& n, PyObject* args);
+/// What n saved: a list of (role, tensor or None, state).
+PyObject* saved_by(Node& n);
+PyMethodDef* tape_functions();
 PyObject* set_internal_prefix(PyObject*, PyObject* prefix);
 void init_module_base(PyObject* module);
 
