@@ -1,6 +1,7 @@
 // Number slots of Tensor: operators, reflected and in place, comparisons, conversions to Python numbers.
 #include "autocast.h"
 #include "tapegrad/ops.h"
+#include "watched.h"
 
 namespace tapegrad::py {
 namespace {
@@ -15,15 +16,20 @@ const Tensor* operand(PyObject* o, Tensor& made) {
   return &made;
 }
 
+// The names that watchers hear are the ops' own, from their OpScopes.
+template <auto F> Tensor call(const Tensor& x, const Tensor& y) {
+  if (!tls.watched) [[likely]] return F(x, y);
+  return watched("", {&x, &y}, [&] { return F(x, y); });
+}
 enum class Order { Kept, TensorFirst };  // TensorFirst: 2 * x is x * 2, as in PyTorch
 template <auto F, Order O = Order::Kept> PyObject* binary(PyObject* a, PyObject* b) {
   try {
     Entered in;
-    if (is_tensor(a) && is_tensor(b)) [[likely]] return wrap(F(unwrap(a), unwrap(b)));
+    if (is_tensor(a) && is_tensor(b)) [[likely]] return wrap(call<F>(unwrap(a), unwrap(b)));
     Tensor made;
     const Tensor *x = operand(a, made), *y = operand(b, made);
     if (!x || !y) Py_RETURN_NOTIMPLEMENTED;
-    return wrap(O == Order::TensorFirst && x == &made ? F(*y, *x) : F(*x, *y));
+    return wrap(O == Order::TensorFirst && x == &made ? call<F>(*y, *x) : call<F>(*x, *y));
   } catch (...) { return raise_current(); }
 }
 template <auto F> PyObject* in_place(PyObject* a, PyObject* b) {
@@ -32,12 +38,17 @@ template <auto F> PyObject* in_place(PyObject* a, PyObject* b) {
     Tensor made;
     const Tensor* y = operand(b, made);
     if (!y) Py_RETURN_NOTIMPLEMENTED;
-    F(unwrap(a), *y);
+    const Tensor& x = unwrap(a);
+    if (!tls.watched) [[likely]] F(x, *y);
+    else watched("", {&x, y}, [&] { return F(x, *y), x; });
     return Py_NewRef(a);
   } catch (...) { return raise_current(); }
 }
 template <Tensor (*F)(const Tensor&)> PyObject* unary(PyObject* a) {
-  return guarded([&] { return wrap(F(unwrap(a))); });
+  return guarded([&] {
+    const Tensor& x = unwrap(a);
+    return wrap(tls.watched ? watched("", {&x}, [&] { return F(x); }) : F(x));
+  });
 }
 
 // A number as exponent or base goes to the op's own form for it, which saves less for backward.
@@ -45,9 +56,10 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
   return guarded([&]() -> PyObject* {
     if (modulus != Py_None) raise(PyExc_TypeError, "pow() of a tensor takes no modulus");
     Scalar s = 0;
-    if (is_tensor(a) && is_tensor(b)) return wrap(pow(unwrap(a), unwrap(b)));
-    if (is_tensor(a) && read_scalar(b, s)) return wrap(pow(unwrap(a), s));
-    if (is_tensor(b) && read_scalar(a, s)) return wrap(pow(s, unwrap(b)));
+    const auto run = [](std::initializer_list<const Tensor*> tensors, auto&& f) { return wrap(tls.watched ? watched("", tensors, f) : f()); };
+    if (is_tensor(a) && is_tensor(b)) return run({&unwrap(a), &unwrap(b)}, [&] { return pow(unwrap(a), unwrap(b)); });
+    if (is_tensor(a) && read_scalar(b, s)) return run({&unwrap(a)}, [&] { return pow(unwrap(a), s); });
+    if (is_tensor(b) && read_scalar(a, s)) return run({&unwrap(b)}, [&] { return pow(s, unwrap(b)); });
     Py_RETURN_NOTIMPLEMENTED;
   });
 }

@@ -6,6 +6,7 @@
 // `base->history` goes up, and every view whose own count differs renews its node from the base when somebody asks for it.
 #include "src/autograd/node.h"
 #include "src/autograd/view.h"
+#include "src/autograd/watch.h"
 
 namespace tapegrad {
 
@@ -33,6 +34,7 @@ void set_history(const Tensor& out, Node* owned, uint32_t output_nr) {
   i->requires_grad = true;
   if (i->base) i->history = i->base->history;
   if (old && old->drop()) Node::destroy(old);
+  if (__atomic_load_n(&tls.watched, __ATOMIC_RELAXED)) [[unlikely]] detail::tell_recorded(*owned, out);
   if (tape_observer) [[unlikely]] tape_observer->recorded(out, *owned, output_nr);
 }
 
