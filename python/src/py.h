@@ -217,6 +217,11 @@ void init_modes(PyObject* module);
 void init_places();
 /// The line where a function begins; for other callables the running line.
 Place function_place(PyObject* function);
+/// n's gradients for those of its outputs, given in `args`: one, or a tuple.
+PyObject* call_node(Node& n, PyObject* args);
+/// What n saved: a list of (role, tensor or None, state).
+PyObject* saved_by(Node& n);
+PyMethodDef* tape_functions();
 PyObject* set_internal_prefix(PyObject*, PyObject* prefix);
 void init_module_base(PyObject* module);
 

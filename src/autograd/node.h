@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "tapegrad/autograd.h"
+#include "tapegrad/tape.h"
 
 namespace tapegrad {
 
@@ -25,5 +26,19 @@ inline constexpr const char* kGradCleared = "grad = None";
 Tensor lend_gradient(const Node& n, int k);
 /// Puts it back when the sum could not be made, so that an exception takes no gradient with it.
 void give_back_gradient(const Node& n, int k, Tensor lent);
+
+/// Note [Reading what a node saved]
+/// free_saved() lists a node's saved tensors. While a reader is set in this thread, SavedTensor::reset() shows it what it holds and
+/// keeps it, so that no node needs a second list.
+struct SavedReader {
+  Node& node;
+  std::vector<TapeStep::Saved> found;
+  explicit SavedReader(Node& n);
+  ~SavedReader();
+  void see(const Tensor& t, TapeStep::Saved::State state, bool output, uint32_t output_nr);
+  SavedReader(const SavedReader&) = delete;
+};
+extern constinit thread_local SavedReader* saved_reader;
+extern constinit thread_local TapeObserver* tape_observer;
 
 }  // namespace tapegrad

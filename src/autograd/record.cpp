@@ -4,10 +4,15 @@
 // A view knows its base (the tensor that is no view itself). When an op writes in place into a view, the base's new history is
 // CopySlices(old base, new value of the view); when it writes into a base, the base's history is the op's node. Either way
 // `base->history` goes up, and every view whose own count differs renews its node from the base when somebody asks for it.
+#include "src/autograd/node.h"
 #include "src/autograd/places.h"
 #include "src/autograd/view.h"
 
 namespace tapegrad {
+
+constinit thread_local TapeObserver* tape_observer = nullptr;
+TapeObserver::~TapeObserver() = default;
+TapeObserver* set_tape_observer(TapeObserver* observer) { return std::exchange(tape_observer, observer); }
 
 bool recording(TensorList in) {
   if (!grad_enabled()) return false;
@@ -32,6 +37,7 @@ void set_history(const Tensor& out, Node* owned, uint32_t output_nr) {
   i->requires_grad = true;
   if (i->base) i->history = i->base->history;
   if (old && old->drop()) Node::destroy(old);
+  if (tape_observer) [[unlikely]] tape_observer->recorded(out, *owned, output_nr);
 }
 
 Node* grad_fn(const Tensor& t) {

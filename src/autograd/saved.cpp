@@ -72,7 +72,26 @@ SavedTensor& SavedTensor::operator=(SavedTensor&& o) noexcept {
   std::swap(hook_state_, o.hook_state_);
   return *this;
 }
+constinit thread_local SavedReader* saved_reader = nullptr;
+SavedReader::SavedReader(Node& n) : node(n) { saved_reader = this; }
+SavedReader::~SavedReader() { saved_reader = nullptr; }
+
+void SavedReader::see(const Tensor& t, TapeStep::Saved::State state, bool output, uint32_t output_nr) {
+  TapeStep::Saved s{{}, t, state};
+  if (output) s.role = "output " + std::to_string(output_nr);
+  for (int k = 0; k < node.edge_count && t.defined() && s.role.empty(); k++) {
+    const Edge& e = node.edges[k];
+    if (e && (e.leaf() ? e.tensor() == t.get() : e.node() == t->grad_fn && e.output_nr() == t->output_nr)) s.role = "input " + std::to_string(k);
+  }
+  if (s.role.empty()) s.role = "saved " + std::to_string(found.size());
+  found.push_back(std::move(s));
+}
 void SavedTensor::reset() {
+  if (saved_reader) [[unlikely]] {
+    using S = TapeStep::Saved;
+    if (was_defined_) saved_reader->see(t_, hook_state_ ? S::packed : !t_.defined() ? S::freed : t_->storage->version != version_ ? S::changed : S::kept, output_, output_nr_);
+    return;
+  }
   t_ = {};
   if (!hook_state_) return;
   auto* p = static_cast<Packed*>(hook_state_);

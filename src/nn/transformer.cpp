@@ -75,7 +75,8 @@ std::tuple<Tensor, Tensor> attend(const MultiheadAttention& m, const Tensor& que
   TG_CHECK(source == value.size(0) && key.size(1) == value.size(1) && key.size(1) == n, ShapeError,
            "MultiheadAttention: key and value must have the same length, and all the same batch", Named{"query", query},
            Named{"key", key}, Named{"value", value});
-  auto [q, k, v] = project(m, query, key, value);
+  Projected p = project(m, query, key, value);
+  Tensor &q = p.q, &k = p.k, &v = p.v;  // structured bindings are not for lambdas before clang 16
 
   if (attn_mask.defined()) {
     const Shape expected = attn_mask.dim() == 2 ? Shape{length, source} : Shape{n * m.num_heads, length, source};

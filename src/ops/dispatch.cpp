@@ -1,4 +1,6 @@
 // Chooses the kernels of the best instruction set that was built and that this processor has, once.
+#include <cpuid.h>
+
 #include <cstdlib>
 #include <string_view>
 
@@ -87,6 +89,19 @@ static constexpr const KernelTable& narrowest = table_avx512;
 #endif
 constinit const KernelTable* kernel_table = &narrowest;
 
+// By its parts: older compilers' __builtin_cpu_supports does not know the levels, nor those of the parts that cpuid is asked for here.
+[[maybe_unused]] static bool has_x86_64_v3() {
+  unsigned a, b, basic = 0, extended = 0, d;
+  __get_cpuid(1, &a, &b, &basic, &d);
+  __get_cpuid(0x80000001, &a, &b, &extended, &d);
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+         __builtin_cpu_supports("bmi2") && (basic & bit_F16C) && (basic & bit_MOVBE) && (extended & bit_LZCNT);
+}
+[[maybe_unused]] static bool has_x86_64_v4() {
+  return has_x86_64_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
 [[gnu::constructor]] static void choose_kernels() {
   const char* env = std::getenv("TAPEGRAD_ISA");
   const std::string_view wanted = env ? env : "";
@@ -94,10 +109,10 @@ constinit const KernelTable* kernel_table = &narrowest;
   __builtin_cpu_init();
   (void)limit;
 #ifdef TG_HAVE_avx2
-  if (limit >= 1 && __builtin_cpu_supports("x86-64-v3")) kernel_table = &table_avx2;
+  if (limit >= 1 && has_x86_64_v3()) kernel_table = &table_avx2;
 #endif
 #ifdef TG_HAVE_avx512
-  if (limit >= 2 && __builtin_cpu_supports("x86-64-v4")) kernel_table = &table_avx512;
+  if (limit >= 2 && has_x86_64_v4()) kernel_table = &table_avx512;
 #endif
 }
 

@@ -4,6 +4,9 @@
 #include "src/ops/typed.h"
 
 namespace tapegrad {
+
+void refuse_dtype(Dtype d) { detail::fail<DtypeError>("not implemented for ", d); }
+
 namespace {
 
 template <class T> constexpr bool is_complex_type = false;

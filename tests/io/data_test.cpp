@@ -149,6 +149,13 @@ TEST(Data, RandomTransformsDoNotDependOnWorkers) {
   const auto noisy = data::map(Squares{40}, [](int64_t v) { return v + randint(0, 1000, {}, int64, {}, &data::generator()).item<int64_t>(); });
   const auto run = [&](int workers) { return all(data::DataLoader(noisy, {.batch_size = 4, .shuffle = true, .generator = Generator(5), .num_workers = workers})); };
   EXPECT_EQ(run(0), run(3));
+  const auto images = data::map_data(data::TensorDataset{arange(80).view({40, 1, 1, 2}), zeros({40})}, transforms::RandomHorizontalFlip{0.5});
+  const auto flipped = [&](int workers) {
+    std::vector<Tensor> out;
+    for (const auto& [x, y] : data::DataLoader(images, {.batch_size = 4, .generator = Generator(5), .num_workers = workers})) out.push_back(x);
+    return cat(out);
+  };
+  EXPECT_TRUE(equal(flipped(0), flipped(3)));
 }
 
 TEST(Transforms, OfImages) {
