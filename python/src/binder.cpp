@@ -9,6 +9,7 @@
 #include "autocast.h"
 #include "signature.h"
 #include "tapegrad/ops.h"
+#include "watched.h"
 
 namespace tapegrad::py {
 
@@ -535,6 +536,13 @@ static PyObject* call_autocast(const Overload& o, Value* v) {
   o.call.invoke(o.call.function, v, r);
   return to_python(r, o.fields);
 }
+[[gnu::noinline]] static PyObject* call_watched(const Op& op, const Overload& o, Value* v) {
+  Casts casts;
+  if (o.casts && autocast_used) cast_arguments(o, v, casts);
+  Result r;
+  invoke_watched(op.name.c_str(), o.call, v, r);
+  return to_python(r, o.fields);
+}
 
 PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   const Overload* matched = nullptr;
@@ -548,6 +556,7 @@ PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObjec
       matched = &o;
       Result r;
       if (s.out) [[unlikely]] return call_with_out(o, v, s.out, r);
+      if (in.t.watched) [[unlikely]] return call_watched(op, o, v);
       if (o.casts && autocast_used) [[unlikely]] return call_autocast(o, v);
       o.call.invoke(o.call.function, v, r);
       const Py_ssize_t given = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);

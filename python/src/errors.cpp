@@ -103,23 +103,10 @@ void note_forward_line() {
   PyErr_Restore(type, value, traceback);
 }
 
-// "\n  in net.encoder.2 (Linear)". Asks Python, and only once somebody has imported modules.
-static std::string module_line() {
-  PyObject* modules = PyImport_GetModuleDict();
-  if (!PyDict_GetItemString(modules, "tapegrad.nn.module") || !PyEval_GetFrame()) return "";
-  PyObject* module = PyImport_ImportModule("tapegrad.nn._running");
-  PyObject* text = module ? PyObject_CallMethod(module, "running_module", nullptr) : nullptr;
-  const char* path = text && PyUnicode_Check(text) ? PyUnicode_AsUTF8(text) : nullptr;
-  const std::string line = path && *path ? std::string("\n  in ") + path : "";
-  Py_XDECREF(text);
-  Py_XDECREF(module);
-  PyErr_Clear();
-  return line;
-}
 PyObject* raise_error(const Error& e, const std::string& text) {
   PyObject* type = ErrorType;
   for (const Class& c : classes) if (*c.cpp == typeid(e)) type = c.python;
-  PyErr_SetString(type, (text + module_line()).c_str());
+  PyErr_SetString(type, text.c_str());
   return nullptr;
 }
 PyObject* raise_current() {

@@ -171,6 +171,8 @@ PyMethodDef* table_functions();  // the op table, for tests, stubs and docs
 PyMethodDef* numpy_functions();
 PyMethodDef* dlpack_functions();
 PyMethodDef* checksum_functions();
+PyMethodDef* insight_functions();  // the memory ledger, the search for the first NaN
+PyMethodDef* profile_functions();
 
 // ---- memory shared between processes (shared.cpp) --------------------------------------------------------------------
 

@@ -12,8 +12,10 @@
 #include <thread>
 #include <utility>
 
+#include "src/autograd/watch.h"
 #include "src/tensor/cuda.h"
 #include "tapegrad/explain.h"
+#include "src/tensor/ledger.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad {
@@ -51,6 +53,7 @@ static void accumulate_grad(const Tensor& leaf, Tensor g) {
     grad = clone(g);
   } else {
     grad = owned(g) && g->contiguous && !g->requires_grad ? std::move(g) : detach(clone(g, leaf->contiguous ? MemoryFormat::Contiguous : MemoryFormat::Preserve));
+    own_with(*grad->storage, *leaf->storage, MemoryRole::Gradient);
   }
 }
 Tensor lend_gradient(const Node& n, int k) {
@@ -63,6 +66,7 @@ Tensor lend_gradient(const Node& n, int k) {
   std::lock_guard guard(lock_of(leaf));
   Tensor& grad = x->grad;
   if (!grad.defined() || !owned(grad) || !grad->contiguous || grad.dtype() != leaf->dtype || grad->requires_grad) return {};
+  Backward::lent(k);
   return std::move(grad);
 }
 void give_back_gradient(const Node& n, int k, Tensor lent) { accumulate_grad(Tensor::share(n.edges[k].tensor()), std::move(lent)); }
@@ -179,9 +183,13 @@ namespace {
 struct Running {
   Node* n;
   bool mine;
+  Tensor* dx;
+  uint32_t& lent;  // bit k: dx[k] is to hold what was the gradient of the leaf behind input k
   Node* outer = tls.differentiating;
   uint32_t outer_unwanted = tls.unwanted;
   ~Running() {
+    for (int k = 0; lent; k++, lent >>= 1)
+      if (lent & 1 && dx[k].defined()) [[unlikely]] give_back_gradient(*n, k, std::move(dx[k]));
     tls.differentiating = outer, tls.unwanted = outer_unwanted;
     if (!mine) return;
     for (int k = 0; k < n->output_count; k++) n->pending[k] = {};
@@ -220,22 +228,25 @@ void Backward::run() {
     const bool mine = __atomic_load_n(&n->owner, __ATOMIC_RELAXED) == this;
     if (mine) [[likely]] n->queued = false;
     Tensor* g = mine ? n->pending : gathered(n, side);
-    Running running{.n = n, .mine = mine};
+    Running running{.n = n, .mine = mine, .dx = few, .lent = lent_};
     tls.differentiating = n, tls.unwanted = needed_ ? needed_->at(n).unwanted : 0;
     if ((n->extra || capture_) && !prepare(n, g)) continue;
     if (!any_defined(g, n->output_count)) continue;
 
     Tensor* dx = few;
     const int inputs = n->edge_count;
-    if (inputs > 8) [[unlikely]] many.resize(size_t(inputs)), dx = many.data();
+    if (inputs > 8) [[unlikely]] many.resize(size_t(inputs)), running.dx = dx = many.data();
     const bool after = n->extra && !n->extra->after.empty();
     if (after) [[unlikely]] seen_by_hooks.assign(g, g + n->output_count);
+    if (tls.watched) [[unlikely]] detail::tell_node_opened(*n, g);
     if (n->output_count == 1) n->backward(std::move(g[0]), dx);
     else n->backward_all(g, dx);
+    if (tls.watched) [[unlikely]] detail::tell_node_closed(*n, dx);
     if (after) [[unlikely]]
       for (auto& h : std::vector(n->extra->after)) (*h)(dx, inputs, seen_by_hooks.data(), n->output_count);
     if (tls.anomaly) [[unlikely]] check_nan(*n, dx);
     if (!options_.retain_graph) n->free_saved(), n->freed = note_;
+    lent_ = 0;
     for (int k = 0; k < inputs; k++) {
       if (!dx[k].defined()) continue;
       Tensor given = std::move(dx[k]);

@@ -20,6 +20,7 @@ class Backward {
   void run();
   Tensor captured(const Tensor& input);
   static bool captures() { return current_->capture_.has_value(); }  // the innermost running one
+  static void lent(int k) { current_->lent_ |= 1u << k; }              // k < 32: lend_gradient() is for nodes of few inputs
 
  private:
   struct Capture {
@@ -40,6 +41,7 @@ class Backward {
   Backward* outer_;                                          // the one this was started from inside of
   uint16_t note_;                                            // of the line that called it
   uint16_t outer_origin_ = tls.origin;
+  uint32_t lent_ = 0;                                        // inputs of the running node whose leaves have lent it their gradients
   Node* next_ = nullptr;                                     // recorded last of all that are queued …
   std::vector<Node*> heap_;                                  // … and the others: a chain never gets here
   std::optional<std::unordered_map<Node*, std::vector<Tensor>>> side_;  // gradients for nodes that another backward owns

@@ -77,9 +77,8 @@ std::vector<Tensor> detail::apply_function(const char* name, TensorList inputs, 
   for (const Tensor& d : ctx->dirty) bump_version(d);
   if (!records) return outs;
   FunctionContext* c = ctx.get();
-  auto* n = new (pool_alloc(sizeof(FunctionNode))) FunctionNode(inputs, name, std::move(body), std::move(ctx));
-  n->block = sizeof(FunctionNode);
-  n->place = place_now();
+  auto* n = new_node<FunctionNode>(inputs, name, std::move(body), std::move(ctx));
+  const Ref<Node> ours = Ref<Node>::steal(n);
   n->set_output_count(int(outs.size()));
   for (size_t k = 0; k < outs.size(); k++) {
     Tensor& out = outs[k];
@@ -98,7 +97,6 @@ std::vector<Tensor> detail::apply_function(const char* name, TensorList inputs, 
   }
   for (const Tensor& t : c->to_save) c->saved.emplace_back(t, contains(outs, t) ? SavedTensor::output : SavedTensor::input);
   c->to_save.clear(), c->dirty.clear(), c->non_differentiable.clear();
-  if (n->drop()) Node::destroy(n);
   return outs;
 }
 

@@ -95,12 +95,12 @@ struct Recent {
   NoteKey key;
   uint16_t number;
 };
-thread_local Recent recent[8];
+thread_local Recent recent[64];
 }  // namespace
 
 uint16_t make_note(const char* op, const Place& place) {
   const NoteKey key{place.where, place.offset, op};
-  Recent& r = recent[(reinterpret_cast<uintptr_t>(place.where) >> 4 ^ size_t(place.offset) >> 1 ^ reinterpret_cast<uintptr_t>(op)) % 8];
+  Recent& r = recent[(reinterpret_cast<uintptr_t>(place.where) >> 4 ^ size_t(place.offset) >> 1 ^ reinterpret_cast<uintptr_t>(op)) % 64];
   if (r.number && r.key == key) [[likely]] return r.number;
   Notes& n = notes();
   std::lock_guard guard(n.lock);

@@ -7,12 +7,28 @@
 #include "src/autograd/node.h"
 #include "src/autograd/places.h"
 #include "src/autograd/view.h"
+#include "src/autograd/watch.h"
 
 namespace tapegrad {
 
 constinit thread_local TapeObserver* tape_observer = nullptr;
 TapeObserver::~TapeObserver() = default;
 TapeObserver* set_tape_observer(TapeObserver* observer) { return std::exchange(tape_observer, observer); }
+
+// In ops, backwards and the bindings such modes are the library's own business.
+static void note_mode(const char* mode, const void* return_address) {
+  if (!tls.scope && !tls.differentiating && !tls.in_python) tls.origin = make_note(mode, caller_place(return_address));
+}
+NoGrad::NoGrad() {
+  tls.no_grad = true;
+  note_mode("no_grad", __builtin_return_address(0));
+}
+InferenceMode::InferenceMode(bool on) {
+  tls.inference = on;
+  if (!on) return;
+  tls.no_grad = true;
+  note_mode("inference_mode", __builtin_return_address(0));
+}
 
 bool recording(TensorList in) {
   if (!grad_enabled()) return false;
@@ -37,6 +53,7 @@ void set_history(const Tensor& out, Node* owned, uint32_t output_nr) {
   i->requires_grad = true;
   if (i->base) i->history = i->base->history;
   if (old && old->drop()) Node::destroy(old);
+  if (__atomic_load_n(&tls.watched, __ATOMIC_RELAXED)) [[unlikely]] detail::tell_recorded(*owned, out);
   if (tape_observer) [[unlikely]] tape_observer->recorded(out, *owned, output_nr);
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "src/autograd/places.h"
+#include "src/tensor/ledger.h"
 
 namespace tapegrad {
 
@@ -18,6 +19,10 @@ static std::string with_forward_line(std::string text) {
   if (!n || !n->place.where || text.find(describe(n->place)) != text.npos) return text;
   return text + place_line((std::string("in the backward of ") + n->name() + ", called at").c_str(), n->place);
 }
+static std::string module_line() {
+  const uint16_t module = tls.differentiating ? tls.differentiating->module : tls.module;
+  return module ? "\n  in " + module_path_text(module) : "";
+}
 
 struct Error::Text : Counted {
   std::string text;
@@ -26,7 +31,7 @@ struct Error::Text : Counted {
 };
 Error::Error(const char* text) : text_(new Text(with_forward_line(text))) {}
 Error::Error(const std::string& text) : text_(new Text(with_forward_line(text))) {}
-Error::Error(const detail::Message& m) : text_(new Text(with_forward_line(running_op() + m.text()))) {
+Error::Error(const detail::Message& m) : text_(new Text(with_forward_line(running_op() + m.text() + module_line()))) {
   if (tls.scope && !tls.in_python && !tls.differentiating) text_->caller = {tls.scope->caller, -1};
 }
 Error::Error(const Error& o) noexcept : std::exception(o), text_(o.text_) { text_->retain(); }

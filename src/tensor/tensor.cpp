@@ -49,6 +49,17 @@ void TensorImpl::destroy(TensorImpl* i) {
   pool_free(i, sizeof(TensorImpl));
 }
 
+void set_many_dims(TensorImpl* i, size_t n) {
+  try {
+    i->sizes = static_cast<int64_t*>(pool_alloc(2 * n * sizeof(int64_t)));
+  } catch (...) {
+    TensorImpl::destroy(i);
+    throw;
+  }
+  i->strides = i->sizes + n;
+  i->ndim = uint8_t(n);
+}
+
 static void check_sizes(IntList size) {
   TG_CHECK(size.size() <= size_t(kMaxDims), ShapeError, "a tensor can have at most ", kMaxDims, " dimensions, got ", size.size());
   for (int64_t s : size) if (s < 0) [[unlikely]] detail::fail<ShapeError>("sizes must not be negative, got ", size);
