@@ -216,12 +216,6 @@ int find_param(const Overload& o, PyObject* name) {
       for (int p = 0; p < n; p++) if (o.params[p].name == s.real_name) return p;
   return -1;
 }
-std::string type_of(PyObject* o) {
-  if (!is_tensor(o)) return Py_TYPE(o)->tp_name;
-  std::string s;
-  detail::put(s, unwrap(o));
-  return "Tensor " + s;
-}
 
 // Fills v in the order of the parameters. `why`, when given, gets what did not fit.
 bool match(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, Value* v, Scratch& s, std::string* why = nullptr) {

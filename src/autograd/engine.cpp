@@ -14,8 +14,8 @@
 
 #include "src/autograd/watch.h"
 #include "src/tensor/cuda.h"
-#include "tapegrad/explain.h"
 #include "src/tensor/ledger.h"
+#include "tapegrad/explain.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad {
