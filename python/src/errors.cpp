@@ -4,7 +4,7 @@
 #include <typeinfo>
 
 #include "py.h"
-#include "src/autograd/places.h"
+#include "src/tensor/places.h"
 #include "tapegrad/explain.h"
 
 namespace tapegrad::py {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "src/autograd/engine.h"
-#include "src/autograd/places.h"
+#include "src/tensor/places.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad {

@@ -5,9 +5,9 @@
 // CopySlices(old base, new value of the view); when it writes into a base, the base's history is the op's node. Either way
 // `base->history` goes up, and every view whose own count differs renews its node from the base when somebody asks for it.
 #include "src/autograd/node.h"
-#include "src/autograd/places.h"
 #include "src/autograd/view.h"
 #include "src/autograd/watch.h"
+#include "src/tensor/places.h"
 
 namespace tapegrad {
 

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "src/autograd/node.h"
-#include "src/autograd/places.h"
+#include "src/tensor/places.h"
 
 namespace tapegrad {
 

@@ -4,9 +4,9 @@
 
 #include "src/ops/cuda/launch.h"
 #include "src/ops/op_info.h"
-#include "src/autograd/places.h"
 #include "src/tensor/align.h"
 #include "src/tensor/make.h"
+#include "src/tensor/places.h"
 
 namespace tapegrad {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "src/autograd/places.h"
 #include "src/tensor/ledger.h"
+#include "src/tensor/places.h"
 
 namespace tapegrad {
 

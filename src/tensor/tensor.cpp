@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
-#include "src/autograd/places.h"
 #include "src/tensor/cuda.h"
 #include "src/tensor/half.h"
 #include "src/tensor/make.h"
+#include "src/tensor/places.h"
 
 namespace tapegrad {
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <tuple>
 
-#include "src/autograd/places.h"
+#include "src/tensor/places.h"
 
 namespace tapegrad {
 

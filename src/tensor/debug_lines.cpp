@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "src/autograd/places.h"
+#include "src/tensor/places.h"
 
 namespace tapegrad {
 namespace {
