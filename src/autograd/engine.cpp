@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "src/tensor/cuda.h"
 #include "src/tensor/interrupt.h"
 #include "src/tensor/ledger.h"
+#include "tapegrad/explain.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad {
@@ -79,9 +81,16 @@ void give_back_gradient(const Node& n, int k, Tensor lent) { accumulate_grad(Ten
 
 static bool earlier(const Node* a, const Node* b) { return a->sequence < b->sequence; }  // the heap's top was recorded last
 
-Backward::Backward(BackwardOptions options) : options_(options), outer_(current_) { current_ = this; }
+static std::atomic<LastBackward> last;
+LastBackward last_backward() { return last.load(std::memory_order_relaxed); }
+
+Backward::Backward(BackwardOptions options, const char* called) : options_(options), outer_(current_), note_(make_note(called, place_now())) {
+  current_ = this;
+  tls.origin = options.create_graph ? 0 : note_;
+  if (!outer_) last.store({note_, true}, std::memory_order_relaxed);  // until run() comes to its end
+}
 Backward::~Backward() {
-  current_ = outer_;
+  current_ = outer_, tls.origin = outer_origin_;
   while (Node* n = pop()) {  // only after an exception
     if (__atomic_load_n(&n->owner, __ATOMIC_RELAXED) != this) continue;
     for (int k = 0; k < n->output_count; k++) n->pending[k] = {};
@@ -171,8 +180,7 @@ static void check_nan(Node& n, const Tensor* dx) {
     if (!dx[k].defined() || !is_differentiable(dx[k].dtype())) continue;
     NoGrad guard;
     if (any(ne(dx[k], dx[k])).item<bool>())
-      detail::fail<GradError>("backward: ", n.name(), " returned nan values in its output ", k, "; its forward was called at ",
-                              describe(n.place), "\n  gradient: ", dx[k]);
+      detail::fail<GradError>("backward: ", n.name(), " returned nan values in its output ", k, "\n  gradient: ", dx[k]);
   }
 }
 
@@ -244,7 +252,7 @@ void Backward::run() {
     if (after) [[unlikely]]
       for (auto& h : std::vector(n->extra->after)) (*h)(dx, inputs, seen_by_hooks.data(), n->output_count);
     if (tls.anomaly) [[unlikely]] check_nan(*n, dx);
-    if (!options_.retain_graph) n->free_saved();
+    if (!options_.retain_graph) n->free_saved(), n->freed = note_;
     lent_ = 0;
     for (int k = 0; k < inputs; k++) {
       if (!dx[k].defined()) continue;
@@ -258,6 +266,7 @@ void Backward::run() {
     accumulate_grad(leaf, std::move(g));
     for (auto& h : std::vector(leaf->extra->post_accumulate_hooks)) (*h)(leaf);
   }
+  if (!outer_) last.store({note_, false}, std::memory_order_relaxed);
 }
 
 void Backward::run_hooks_before(Node* n, Tensor* g) {
@@ -339,7 +348,7 @@ class Seeds {
     TG_CHECK(gradients.empty() || gradients.size() == roots.size(), ValueError, "got ", roots.size(), " tensors and ", gradients.size(), " gradients");
     if (roots.size() > 1) many_.resize(roots.size());
     for (size_t k = 0; k < roots.size(); k++) {
-      TG_CHECK(roots[k].defined() && needs_grad(roots[k]), GradError, "element ", k, " of tensors does not require grad and does not have a grad_fn");
+      TG_CHECK(roots[k].defined() && needs_grad(roots[k]), GradError, "element ", k, " of tensors does not require grad and does not have a grad_fn\n  ", explain(roots[k]));
       Tensor g = gradients.empty() ? one_like(roots[k], k) : checked_gradient(roots[k], gradients[k], k);
       if (!create_graph && g->requires_grad) g = detach(g);
       (roots.size() > 1 ? many_[k] : one_) = std::move(g);
@@ -378,7 +387,7 @@ void backward(TensorList roots, TensorList gradients, BackwardOptions o, TensorL
   Seeds seeds(roots, gradients, o.create_graph);
   if (o.create_graph) o.retain_graph = true;
   GradMode mode(o.create_graph);
-  Backward run(o);
+  Backward run(o, inputs.empty() ? "backward" : "backward(inputs=)");
   if (!inputs.empty()) {
     for (size_t k = 0; k < inputs.size(); k++) TG_CHECK(inputs[k].defined() && needs_grad(inputs[k]), GradError, "input ", k, " does not require grad");
     run.want(inputs, nodes_of(roots));
@@ -397,7 +406,7 @@ std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorList grad_
   Seeds seeds(outputs, grad_outputs, o.create_graph);
   if (o.create_graph) o.retain_graph = true;
   GradMode mode(o.create_graph);
-  Backward run(o);
+  Backward run(o, "grad");
   run.want(inputs, nodes_of(outputs));
   seeds.push_into(run, outputs);
   run.run();

@@ -220,6 +220,7 @@ void Module::train(bool on) const {
   walk(*state_, "", [&](const std::string&, ModuleState& s) { s.training = on; });
 }
 void Module::zero_grad() const {
+  OpScope op("zero_grad");
   for (const Tensor& p : parameters()) p.set_grad({});
 }
 void Module::requires_grad_(bool on) const {
