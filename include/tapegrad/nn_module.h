@@ -70,6 +70,7 @@ struct TG_API ModuleState : Counted {
   };
   std::vector<Buffer> buffers;
   std::vector<std::pair<std::string, Ref<ModuleState>>> children;
+  uint32_t path = 0;  // its path when it was called last, and in the upper half that of the module that called it
   static void destroy(ModuleState* s) { delete s; }
 };
 
@@ -217,6 +218,15 @@ template <class T, class F> void for_each_tensor(T& x, F&& f) {
   else if constexpr (requires { std::tuple_size<T>::value; }) std::apply([&](auto&... part) { (for_each_tensor(part, f), ...); }, x);
   else if constexpr (std::is_same_v<T, std::vector<Tensor>>) for (Tensor& t : x) f(t);
 }
+/// Sets ThreadState::module, for errors and the memory ledger, while a module's forward runs.
+class TG_API InModule {
+  const ModuleState* outer_;
+  uint16_t before_;
+ public:
+  explicit InModule(ModuleState& s);
+  ~InModule();
+  InModule(const InModule&) = delete;
+};
 /// "Linear" of a function's __PRETTY_FUNCTION__ with T = tapegrad::nn::Linear.
 TG_API std::string class_name(const char* pretty_function);
 template <class T> std::string class_name() { return class_name(__PRETTY_FUNCTION__); }
@@ -228,6 +238,7 @@ template <class Self> class ModuleOf : public Module {
  public:
   template <class... A> auto operator()(const A&... args) const {
     const Self& self = static_cast<const Self&>(*this);
+    const detail::InModule in(*state_);
     if (!state_->hooks && !detail::global_hooks) [[likely]] return self.forward(args...);
     using Result = decltype(self.forward(args...));
     if constexpr (std::is_same_v<Result, Tensor> && std::is_same_v<std::tuple<A...>, std::tuple<Tensor>>)  // most are

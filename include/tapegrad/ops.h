@@ -56,8 +56,6 @@ TG_API Tensor triu_indices(int64_t row, int64_t col, int64_t offset = 0);
 // Example: manual_seed(0); const Tensor x = randn({2, 3}); manual_seed(0); assert(equal(x, randn({2, 3})));
 TG_API Tensor rand(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false, const Generator* generator = nullptr);
 TG_API Tensor randn(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false, const Generator* generator = nullptr);
-Tensor rand(IntList, std::optional<Dtype>, std::optional<Device>, const Generator*) = delete;  // requires_grad comes before it
-Tensor randn(IntList, std::optional<Dtype>, std::optional<Device>, const Generator*) = delete;
 TG_API Tensor randint(int64_t low, int64_t high, IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, const Generator* generator = nullptr);
 TG_API Tensor randperm(int64_t n, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, const Generator* generator = nullptr);
 TG_API Tensor rand_like(const Tensor& x, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);

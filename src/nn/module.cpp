@@ -5,8 +5,39 @@
 #include <unordered_set>
 
 #include "src/nn/layer.h"
+#include "src/tensor/ledger.h"
 
 namespace tapegrad::nn {
+
+// ---- paths
+
+static thread_local const ModuleState* running = nullptr;
+
+// "encoder.2": what `parent` calls s, itself or through modules that were not called (lists). "" if it does not know s.
+static std::string name_in(const ModuleState& parent, const ModuleState* s) {
+  for (auto& [name, child] : parent.children) {
+    if (child.get() == s) return name;
+    if (const std::string below = name_in(*child, s); !below.empty()) return name + "." + below;
+  }
+  return {};
+}
+static uint16_t new_path(ModuleState& s) {
+  std::string name = running ? name_in(*running, &s) : s.name;
+  const uint16_t path = module_path(tls.module, name.empty() ? s.name : name);
+  for (auto& [_, p] : s.parameters) set_owner_module(*p->storage, path);
+  return path;
+}
+detail::InModule::InModule(ModuleState& s) : outer_(running), before_(tls.module) {
+  uint32_t path = __atomic_load_n(&s.path, __ATOMIC_RELAXED);
+  if (!path || path >> 16 != before_) [[unlikely]] {
+    path = uint32_t(before_) << 16 | new_path(s);
+    __atomic_store_n(&s.path, path, __ATOMIC_RELAXED);
+  }
+  running = &s, tls.module = uint16_t(path);
+}
+detail::InModule::~InModule() { running = outer_, tls.module = before_; }
+
+// ---- the tree
 
 Module::Module(std::string name, std::string details) : state_(Ref<ModuleState>::steal(new ModuleState)) {
   state_->name = std::move(name);
@@ -45,6 +76,7 @@ Tensor Module::register_parameter(std::string name, const Tensor& t) {
   if (!t.defined()) return t;
   TG_CHECK(t.is_leaf(), GradError, "parameter ", name, " must be a leaf; detach() it first");
   t.set_requires_grad(is_floating(t.dtype()));
+  set_role(*t->storage, MemoryRole::Parameter);
   state_->parameters.emplace_back(std::move(name), t);
   return t;
 }
@@ -188,6 +220,7 @@ void Module::train(bool on) const {
   walk(*state_, "", [&](const std::string&, ModuleState& s) { s.training = on; });
 }
 void Module::zero_grad() const {
+  OpScope op("zero_grad");
   for (const Tensor& p : parameters()) p.set_grad({});
 }
 void Module::requires_grad_(bool on) const {

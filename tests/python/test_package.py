@@ -38,7 +38,7 @@ def test_public_names_are_documented():
                  "utils.checkpoint", "utils.tensorboard", "safetensors", "serialization", "testing", "datasets", "cuda", "cuda.amp", "amp", "amp.autocast_mode",
                  "multiprocessing", "multiprocessing.spawn", "multiprocessing.reductions", "linalg", "random", "creation", "dtypes",
                  "func", "functional", "settings", "jit", "profiler", "distributed", "compiler", "cpu", "accelerator", "backends.cuda", "backends.cudnn",
-                 "utils._pytree", "legacy", "lowrank", "checkpoints", "signal.windows", "nn.grad", "nn.utils.prune", "nn.parallel", "autograd.forward_ad"):
+                 "utils._pytree", "legacy", "lowrank", "checkpoint", "signal.windows", "nn.grad", "nn.utils.prune", "nn.parallel", "autograd.forward_ad"):
         module = sys.modules.get(f"tapegrad.{name}") or __import__(f"tapegrad.{name}", fromlist=["x"])
         for key, value in vars(module).items():
             if key.startswith("_") or not (inspect.isfunction(value) or inspect.isclass(value)) or not value.__module__.startswith("tapegrad"):

@@ -5,11 +5,7 @@
 #include <math.h>
 #include <stdint.h>
 
-#ifdef __CUDACC__
-#define TG_HD __host__ __device__
-#else
-#define TG_HD
-#endif
+#include "src/tensor/host_device.h"
 #ifndef TG_NS
 #define TG_NS base
 #endif
