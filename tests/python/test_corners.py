@@ -1,6 +1,7 @@
 """Corners that the mutation check (tests/mutation) found without a test."""
 import math
 
+import numpy as np
 import pytest
 import tapegrad as tg
 
@@ -26,6 +27,14 @@ def test_of_equal_running_extremes_the_last_is_named(dtype):
     x = tg.tensor([2, 1, 2, 3, 3, 0, 0, 3], dtype=dtype)
     assert x.cummax(0).indices.tolist() == [0, 0, 2, 3, 4, 4, 4, 7]
     assert x.cummin(0).indices.tolist() == [0, 1, 1, 1, 1, 5, 6, 6]
+
+
+@pytest.mark.parametrize("n", [1 << 17, (1 << 17) + 3])
+def test_many_numbers_added_into_few_are_all_there(n):
+    at = tg.arange(n) * 7 % 101
+    counts = np.bincount(at.numpy(), minlength=101)
+    assert tg.zeros(101).scatter_add(0, at, tg.ones(n)).tolist() == counts.tolist()
+    assert tg.zeros(101).index_add(0, at, tg.ones(n)).tolist() == counts.tolist()
 
 
 def test_equal_medians_share_the_gradient():
