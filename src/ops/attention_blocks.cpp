@@ -185,13 +185,12 @@ template <class T> struct BackwardRun : Run<T> {
 };
 
 struct AttentionBackward final : NodeOf<3> {
-  SavedTensor q, k, v, out;
-  Tensor log_sum;  // (heads · queries)
+  SavedTensor q, k, v, out, log_sum;  // log_sum: (heads · queries)
   Attention how;
   AttentionBackward(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& sums, const Attention& h)
       : NodeOf(query, key, value), q(query), k(key), v(value), log_sum(sums), how(h) {}
   const char* name() const override { return "ScaledDotProductFlashAttentionForCpuBackward0"; }
-  void free_saved() override { q.reset(), k.reset(), v.reset(), out.reset(); log_sum = {}; }
+  void free_saved() override { q.reset(), k.reset(), v.reset(), out.reset(), log_sum.reset(); }
 
   // Differentiable: runs the composition on stand-ins for the inputs and differentiates that.
   void through_composition(const Tensor* values, const Tensor& g, Tensor* dx) {
@@ -204,12 +203,12 @@ struct AttentionBackward final : NodeOf<3> {
     std::vector<Tensor> found = grad(attention_composed(x[0], x[1], x[2], how, 0), inputs, g, {.create_graph = true});
     for (int i = 0, at = 0; i < 3; i++) if (needs(i)) dx[i] = std::move(found[size_t(at++)]);
   }
-  template <class T> void fused(const Tensor* x, const Tensor& o, const Tensor& g, Tensor* dx) {
+  template <class T> void fused(const Tensor* x, const Tensor& o, const Tensor& sums, const Tensor& g, Tensor* dx) {
     const Sizes n(x[0], x[2], how.causal);
     for (int i = 0; i < 3; i++) if (needs(i)) dx[i] = empty_heads(x[i].sizes(), x[i].dtype());
     const Tensor dots = empty({n.heads * n.queries}, x[0].dtype());
     const BackwardRun<T> run{{how, n, Heads<const T>(x[0]), Heads<const T>(x[1]), Heads<const T>(x[2])},
-        Heads<const T>(g), log_sum->host<const T>(), dots->host<const T>(),
+        Heads<const T>(g), sums->host<const T>(), dots->host<const T>(),
         Heads<T>(dx[0]), Heads<T>(dx[1]), Heads<T>(dx[2])};
     LongKernel unlocked(n.work() * 5 / 2);
     const Heads<const T> result(o);
@@ -225,8 +224,8 @@ struct AttentionBackward final : NodeOf<3> {
   void backward(Tensor g, Tensor* dx) override {
     const Tensor x[3] = {q.unpack(*this), k.unpack(*this), v.unpack(*this)}, o = out.unpack(*this);
     if (grad_enabled()) return through_composition(x, g, dx);
-    const Tensor rows[3] = {with_rows(x[0]), with_rows(x[1]), with_rows(x[2])};
-    o.dtype() == Dtype::Float32 ? fused<float>(rows, o, with_rows(g), dx) : fused<double>(rows, o, with_rows(g), dx);
+    const Tensor rows[3] = {with_rows(x[0]), with_rows(x[1]), with_rows(x[2])}, sums = log_sum.unpack(*this);
+    o.dtype() == Dtype::Float32 ? fused<float>(rows, o, sums, with_rows(g), dx) : fused<double>(rows, o, sums, with_rows(g), dx);
   }
 };
 

@@ -5,59 +5,17 @@
 #include <type_traits>
 #include <utility>
 
-#include "src/tensor/half.h"
+#include "src/ops/numbers.h"
 #include "src/tensor/parallel.h"
 #include "tapegrad/error.h"
 
 namespace tapegrad {
 
-struct Half {
-  uint16_t bits = 0;
-  Half() = default;
-  Half(float f) : bits(float_to_half(f)) {}
-  operator float() const { return half_to_float(bits); }
-};
-struct BFloat {
-  uint16_t bits = 0;
-  BFloat() = default;
-  BFloat(float f) : bits(float_to_bfloat(f)) {}
-  operator float() const { return bfloat_to_float(bits); }
-};
-template <class T> inline constexpr bool is_real = std::is_floating_point_v<T> || std::is_same_v<T, Half> || std::is_same_v<T, BFloat>;
-/// What arithmetic on T happens in.
-template <class T> using Wide = std::conditional_t<std::is_same_v<T, Half> || std::is_same_v<T, BFloat>, float, T>;
-
-[[noreturn]] inline void refuse_dtype(Dtype d) { detail::fail<DtypeError>("not implemented for ", d); }
-
-template <class F> decltype(auto) typed(Dtype d, F&& f) {
-  switch (d) {
-    case Dtype::Bool: return f(bool());
-    case Dtype::UInt8: return f(uint8_t());
-    case Dtype::Int8: return f(int8_t());
-    case Dtype::Int16: return f(int16_t());
-    case Dtype::Int32: return f(int32_t());
-    case Dtype::Int64: return f(int64_t());
-    case Dtype::Float16: return f(Half());
-    case Dtype::BFloat16: return f(BFloat());
-    case Dtype::Float32: return f(float());
-    case Dtype::Float64: return f(double());
-    default: refuse_dtype(d);
-  }
-}
-/// The same with the complex dtypes, for sums and products (src/ops/complex_number.h has the operators).
+/// typed with the complex dtypes, for sums and products (src/ops/complex_number.h has the operators).
 template <class F> decltype(auto) typed_or_complex(Dtype d, F&& f) {
   if (d == Dtype::Complex64) return f(Complex<float>());
   if (d == Dtype::Complex128) return f(Complex<double>());
   return typed(d, f);
-}
-template <class F> decltype(auto) typed_real(Dtype d, F&& f) {
-  switch (d) {
-    case Dtype::Float16: return f(Half());
-    case Dtype::BFloat16: return f(BFloat());
-    case Dtype::Float32: return f(float());
-    case Dtype::Float64: return f(double());
-    default: refuse_dtype(d);
-  }
 }
 template <class F> decltype(auto) by_size(size_t bytes, F&& f) {
   switch (bytes) {

@@ -8,6 +8,7 @@
 #include "src/ops/cpu/table.h"
 #include "src/ops/cuda/kernels.h"
 #include "src/ops/op_info.h"
+#include "src/tensor/cuda.h"
 #include "src/tensor/parallel.h"
 #include "tapegrad/optim_optimizer.h"
 

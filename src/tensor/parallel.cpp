@@ -1,5 +1,6 @@
 // The thread pool behind parallel_for. Workers spin briefly, then sleep; a forked child starts with none of its own.
 #include "src/tensor/interrupt.h"
+#include "src/tensor/float_flags.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -18,6 +19,7 @@
 namespace tapegrad {
 
 void (*check_interrupt)() = nullptr;
+std::atomic<bool> collect_float_flags{false};
 
 namespace {
 
@@ -28,6 +30,7 @@ struct Job {
   void* arg;
   std::atomic<int64_t> next{0};
   std::atomic<int> users{0};
+  std::atomic<unsigned> float_flags{0};  // of the workers, when they are collected
   std::atomic<bool> failed{false};
   std::exception_ptr error{};  // the first that a piece threw
 };
@@ -63,6 +66,12 @@ void work_on(Job& j, bool interruptible = false) noexcept {
     if (!j.failed.exchange(true)) j.error = std::current_exception();
     j.next.store(j.n);  // nobody begins another piece
   }
+}
+void work_as_helper(Job& j) noexcept {
+  const bool collect = collect_float_flags.load(std::memory_order_relaxed);
+  if (collect) [[unlikely]] clear_float_flags();
+  work_on(j);
+  if (collect) [[unlikely]] j.float_flags.fetch_or(float_flags(), std::memory_order_relaxed);
 }
 int default_threads() {
   if (const char* e = std::getenv("TAPEGRAD_NUM_THREADS")) {
@@ -133,7 +142,7 @@ class Pool {
         j = id < threads.load(std::memory_order_relaxed) ? job_ : nullptr;
         if (j) j->users++;
       }
-      if (j) work_on(*j), j->users.fetch_sub(1, std::memory_order_release);
+      if (j) work_as_helper(*j), j->users.fetch_sub(1, std::memory_order_release);
     }
   }
   void child() {  // only the forking thread exists here
@@ -173,6 +182,7 @@ static void run(int64_t n, int64_t grain, detail::PieceFn f, void* arg, bool int
   }
   Job j{n, grain, f, arg};
   Pool::get().run(j, interruptible && check_interrupt);
+  if (const unsigned flags = j.float_flags.load(std::memory_order_relaxed)) [[unlikely]] raise_float_flags(flags);
   if (j.error) [[unlikely]] std::rethrow_exception(j.error);
 }
 

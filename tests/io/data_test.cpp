@@ -149,6 +149,13 @@ TEST(Data, RandomTransformsDoNotDependOnWorkers) {
   const auto noisy = data::map(Squares{40}, [](int64_t v) { return v + randint(0, 1000, {}, int64, {}, &data::generator()).item<int64_t>(); });
   const auto run = [&](int workers) { return all(data::DataLoader(noisy, {.batch_size = 4, .shuffle = true, .generator = Generator(5), .num_workers = workers})); };
   EXPECT_EQ(run(0), run(3));
+  const auto images = data::map_data(data::TensorDataset{arange(80).view({40, 1, 1, 2}), zeros({40})}, transforms::RandomHorizontalFlip{0.5});
+  const auto flipped = [&](int workers) {
+    std::vector<Tensor> out;
+    for (const auto& [x, y] : data::DataLoader(images, {.batch_size = 4, .generator = Generator(5), .num_workers = workers})) out.push_back(x);
+    return cat(out);
+  };
+  EXPECT_TRUE(equal(flipped(0), flipped(3)));
 }
 
 TEST(Transforms, OfImages) {
@@ -157,7 +164,7 @@ TEST(Transforms, OfImages) {
   const Tensor x = ToTensor()(image);
   EXPECT_EQ(x.sizes(), IntList({3, 2, 4}));
   EXPECT_FLOAT_EQ(float(x(2, 1, 3)), 23 / 255.0f);
-  EXPECT_TRUE(allclose(Normalize({0.5}, {0.25})(x), (x - 0.5) / 0.25));
+  EXPECT_TRUE(allclose(Normalize{{0.5}, {0.25}}(x), (x - 0.5) / 0.25));
   EXPECT_TRUE(allclose(Compose(ToTensor(), [](const Tensor& t) { return 2 * t; })(image), 2 * x));
   EXPECT_TRUE(equal(CenterCrop{2}(x), x[{Ellipsis, Slice(0, 2), Slice(1, 3)}]));
   EXPECT_EQ((RandomCrop{4, 1}(x).sizes()), IntList({3, 4, 4}));

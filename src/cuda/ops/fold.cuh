@@ -71,57 +71,67 @@ template <class F, class A> __device__ inline A join_across(A v, int from, int d
 
 constexpr int kFoldChains = 4;  // accumulators of a thread, so that none waits for its own sum
 
+/// What a thread does for the r-th result: its elements are some of those from begin to end. There is nothing to do past the last one.
+template <class F, class T> struct Share {
+  using A = typename F::Acc;
+  using C = FoldNumber<T>;
+  const T* x;
+  Offsets at = {0, 0};
+  C shift = 0;
+  int64_t begin = 0, end = 0;
+  A acc[kFoldChains];
+
+  __device__ Share(const T* data, const FoldPlan& p, const double* shifts, int64_t r) : x(data) {
+#pragma unroll
+    for (int k = 0; k < kFoldChains; k++) acc[k] = F::id();
+    if (r >= p.results) return;
+    at = result_at(p, r);
+    x += at.from;
+    if (shifts) shift = C(shifts[at.to]);
+    begin = int64_t(blockIdx.y) * p.chunk, end = begin + p.chunk < p.each ? begin + p.chunk : p.each;
+  }
+  __device__ void take(int chain, T v, int64_t i) { acc[chain] = F::join(acc[chain], F::of(C(v), shift, i)); }
+  __device__ A joined() const { return F::join(F::join(acc[0], acc[1]), F::join(acc[2], acc[3])); }
+};
+
 template <class F, class T, class Out> __global__ void __launch_bounds__(FoldPlan::kThreads)
     fold_rows(const T* x, FoldPlan p, Along along, const double* shifts, Out out) {
   using A = typename F::Acc;
-  using C = FoldNumber<T>;
   constexpr int kPacket = 16 / int(sizeof(T)), kTogether = sizeof(T) < 4 ? 2 : 4;
   const int lane = int(threadIdx.x) & (p.lanes - 1);
   const int64_t r = int64_t(blockIdx.x) * (FoldPlan::kThreads / p.lanes) + int(threadIdx.x) / p.lanes;
-  A acc[kFoldChains];
+  Share<F, T> s(x, p, shifts, r);
+  const auto take = [&](const Pack<T, kPacket>& v, int64_t i) {
 #pragma unroll
-  for (int k = 0; k < kFoldChains; k++) acc[k] = F::id();
-  Offsets at = {0, 0};
-  if (r < p.results) {
-    at = result_at(p, r);
-    x += at.from;
-    const C shift = shifts ? C(shifts[at.to]) : C(0);
-    const int64_t begin = int64_t(blockIdx.y) * p.chunk, end = begin + p.chunk < p.each ? begin + p.chunk : p.each;
-    const auto take = [&](const Pack<T, kPacket>& v, int64_t i) {
-#pragma unroll
-      for (int k = 0; k < kPacket; k++)
-        acc[k % kFoldChains] = F::join(acc[k % kFoldChains], F::of(C(v[k]), shift, i + k));
-    };
-    int64_t i = begin + lane * p.packet;
-    const int64_t step = int64_t(p.lanes) * p.packet;
-    if (p.packet > 1) {
-      if ((reinterpret_cast<uintptr_t>(x) & 15) == 0 && (along.one || along.outer % kPacket == 0)) {
+    for (int k = 0; k < kPacket; k++) s.take(k % kFoldChains, v[k], i + k);
+  };
+  int64_t i = s.begin + lane * p.packet;
+  const int64_t step = int64_t(p.lanes) * p.packet;
+  if (p.packet > 1) {
+    if ((reinterpret_cast<uintptr_t>(s.x) & 15) == 0 && (along.one || along.outer % kPacket == 0)) {
 #pragma unroll 1
-        for (; i + (kTogether - 1) * step + kPacket <= end; i += kTogether * step) {
-          Pack<T, kPacket> v[kTogether];
+      for (; i + (kTogether - 1) * step + kPacket <= s.end; i += kTogether * step) {
+        Pack<T, kPacket> v[kTogether];
 #pragma unroll
-          for (int k = 0; k < kTogether; k++) v[k] = load_pack<T>(x + along(i + k * step));
+        for (int k = 0; k < kTogether; k++) v[k] = load_pack<T>(s.x + along(i + k * step));
 #pragma unroll
-          for (int k = 0; k < kTogether; k++) take(v[k], i + k * step);
-        }
-      }
-#pragma unroll 1
-      for (; i + kPacket <= end; i += step) {  // the same elements in the same order
-        const T* from = x + along(i);
-        Pack<T, kPacket> v;
-#pragma unroll
-        for (int k = 0; k < kPacket; k++) v[k] = from[k];
-        take(v, i);
+        for (int k = 0; k < kTogether; k++) take(v[k], i + k * step);
       }
     }
-    // One by one: what is left of the last packet, or everything where there are no packets.
-    const int64_t last = p.packet > 1 ? i + kPacket : end, next = p.packet > 1 ? 1 : step;
 #pragma unroll 1
-    for (; i < end && i < last; i += next)
-      acc[0] = F::join(acc[0], F::of(C(x[along(i)]), shift, i));
+    for (; i + kPacket <= s.end; i += step) {  // the same elements in the same order
+      const T* from = s.x + along(i);
+      Pack<T, kPacket> v;
+#pragma unroll
+      for (int k = 0; k < kPacket; k++) v[k] = from[k];
+      take(v, i);
+    }
   }
-  A v = F::join(F::join(acc[0], acc[1]), F::join(acc[2], acc[3]));
-  v = join_across<F>(v, p.lanes < kWarp ? p.lanes / 2 : kWarp / 2, 1);
+  // One by one: what is left of the last packet, or everything where there are no packets.
+  const int64_t last = p.packet > 1 ? i + kPacket : s.end, next = p.packet > 1 ? 1 : step;
+#pragma unroll 1
+  for (; i < s.end && i < last; i += next) s.take(0, s.x[along(i)], i);
+  A v = join_across<F>(s.joined(), p.lanes < kWarp ? p.lanes / 2 : kWarp / 2, 1);
   if (p.lanes > kWarp) {
     constexpr int kWarps = FoldPlan::kThreads / kWarp;
     __shared__ __align__(16) unsigned char room[kWarps * sizeof(A)];
@@ -130,46 +140,34 @@ template <class F, class T, class Out> __global__ void __launch_bounds__(FoldPla
     __syncthreads();
     v = join_across<F>(part[threadIdx.x % kWarps], kWarps / 2, 1);
   }
-  if (lane == 0 && r < p.results) out(x, at, p, int64_t(blockIdx.y), v);
+  if (lane == 0 && r < p.results) out(s.x, s.at, p, int64_t(blockIdx.y), v);
 }
 
 template <class F, class T, class Out> __global__ void __launch_bounds__(FoldPlan::kThreads)
     fold_columns(const T* x, FoldPlan p, Along along, const double* shifts, Out out) {
   using A = typename F::Acc;
-  using C = FoldNumber<T>;
   const int width = FoldPlan::kThreads / p.lanes, lane = int(threadIdx.x) / width;
-  const int64_t r = int64_t(blockIdx.x) * width + int(threadIdx.x) % width;
-  A acc[kFoldChains];
-#pragma unroll
-  for (int k = 0; k < kFoldChains; k++) acc[k] = F::id();
-  Offsets at = {0, 0};
-  if (r < p.results) {
-    at = result_at(p, r);
-    x += at.from;
-    const C shift = shifts ? C(shifts[at.to]) : C(0);
-    const int64_t begin = int64_t(blockIdx.y) * p.chunk, end = begin + p.chunk < p.each ? begin + p.chunk : p.each;
-    const int64_t step = p.lanes;
-    int64_t i = begin + lane;
+  const int64_t r = int64_t(blockIdx.x) * width + int(threadIdx.x) % width, step = p.lanes;
+  Share<F, T> s(x, p, shifts, r);
+  int64_t i = s.begin + lane;
 #pragma unroll 1
-    for (; i + (kFoldChains - 1) * step < end; i += kFoldChains * step) {
-      T v[kFoldChains];
+  for (; i + (kFoldChains - 1) * step < s.end; i += kFoldChains * step) {
+    T v[kFoldChains];
 #pragma unroll
-      for (int k = 0; k < kFoldChains; k++) v[k] = x[along(i + k * step)];
+    for (int k = 0; k < kFoldChains; k++) v[k] = s.x[along(i + k * step)];
 #pragma unroll
-      for (int k = 0; k < kFoldChains; k++) acc[k] = F::join(acc[k], F::of(C(v[k]), shift, i + k * step));
-    }
-#pragma unroll 1
-    for (; i < end; i += step) acc[0] = F::join(acc[0], F::of(C(x[along(i)]), shift, i));
+    for (int k = 0; k < kFoldChains; k++) s.take(k, v[k], i + k * step);
   }
-  A v = F::join(F::join(acc[0], acc[1]), F::join(acc[2], acc[3]));
+#pragma unroll 1
+  for (; i < s.end; i += step) s.take(0, s.x[along(i)], i);
   __shared__ __align__(16) unsigned char room[FoldPlan::kThreads * sizeof(A)];
   A* part = reinterpret_cast<A*>(room);
-  part[threadIdx.x] = v;
+  part[threadIdx.x] = s.joined();
   for (int half = p.lanes / 2; half > 0; half /= 2) {
     __syncthreads();
     if (lane < half) part[threadIdx.x] = F::join(part[threadIdx.x], part[int(threadIdx.x) + half * width]);
   }
-  if (lane == 0 && r < p.results) out(x, at, p, int64_t(blockIdx.y), part[threadIdx.x]);
+  if (lane == 0 && r < p.results) out(s.x, s.at, p, int64_t(blockIdx.y), part[threadIdx.x]);
 }
 
 template <class F, class T, class Out>

@@ -13,7 +13,7 @@
 
 #include "src/cuda/runtime/driver.h"
 #include "src/cuda/runtime/stream_pool.h"
-#include "src/tensor/cuda.h"
+#include "src/tensor/cuda_tables.h"
 
 namespace tapegrad::cuda {
 

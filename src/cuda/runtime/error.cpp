@@ -9,6 +9,7 @@
 
 #include "src/cuda/runtime/error_text.h"
 #include "src/cuda/runtime/fault.h"
+#include "src/ops/numbers.h"
 
 namespace tapegrad::cuda {
 
@@ -45,3 +46,9 @@ void wait_for_launch(cudaStream_t stream) {
 }
 
 }  // namespace tapegrad::cuda
+
+void tapegrad::refuse_dtype(Dtype d) {
+  static const char* const names[kDtypes] = {"bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16",
+    "float32", "float64", "complex64", "complex128", "uint16", "uint32", "uint64"};
+  cuda::fail(CudaHost::kNotImplemented, "not implemented on CUDA for torch.%s; move the tensor to the CPU", names[int(d)]);
+}

@@ -2,7 +2,7 @@
 #pragma once
 #include <cuda_runtime_api.h>
 
-#include "src/tensor/cuda.h"
+#include "src/tensor/cuda_tables.h"
 
 namespace tapegrad::cuda {
 

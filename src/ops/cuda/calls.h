@@ -4,6 +4,7 @@
 #include "src/ops/cuda/kernels.h"
 #include "src/ops/index_rows.h"
 #include "src/ops/random.h"
+#include "src/tensor/cuda.h"
 
 namespace tapegrad {
 

@@ -9,7 +9,6 @@
 #include "src/ops/cuda/reduce.h"
 #include "src/ops/cuda/rows.h"
 #include "src/ops/cuda/sort.h"
-#include "src/tensor/cuda.h"
 
 namespace tapegrad {
 
@@ -23,7 +22,5 @@ struct CudaKernels {
   CudaMatmul matmul;
   CudaOptim optim;
 };
-/// Throws DeviceError when CUDA cannot be used.
-inline const CudaKernels& cuda_kernels() { return *cuda_plugin().kernels; }
 
 }  // namespace tapegrad

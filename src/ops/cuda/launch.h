@@ -2,6 +2,7 @@
 #pragma once
 #include "src/ops/cuda/kernels.h"
 #include "src/ops/elementwise.h"
+#include "src/tensor/cuda.h"
 
 namespace tapegrad {
 

@@ -6,6 +6,7 @@
 
 #include "src/ops/cuda/kernels.h"
 #include "src/ops/gemm.h"
+#include "src/tensor/cuda.h"
 
 namespace tapegrad {
 namespace {
