@@ -74,6 +74,6 @@ MUTATIONS = {
     "philox-key": Mutation("src/ops/cpu/random.cpp", "k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) keys", "k0 += 0x9E3779B9u, k1 += 0xBB67AE84u) keys", "another generator than Philox", ("py:test_random.py", "cpp:*andom*")),
     # ---- loaders
     "safetensors-tail": Mutation("src/io/safetensors.cpp", "if (at != data_bytes) bad(\"there is data that belongs to no tensor\");", "", "a file with data behind its tensors is taken", ("cpp:*afetensors*:*Files*", "py:test_serialization.py")),
-    "zip-checksum": Mutation("src/io/zip.cpp", "if (crc32({static_cast<const char*>(to), e.size}) != e.crc) bad(\"\\\"\" + e.name + \"\\\" is damaged: its checksum is wrong\");", "", "a damaged checkpoint is taken", ("cpp:*orch*:*Files*:*Zip*", "py:test_torch_files.py")),
-    "batch-seed": Mutation("src/io/loader.cpp", "at(k).generator.manual_seed(seed + uint64_t(k));", "at(k).generator.manual_seed(seed);", "every batch draws the same random numbers", ("cpp:*Loader*:Data*",)),
+    "zip-checksum": Mutation("src/io/zip.cpp", "if (crc32({static_cast<const char*>(to), e.size}) != e.crc) bad(\"\\\"\" + e.name + \"\\\" is damaged: its checksum is wrong\");", "", "a damaged checkpoint is taken", ("cpp:TorchFile*:Files*:Npz*", "py:test_torch_files.py")),
+    "batch-seed": Mutation("src/io/loader.cpp", "at(k).generator.manual_seed(seed + uint64_t(k));", "at(k).generator.manual_seed(seed);", "every batch draws the same random numbers", ("cpp:Data*",)),
 }
