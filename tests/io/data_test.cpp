@@ -145,6 +145,14 @@ TEST(Data, SamplersGiveTheOrder) {
   EXPECT_EQ(all(data::DataLoader(Squares{3}, {.sampler = backwards})), (std::vector<int64_t>{4, 1, 0}));
 }
 
+TEST(Data, EachBatchDrawsNumbersOfItsOwn) {
+  const auto drawn = data::map(Squares{20}, [](int64_t) { return randint(0, int64_t(1) << 40, {}, int64, {}, &data::generator()).item<int64_t>(); });
+  for (int workers : {0, 2}) {
+    std::vector<int64_t> got = all(data::DataLoader(drawn, {.batch_size = 1, .generator = Generator(5), .num_workers = workers}));
+    std::sort(got.begin(), got.end());
+    EXPECT_EQ(std::unique(got.begin(), got.end()) - got.begin(), 20);
+  }
+}
 TEST(Data, RandomTransformsDoNotDependOnWorkers) {
   const auto noisy = data::map(Squares{40}, [](int64_t v) { return v + randint(0, 1000, {}, int64, {}, &data::generator()).item<int64_t>(); });
   const auto run = [&](int workers) { return all(data::DataLoader(noisy, {.batch_size = 4, .shuffle = true, .generator = Generator(5), .num_workers = workers})); };
