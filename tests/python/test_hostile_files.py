@@ -68,15 +68,20 @@ def test_mutations(target):
         data = bytearray(rng.choice(seeds))
         for _ in range(rng.randrange(1, 4)):
             at = rng.randrange(len(data) + 1)
-            match rng.randrange(6):
-                case 0: data[at:at + 1] = rng.randbytes(1)
-                case 1: data[at:at + 8] = struct.pack("<Q", rng.choice((0, 1, 2 ** 31, 2 ** 32 - 1, 2 ** 62, 2 ** 63, 2 ** 64 - 1)))
-                case 2: del data[at:at + rng.randrange(9)]
-                case 3: data[at:at] = data[at:at + rng.randrange(30)]
-                case 4:
-                    other = rng.choice(seeds)
-                    data[at:] = other[rng.randrange(len(other) + 1):]
-                case _: data[at:at + 1] = bytes([rng.choice(b'.(R)tue}]lqrhjcQbK0{}[]:,"019')])
+            how = rng.randrange(6)
+            if how == 0:
+                data[at:at + 1] = rng.randbytes(1)
+            elif how == 1:
+                data[at:at + 8] = struct.pack("<Q", rng.choice((0, 1, 2 ** 31, 2 ** 32 - 1, 2 ** 62, 2 ** 63, 2 ** 64 - 1)))
+            elif how == 2:
+                del data[at:at + rng.randrange(9)]
+            elif how == 3:
+                data[at:at] = data[at:at + rng.randrange(30)]
+            elif how == 4:
+                other = rng.choice(seeds)
+                data[at:] = other[rng.randrange(len(other) + 1):]
+            else:
+                data[at:at + 1] = bytes([rng.choice(b'.(R)tue}]lqrhjcQbK0{}[]:,"019')])
         read(WRAPPERS[target](bytes(data)))
 
 
