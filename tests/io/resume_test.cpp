@@ -12,7 +12,7 @@ using namespace tapegrad;
 
 namespace {
 
-struct Run {
+struct Training {
   nn::Sequential net;
   optim::AdamW adam;
   optim::StepLR schedule;
@@ -21,11 +21,11 @@ struct Run {
     manual_seed(11);
     return nn::Sequential(nn::Linear(4, 8), nn::BatchNorm1d(8), nn::ReLU(), nn::Dropout(0.3), nn::Linear(8, 3));
   }
-  explicit Run(int workers) : net(seeded()), adam(net.parameters(), {.lr = 0.05}), schedule(adam, 5, 0.5), loader(samples(), {.batch_size = 4, .shuffle = true, .num_workers = workers}) {}
+  explicit Training(int workers) : net(seeded()), adam(net.parameters(), {.lr = 0.05}), schedule(adam, 5, 0.5), loader(samples(), {.batch_size = 4, .shuffle = true, .num_workers = workers}) {}
 
   static data::TensorDataset samples() {
     const Generator g(3);
-    return {randn({28, 4}, {}, {}, false, &g), arange(28) % 3};
+    return {randn({28, 4}, {}, {}, false, &g), remainder(arange(28), Tensor(3))};
   }
   Checkpoint checkpoint(int64_t passes_left) {
     Checkpoint c{.model = net.state_dict(), .optimizer = adam.state_dict(), .values = {{"passes_left", tensor(passes_left)}, {"rng", default_generator().get_state()}}, .texts = {}};
@@ -72,10 +72,10 @@ struct Run {
 TEST(Resume, LossesGoOnToTheBit) {
   const std::string path = (std::filesystem::temp_directory_path() / ("tapegrad-resume-" + std::to_string(::getpid()))).string();
   for (const int workers : {0, 2}) {
-    const auto whole = Run(workers).train(3);
+    const auto whole = Training(workers).train(3);
     for (const size_t stop : {size_t(3), size_t(7), size_t(9)}) {
-      auto losses = Run(workers).train(3, stop, path);
-      Run again(workers);
+      auto losses = Training(workers).train(3, stop, path);
+      Training again(workers);
       manual_seed(99);  // where the new process stands does not matter
       for (const float loss : again.train(again.restore(load_checkpoint(path)))) losses.push_back(loss);
       EXPECT_EQ(losses, whole) << workers << " workers, stopped after " << stop;
