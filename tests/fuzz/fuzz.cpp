@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -106,7 +107,7 @@ void zip(const uint8_t* data, size_t size) {
     const io::ZipReader archive(f);
     for (const io::ZipEntry& e : archive.entries()) {
       entries++;
-      if (e.deflated) unpacked += e.size;
+      if (e.deflated) unpacked += std::min(e.size, 1032 * e.packed);
       if (e.name.ends_with("data.pkl")) pickle += e.size;
     }
   });
