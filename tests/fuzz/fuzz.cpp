@@ -85,6 +85,8 @@ void look_at(const StateDict& s) {
 constexpr uint64_t kSmall = 64 << 10;  // names of files, messages, tables of inflate
 
 void safetensors(const uint8_t* data, size_t size) {
+  if (size >= 9 && data[0] == 0x80 && std::memcmp(data + 4, "\0\0\0\0{", 5) != 0) return;  // load() takes it for a pickle: old_pt's part
+  if (size >= 4 && std::memcmp(data, "PK\3\4", 4) == 0) return;                              // zip's
   put(data, size);
   uint64_t header = 0;
   if (size >= 8) std::memcpy(&header, data, 8);
