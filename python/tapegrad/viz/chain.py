@@ -216,7 +216,7 @@ class _Case:
         k = self.first if k is None else k
         dx = self.probe(k)
         at = self.np.nonzero(dx)
-        if len(at[0]) != self.outs[k].size:
+        if len(at[0]) != self.outs[k].size or not self.outs[k].size:
             return None
         return self._ranges(at, self.shape, self.outs[k].shape)
 
@@ -259,6 +259,8 @@ class _Case:
                                   + (" for what it was called with" if known else "") + "; tapegrad.tape() and viz.graph() show it")
 
     def candidates(self):
+        if any(self.np.iscomplexobj(a) for a in (self.truth, self.g)):  # none of the formulas conjugates
+            return
         found = ELEMENTWISE.get(self.op, ())
         for text in found[self.number] if self.number < len(found) else ():
             formula = f"d{'abc'[self.number]} = {text}"
@@ -330,7 +332,7 @@ class _Case:
         return scope["d_"]
 
     def same(self, got):
-        if got is None or self.np.shape(got) != self.shape:
+        if got is None or self.np.shape(got) != self.shape or self.np.iscomplexobj(got):
             return False
         got, want = self.np.asarray(got, float), self.truth.astype(float)
         size = self.np.abs(want[self.np.isfinite(want)]).max(initial=1e-30)
