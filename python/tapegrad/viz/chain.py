@@ -128,8 +128,7 @@ class _Writer:
             lines += [line for line in self.assign(name, found, case) if line not in lines]
             if formula and formula not in formulas:
                 formulas.append(formula)
-        where = f"{s.file.rpartition('/')[2]}:{s.line}: {s.source}" if s.file else s.place
-        head = [f"# step {index}, {s.op}, from {where}"] + ["#     " + f for f in formulas]
+        head = [f"# step {index}, {s.op}, from {s.where}" + (f": {s.source}" if s.source else "")] + ["#     " + f for f in formulas]
         self.body.append("\n".join(head + lines) + "\n")
 
     def assign(self, name, found, case):

@@ -78,7 +78,7 @@ class Graph:
                 lines = lines[first - 1:min(high + 20, first + LONGEST_FILE)]
             if lines:
                 files[path] = len(sources)
-                sources.append([path, lines, first])
+                sources.append([path.rpartition("/")[2], lines, first])
         values = self._values()
         return {
             "title": self.title, "savedBytes": tape.saved_bytes, "problem": tape.problem, "files": sources,

@@ -37,8 +37,13 @@ class Step:
         name, _, number = self.op.rpartition("Backward")
         return name.removeprefix("Native") if name and (not number or number.isdigit()) else self.op
 
+    @property
+    def where(self):
+        """File and line without the folders: "train.py:12"."""
+        return f"{self.file.rpartition('/')[2]}:{self.line}" if self.file else self.place
+
     def __repr__(self):
-        return f"<step {self.number}: {self.op} from {self.place}>"
+        return f"<step {self.number}: {self.op} from {self.where}>"
 
 
 class Tape:
@@ -75,7 +80,7 @@ class Tape:
         def row(cells, tag="td"):
             return "<tr>" + "".join(f'<{tag} style="text-align:left">{html.escape(str(c))}</{tag}>' for c in cells) + "</tr>"
         rows = [row((s.number, s.op, "; ".join(map(shape_text, s.outputs)), ", ".join(map(self.name_of, s.inputs)), s.saved_bytes or "",
-                     f"{s.file.rpartition('/')[2]}:{s.line}  {s.source}" if s.file else s.place)) for s in self.steps]
+                     f"{s.where}  {s.source}")) for s in self.steps]
         return "<table>" + row(("step", "op", "output", "inputs", "saved bytes", "line"), "th") + "".join(rows) + "</table>"
 
 
