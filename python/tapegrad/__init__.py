@@ -58,4 +58,4 @@ from .serialization import load, save  # noqa: E402,F401
 __getattr__, __dir__ = lazy(globals(), {
     "__config__": [], "array_api": [], "backends": [], "checkpoint": [], "compiler": [], "cpu": [], "datasets": [], "distributed": [],
     "distributions": [], "fft": [], "func": ["vmap"], "jit": ["fork", "wait"], "lowrank": ["lobpcg", "pca_lowrank", "svd_lowrank"],
-    "multiprocessing": [], "profiler": [], "safetensors": [], "signal": [], "viz": ["tape"]})
+    "memory": [], "multiprocessing": [], "profiler": [], "safetensors": [], "signal": [], "viz": ["tape"]})
