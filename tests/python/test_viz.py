@@ -47,6 +47,7 @@ def test_tape_names_parameters():
     net = tg.nn.Sequential(tg.nn.Linear(3, 4), tg.nn.ReLU(), tg.nn.Linear(4, 1))
     loss = net(tg.ones(2, 3)).sum()
     assert [leaf.name for leaf in tg.tape(loss).leaves] == ["net.0.weight", "net.0.bias", "net.2.weight", "net.2.bias"]
+    assert [s.module for s in tg.tape(loss)] == ["Sequential.0", "Sequential.1", "Sequential.2", ""]
     assert [leaf.name for leaf in tg.tape(loss, net).leaves] == ["0.weight", "0.bias", "2.weight", "2.bias"]
     assert [leaf.name for leaf in tg.tape(loss, {"A": net[0].weight}).leaves][0] == "A"
 
