@@ -91,13 +91,14 @@ class Graph:
                         "total": None if leaf.tensor.grad is None else summary(leaf.tensor.grad)} for k, leaf in enumerate(tape.leaves)]}
 
     def _modules(self):
-        """[path, depth below it, left, top, right, bottom] of the nn modules that made some of the steps, outer ones first."""
+        """[path, frames within it, left, top, right, bottom] of the nn modules with steps of their own, outer ones first."""
         members = {}
         for s in self.tape:
             parts = s.module.split(".") if s.module else []
             for n in range(1, len(parts) + 1):
                 members.setdefault(".".join(parts[:n]), []).append(s.number)
-        some = {path: steps for path, steps in members.items() if 1 < len(steps) < len(self.tape)}
+        own = {s.module for s in self.tape}
+        some = {path: steps for path, steps in members.items() if path in own and 1 < len(steps) < 0.8 * len(self.tape)}
         frames = []
         for path, steps in sorted(some.items(), key=lambda item: item[0].count(".")):
             inner = max(other.count(".") for other in some if (other + ".").startswith(path + ".")) - path.count(".")
