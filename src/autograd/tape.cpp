@@ -52,12 +52,12 @@ std::vector<Node*> nodes_behind(Node* root) {
   return found;
 }
 
-/// Where an op was called: the text of a place and its parts.
-struct Where {
+/// Origin an op was called: the text of a place and its parts.
+struct Origin {
   std::string text, file, function, source;
   int line = 0;
   // "train.py:12 in step", then perhaps the source in a line of its own; anything else has no parts.
-  explicit Where(const Place& p) : text(quote(p)) {
+  explicit Origin(const Place& p) : text(quote(p)) {
     if (const size_t end = text.find('\n'); end != std::string::npos) {
       source = text.substr(text.find_first_not_of(" \n", end));
       text.resize(end);
@@ -75,7 +75,7 @@ class Reader {
   std::unordered_map<const Node*, size_t> steps_;
   std::unordered_map<const TensorImpl*, size_t> leaves_;
   std::unordered_set<const Storage*> counted_;
-  std::map<std::pair<const void*, int32_t>, Where> places_;  // many steps come from few lines
+  std::map<std::pair<const void*, int32_t>, Origin> places_;  // many steps come from few lines
 
   size_t leaf(TensorImpl* t) {
     auto [it, fresh] = leaves_.try_emplace(t, tape_.leaves.size());
@@ -88,7 +88,7 @@ class Reader {
   void add(Node* n) {
     TapeStep s;
     s.node = n, s.op = n->name(), s.module = module_path_text(n->module);
-    const Where& at = places_.try_emplace({n->place.where, n->place.offset}, n->place).first->second;
+    const Origin& at = places_.try_emplace({n->place.where, n->place.offset}, n->place).first->second;
     s.place = at.text, s.file = at.file, s.function = at.function, s.line = at.line, s.source = at.source;
     s.outputs.resize(n->output_count);
     for (int k = 0; k < n->edge_count; k++) {
@@ -232,12 +232,12 @@ std::string line_text(const TapeStep& s) {
 size_t width_of(const std::string& s) { return size_t(std::count_if(s.begin(), s.end(), [](char c) { return (c & 0xC0) != 0x80; })); }
 
 constexpr int kColumns = 7;
-struct Row { std::string cell[kColumns]; };
-std::string aligned(const std::vector<Row>& rows) {
+struct Cells { std::string cell[kColumns]; };
+std::string aligned(const std::vector<Cells>& rows) {
   size_t width[kColumns] = {};
-  for (const Row& r : rows) for (int c = 0; c < kColumns; c++) width[c] = std::max(width[c], width_of(r.cell[c]));
+  for (const Cells& r : rows) for (int c = 0; c < kColumns; c++) width[c] = std::max(width[c], width_of(r.cell[c]));
   std::string text;
-  for (const Row& r : rows) {
+  for (const Cells& r : rows) {
     for (int c = 0; c < kColumns; c++) {
       const std::string pad(width[c] - width_of(r.cell[c]), ' ');
       const bool right = c == 0 || c == 4;
@@ -253,7 +253,7 @@ std::string aligned(const std::vector<Row>& rows) {
 
 std::string Tape::text() const {
   const bool modules = std::any_of(steps.begin(), steps.end(), [](const TapeStep& s) { return !s.module.empty(); });
-  std::vector<Row> rows{{{"step", "op", "output", "inputs", "saved", modules ? "module" : "", "line"}}};
+  std::vector<Cells> rows{{{"step", "op", "output", "inputs", "saved", modules ? "module" : "", "line"}}};
   for (size_t k = 0; k < steps.size(); k++) {
     const TapeStep& s = steps[k];
     rows.push_back({{std::to_string(k), s.op, outputs_text(s), inputs_text(*this, s), saved_text(s), s.module, line_text(s)}});

@@ -230,7 +230,7 @@ def test_chain_of_activations(name):
 
 TWO = {
     "add": lambda a, b: a + b, "add scaled": lambda a, b: tg.add(a, b, alpha=2.5), "sub": lambda a, b: a - b, "rsub": lambda a, b: 1 - a * b,
-    "mul": lambda a, b: a * b, "div": lambda a, b: a / b, "numbers": lambda a, b: (2 * a - 3) / 4 + b, "self": lambda a, b: a * a + b,
+    "mul": lambda a, b: a * b, "div": lambda a, b: a / b, "numbers": lambda a, b: (2 * a - 3) / 4 + b, "self": lambda a, b: a * a + b, "thrice": lambda a, b: tg.addcmul(a, a, a) + b,
     "pow": lambda a, b: a ** b, "powers": lambda a, b: a ** 2 + b ** 3 + a ** 0.5 + b ** 1.7, "maximum": tg.maximum, "minimum": tg.minimum,
     "atan2": tg.atan2, "hypot": tg.hypot, "logaddexp": tg.logaddexp, "where": lambda a, b: tg.where(a > 1, a, b), "lerp": lambda a, b: tg.lerp(a, a * 2, b), "lerp number": lambda a, b: tg.lerp(a, b.expand(3, 4), 0.3), "xlogy": tg.xlogy, "fmax": tg.fmax,
     "logaddexp2": tg.logaddexp2, "prelu": lambda a, b: F.prelu(a - 1, b),

@@ -16,6 +16,7 @@ from .formulas import ELEMENTWISE, HELPERS, MASKED, RULES, places, splits
 from .steps import Tape, find_names
 
 RESERVED = {*keyword.kwlist, "np", "math", "values", "gradients", "n", "gx", "mean", "scale", "part", *HELPERS}
+PARTS = ("mean, scale = ", "n = ", "gx = ")  # statements of rules that are the same for every input
 WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -76,8 +77,10 @@ class _Writer:
     def __init__(self, tape):
         import numpy
         self.np, self.tape, self.random = numpy, tape, numpy.random.default_rng(0)
-        self.values, self.shapes, self.helpers, self.written, self.body = {}, {}, set(), set(), []
+        self.values, self.helpers, self.written, self.body = {}, set(), set(), []
         self.names, self.constants, self.taken = {}, {}, set(RESERVED)
+        self.scope = {"np": numpy, "math": math}
+        exec("\n".join(HELPERS.values()), self.scope)
         for k, leaf in enumerate(tape.leaves):
             self.names["leaf", k, 0] = self.fresh(leaf.name)
         for s in tape:
@@ -125,7 +128,7 @@ class _Writer:
             found, formula = case.solve()
             i = s.inputs[k]
             name = self.names[i.kind, i.index, i.output_nr]
-            lines += [line for line in self.assign(name, found, case) if line not in lines]
+            lines += [line for line in self.assign(name, found, case) if not (line in lines and line.startswith(PARTS))]
             if formula and formula not in formulas:
                 formulas.append(formula)
         head = [f"# step {index}, {s.op}, from {s.where}" + (f": {s.source}" if s.source else "")] + ["#     " + f for f in formulas]
@@ -184,11 +187,7 @@ class _Case:
         self.count = truth.size // max(1, self.g.size)
         self.largest = min(64, max([*self.g.shape, 0]))
         self.constants = {}
-        self.scope = {"np": self.np, "math": math}
-        for text in HELPERS.values():
-            exec(text, self.scope)
-        self.scope.update(arrays)
-        self.scope.update({f"g{k}_": g for k, g in enumerate(outs) if g is not None}, g=self.g)
+        self.scope = {**writer.scope, **arrays, **{f"g{k}_": g for k, g in enumerate(outs) if g is not None}, "g": self.g}
         half = str(step.outputs[self.first].dtype).endswith(("bfloat16", "float16"))
         self.tolerance = 3e-2 if half else 2e-4 if truth.dtype.itemsize < 8 else 1e-9
 
@@ -196,9 +195,6 @@ class _Case:
 
     def saved_names(self):
         return list(self.arrays)
-
-    def count_of(self, shape):
-        return math.prod(shape)
 
     def parts(self, axis):
         return [f"g{k}_" for k in range(len(self.outs))] if all(g is not None for g in self.outs) else []

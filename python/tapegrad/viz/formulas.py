@@ -6,6 +6,7 @@ for the other ops: rule(case) yields, for one input, expressions or lists of sta
 what the node gives.
 """
 import itertools
+import math
 
 # A line is: node, expressions for a; for b; for c. Expressions that may hold are separated by "|", tried from the left.
 TABLE = """
@@ -331,7 +332,7 @@ def spreads(c):
         for axes in (*axes_of(len(c.shape)), None):
             every = axes is None
             mean = f"{a}.mean()" if every else f"{a}.mean({show(axes)}, keepdims=True)"
-            n = c.count_of(c.shape if every else [c.shape[d] for d in axes])
+            n = math.prod(c.shape if every else [c.shape[d] for d in axes])
             out = "g" if every or c.g.ndim == len(c.shape) else f"np.expand_dims(g, {show(axes)})"
             for divide in (n - 1, n):
                 if divide > 0:
