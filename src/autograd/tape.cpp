@@ -52,7 +52,7 @@ std::vector<Node*> nodes_behind(Node* root) {
   return found;
 }
 
-/// Origin an op was called: the text of a place and its parts.
+/// Where an op was called: the text of a place and its parts.
 struct Origin {
   std::string text, file, function, source;
   int line = 0;
@@ -232,12 +232,12 @@ std::string line_text(const TapeStep& s) {
 size_t width_of(const std::string& s) { return size_t(std::count_if(s.begin(), s.end(), [](char c) { return (c & 0xC0) != 0x80; })); }
 
 constexpr int kColumns = 7;
-struct Cells { std::string cell[kColumns]; };
-std::string aligned(const std::vector<Cells>& rows) {
+struct TableRow { std::string cell[kColumns]; };
+std::string aligned(const std::vector<TableRow>& rows) {
   size_t width[kColumns] = {};
-  for (const Cells& r : rows) for (int c = 0; c < kColumns; c++) width[c] = std::max(width[c], width_of(r.cell[c]));
+  for (const TableRow& r : rows) for (int c = 0; c < kColumns; c++) width[c] = std::max(width[c], width_of(r.cell[c]));
   std::string text;
-  for (const Cells& r : rows) {
+  for (const TableRow& r : rows) {
     for (int c = 0; c < kColumns; c++) {
       const std::string pad(width[c] - width_of(r.cell[c]), ' ');
       const bool right = c == 0 || c == 4;
@@ -253,7 +253,7 @@ std::string aligned(const std::vector<Cells>& rows) {
 
 std::string Tape::text() const {
   const bool modules = std::any_of(steps.begin(), steps.end(), [](const TapeStep& s) { return !s.module.empty(); });
-  std::vector<Cells> rows{{{"step", "op", "output", "inputs", "saved", modules ? "module" : "", "line"}}};
+  std::vector<TableRow> rows{{{"step", "op", "output", "inputs", "saved", modules ? "module" : "", "line"}}};
   for (size_t k = 0; k < steps.size(); k++) {
     const TapeStep& s = steps[k];
     rows.push_back({{std::to_string(k), s.op, outputs_text(s), inputs_text(*this, s), saved_text(s), s.module, line_text(s)}});
