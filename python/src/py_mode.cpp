@@ -16,14 +16,18 @@ struct PyMode {
   Mode mode;
   bool on;                    // the argument of the modes that have one
   bool before, grad_before;
+  uint16_t origin;            // of tensors made before
 };
 PyTypeObject *mode_types[5], *WrapperType;
 PyObject *spare_no_grad, *str_forward, *str_call_slow;
 PyMode* mode_of(PyObject* o) { return reinterpret_cast<PyMode*>(o); }
 
-void enter(PyMode& m) {
+constexpr const char* kModeNames[][2] = {{"no_grad", "@no_grad"}, {"enable_grad", "@enable_grad"}, {"set_grad_enabled", "@set_grad_enabled"},
+                                         {"inference_mode", "@inference_mode"}, {"detect_anomaly", "@detect_anomaly"}};
+// `function`: what is decorated with the mode, else null. Tensors made inside know the line (explain.cpp).
+void enter(PyMode& m, PyObject* function = nullptr) {
   ThreadState& t = tls;
-  m.grad_before = t.no_grad;
+  m.grad_before = t.no_grad, m.origin = t.origin;
   switch (m.mode) {
     case Mode::NoGrad: t.no_grad = true; break;
     case Mode::EnableGrad: t.no_grad = false; break;
@@ -32,21 +36,22 @@ void enter(PyMode& m) {
       m.before = std::exchange(t.inference, m.on);
       t.no_grad = m.on || t.no_grad;
       break;
-    case Mode::Anomaly: m.before = std::exchange(t.anomaly, m.on); break;
+    case Mode::Anomaly: m.before = std::exchange(t.anomaly, m.on); return;
   }
+  t.origin = t.no_grad ? make_note(kModeNames[int(m.mode)][function != nullptr], function ? function_place(function) : python_place()) : 0;
 }
 void leave(const PyMode& m) {
   ThreadState& t = tls;
   if (m.mode == Mode::Inference) t.inference = m.before;
   if (m.mode == Mode::Anomaly) t.anomaly = m.before;
-  else t.no_grad = m.grad_before;
+  else t.no_grad = m.grad_before, t.origin = m.origin;
 }
 
 PyObject* new_mode(PyTypeObject* type, Mode mode, bool on) {
   PyMode* m = PyObject_New(PyMode, type);
   if (!m) return nullptr;
   m->mode = mode, m->on = on;
-  m->before = m->grad_before = false;
+  m->before = m->grad_before = false, m->origin = 0;
   return reinterpret_cast<PyObject*>(m);
 }
 PyObject* decorate(PyObject* function, Mode mode, bool on);
@@ -109,8 +114,10 @@ void mode_dealloc(PyObject* o) {
 }
 PyObject* mode_enter(PyObject* o, PyObject*) {
   PyMode& m = *mode_of(o);
-  if (m.mode == Mode::SetGrad) tls.no_grad = !m.on;  // what it replaced was noted when it was made
-  else enter(m);
+  const bool before = m.grad_before;
+  const uint16_t origin = m.origin;
+  enter(m);
+  if (m.mode == Mode::SetGrad) m.grad_before = before, m.origin = origin;  // what it replaced was kept when it was made
   Py_RETURN_NONE;
 }
 PyObject* mode_exit(PyObject* o, PyObject* const*, Py_ssize_t) {
@@ -149,7 +156,7 @@ PyObject* new_wrapper(PyTypeObject* type, PyObject* function, Mode mode, bool on
 template <class F> PyObject* under(const PyWrapper& w, F&& call) {
   PyMode m{};
   m.mode = w.mode, m.on = w.on;
-  enter(m);
+  enter(m, w.function);
   PyObject* r = call();
   leave(m);
   return r;

@@ -6,14 +6,19 @@
 // so two such waits cannot block each other. A backward started from inside a node does not wait for one it runs under.
 #include "src/autograd/engine.h"
 
+#include <pthread.h>
+
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <thread>
 #include <utility>
 
 #include "src/autograd/watch.h"
 #include "src/tensor/cuda.h"
+#include "src/tensor/interrupt.h"
 #include "src/tensor/ledger.h"
+#include "tapegrad/explain.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad {
@@ -38,6 +43,9 @@ static void accumulate(Tensor& into, Tensor g) {
 // Concurrent backwards may meet in one leaf.
 static std::mutex& lock_of(const TensorImpl* leaf) {
   static std::mutex locks[64];
+  // A fork must not wait for their holders, who may need the forking thread to go on: in the child they are free.
+  static const int at_fork = pthread_atfork(nullptr, nullptr, [] { for (std::mutex& m : locks) new (&m) std::mutex; });
+  (void)at_fork;
   return locks[reinterpret_cast<uintptr_t>(leaf) / sizeof(TensorImpl) % 64];
 }
 static void accumulate_grad(const Tensor& leaf, Tensor g) {
@@ -73,9 +81,16 @@ void give_back_gradient(const Node& n, int k, Tensor lent) { accumulate_grad(Ten
 
 static bool earlier(const Node* a, const Node* b) { return a->sequence < b->sequence; }  // the heap's top was recorded last
 
-Backward::Backward(BackwardOptions options) : options_(options), outer_(current_) { current_ = this; }
+static std::atomic<LastBackward> last;
+LastBackward last_backward() { return last.load(std::memory_order_relaxed); }
+
+Backward::Backward(BackwardOptions options, const char* called) : options_(options), outer_(current_), note_(make_note(called, place_now())) {
+  current_ = this;
+  tls.origin = options.create_graph ? 0 : note_;
+  if (!outer_) last.store({note_, true}, std::memory_order_relaxed);  // until run() comes to its end
+}
 Backward::~Backward() {
-  current_ = outer_;
+  current_ = outer_, tls.origin = outer_origin_;
   while (Node* n = pop()) {  // only after an exception
     if (__atomic_load_n(&n->owner, __ATOMIC_RELAXED) != this) continue;
     for (int k = 0; k < n->output_count; k++) n->pending[k] = {};
@@ -165,8 +180,7 @@ static void check_nan(Node& n, const Tensor* dx) {
     if (!dx[k].defined() || !is_differentiable(dx[k].dtype())) continue;
     NoGrad guard;
     if (any(ne(dx[k], dx[k])).item<bool>())
-      detail::fail<GradError>("backward: ", n.name(), " returned nan values in its output ", k, "; its forward was called at ",
-                              describe(n.place), "\n  gradient: ", dx[k]);
+      detail::fail<GradError>("backward: ", n.name(), " returned nan values in its output ", k, "\n  gradient: ", dx[k]);
   }
 }
 
@@ -216,7 +230,7 @@ static bool any_defined(const Tensor* g, int n) {
 void Backward::run() {
   Tensor few[8];  // the gradients of a node's inputs; all undefined between two nodes
   std::vector<Tensor> side, seen_by_hooks, many;
-  while (Node* n = pop()) {
+  for (unsigned ran = 0; Node* n = pop(); ran++) {
     const bool mine = __atomic_load_n(&n->owner, __ATOMIC_RELAXED) == this;
     if (mine) [[likely]] n->queued = false;
     Tensor* g = mine ? n->pending : gathered(n, side);
@@ -224,6 +238,7 @@ void Backward::run() {
     tls.differentiating = n, tls.unwanted = needed_ ? needed_->at(n).unwanted : 0;
     if ((n->extra || capture_) && !prepare(n, g)) continue;
     if (!any_defined(g, n->output_count)) continue;
+    if (ran % 8 == 7) ask_for_interrupt();
 
     Tensor* dx = few;
     const int inputs = n->edge_count;
@@ -237,7 +252,7 @@ void Backward::run() {
     if (after) [[unlikely]]
       for (auto& h : std::vector(n->extra->after)) (*h)(dx, inputs, seen_by_hooks.data(), n->output_count);
     if (tls.anomaly) [[unlikely]] check_nan(*n, dx);
-    if (!options_.retain_graph) n->free_saved();
+    if (!options_.retain_graph) n->free_saved(), n->freed = note_;
     lent_ = 0;
     for (int k = 0; k < inputs; k++) {
       if (!dx[k].defined()) continue;
@@ -251,6 +266,7 @@ void Backward::run() {
     accumulate_grad(leaf, std::move(g));
     for (auto& h : std::vector(leaf->extra->post_accumulate_hooks)) (*h)(leaf);
   }
+  if (!outer_) last.store({note_, false}, std::memory_order_relaxed);
 }
 
 void Backward::run_hooks_before(Node* n, Tensor* g) {
@@ -332,7 +348,7 @@ class Seeds {
     TG_CHECK(gradients.empty() || gradients.size() == roots.size(), ValueError, "got ", roots.size(), " tensors and ", gradients.size(), " gradients");
     if (roots.size() > 1) many_.resize(roots.size());
     for (size_t k = 0; k < roots.size(); k++) {
-      TG_CHECK(roots[k].defined() && needs_grad(roots[k]), GradError, "element ", k, " of tensors does not require grad and does not have a grad_fn");
+      TG_CHECK(roots[k].defined() && needs_grad(roots[k]), GradError, "element ", k, " of tensors does not require grad and does not have a grad_fn\n  ", explain(roots[k]));
       Tensor g = gradients.empty() ? one_like(roots[k], k) : checked_gradient(roots[k], gradients[k], k);
       if (!create_graph && g->requires_grad) g = detach(g);
       (roots.size() > 1 ? many_[k] : one_) = std::move(g);
@@ -371,7 +387,7 @@ void backward(TensorList roots, TensorList gradients, BackwardOptions o, TensorL
   Seeds seeds(roots, gradients, o.create_graph);
   if (o.create_graph) o.retain_graph = true;
   GradMode mode(o.create_graph);
-  Backward run(o);
+  Backward run(o, inputs.empty() ? "backward" : "backward(inputs=)");
   if (!inputs.empty()) {
     for (size_t k = 0; k < inputs.size(); k++) TG_CHECK(inputs[k].defined() && needs_grad(inputs[k]), GradError, "input ", k, " does not require grad");
     run.want(inputs, nodes_of(roots));
@@ -390,7 +406,7 @@ std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorList grad_
   Seeds seeds(outputs, grad_outputs, o.create_graph);
   if (o.create_graph) o.retain_graph = true;
   GradMode mode(o.create_graph);
-  Backward run(o);
+  Backward run(o, "grad");
   run.want(inputs, nodes_of(outputs));
   seeds.push_into(run, outputs);
   run.run();

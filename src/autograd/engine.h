@@ -10,7 +10,7 @@ namespace tapegrad {
 
 class Backward {
  public:
-  explicit Backward(BackwardOptions options);
+  Backward(BackwardOptions options, const char* called);
   ~Backward();
   Backward(const Backward&) = delete;
   /// Collect the gradients of `inputs` instead of writing leaves' .grad; only nodes on a path to them run.
@@ -39,6 +39,8 @@ class Backward {
 
   BackwardOptions options_;
   Backward* outer_;                                          // the one this was started from inside of
+  uint16_t note_;                                            // of the line that called it
+  uint16_t outer_origin_ = tls.origin;
   uint32_t lent_ = 0;                                        // inputs of the running node whose leaves have lent it their gradients
   Node* next_ = nullptr;                                     // recorded last of all that are queued …
   std::vector<Node*> heap_;                                  // … and the others: a chain never gets here
@@ -52,5 +54,12 @@ class Backward {
   std::vector<std::pair<Tensor, Tensor>> with_hooks_;        // leaves with hooks: called at the end, with the whole gradient
   static thread_local Backward* current_;
 };
+
+/// The last backward of any thread that was not run by another one.
+struct LastBackward {
+  uint16_t note = 0;  // "backward", "backward(inputs=)" or "grad", and its line; 0: there was none
+  bool failed = false;
+};
+LastBackward last_backward();
 
 }  // namespace tapegrad

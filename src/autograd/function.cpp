@@ -85,7 +85,9 @@ std::vector<Tensor> detail::apply_function(const char* name, TensorList inputs, 
     n->output_sizes.emplace_back(out.sizes());
     n->output_dtypes.push_back(out.dtype());
     n->output_devices.push_back(out.device());
-    if (!is_differentiable(out.dtype()) || contains(c->non_differentiable, out)) continue;
+    const bool marked = contains(c->non_differentiable, out);
+    if (marked || !is_differentiable(out.dtype())) out->origin = make_note(marked ? "mark_non_differentiable" : name, n->place);
+    if (marked || !is_differentiable(out.dtype())) continue;
     const bool is_input = contains({inputs.begin(), inputs.end()}, out), is_dirty = contains(c->dirty, out);
     if (is_input && !is_dirty) out = alias(out, out.sizes(), out.strides(), 0, false);  // returned as it came: a new tensor for the tape
     TG_CHECK(!(is_dirty && out->requires_grad && !out->grad_fn), GradError, "a leaf Variable that requires grad is being used in an in-place operation", Named{"output", out});

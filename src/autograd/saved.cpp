@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "src/autograd/node.h"
+#include "src/tensor/places.h"
 
 namespace tapegrad {
 
@@ -87,9 +88,10 @@ void SavedReader::see(const Tensor& t, TapeStep::Saved::State state, bool output
 }
 void SavedTensor::reset() {
   if (saved_reader) [[unlikely]] {
+    if (!was_defined_) return;
     using S = TapeStep::Saved;
-    if (was_defined_) saved_reader->see(t_, hook_state_ ? S::packed : !t_.defined() ? S::freed : t_->storage->version != version_ ? S::changed : S::kept, output_, output_nr_);
-    return;
+    const bool changed = t_.defined() && t_->storage->version != version_;
+    return saved_reader->see(t_, hook_state_ ? S::packed : !t_.defined() ? S::freed : changed ? S::changed : S::kept, output_, output_nr_);
   }
   t_ = {};
   if (!hook_state_) return;
@@ -107,6 +109,14 @@ static Tensor relinked(const Tensor& data, Node& by, uint32_t output_nr) {
   set_history(y, &by, output_nr);
   return y;
 }
+static std::string freed_line(const Node& n) {
+  const Note by = note(n.freed);
+  return n.freed ? place_line((std::string("freed by ") + by.op + " at").c_str(), by.place) : "";
+}
+static std::string changed_line(const Storage& s) {
+  const Note by = note(s.written);
+  return s.written ? place_line((std::string("changed by ") + by.op + " at").c_str(), by.place) : "";
+}
 Tensor SavedTensor::unpack_hooked(Node& by) const {
   auto* p = static_cast<Packed*>(hook_state_);
   Tensor t = p->hooks->unpack(p->state);
@@ -120,12 +130,12 @@ Tensor SavedTensor::unpack_hooked(Node& by) const {
 }
 void SavedTensor::check(Node& by) const {
   if (!t_.defined()) [[unlikely]]
-    detail::fail<GradError>("trying to backward through the graph a second time: the saved tensors of ", by.name(), " (forward at ",
-                            describe(by.place), ") were freed by the first backward; pass retain_graph=True there to keep them");
+    detail::fail<GradError>("trying to backward through the graph a second time: the saved tensors of ", by.name(), " were freed by the first backward",
+                            place_line("recorded at", by.place), freed_line(by), "\n  hint: pass retain_graph=True to the first backward to keep them");
   if (t_->storage->version != version_) [[unlikely]]
-    detail::fail<GradError>("one of the variables needed for gradient computation has been modified by an inplace operation: ",
-                            by.name(), " (forward at ", describe(by.place), ") saved its ", output_ ? "output" : "input", " ", t_,
-                            " at version ", version_, ", which is now at version ", t_->storage->version,
+    detail::fail<GradError>("one of the variables needed for gradient computation has been modified by an inplace operation: ", by.name(), " saved its ",
+                            output_ ? "output" : "input", " ", t_, " at version ", version_, ", which is now at version ", t_->storage->version,
+                            place_line("saved at", by.place), changed_line(*t_->storage),
                             "\n  hint: use the operation without the trailing underscore, or clone first");
 }
 const Tensor& SavedTensor::peek(Node& by, Tensor& made) const {

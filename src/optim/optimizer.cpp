@@ -25,6 +25,7 @@ void Optimizer::add_group(std::vector<Tensor> params, Ref<Options> options) {
   groups_.push_back({std::move(params), std::move(options), {}});
 }
 void Optimizer::zero_grad() {
+  OpScope op("zero_grad");
   for (const Group& g : groups_)
     for (const Tensor& p : g.params) p.set_grad({});
 }

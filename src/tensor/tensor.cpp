@@ -6,6 +6,7 @@
 #include "src/tensor/cuda.h"
 #include "src/tensor/half.h"
 #include "src/tensor/make.h"
+#include "src/tensor/places.h"
 
 namespace tapegrad {
 
@@ -173,6 +174,7 @@ Tensor alias(const Tensor& x, IntList size, IntList stride, int64_t offset, bool
 Tensor detach(const Tensor& x) {
   Tensor y = alias(x, x.sizes(), x.strides(), 0, false);
   y->wrapped_number = x->wrapped_number;
+  if (!tls.scope && needs_grad(x)) y->origin = make_note("detach", caller_place(__builtin_return_address(0)));  // the user's call, not an op's
   return y;
 }
 
