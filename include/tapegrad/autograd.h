@@ -291,15 +291,13 @@ TG_API std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorLis
 ///   assert((x * 2).requires_grad());
 struct NoGrad {  // RAII: nothing is recorded in this thread while it lives
   bool before = tls.no_grad;
-  uint16_t origin = tls.origin;
-  TG_API NoGrad();  // notes its caller for the tensors made meanwhile
-  ~NoGrad() { tls.no_grad = before, tls.origin = origin; }
+  NoGrad() { tls.no_grad = true; }
+  ~NoGrad() { tls.no_grad = before; }
 };
 struct EnableGrad {
   bool before = tls.no_grad;
-  uint16_t origin = tls.origin;
-  EnableGrad() { tls.no_grad = false, tls.origin = 0; }
-  ~EnableGrad() { tls.no_grad = before, tls.origin = origin; }
+  EnableGrad() { tls.no_grad = false; }
+  ~EnableGrad() { tls.no_grad = before; }
 };
 struct GradMode {
   bool before = tls.no_grad;
@@ -309,9 +307,8 @@ struct GradMode {
 /// Example: const InferenceMode on; const Tensor y = ones({2}) * 2; assert(!y.requires_grad());
 struct InferenceMode {  // as NoGrad, and what is made may never be recorded later
   bool before = tls.inference, grad_before = tls.no_grad;
-  uint16_t origin = tls.origin;
-  TG_API explicit InferenceMode(bool on = true);
-  ~InferenceMode() { tls.inference = before, tls.no_grad = grad_before, tls.origin = origin; }
+  explicit InferenceMode(bool on = true) { tls.inference = on; if (on) tls.no_grad = true; }
+  ~InferenceMode() { tls.inference = before, tls.no_grad = grad_before; }
 };
 /// In anomaly mode backward checks each gradient for NaN and names the forward op and its place.
 struct AnomalyMode {
