@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "src/autograd/node.h"
+#include "src/tensor/places.h"
 
 namespace tapegrad {
 
