@@ -27,7 +27,8 @@ PyObject* step_tuple(const TapeStep& s) {
   for (size_t k = 0; k < s.outputs.size(); k++) {
     const TapeStep::Output& o = s.outputs[k];
     PyObject* sizes = o.known ? size_object({o.sizes.data(), o.sizes.size()}) : Py_NewRef(Py_None);
-    set(outputs, k, Py_BuildValue("(NNs)", checked(sizes), o.known ? checked(to_python(o.dtype)) : Py_NewRef(Py_None), o.name.c_str()));
+    PyObject* dtype = o.known ? to_python(o.dtype) : Py_NewRef(Py_None);
+    set(outputs, k, Py_BuildValue("(NNs)", checked(sizes), checked(dtype), o.name.c_str()));
   }
   static constexpr const char* kinds[] = {"constant", "step", "leaf"};
   for (size_t k = 0; k < s.inputs.size(); k++)
@@ -82,7 +83,8 @@ PyObject* read_tape_function(PyObject*, PyObject* args) {
     find_sources(tape);
     Obj steps = list(tape.steps.size()), leaves = list(tape.leaves.size());
     for (size_t k = 0; k < tape.steps.size(); k++) set(steps, k, step_tuple(tape.steps[k]));
-    for (size_t k = 0; k < tape.leaves.size(); k++) set(leaves, k, Py_BuildValue("(Ns)", checked(wrap(tape.leaves[k].tensor)), tape.leaves[k].name.c_str()));
+    for (size_t k = 0; k < tape.leaves.size(); k++)
+      set(leaves, k, Py_BuildValue("(Ns)", checked(wrap(tape.leaves[k].tensor)), tape.leaves[k].name.c_str()));
     return Py_BuildValue("(OOLss)", steps.get(), leaves.get(), (long long)tape.saved_bytes, tape.problem.c_str(), tape.text().c_str());
   });
 }
@@ -103,7 +105,8 @@ struct PyObserver final : TapeObserver {
 };
 PyObject* observe(PyObject*, PyObject* callable) {
   static thread_local PyObserver observer;
-  if (callable != Py_None && !PyCallable_Check(callable)) return PyErr_Format(PyExc_TypeError, "the observer must be callable, not %.200s", Py_TYPE(callable)->tp_name);
+  if (callable != Py_None && !PyCallable_Check(callable))
+    return PyErr_Format(PyExc_TypeError, "the observer must be callable, not %.200s", Py_TYPE(callable)->tp_name);
   PyObject* before = observer.callable ? observer.callable : Py_NewRef(Py_None);
   observer.callable = callable == Py_None ? nullptr : Py_NewRef(callable);
   set_tape_observer(observer.callable ? &observer : nullptr);
@@ -112,7 +115,8 @@ PyObject* observe(PyObject*, PyObject* callable) {
 
 PyMethodDef functions[] = {
     {"_read_tape", read_tape_function, METH_VARARGS, "(steps, leaves, saved bytes, problem, text) of the tape behind a tensor."},
-    {"_observe_tape", observe, METH_O, "Calls f(node, output_nr, value) for each op that this thread records from now on; None ends it. Returns the one before."},
+    {"_observe_tape", observe, METH_O,
+     "Calls f(node, output_nr, value) for each op that this thread records from now on; None ends it. Returns the one before."},
     {}};
 
 }  // namespace

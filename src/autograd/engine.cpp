@@ -6,6 +6,8 @@
 // so two such waits cannot block each other. A backward started from inside a node does not wait for one it runs under.
 #include "src/autograd/engine.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <atomic>
 #include <mutex>
@@ -14,6 +16,7 @@
 
 #include "src/autograd/watch.h"
 #include "src/tensor/cuda.h"
+#include "src/tensor/interrupt.h"
 #include "src/tensor/ledger.h"
 #include "tapegrad/explain.h"
 #include "tapegrad/ops.h"
@@ -40,6 +43,9 @@ static void accumulate(Tensor& into, Tensor g) {
 // Concurrent backwards may meet in one leaf.
 static std::mutex& lock_of(const TensorImpl* leaf) {
   static std::mutex locks[64];
+  // A fork must not wait for their holders, who may need the forking thread to go on: in the child they are free.
+  static const int at_fork = pthread_atfork(nullptr, nullptr, [] { for (std::mutex& m : locks) new (&m) std::mutex; });
+  (void)at_fork;
   return locks[reinterpret_cast<uintptr_t>(leaf) / sizeof(TensorImpl) % 64];
 }
 static void accumulate_grad(const Tensor& leaf, Tensor g) {
@@ -224,7 +230,7 @@ static bool any_defined(const Tensor* g, int n) {
 void Backward::run() {
   Tensor few[8];  // the gradients of a node's inputs; all undefined between two nodes
   std::vector<Tensor> side, seen_by_hooks, many;
-  while (Node* n = pop()) {
+  for (unsigned ran = 0; Node* n = pop(); ran++) {
     const bool mine = __atomic_load_n(&n->owner, __ATOMIC_RELAXED) == this;
     if (mine) [[likely]] n->queued = false;
     Tensor* g = mine ? n->pending : gathered(n, side);
@@ -232,6 +238,7 @@ void Backward::run() {
     tls.differentiating = n, tls.unwanted = needed_ ? needed_->at(n).unwanted : 0;
     if ((n->extra || capture_) && !prepare(n, g)) continue;
     if (!any_defined(g, n->output_count)) continue;
+    if (ran % 8 == 7) ask_for_interrupt();
 
     Tensor* dx = few;
     const int inputs = n->edge_count;

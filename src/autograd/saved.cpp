@@ -88,9 +88,10 @@ void SavedReader::see(const Tensor& t, TapeStep::Saved::State state, bool output
 }
 void SavedTensor::reset() {
   if (saved_reader) [[unlikely]] {
+    if (!was_defined_) return;
     using S = TapeStep::Saved;
-    if (was_defined_) saved_reader->see(t_, hook_state_ ? S::packed : !t_.defined() ? S::freed : t_->storage->version != version_ ? S::changed : S::kept, output_, output_nr_);
-    return;
+    const bool changed = t_.defined() && t_->storage->version != version_;
+    return saved_reader->see(t_, hook_state_ ? S::packed : !t_.defined() ? S::freed : changed ? S::changed : S::kept, output_, output_nr_);
   }
   t_ = {};
   if (!hook_state_) return;

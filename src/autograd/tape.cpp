@@ -20,7 +20,8 @@ std::vector<TapeStep::Saved> saved_tensors(Node& n) {
 }
 
 std::vector<Tensor> run_node(Node& n, TensorList grad_outputs) {
-  TG_CHECK(grad_outputs.size() == n.output_count, ValueError, n.name(), " has ", int64_t(n.output_count), " outputs, got ", int64_t(grad_outputs.size()), " gradients");
+  TG_CHECK(grad_outputs.size() == n.output_count, ValueError, n.name(), " has ", int64_t(n.output_count),
+           " outputs, got ", int64_t(grad_outputs.size()), " gradients");
   struct Aside {  // what the engine sets; anomaly mode keeps a node from adding to a leaf's .grad itself
     Node* outer = tls.differentiating;
     uint32_t unwanted = tls.unwanted;
@@ -168,7 +169,8 @@ class Reader {
 
 Tape read_tape(const Tensor& root, const TapeNames& names, TapeVisitor* visitor) {
   OpScope op("tape");
-  TG_CHECK(root.defined() && needs_grad(root), GradError, "the tensor has no tape: it neither requires grad nor has a grad_fn", Named{"input", root});
+  TG_CHECK(root.defined() && needs_grad(root), GradError, "the tensor has no tape: it neither requires grad nor has a grad_fn",
+           Named{"input", root});
   Tape tape;
   tape.root = root;
   Reader reader(tape);

@@ -4,8 +4,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "src/nn/layer.h"
 #include "src/tensor/ledger.h"
-#include "tapegrad/nn_module.h"
 
 namespace tapegrad::nn {
 
@@ -186,6 +186,12 @@ void Module::load_state_dict(const StateDict& from, bool strict) const {
   NoGrad no_grad;
   std::unordered_map<std::string_view, const Tensor*> given;
   for (auto& [name, t] : from) given.emplace(name, &t);
+  walk(*state_, "", [&](const std::string& prefix, ModuleState& s) {
+    const Ref<detail::Unsized> lazy = s.hooks ? s.hooks->lazy : Ref<detail::Unsized>();
+    if (!lazy || (s.parameters.empty() && s.buffers.empty())) return;
+    const auto it = given.find(prefix + (s.parameters.empty() ? s.buffers[0].name : s.parameters[0].first));
+    if (it != given.end() && it->second->numel() != 0) lazy->size_from(*it->second, false);
+  });
   const StateDict mine = state_dict();
   std::string problems;
   const auto complain = [&](const std::string& line) { problems += "\n  " + line; };
@@ -221,8 +227,8 @@ void Module::requires_grad_(bool on) const {
   for (const Tensor& p : parameters()) p.set_requires_grad(on);
 }
 
-// Gives t the memory and dtype of `value`, keeping its identity.
-static void become(const Tensor& t, const Tensor& value) {
+// Both have up to six dimensions, or the same number.
+void detail::become(const Tensor& t, const Tensor& value) {
   TensorImpl& a = *t.get();
   TensorImpl& b = *value.get();
   t.set_grad({});
@@ -231,7 +237,10 @@ static void become(const Tensor& t, const Tensor& value) {
   std::swap(a.dtype, b.dtype);
   std::swap(a.device, b.device);
   std::swap(a.contiguous, b.contiguous);
-  for (int d = 0; d < a.ndim; d++) std::swap(a.strides[d], b.strides[d]);
+  for (int d = 0; d < std::max(a.ndim, b.ndim); d++)
+    std::swap(a.sizes[d], b.sizes[d]), std::swap(a.strides[d], b.strides[d]);
+  std::swap(a.ndim, b.ndim);
+  std::swap(a.numel, b.numel);
 }
 void Module::to(Dtype dtype) const {
   TG_CHECK(is_floating(dtype), DtypeError, "to: modules can only become a floating dtype, got ", dtype);
@@ -239,7 +248,7 @@ void Module::to(Dtype dtype) const {
   StateDict all = named_parameters();
   for (auto& b : named_buffers()) all.push_back(b);
   for (auto& [name, t] : all)
-    if (is_floating(t.dtype()) && t.dtype() != dtype) become(t, tapegrad::to(t, dtype, true));
+    if (is_floating(t.dtype()) && t.dtype() != dtype) detail::become(t, tapegrad::to(t, dtype, true));
 }
 
 static std::string indented(std::string text) {

@@ -152,8 +152,7 @@ std::tuple<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, cons
 namespace {
 
 MultiheadAttention attention(int64_t d_model, int64_t nhead, const TransformerLayerOptions& o) {
-  return MultiheadAttention(
-      d_model, nhead, {.dropout = o.dropout, .bias = o.bias, .batch_first = o.batch_first});
+  return MultiheadAttention(d_model, nhead, {.dropout = o.dropout, .bias = o.bias, .batch_first = o.batch_first});
 }
 LayerNorm layer_norm_of(int64_t d_model, double eps, bool bias) { return LayerNorm(d_model, eps, true, bias); }
 template <class Block> Tensor residual(const Tensor& x, const LayerNorm& norm, bool norm_first, Block block) {

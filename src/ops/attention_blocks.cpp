@@ -10,7 +10,8 @@
 #include "src/ops/cpu/table.h"
 #include "src/ops/gemm.h"
 #include "src/ops/scratch.h"
-#include "src/tensor/parallel.h"
+#include "src/tensor/interrupt.h"
+#include "src/tensor/interrupt.h"
 
 namespace tapegrad {
 namespace {
@@ -108,7 +109,7 @@ template <class T> struct Run {
 
   void forward(const Heads<T>& out, T* log_sum, std::atomic<bool>& failed) const {
     const int64_t blocks = n.query_blocks();
-    parallel_for(n.heads * blocks, n.grain(double(n.rows) * n.keys * (n.width + n.value_width)), [&](int64_t begin, int64_t end) {
+    interruptible_for(n.heads * blocks, n.grain(double(n.rows) * n.keys * (n.width + n.value_width)), [&](int64_t begin, int64_t end) {
       const Scratch memory(size_t(n.rows * (n.step() + 2)) * sizeof(T), failed);
       if (!memory) return;
       T *s = memory.get<T>(), *most = s + n.rows * n.step(), *sum = most + n.rows;
@@ -150,7 +151,7 @@ template <class T> struct BackwardRun : Run<T> {
   template <class F> void pieces(int64_t count, std::atomic<bool>& failed, F f) const {
     const Sizes& n = this->n;
     const int64_t size = n.rows * n.step();
-    parallel_for(n.heads * count, n.grain(2.5 * double(n.queries) * n.keys * (n.width + n.value_width) / double(count)),
+    interruptible_for(n.heads * count, n.grain(2.5 * double(n.queries) * n.keys * (n.width + n.value_width) / double(count)),
                  [&](int64_t begin, int64_t end) {
       const Scratch memory(size_t(2 * size) * sizeof(T), failed);
       if (!memory) return;
@@ -211,7 +212,7 @@ struct AttentionBackward final : NodeOf<3> {
         Heads<T>(dx[0]), Heads<T>(dx[1]), Heads<T>(dx[2])};
     LongKernel unlocked(n.work() * 5 / 2);
     const Heads<const T> result(o);
-    parallel_for(n.heads, n.grain(double(n.queries) * n.value_width), [&](int64_t begin, int64_t end) {
+    interruptible_for(n.heads, n.grain(double(n.queries) * n.value_width), [&](int64_t begin, int64_t end) {
       for (int64_t h = begin; h < end; h++)
         run.kernels.dots(n.queries, n.value_width, run.g.at(h, 0).data, run.g.step(), result.at(h, 0).data, result.step(),
                          dots->host<T>() + h * n.queries);

@@ -26,6 +26,7 @@ namespace tapegrad {
 
 #define TG_KERNELS(isa, bytes)                                                                                \
   extern "C" const FamilyTable tg_unary_##isa, tg_binary_##isa, tg_ternary_##isa;                             \
+  extern "C" const HalfTable tg_halves_##isa;                                                                 \
   extern "C" const CastTable tg_casts_##isa;                                                                  \
   extern "C" const ReduceTable tg_reduce_##isa;                                                               \
   extern "C" const GemmTable tg_gemm_##isa;                                                                   \
@@ -46,6 +47,7 @@ namespace tapegrad {
       .name = #isa,                                                                                           \
       .vector_bytes = bytes,                                                                                  \
       .elementwise = {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa},                                  \
+      .halves = &tg_halves_##isa,                                                                             \
       .casts = &tg_casts_##isa,                                                                               \
       .reduce = &tg_reduce_##isa,                                                                             \
       .gemm = &tg_gemm_##isa,                                                                                 \

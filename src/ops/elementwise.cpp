@@ -181,7 +181,8 @@ struct Inputs {
   void run(const Tensor& out, const OpEntry& op, const void* params) {
     arg[0] = {out.get(), gives_bool(op.traits.types) ? Compute::Bool : compute};
     if (out.is_cuda()) [[unlikely]] return cuda_forward(op, compute, params, arg);
-    run_kernel(kernel, params, arg, 1 + op.inputs, op.traits.costly);
+    const Kernel half = half_kernel(op, arg, 1 + op.inputs);
+    run_kernel(half ? half : kernel, params, arg, 1 + op.inputs, op.traits.costly);
   }
 };
 

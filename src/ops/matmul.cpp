@@ -309,7 +309,7 @@ Tensor gradient_product(const Node& n, int k, const Tensor& a, bool ta, const Te
     } else {
       a.dtype() == float32 ? add_product<float>(sum, x, y) : add_product<double>(sum, x, y);
     }
-  } catch (...) {  // no memory for copies or panels
+  } catch (...) {  // no memory for copies or panels, or an interrupt: then some of it has been added
     give_back_gradient(n, k, std::move(sum));
     throw;
   }

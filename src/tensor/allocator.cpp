@@ -1,6 +1,7 @@
 // CPU memory. Small blocks: per-thread free lists (the fast path is inline in tensor.h), refilled from and spilled to shared
 // lists in batches. Big blocks: cached by size class, because a fresh 40 MB costs more in page faults than the add that
 // fills it. Nothing here is ever destroyed: objects may outlive static destructors.
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -38,7 +39,11 @@ struct Shared {
   int64_t gone_tensors = 0, gone_nodes = 0;  // what finished threads had counted
 };
 Shared& shared() {
-  static Shared& s = *new Shared;
+  static Shared& s = [&]() -> Shared& {
+    static Shared* made = new Shared;
+    pthread_atfork([] { made->lock.lock(); }, [] { made->lock.unlock(); }, [] { made->lock.unlock(); });  // a child finds whole lists
+    return *made;
+  }();
   return s;
 }
 

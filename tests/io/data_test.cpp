@@ -164,7 +164,7 @@ TEST(Transforms, OfImages) {
   const Tensor x = ToTensor()(image);
   EXPECT_EQ(x.sizes(), IntList({3, 2, 4}));
   EXPECT_FLOAT_EQ(float(x(2, 1, 3)), 23 / 255.0f);
-  EXPECT_TRUE(allclose(Normalize({0.5}, {0.25})(x), (x - 0.5) / 0.25));
+  EXPECT_TRUE(allclose(Normalize{{0.5}, {0.25}}(x), (x - 0.5) / 0.25));
   EXPECT_TRUE(allclose(Compose(ToTensor(), [](const Tensor& t) { return 2 * t; })(image), 2 * x));
   EXPECT_TRUE(equal(CenterCrop{2}(x), x[{Ellipsis, Slice(0, 2), Slice(1, 3)}]));
   EXPECT_EQ((RandomCrop{4, 1}(x).sizes()), IntList({3, 4, 4}));

@@ -18,9 +18,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SLOW = ("test_programs", "test_debugger", "test_docs", "test_examples", "test_package", "test_typing", "test_mutations", "test_array_api")  # of other things than these
 
 
-def run(command, tree, seconds):
+def run(command, tree, seconds, ops=""):
     """None when it ended well, else the reason. What hangs counts as noticed."""
-    env = {**os.environ, "PYTHONPATH": str(tree / "python"), "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {**os.environ, "PYTHONPATH": f"{tree / 'python'}:{ROOT / 'tests/mutation'}", "PYTHONDONTWRITEBYTECODE": "1", "ONLY_OPS": ops}
     try:
         done = subprocess.run(command, cwd=tree, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -39,15 +39,14 @@ def pytest(*arguments):
     return [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments]
 
 
-def commands(tree, spec):
+def command(tree, spec):
     kind, _, what = spec.partition(":")
     if kind == "cpp":
-        return [cpp(tree, what)]
+        return cpp(tree, what)
     if kind == "ops":
-        names = " or ".join(f"{name}-" for name in what.split())
-        return [pytest("tests/python/test_ops_golden.py", "tests/python/test_ops_gradcheck.py", "-k", names)]
+        return pytest("-p", "only_ops", "tests/python/test_ops_golden.py", "tests/python/test_ops_gradcheck.py")
     files, _, names = what.partition(" -k ")
-    return [pytest(*(f"tests/python/{f}" for f in files.split()), *(("-k", names) if names else ()))]
+    return pytest(*(f"tests/python/{f}" for f in files.split()), *(("-k", names) if names else ()))
 
 
 def everything(tree):
@@ -70,7 +69,7 @@ def prepare(tree):
         sys.exit(f"the tree does not build without a mutation:\n{problem}")
 
 
-def check(tree, mutation):
+def check(tree, mutation, more):
     """What noticed the mutation, or None."""
     path = tree / mutation.file
     before = path.read_text()
@@ -80,11 +79,11 @@ def check(tree, mutation):
         path.write_text(before.replace(mutation.old, mutation.new))
         if problem := build(tree):
             sys.exit(f"{mutation.file}: the mutation does not compile\n{problem}")
-        for command in [c for spec in mutation.first for c in commands(tree, spec)]:
-            if reason := run(command, tree, 300):
+        for spec in mutation.first:
+            if reason := run(command(tree, spec), tree, 600, spec.removeprefix("ops:")):
                 return reason
-        for command in everything(tree):
-            if reason := run(command, tree, 1800):
+        for tests in everything(tree) if more else ():
+            if reason := run(tests, tree, 3600):
                 return reason
     finally:
         path.write_text(before)
@@ -94,6 +93,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these")
     parser.add_argument("--tree", type=pathlib.Path, default=ROOT / "build/mutation", help="the scratch worktree; made when it is not there, and kept")
+    parser.add_argument("--quick", action="store_true", help="only the tests that the records name")
     parser.add_argument("--results", type=pathlib.Path, help="a JSON file that gets the results and whose names are not run again")
     args = parser.parse_args()
     if shutil.which("ninja") is None:
@@ -104,7 +104,7 @@ def main():
         if name in results and not args.names:
             continue
         start = time.monotonic()
-        results[name] = check(args.tree.resolve(), MUTATIONS[name])
+        results[name] = check(args.tree.resolve(), MUTATIONS[name], not args.quick)
         print(f"{name}: {'killed by ' + results[name] if results[name] else 'SURVIVED'}, {time.monotonic() - start:.0f} s", flush=True)
         if args.results:
             args.results.write_text(json.dumps(results, indent=1))

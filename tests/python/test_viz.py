@@ -155,28 +155,23 @@ def test_large_values_are_summarised():
 
 def browse(page, position="", *flags):
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1280,800", *flags, f"file://{page}{position}"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="no chromium or chrome to show the page")
-def test_page_in_a_browser(tmp_path):
+def test_page_in_a_browser(tmp_path):  # a start of the browser takes a second or two
     loss, _, _ = model()
     page = tmp_path / "g.html"
     ops = [s.op for s in viz.graph(loss, page).tape]
     dom = browse(page, "#check", "--dump-dom")  # every step forward and backward
     assert 'data-errors="0"' in dom and f'data-nodes="{len(ops)}"' in dom and f'data-check="{" ".join(ops + ops[::-1])}"' in dom
-    dom = browse(page, f"#step={len(ops) + 1}", "--dump-dom")
-    assert 'data-op="MeanBackward0"' in dom and "backward" in dom and 'class="has now"' in dom
+    viz.graph(long_chain(10_000), page)
+    dom = browse(page, "#step=10002", "--dump-dom")
+    assert 'data-errors="0"' in dom and 'data-nodes="10001"' in dom and 'data-step="10002"' in dom
+    assert 'data-op="SumBackward0"' in dom and '<body class="back">' in dom and 'class="has now"' in dom
     shot = tmp_path / "shot.png"
-    browse(page, "#step=3", f"--screenshot={shot}")
+    browse(page, "#step=10002", f"--screenshot={shot}")
     assert shot.read_bytes()[:4] == b"\x89PNG" and shot.stat().st_size > 20_000
-
-
-@pytest.mark.skipif(not CHROMIUM, reason="no chromium or chrome to show the page")
-def test_large_page_in_a_browser(tmp_path):
-    viz.graph(long_chain(10_000), tmp_path / "g.html")
-    dom = browse(tmp_path / "g.html", "#step=5000", "--dump-dom")
-    assert 'data-errors="0"' in dom and 'data-nodes="10001"' in dom and 'data-step="5000"' in dom
 
 
 # ---- the chain rule as source

@@ -44,12 +44,11 @@ template <class A, bool back, class C> void row_sums(const C* x, C* y, int64_t n
     store(y + at, scan(load<A>(x + at)));
   }
   if (i == n) return;
-  const int64_t rest = n - i, at = back ? 0 : i;  // the others of the last packet are 0, on the far side
-  C buffer[8] = {};
-  C* p = back ? buffer + 8 - rest : buffer;
-  for (int64_t k = 0; k < rest; k++) p[k] = x[at + k];
-  store(buffer, scan(load<A>(buffer)));
-  for (int64_t k = 0; k < rest; k++) y[at + k] = p[k];
+  const int64_t rest = n - i, at = back ? 0 : i;
+  C last[8] = {};
+  for (int64_t k = 0; k < rest; k++) last[k] = x[at + k];
+  store(last, scan(load<A>(last)));
+  for (int64_t k = 0; k < rest; k++) y[at + k] = last[k];
 }
 template <class C, class A> void row(const void* x, void* y, int64_t n, bool back) {
   if (back) row_sums<A, true>(static_cast<const C*>(x), static_cast<C*>(y), n);
