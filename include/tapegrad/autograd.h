@@ -291,13 +291,15 @@ TG_API std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorLis
 ///   assert((x * 2).requires_grad());
 struct NoGrad {  // RAII: nothing is recorded in this thread while it lives
   bool before = tls.no_grad;
-  NoGrad() { tls.no_grad = true; }
-  ~NoGrad() { tls.no_grad = before; }
+  uint16_t origin = tls.origin;
+  TG_API NoGrad();  // notes its caller for the tensors made meanwhile
+  ~NoGrad() { tls.no_grad = before, tls.origin = origin; }
 };
 struct EnableGrad {
   bool before = tls.no_grad;
-  EnableGrad() { tls.no_grad = false; }
-  ~EnableGrad() { tls.no_grad = before; }
+  uint16_t origin = tls.origin;
+  EnableGrad() { tls.no_grad = false, tls.origin = 0; }
+  ~EnableGrad() { tls.no_grad = before, tls.origin = origin; }
 };
 struct GradMode {
   bool before = tls.no_grad;
@@ -307,8 +309,9 @@ struct GradMode {
 /// Example: const InferenceMode on; const Tensor y = ones({2}) * 2; assert(!y.requires_grad());
 struct InferenceMode {  // as NoGrad, and what is made may never be recorded later
   bool before = tls.inference, grad_before = tls.no_grad;
-  explicit InferenceMode(bool on = true) { tls.inference = on; if (on) tls.no_grad = true; }
-  ~InferenceMode() { tls.inference = before, tls.no_grad = grad_before; }
+  uint16_t origin = tls.origin;
+  TG_API explicit InferenceMode(bool on = true);
+  ~InferenceMode() { tls.inference = before, tls.no_grad = grad_before, tls.origin = origin; }
 };
 /// In anomaly mode backward checks each gradient for NaN and names the forward op and its place.
 struct AnomalyMode {

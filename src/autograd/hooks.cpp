@@ -3,7 +3,6 @@
 #include <atomic>
 
 #include "src/autograd/node.h"
-#include "src/tensor/places.h"
 
 namespace tapegrad {
 

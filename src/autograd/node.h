@@ -17,6 +17,9 @@ struct NodeExtra {
 };
 NodeExtra& extra_of(Node& n);
 
+/// A leaf's `origin` after its gradient was taken away.
+inline constexpr const char* kGradCleared = "grad = None";
+
 /// Asked by n's backward: the gradient that the leaf behind input k has by now, taken out of the leaf, if n may add to it and give
 /// the sum back as its dx[k]. That saves a buffer and a pass where many steps share a weight. Undefined where n cannot: no leaf, no
 /// gradient yet, somebody else holds it, hooks or anomaly mode want to see each part, or the graph of the gradient is recorded.

@@ -15,6 +15,21 @@ constinit thread_local TapeObserver* tape_observer = nullptr;
 TapeObserver::~TapeObserver() = default;
 TapeObserver* set_tape_observer(TapeObserver* observer) { return std::exchange(tape_observer, observer); }
 
+// In ops, backwards and the bindings such modes are the library's own business.
+static void note_mode(const char* mode, const void* return_address) {
+  if (!tls.scope && !tls.differentiating && !tls.in_python) tls.origin = make_note(mode, caller_place(return_address));
+}
+NoGrad::NoGrad() {
+  tls.no_grad = true;
+  note_mode("no_grad", __builtin_return_address(0));
+}
+InferenceMode::InferenceMode(bool on) {
+  tls.inference = on;
+  if (!on) return;
+  tls.no_grad = true;
+  note_mode("inference_mode", __builtin_return_address(0));
+}
+
 bool recording(TensorList in) {
   if (!grad_enabled()) return false;
   for (const Tensor& t : in) if (needs_grad(t)) return true;

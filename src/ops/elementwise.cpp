@@ -2,8 +2,6 @@
 // elementwise_tape.cpp records.
 #include "src/ops/elementwise.h"
 
-#include <array>
-
 #include "src/ops/cuda/launch.h"
 #include "src/ops/op_info.h"
 #include "src/tensor/align.h"

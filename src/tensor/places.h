@@ -16,9 +16,6 @@ const char* called_op();
 /// Who calls, for a function without an OpScope: a Python line, else this return address.
 Place caller_place(const void* return_address);
 
-/// The op in the note of a leaf whose gradient was taken away.
-inline constexpr const char* kGradCleared = "grad = None";
-
 // ---- debug_lines.cpp
 
 struct CodeLine {

@@ -24,6 +24,14 @@ TEST(Explain, WhyItDoesNotRequireGrad) {
   SAYS(explain(ones({2})), "requires_grad_() was not called on it");
   SAYS(explain(tensor({1, 2})), "have no gradient");
   EXPECT_EQ(explain(Tensor()), "there is no tensor");
+  {
+    const NoGrad off;
+    SAYS(explain(x * 2), "inside no_grad");
+    const EnableGrad on;
+    SAYS(explain(ones({2})), "requires_grad_() was not called on it");
+  }
+  const InferenceMode off;
+  SAYS(explain(x * 2), "inside inference_mode");
 }
 TEST(Explain, WhyItHasNoGradient) {
   const Tensor x = leaf(), other = leaf(), y = x * 2, loss = y.sum();

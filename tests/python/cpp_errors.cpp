@@ -37,5 +37,9 @@ int main() {
   });
   show("shape", [&] { matmul(x, x); });  // shape
   std::printf("detached: %s\n", explain(detach(x)).c_str());  // detached
+  {
+    const NoGrad off;  // off
+    std::printf("recording off: %s\n", explain(x * 2).c_str());
+  }
   std::printf("not reached: %s\n", explain(ones({2}).set_requires_grad()).c_str());
 }

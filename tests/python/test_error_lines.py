@@ -40,7 +40,7 @@ def line(mark):
 def test_lines_from_debug_info(program, flags):
     text = run(program("lines" + "".join(flags), *flags))
     said = dict(re.findall(r"^([a-z ]+): (.*(?:\n .*)*)", text, re.M))
-    for title, marks in {"in place": ["saves h", "changes h"], "twice": ["forward", "first"], "custom": ["custom"], "shape": ["shape"], "detached": ["detached"]}.items():
+    for title, marks in {"in place": ["saves h", "changes h"], "twice": ["forward", "first"], "custom": ["custom"], "shape": ["shape"], "detached": ["detached"], "recording off": ["off"]}.items():
         for mark in marks:
             number, source = line(mark)
             assert f"cpp_errors.cpp:{number} in main" in said[title] or f"cpp_errors.cpp:{number} in " in said[title], (title, said[title])
