@@ -37,7 +37,7 @@ TG_API const char* role_name(MemoryRole role);
 TG_API void set_role(const Storage& s, MemoryRole role);
 TG_API MemoryRole role_of(const Storage& s);
 /// Memory made for `of`, such as its gradient, belongs to the module that `of` belongs to.
-void own_with(const Storage& s, const Storage& of, MemoryRole role);
+TG_API void own_with(const Storage& s, const Storage& of, MemoryRole role);
 TG_API void set_owner_module(const Storage& s, uint16_t module);
 /// The largest owners, one a line; "" when there are none.
 std::string largest_owners(size_t rows);

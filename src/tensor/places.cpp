@@ -90,29 +90,24 @@ Notes& notes() {
   static Notes& n = *new Notes;  // tensors may outlive static destructors
   return n;
 }
-/// The last few notes of this thread: a loop makes the same ones again and again.
-struct Recent {
-  NoteKey key;
-  uint16_t number;
-};
-thread_local Recent recent[64];
+/// The last few notes of this thread: a loop makes the same ones again and again. Pointers, as a library that is opened late has
+/// little room for such variables.
+thread_local const std::pair<const NoteKey, uint16_t>* recent[16];
 }  // namespace
 
 uint16_t make_note(const char* op, const Place& place) {
   const NoteKey key{place.where, place.offset, op};
-  Recent& r = recent[(reinterpret_cast<uintptr_t>(place.where) >> 4 ^ size_t(place.offset) >> 1 ^ reinterpret_cast<uintptr_t>(op)) % 64];
-  if (r.number && r.key == key) [[likely]] return r.number;
+  auto& r = recent[(reinterpret_cast<uintptr_t>(place.where) >> 4 ^ size_t(place.offset) >> 1 ^ reinterpret_cast<uintptr_t>(op)) % 16];
+  if (r && r->first == key) [[likely]] return r->second;
   Notes& n = notes();
   std::lock_guard guard(n.lock);
-  auto [it, fresh] = n.numbers.try_emplace(key, uint16_t(n.all.size()));
-  if (fresh) {
-    if (n.all.size() > 65535) {
-      n.numbers.erase(it);
-      return 0;
-    }
-    n.all.push_back({op, place});
+  auto it = n.numbers.find(key);
+  if (it == n.numbers.end()) {
+    if (n.all.size() > 65535) return 0;
+    n.all.push_back({op, place});  // one that nobody finds, should the next line throw
+    it = n.numbers.emplace(key, uint16_t(n.all.size() - 1)).first;
   }
-  r = {key, it->second};
+  r = &*it;
   return it->second;
 }
 Note note(uint16_t number) {

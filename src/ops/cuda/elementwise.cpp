@@ -8,7 +8,7 @@ namespace tapegrad {
 
 CudaWalk cuda_walk(const Operand* arg, int args) {
   const TensorImpl& out = *arg[0].t;
-  Operand in_memory[kMaxArgs];
+  Operand in_memory[kMaxArgs] = {};
   int place[kMaxArgs], used = 0;
   CudaWalk w;
   w.args = args;
