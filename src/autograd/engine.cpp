@@ -424,8 +424,13 @@ std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorList grad_
   return result;
 }
 
-void Tensor::backward() const { tapegrad::backward(*this); }
+// Scopes of their own, so that notes name these functions' callers.
+void Tensor::backward() const {
+  OpScope op("backward");
+  tapegrad::backward(*this);
+}
 void Tensor::backward(const Tensor& gradient, bool retain_graph, bool create_graph) const {
+  OpScope op("backward");
   tapegrad::backward(*this, gradient, {.retain_graph = retain_graph, .create_graph = create_graph});
 }
 
