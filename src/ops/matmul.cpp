@@ -514,9 +514,6 @@ struct LinearBackward final : NodeOf<3> {
   void free_saved() override { x.reset(), weight.reset(); }
 };
 
-[[gnu::cold]] static std::string linear_hint(const Tensor& x, const Tensor& weight) {
-  return x.size(-1) == weight.size(0) ? "\n  hint: weight is [out_features, in_features]; weight.T would fit" : "";
-}
 [[gnu::cold]] static std::string aligned_at_last(const Tensor& x, const Tensor& weight) {
   const int n = std::max(int(x.dim()), 2);
   return aligned({{"input", x.sizes(), n - int(x.dim())}, {"weight", weight.sizes(), n - 2}}, {n - 1});
@@ -532,7 +529,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   }
   TG_CHECK(x->sizes[x->ndim - 1] == weight->sizes[1], ShapeError,
       "last dimension of input must equal the last of weight, got ", x.size(-1), " and ",
-           weight.size(1), Named{"input", x}, Named{"weight", weight}, aligned_at_last(x, weight), linear_hint(x, weight));
+           weight.size(1), Named{"input", x}, Named{"weight", weight}, aligned_at_last(x, weight));
   TG_CHECK(x.dtype() == weight.dtype() && (!bias.defined() || bias.dtype() == x.dtype()), DtypeError,
       "input, weight and bias must have the same dtype, got ",
            x.dtype(), ", ", weight.dtype(), bias.defined() ? " and " : "", bias.defined() ? name(bias.dtype()) : "",
