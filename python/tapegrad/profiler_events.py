@@ -52,11 +52,12 @@ class _Timed:
 
 
 class FunctionEvent(_Timed):
-    """One op, node or range that ran once. `line` is where Python (or C++) called it: of a node, where its forward was called."""
-    count, fwd_thread, kernels = 1, None, ()
+    """One op, node or range that ran once. `line` is where Python (or C++) called it: of a node, where its forward was called.
+    `maker` is the event of the op that recorded a node."""
+    count, kernels = 1, ()
 
     def __init__(self, number, row):
-        name, start, end, bytes_, parent, thread, sequence, kind, line, module, shapes, stack = row
+        name, start, end, bytes_, parent, thread, sequence, kind, line, module, shapes, stack, maker = row
         self.id, self.name, self.key, self.trace_name = number, name, name, name
         self.time_range = Interval(start / 1e3, end / 1e3)
         self.thread, self.sequence_nr, self.kind, self.line, self.module = thread, int(sequence) or -1, kind, line, module
@@ -64,7 +65,7 @@ class FunctionEvent(_Timed):
         self.input_shapes = json.loads(shapes) if shapes else []
         self.stack = stack.split("\n") if stack else []
         self.is_user_annotation = kind == RANGE
-        self.cpu_parent, self.cpu_children = parent, []
+        self.cpu_parent, self.cpu_children, self.maker = parent, [], maker
 
     @property
     def cpu_time_total(self):
@@ -248,16 +249,13 @@ def events_of(rows, profile_memory, before=()):
     events = EventList(before)
     first = len(events)
     events.extend(FunctionEvent(first + k, row) for k, row in enumerate(rows))
-    makers = {}
     for e in events[first:]:
         parent = e.cpu_parent
         e.cpu_parent = events[first + parent] if parent >= 0 else None
         if e.cpu_parent is not None:
             e.cpu_parent.cpu_children.append(e)
-        if e.kind == OP and e.sequence_nr >= 0:
-            makers[e.sequence_nr] = e
-        elif e.kind == NODE and e.sequence_nr in makers:
-            e.fwd_thread = makers[e.sequence_nr].thread
+        e.maker = events[first + e.maker] if e.maker >= 0 else None
+        e.fwd_thread = e.maker and e.maker.thread
     events.profile_memory = profile_memory
     return events
 
@@ -268,16 +266,14 @@ def _chrome_events(events, memory):
     for thread in sorted({e.thread for e in events}):
         name = "main thread" if thread == pid else f"thread {thread}"
         out.append({"ph": "M", "name": "thread_name", "pid": pid, "tid": thread, "args": {"name": name}})
-    makers, held = {}, 0
+    held = 0
     for e in events:
         args = {"Line": e.line, "Module": e.module, "Input Dims": e.input_shapes, "Sequence number": e.sequence_nr, "External id": e.id}
         out.append({"ph": "X", "cat": ("cpu_op", "backward", "user_annotation")[e.kind], "name": e.name, "pid": pid, "tid": e.thread, "ts": e.time_range.start,
                     "dur": round(e.cpu_time_total, 3), "args": {k: v for k, v in args.items() if v not in ("", [], -1)}})
-        if e.kind == OP and e.sequence_nr >= 0:
-            makers[e.sequence_nr] = e
-        elif e.kind == NODE and (maker := makers.get(e.sequence_nr)):
-            flow = {"cat": "fwdbwd", "name": "fwdbwd", "id": e.sequence_nr, "pid": pid}
-            out.append({"ph": "s", **flow, "tid": maker.thread, "ts": maker.time_range.start})
+        if e.maker is not None:
+            flow = {"cat": "fwdbwd", "name": "fwdbwd", "id": e.id, "pid": pid}
+            out.append({"ph": "s", **flow, "tid": e.maker.thread, "ts": e.maker.time_range.start})
             out.append({"ph": "f", "bp": "e", **flow, "tid": e.thread, "ts": e.time_range.start})
     if memory:
         for e in sorted((e for e in events if e.self_cpu_memory_usage), key=lambda e: e.time_range.end):
