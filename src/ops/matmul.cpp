@@ -77,7 +77,8 @@ Shape leading_strides(const Tensor& x, const Shape& size) {
 
 // A complex product as one real product of twice the sizes: a row of a is the 2k numbers (re, im, …) as it lies in memory, and
 // b's row j becomes two, b[j] and i b[j], so that re b[j] + im (i b[j]) = a[j] b[j].
-Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias = {});
+struct OnTheWay;
+Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias = {}, const OnTheWay* more = nullptr);
 Tensor float_rows(const Tensor& x) {  // row-major (…, r, c) as (…, r, 2c)
   Tensor f = as_floats(x);
   Shape size(x.sizes());
@@ -116,8 +117,23 @@ Tensor spread(const Tensor& x, Shape size) {
   size.push_back(x.size(-2)), size.push_back(x.size(-1));
   return x.sizes() == size && x->contiguous ? x : contiguous(expand(detach(x), size));
 }
-// The product's numbers. `bias` (n of them, dense, same dtype) starts each row.
-Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias) {
+// What a product on CUDA makes in the same launch, where the library can.
+struct OnTheWay {
+  Tensor* row_sums = nullptr;  // gets the sums of a's rows, or nothing
+  bool* gelu = nullptr;        // set to whether the result is gelu (by tanh) of the product
+};
+void cuda_gemm_with(BatchedGemm& g, const OnTheWay& more) {
+  if (more.row_sums) *more.row_sums = empty({g.m}, g.dtype, g.device), g.row_sums = (*more.row_sums)->data;
+  g.gelu = more.gelu != nullptr;
+  const bool done = cuda_gemm(g);
+  if (more.gelu) *more.gelu = done;
+  if (done) return;
+  if (more.row_sums) *more.row_sums = {};
+  g.row_sums = nullptr, g.gelu = false;
+  cuda_gemm(g);
+}
+// The product's numbers. `bias` (n of them, dense, same dtype) starts each row. `more`: on CUDA, of floats.
+Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias, const OnTheWay* more) {
   const Device device = a.device();
   if (b.device() != device || (bias.defined() && bias.device() != device)) [[unlikely]] devices_differ(a, b, bias);
   const bool cuda = device.type == DeviceType::CUDA;
@@ -148,7 +164,7 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
   }
   if (cuda) [[unlikely]] {
     g.device = device;
-    if (g.count > 1 && cuda_launches(g) > 32) return multiply(spread(a, size), ta, spread(b, size), tb, bias);
+    if (g.count > 1 && cuda_launches(g) > 32) return multiply(spread(a, size), ta, spread(b, size), tb, bias, more);
   }
   size.push_back(x.rows);
   size.push_back(y.cols);
@@ -158,7 +174,7 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
     start_with(out, bias), g.bias = nullptr, g.add = true;
   if (out.numel() && (g.k || !cuda)) {
     LongKernel release(int64_t(double(g.count) * g.m * g.n * g.k / 4));
-    gemm(g);
+    more ? cuda_gemm_with(g, *more) : gemm(g);
   }
   if (!narrow) return out;
   NoGrad off;
@@ -278,18 +294,19 @@ void check_product_dtypes(const Tensor& a, const Tensor& b) {
 }
 void check_product(const Tensor& a, const Tensor& b) { check_product_dtypes(a, b), check_fit(a, b); }
 
-Tensor gradient_product(const Node& n, int k, const Tensor& a, bool ta, const Tensor& b, bool tb) {
-  const bool plain = a.dim() == 2 && b.dim() == 2 && a.numel() > 0 &&
-                     (a.dtype() == float32 || a.dtype() == float64 || (a.is_cuda() && is_differentiable(a.dtype())));
+Tensor gradient_product(const Node& n, int k, const Tensor& a, bool ta, const Tensor& b, bool tb, Tensor* row_sums) {
+  const bool matrices = a.dim() == 2 && b.dim() == 2 && a.numel() > 0;
+  const bool plain = matrices && (a.dtype() == float32 || a.dtype() == float64 || (a.is_cuda() && is_differentiable(a.dtype())));
   Tensor sum = plain ? lend_gradient(n, k) : Tensor();
-  if (!sum.defined()) return product(a, ta, b, tb);
+  const OnTheWay more{row_sums && matrices && a.is_cuda() && b.numel() > 0 && is_floating(a.dtype()) && !recording(a, b) ? row_sums : nullptr};
+  if (!sum.defined()) return more.row_sums ? multiply(a, ta, b, tb, {}, &more) : product(a, ta, b, tb);
   try {
     const Matrices x(a, ta), y(b, tb);
     LongKernel release(int64_t(double(x.rows) * x.cols * y.cols / 4));
     if (a.is_cuda()) {
-      const BatchedGemm g{a.dtype(), x.rows, y.cols, x.cols, x.data, x.row, x.col, y.data, y.row, y.col, sum->data, nullptr, 1, {}, {}, {},
-                          a.device(), true};
-      if (y.cols) gemm(g);
+      BatchedGemm g{a.dtype(), x.rows, y.cols, x.cols, x.data, x.row, x.col, y.data, y.row, y.col, sum->data, nullptr, 1, {}, {}, {},
+                    a.device(), true};
+      if (y.cols) cuda_gemm_with(g, more);
     } else {
       a.dtype() == float32 ? add_product<float>(sum, x, y) : add_product<double>(sum, x, y);
     }
@@ -300,6 +317,12 @@ Tensor gradient_product(const Node& n, int k, const Tensor& a, bool ta, const Te
   return sum;
 }
 
+Tensor gelu_of_product(const Tensor& a, const Tensor& b, const Tensor& bias) {
+  bool made = false;
+  const OnTheWay more{nullptr, &made};
+  const Tensor out = multiply(a, false, b, false, bias, &more);
+  return made ? out : gelu(out, "tanh");
+}
 Tensor product(const Tensor& a, bool ta, const Tensor& b, bool tb) {
   Tensor out = multiply(a, ta, b, tb);
   if (recording(a, b)) {
@@ -492,8 +515,9 @@ struct LinearBackward final : NodeOf<3> {
       return;
     }
     const Tensor rows = needs(1) || needs(2) ? fold(g) : g;
-    if (needs(1)) dx[1] = gradient_product(*this, 1, rows, true, fold(conj(x.unpack(*this))), false);
-    if (needs(2)) dx[2] = sum(rows, 0);
+    Tensor sums;
+    if (needs(1)) dx[1] = gradient_product(*this, 1, rows, true, fold(conj(x.unpack(*this))), false, needs(2) ? &sums : nullptr);
+    if (needs(2)) dx[2] = sums.defined() ? sums : sum(rows, 0);
   }
   void free_saved() override { x.reset(), weight.reset(); }
 };
@@ -507,13 +531,11 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     const Tensor out = matmul(x, weight);
     return bias.defined() ? add(out, bias) : out;
   }
-  TG_CHECK(x->sizes[x->ndim - 1] == weight->sizes[1], ShapeError,
-      "last dimension of input must equal the last of weight, got ", x.size(-1), " and ",
-           weight.size(1), Named{"input", x}, Named{"weight", weight});
+  TG_CHECK(x->sizes[x->ndim - 1] == weight->sizes[1], ShapeError, "last dimension of input must equal the last of weight, got ", x.size(-1),
+      " and ", weight.size(1), Named{"input", x}, Named{"weight", weight});
   TG_CHECK(x.dtype() == weight.dtype() && (!bias.defined() || bias.dtype() == x.dtype()), DtypeError,
-      "input, weight and bias must have the same dtype, got ",
-           x.dtype(), ", ", weight.dtype(), bias.defined() ? " and " : "", bias.defined() ? name(bias.dtype()) : "",
-               Named{"input", x}, Named{"weight", weight});
+      "input, weight and bias must have the same dtype, got ", x.dtype(), ", ", weight.dtype(), bias.defined() ? " and " : "",
+      bias.defined() ? name(bias.dtype()) : "", Named{"input", x}, Named{"weight", weight});
   TG_CHECK(x.dtype() != bool_, DtypeError, "products of bool tensors are not defined, got bool", Named{"input", x});
   const int64_t n = weight->sizes[0];
   if (!bias.defined() && x.dim() >= 2) return product(x, false, weight, true);
