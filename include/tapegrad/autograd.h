@@ -27,6 +27,14 @@ extern TG_API void (*release_python_object)(void* py);
 extern TG_API void* (*unlock_python)();
 extern TG_API void (*relock_python)(void*);
 
+/// What a line of the program did to tensors. Notes are kept for good and have a number; there are as many as such lines.
+struct Note {
+  const char* op = "";
+  Place place;
+};
+TG_API uint16_t make_note(const char* op, const Place& place);  ///< the same one for the same arguments; 0 when 65,535 have been made
+TG_API Note note(uint16_t number);
+
 /// First line of each public op: `OpScope op("matmul");`. Names the op for errors and keeps the caller's place.
 /// Scopes nest; errors name the innermost, places are the outermost caller's.
 struct OpScope {
@@ -36,9 +44,16 @@ struct OpScope {
   [[gnu::always_inline]] explicit OpScope(const char* n) : name(n), outer(tls.scope) {
     caller = outer ? outer->caller : __builtin_extract_return_addr(__builtin_return_address(0));
     tls.scope = this;
+    if (__atomic_load_n(&tls.watched, __ATOMIC_RELAXED)) [[unlikely]] opened();
   }
-  ~OpScope() { tls.scope = outer; }
+  ~OpScope() {
+    if (__atomic_load_n(&tls.watched, __ATOMIC_RELAXED)) [[unlikely]] closed();
+    tls.scope = outer;
+  }
   OpScope(const OpScope&) = delete;
+ private:
+  TG_API void opened() noexcept;
+  TG_API void closed() noexcept;
 };
 
 /// Lets other Python threads run during a long kernel and nothing else (work in cheap elements or flops / 8).
@@ -100,6 +115,8 @@ struct TG_API Node : Counted {
   void* owner = nullptr;              // the running backward that uses `pending`
   Place place;
   uint32_t block = 0;
+  uint16_t freed = 0;                 // note of the backward that dropped what was saved
+  uint16_t module = tls.module;       // path of the nn module that made it
   Node* next_dead = nullptr;
   NodeExtra* extra = nullptr;
 
@@ -191,24 +208,35 @@ inline Place place_now() {
   if (tls.in_python) return python_place();
   return {tls.scope ? tls.scope->caller : nullptr, -1};
 }
+namespace detail {
+struct NodeRoom {  // goes back when the node's constructor throws
+  void* room;
+  size_t bytes;
+  ~NodeRoom() { if (room) pool_free(room, bytes); }
+};
+template <class N, class... A> N* new_node(A&&... a) {
+  NodeRoom r{pool_alloc(sizeof(N)), sizeof(N)};
+  N* n = new (r.room) N(static_cast<A&&>(a)...);
+  r.room = nullptr;
+  n->block = sizeof(N);
+  n->place = place_now();
+  return n;
+}
+}  // namespace detail
 /// Makes a node, notes the caller's place and gives it to `out`. Call under `if (recording(inputs…))`.
 /// Integer and bool outputs are left without a node.
 template <class N, class... A> N* record(const Tensor& out, A&&... a) {
-  N* n = new (pool_alloc(sizeof(N))) N(static_cast<A&&>(a)...);
-  n->block = sizeof(N);
-  n->place = place_now();
+  N* n = detail::new_node<N>(static_cast<A&&>(a)...);
   set_history(out, n, 0);
   return n;
 }
 /// The same for several outputs. `outs` of integer dtype or undefined are skipped but keep their number.
 template <class N, class... A> N* record_many(TensorList outs, A&&... a) {
-  N* n = new (pool_alloc(sizeof(N))) N(static_cast<A&&>(a)...);
-  n->block = sizeof(N);
-  n->place = place_now();
+  N* n = detail::new_node<N>(static_cast<A&&>(a)...);
+  const Ref<Node> ours = Ref<Node>::steal(n);
   n->set_output_count(int(outs.size()));
   for (size_t k = 0; k < outs.size(); k++)
     if (outs[k].defined() && is_differentiable(outs[k].dtype())) n->retain(), set_history(outs[k], n, uint32_t(k));
-  if (n->drop()) Node::destroy(n);
   return n;
 }
 TG_API void set_history(const Tensor& out, Node* owned, uint32_t output_nr);
@@ -231,9 +259,7 @@ class TG_API InPlace {
   /// before() when `other` is self (x.mul_(x)), else other: what a node may save without owning itself.
   const Tensor& old(const Tensor& other) const { return other.is_same(self_) && before_.defined() ? before_ : other; }
   template <class N, class... A> N* record(A&&... a) {
-    N* n = new (pool_alloc(sizeof(N))) N(static_cast<A&&>(a)...);
-    n->block = sizeof(N);
-    n->place = place_now();
+    N* n = detail::new_node<N>(static_cast<A&&>(a)...);
     rebase(n);
     return n;
   }
@@ -265,13 +291,15 @@ TG_API std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorLis
 ///   assert((x * 2).requires_grad());
 struct NoGrad {  // RAII: nothing is recorded in this thread while it lives
   bool before = tls.no_grad;
-  NoGrad() { tls.no_grad = true; }
-  ~NoGrad() { tls.no_grad = before; }
+  uint16_t origin = tls.origin;
+  TG_API NoGrad();  // notes its caller for the tensors made meanwhile
+  ~NoGrad() { tls.no_grad = before, tls.origin = origin; }
 };
 struct EnableGrad {
   bool before = tls.no_grad;
-  EnableGrad() { tls.no_grad = false; }
-  ~EnableGrad() { tls.no_grad = before; }
+  uint16_t origin = tls.origin;
+  EnableGrad() { tls.no_grad = false, tls.origin = 0; }
+  ~EnableGrad() { tls.no_grad = before, tls.origin = origin; }
 };
 struct GradMode {
   bool before = tls.no_grad;
@@ -281,14 +309,25 @@ struct GradMode {
 /// Example: const InferenceMode on; const Tensor y = ones({2}) * 2; assert(!y.requires_grad());
 struct InferenceMode {  // as NoGrad, and what is made may never be recorded later
   bool before = tls.inference, grad_before = tls.no_grad;
-  explicit InferenceMode(bool on = true) { tls.inference = on; if (on) tls.no_grad = true; }
-  ~InferenceMode() { tls.inference = before, tls.no_grad = grad_before; }
+  uint16_t origin = tls.origin;
+  TG_API explicit InferenceMode(bool on = true);
+  ~InferenceMode() { tls.inference = before, tls.no_grad = grad_before, tls.origin = origin; }
 };
 /// In anomaly mode backward checks each gradient for NaN and names the forward op and its place.
 struct AnomalyMode {
   bool before = tls.anomaly;
   explicit AnomalyMode(bool on = true) { tls.anomaly = on; }
   ~AnomalyMode() { tls.anomaly = before; }
+};
+
+/// While it lives, the first op, forward or backward, that makes a NaN or an infinity of finite numbers throws a GradError that
+/// names it, its place and what went in (docs/insight.md says what is looked at). In all threads.
+/// Example: const DetectNonfinite on; const Tensor x = tensor({0.0, 1.0}).set_requires_grad(); std::string what;
+///   try { x.log(); } catch (const GradError& e) { what = e.what(); } assert(what.find("log") != std::string::npos);
+struct TG_API DetectNonfinite {
+  DetectNonfinite();
+  ~DetectNonfinite();
+  DetectNonfinite(const DetectNonfinite&) = delete;
 };
 
 /// Leaf gradient, hooks: allocated when first needed.

@@ -39,7 +39,7 @@ TG_API StateDict load_npz(const std::string& path);
 TG_API StateDict load_torch(const std::string& path, Metadata* metadata = nullptr);
 
 /// A training run's state in one safetensors file. The same contents give the same bytes, from C++ and from Python's
-/// tapegrad.checkpoints; the order of entries is by name when read.
+/// tapegrad.checkpoint; the order of entries is by name when read.
 struct Checkpoint {
   StateDict model, optimizer, values;  ///< net.state_dict(), adam.state_dict(), and what you like: {{"epoch", tensor(3)}}
   Metadata texts;

@@ -47,16 +47,23 @@ struct ThreadState {
   uint16_t count[kSmallClasses];
   bool no_grad, inference, in_python, draining, exiting, anomaly;
   bool counted;          // known to memory_stats(), and its lists are handed over when it ends
+  bool watched;          // ops tell Watchers (src/autograd/watch.h) when they begin and end
+  uint8_t role;          // MemoryRole of what is made now; Working: as it comes
   uint64_t sequence;     // Lamport clock of the tape
   Node* graveyard;       // nodes waiting to be destroyed without recursion
   OpScope* scope;        // innermost running op
   Node* differentiating; // the node whose backward runs here, or null
   uint32_t unwanted;     // bit k: this backward has no use for the gradient of its input k
+  uint16_t origin;       // note (autograd.h) of what turned recording off here, for the tensors made meanwhile
+  uint16_t module;       // path of the nn module whose forward runs here (src/tensor/ledger.h), 0 for none
   int64_t tensors, nodes; // made minus destroyed by this thread
 };
 extern TG_API constinit thread_local ThreadState tls __attribute__((tls_model("initial-exec")));
 
-namespace detail { void meet_thread(); }  // first use of memory in a thread
+namespace detail {
+void meet_thread();            // first use of memory in a thread
+void set_watched(bool on);     // ThreadState::watched of all threads
+}  // namespace detail
 TG_API void* pool_refill(int cls);
 TG_API void pool_spill(int cls);
 TG_API void* big_alloc(size_t bytes);          // 64-byte aligned; throws OutOfMemoryError
@@ -96,11 +103,18 @@ TG_API MemoryStats memory_stats();
 TG_API void reset_peak_memory();
 TG_API void empty_cache();                         ///< gives cached big buffers back to the system
 TG_API void set_cache_limit(size_t bytes);         ///< cached bytes above this go back at once
+/// What the bytes in use are for.
+enum class MemoryRole : uint8_t { Working, Saved, Gradient, Parameter, Optimizer };
+/// A table of the bytes in use by role, and of their largest owners: op, line, nn module, role.
+/// Example: const Tensor x = ones({1000}); assert(memory_summary().find("in use") != std::string::npos);
+TG_API std::string memory_summary(int rows = 20);
 
 /// The bytes that tensors share. `version` counts in-place writes.
 struct TG_API Storage : Counted {
   uint32_t version = 0;
   Device device;
+  bool saved = false;   // some op saved it for its backward: from then on writes are noted
+  uint16_t written = 0; // note (autograd.h) of the last such write
   char* data = nullptr;
   size_t bytes = 0;     // asked for
   size_t capacity = 0;  // readable and writable from data: bytes rounded up, 0 when the memory is not ours
@@ -111,5 +125,6 @@ struct TG_API Storage : Counted {
   static Storage* borrow(void* data, size_t bytes, void (*deleter)(void*), void* context, Device device = {});
   static void destroy(Storage* s);
 };
+namespace detail { TG_API void note_write(Storage& s); }  // keeps the running op and its caller's place in s.written
 
 }  // namespace tapegrad

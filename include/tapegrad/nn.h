@@ -13,6 +13,7 @@
 #include "tapegrad/nn_container.h"
 #include "tapegrad/nn_conv.h"
 #include "tapegrad/nn_init.h"
+#include "tapegrad/nn_lazy.h"
 #include "tapegrad/nn_linear.h"
 #include "tapegrad/nn_loss.h"
 #include "tapegrad/nn_module.h"

@@ -23,13 +23,35 @@ struct TG_API ModuleHook : Counted {
   virtual ~ModuleHook();
   static void destroy(ModuleHook* h) { delete h; }
 };
+template <class F> Ref<ModuleHook> make_hook(F f) {
+  struct Lambda final : ModuleHook {
+    F f;
+    explicit Lambda(F x) : f(std::move(x)) {}
+    void operator()(const Module& m, std::vector<Tensor>& a, std::vector<Tensor>& b) override { f(m, a, b); }
+  };
+  return Ref<ModuleHook>::steal(new Lambda(std::move(f)));
+}
+/// One that takes the first list only.
+template <class F> Ref<ModuleHook> make_pre_hook(F f) {
+  return make_hook([f = std::move(f)](const Module& m, std::vector<Tensor>& a, std::vector<Tensor>&) mutable { f(m, a); });
+}
 using ModuleHooks = std::vector<Ref<ModuleHook>>;
+/// What a lazy layer waits for (nn_lazy.h): a tensor that shows its size, its first input or its first entry in a state.
+struct TG_API Unsized : Counted {
+  virtual void size_from(const Tensor& t, bool is_input) = 0;
+  virtual ~Unsized();
+  static void destroy(Unsized* u) { delete u; }
+};
 /// The hooks of one module, in calling order.
 struct TG_API Hooks : Counted {
   ModuleHooks forward_pre, forward, backward_pre, backward;
+  Ref<Unsized> lazy;
+  bool empty() const { return forward_pre.empty() && forward.empty() && backward_pre.empty() && backward.empty() && !lazy; }
   static void destroy(Hooks* h) { delete h; }
 };
 struct BackwardHooks;
+class ParametrizationList;
+TG_API extern Hooks* global_hooks;  // those of all modules; null without any
 }  // namespace detail
 
 /// What the copies of one module share.
@@ -37,6 +59,7 @@ struct TG_API ModuleState : Counted {
   std::string name, details;  // "Linear", "in_features=2, out_features=3, bias=True"
   bool training = true;
   bool calls_hooks = false;   // its class derives from ModuleOf
+  bool mean_of_all = false;   // a batch norm: the running statistics are means over all batches, whatever its momentum (update_bn)
   bool merges_equal = false;  // prints equal neighbours among its children as one (ModuleList)
   Ref<detail::Hooks> hooks;   // none until the first is registered
   std::vector<std::pair<std::string, Tensor>> parameters;
@@ -47,6 +70,7 @@ struct TG_API ModuleState : Counted {
   };
   std::vector<Buffer> buffers;
   std::vector<std::pair<std::string, Ref<ModuleState>>> children;
+  uint32_t path = 0;  // its path when it was called last, and in the upper half that of the module that called it
   static void destroy(ModuleState* s) { delete s; }
 };
 
@@ -123,24 +147,26 @@ class TG_API Module {
   // the list. NotImplementedError for modules that define operator() themselves: only ModuleOf can run hooks.
   /// f(m, std::vector<Tensor>& inputs), before forward.
   template <class F> HookHandle register_forward_pre_hook(F f, bool prepend = false) const {
-    return add_hook(&detail::Hooks::forward_pre, hook([f = std::move(f)](auto& m, auto& a, auto&) mutable { f(m, a); }), prepend);
+    return add_hook(&detail::Hooks::forward_pre, detail::make_pre_hook(std::move(f)), prepend);
   }
   /// f(m, const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs), after forward.
   template <class F> HookHandle register_forward_hook(F f, bool prepend = false) const {
-    return add_hook(&detail::Hooks::forward, hook(std::move(f)), prepend);
+    return add_hook(&detail::Hooks::forward, detail::make_hook(std::move(f)), prepend);
   }
   /// f(m, std::vector<Tensor>& grad_outputs), when the gradients of the outputs are known.
   template <class F> HookHandle register_full_backward_pre_hook(F f, bool prepend = false) const {
-    return add_hook(&detail::Hooks::backward_pre, hook([f = std::move(f)](auto& m, auto& a, auto&) mutable { f(m, a); }), prepend);
+    return add_hook(&detail::Hooks::backward_pre, detail::make_pre_hook(std::move(f)), prepend);
   }
   /// f(m, std::vector<Tensor>& grad_inputs, const std::vector<Tensor>& grad_outputs), when the gradients of the inputs are
   /// known; undefined where an input needs none.
   template <class F> HookHandle register_full_backward_hook(F f, bool prepend = false) const {
-    return add_hook(&detail::Hooks::backward, hook(std::move(f)), prepend);
+    return add_hook(&detail::Hooks::backward, detail::make_hook(std::move(f)), prepend);
   }
 
   friend TG_API std::string to_string(const Module& m);
   friend class HookedCall;
+  friend class MeanStatistics;
+  friend class detail::ParametrizationList;
 
  protected:
   Ref<ModuleState> state_;
@@ -148,22 +174,31 @@ class TG_API Module {
 
  private:
   explicit Module(Ref<ModuleState> state);
-  template <class F> static Ref<detail::ModuleHook> hook(F f) {
-    struct Lambda final : detail::ModuleHook {
-      F f;
-      explicit Lambda(F x) : f(std::move(x)) {}
-      void operator()(const Module& m, std::vector<Tensor>& a, std::vector<Tensor>& b) override { f(m, a, b); }
-    };
-    return Ref<detail::ModuleHook>::steal(new Lambda(std::move(f)));
-  }
   HookHandle add_hook(detail::ModuleHooks detail::Hooks::* kind, Ref<detail::ModuleHook> hook, bool prepend) const;
 };
 TG_API std::string to_string(const Module& m);
 
+// Hooks of all modules that derive from ModuleOf; they run before a module's own.
+namespace detail {
+TG_API HookHandle add_global_hook(ModuleHooks Hooks::* kind, Ref<ModuleHook> hook);
+}
+template <class F> HookHandle register_module_forward_pre_hook(F f) {
+  return detail::add_global_hook(&detail::Hooks::forward_pre, detail::make_pre_hook(std::move(f)));
+}
+template <class F> HookHandle register_module_forward_hook(F f) {
+  return detail::add_global_hook(&detail::Hooks::forward, detail::make_hook(std::move(f)));
+}
+template <class F> HookHandle register_module_full_backward_pre_hook(F f) {
+  return detail::add_global_hook(&detail::Hooks::backward_pre, detail::make_pre_hook(std::move(f)));
+}
+template <class F> HookHandle register_module_full_backward_hook(F f) {
+  return detail::add_global_hook(&detail::Hooks::backward, detail::make_hook(std::move(f)));
+}
+
 /// One call of a module with hooks.
 class TG_API HookedCall {
   const Module& module_;
-  Ref<detail::Hooks> hooks_;
+  Ref<detail::Hooks> hooks_;  // the module's own, if it has any
   Ref<detail::BackwardHooks> backward_;  // what waits for gradients
  public:
   explicit HookedCall(const Module& m);
@@ -171,6 +206,8 @@ class TG_API HookedCall {
   void before(std::vector<Tensor>& inputs);
   void after(std::vector<Tensor>& inputs, std::vector<Tensor>& outputs);
   Tensor run(const Tensor& x, Tensor (*forward)(const Module&, const Tensor&));
+ private:
+  detail::ModuleHooks hooks(detail::ModuleHooks detail::Hooks::* kind) const;
 };
 
 namespace detail {
@@ -181,6 +218,15 @@ template <class T, class F> void for_each_tensor(T& x, F&& f) {
   else if constexpr (requires { std::tuple_size<T>::value; }) std::apply([&](auto&... part) { (for_each_tensor(part, f), ...); }, x);
   else if constexpr (std::is_same_v<T, std::vector<Tensor>>) for (Tensor& t : x) f(t);
 }
+/// Sets ThreadState::module, for errors and the memory ledger, while a module's forward runs.
+class TG_API InModule {
+  const ModuleState* outer_;
+  uint16_t before_;
+ public:
+  explicit InModule(ModuleState& s);
+  ~InModule();
+  InModule(const InModule&) = delete;
+};
 /// "Linear" of a function's __PRETTY_FUNCTION__ with T = tapegrad::nn::Linear.
 TG_API std::string class_name(const char* pretty_function);
 template <class T> std::string class_name() { return class_name(__PRETTY_FUNCTION__); }
@@ -192,7 +238,8 @@ template <class Self> class ModuleOf : public Module {
  public:
   template <class... A> auto operator()(const A&... args) const {
     const Self& self = static_cast<const Self&>(*this);
-    if (!state_->hooks) [[likely]] return self.forward(args...);
+    const detail::InModule in(*state_);
+    if (!state_->hooks && !detail::global_hooks) [[likely]] return self.forward(args...);
     using Result = decltype(self.forward(args...));
     if constexpr (std::is_same_v<Result, Tensor> && std::is_same_v<std::tuple<A...>, std::tuple<Tensor>>)  // most are
       return HookedCall(self).run(args..., [](const Module& m, const Tensor& x) { return static_cast<const Self&>(m).forward(x); });

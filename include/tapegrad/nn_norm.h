@@ -34,6 +34,18 @@ using BatchNorm1d = BatchNorm<1>;
 using BatchNorm2d = BatchNorm<2>;
 using BatchNorm3d = BatchNorm<3>;
 using SyncBatchNorm = BatchNorm<0>;  ///< there is one process
+/// While it lives, the model trains and its batch norms, whose running statistics start anew, keep the mean over all batches.
+class TG_API MeanStatistics {
+  Module model_;
+  std::vector<Module> norms_;
+ public:
+  explicit MeanStatistics(const Module& model);
+  ~MeanStatistics();
+  MeanStatistics(const MeanStatistics&) = delete;
+
+ private:
+  bool was_training_;
+};
 /// Each channel of each sample by itself; with or without a batch.
 template <int N> struct TG_API InstanceNorm : ModuleOf<InstanceNorm<N>>, NormParts {
   explicit InstanceNorm(int64_t num_features, InstanceNormOptions options = {});

@@ -1,6 +1,6 @@
 // Averages of models over training: stochastic weight averaging (Izmailov et al. 2018) and exponential moving averages.
 #pragma once
-#include "tapegrad/nn_module.h"
+#include "tapegrad/nn_norm.h"
 
 namespace tapegrad::optim {
 
@@ -22,5 +22,17 @@ template <class M> struct AveragedModel : nn::ModuleOf<AveragedModel<M>> {
   template <class... A> auto forward(const A&... args) const { return module(args...); }
   void update_parameters(const nn::Module& model) const { update_average(module, model, n_averaged, options); }
 };
+
+/// Makes the running statistics of all batch norms anew: their mean over one pass through `loader`, whose batches are inputs, or
+/// begin with them: a tensor, a pair, a tuple, a data::Batch.
+template <class Loader, class M> void update_bn(const Loader& loader, const M& model) {
+  const nn::MeanStatistics mean(model);
+  const NoGrad no_grad;
+  for (const auto& batch : loader) {
+    if constexpr (requires { batch.sizes(); }) model(batch);
+    else if constexpr (requires { batch.data; }) model(batch.data);
+    else model(std::get<0>(batch));
+  }
+}
 
 }  // namespace tapegrad::optim

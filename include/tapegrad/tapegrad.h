@@ -3,6 +3,7 @@
 #pragma once
 #include "tapegrad/autograd.h"
 #include "tapegrad/error.h"
+#include "tapegrad/explain.h"
 #include "tapegrad/ops.h"
 #include "tapegrad/ops_more.h"
 #include "tapegrad/ops_rnn.h"

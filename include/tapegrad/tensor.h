@@ -11,10 +11,9 @@ namespace tapegrad {
 
 struct Extra;          // autograd.h: gradient, hooks; only for tensors that have some
 struct TensorImpl;
-struct ValuesIndices;  // ops.h
-struct Index;          // ops.h
-class TensorList;      // below
-class Generator;       // random.h
+struct ValuesIndices; struct Index;  // ops.h
+class TensorList; class Generator;   // below; random.h
+inline void bump_version(const Tensor& x);
 
 // ---- the tensor itself ---------------------------------------------------------------------------------------------
 
@@ -29,7 +28,8 @@ struct TG_API TensorImpl : Counted {
   bool untracked = false;      // made by .data: writes through it do not count as versions
   bool owns_py = false;        // `py` is owned, not borrowed
   bool no_grad_view = false;   // a view made while recording was off
-  uint32_t output_nr = 0;      // which output of grad_fn this is
+  uint16_t output_nr = 0;      // which output of grad_fn this is
+  uint16_t origin = 0;         // note (autograd.h) of what cut it off from the tape
   uint32_t history = 0;        // base: times in-place ops rewrote its history; view: the base's count its grad_fn fits
   Storage* storage = nullptr;  // owned
   char* data = nullptr;        // first element
@@ -102,7 +102,7 @@ class TG_API Tensor {
   template <class T> std::span<T> span() const {
     T* data = data_ptr<std::remove_const_t<T>>();
     if (!p_->contiguous || is_cuda()) [[unlikely]] not_contiguous();
-    if (!std::is_const_v<T> && !p_->untracked) p_->storage->version++;
+    if (!std::is_const_v<T>) bump_version(*this);
     return {data, size_t(p_->numel)};
   }
   /// The one element as a number. Throws ValueError when there are several.
@@ -591,10 +591,10 @@ TG_API std::ostream& operator<<(std::ostream& out, const Tensor& x);
 struct PrintOptions { int precision = 4, threshold = 1000, edgeitems = 3, linewidth = 80; std::optional<bool> sci_mode; };
 TG_API PrintOptions& print_options();
 /// Threads that kernels may use. The default: TAPEGRAD_NUM_THREADS, else the cores this process may run on.
-TG_API int num_threads();
-TG_API void set_num_threads(int n);
-
+TG_API int num_threads(); TG_API void set_num_threads(int n);
 /// Writes go through here: makes saved values that were overwritten detectable.
-inline void bump_version(const Tensor& x) { if (!x->untracked) x->storage->version++; }
+inline void bump_version(const Tensor& x) {
+  if (!x->untracked && (x->storage->version++, x->storage->saved)) [[unlikely]] detail::note_write(*x->storage);
+}
 
 }  // namespace tapegrad

@@ -39,6 +39,7 @@ class Tapegrad(ConanFile):
     def generate(self):
         toolchain = CMakeToolchain(self)
         toolchain.cache_variables["TAPEGRAD_STATIC"] = not self.options.shared
+        toolchain.cache_variables["TAPEGRAD_CUDA"] = "OFF"  # or the package would depend on whether the machine has nvcc
         toolchain.generate()
         CMakeDeps(self).generate()
 

@@ -9,6 +9,7 @@
 #include "autocast.h"
 #include "signature.h"
 #include "tapegrad/ops.h"
+#include "watched.h"
 
 namespace tapegrad::py {
 
@@ -214,13 +215,6 @@ int find_param(const Overload& o, PyObject* name) {
     if (!PyUnicode_Compare(s.other_name, name))
       for (int p = 0; p < n; p++) if (o.params[p].name == s.real_name) return p;
   return -1;
-}
-std::string text_of(PyObject* s) { const char* c = PyUnicode_AsUTF8(s); return c ? c : "?"; }
-std::string type_of(PyObject* o) {
-  if (!is_tensor(o)) return Py_TYPE(o)->tp_name;
-  std::string s;
-  detail::put(s, unwrap(o));
-  return "Tensor " + s;
 }
 
 // Fills v in the order of the parameters. `why`, when given, gets what did not fit.
@@ -536,8 +530,16 @@ static PyObject* call_autocast(const Overload& o, Value* v) {
   o.call.invoke(o.call.function, v, r);
   return to_python(r, o.fields);
 }
+[[gnu::noinline]] static PyObject* call_watched(const Op& op, const Overload& o, Value* v) {
+  Casts casts;
+  if (o.casts && autocast_used) cast_arguments(o, v, casts);
+  Result r;
+  invoke_watched(op.name.c_str(), o.call, v, r);
+  return to_python(r, o.fields);
+}
 
 PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  const Overload* matched = nullptr;
   try {
     Entered in;
     for (const Overload& o : op.overloads) {
@@ -545,15 +547,22 @@ PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObjec
       Value* v = reinterpret_cast<Value*>(space);
       Scratch s;
       if (!match(o, args, nargs, kwnames, v, s)) continue;
+      matched = &o;
       Result r;
       if (s.out) [[unlikely]] return call_with_out(o, v, s.out, r);
+      if (in.t.watched) [[unlikely]] return call_watched(op, o, v);
       if (o.casts && autocast_used) [[unlikely]] return call_autocast(o, v);
       o.call.invoke(o.call.function, v, r);
-      if (r.kind == Result::Kind::Tensor) [[likely]] return wrap(std::move(r.tensor));
+      const Py_ssize_t given = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+      if (r.kind == Result::Kind::Tensor) [[likely]] {
+        if (r.tensor.defined()) keep_reason(r.tensor, op.name.c_str(), args, given);
+        return wrap(std::move(r.tensor));
+      }
+      for (const Tensor& t : r.tensors) if (t.defined()) keep_reason(t, op.name.c_str(), args, given);
       return to_python(r, o.fields);
     }
     return no_match(op, args, nargs, kwnames);
-  } catch (...) { return raise_current(); }
+  } catch (...) { return matched ? raise_in_call(*matched, args, nargs, kwnames) : raise_current(); }
 }
 
 void init_ops(PyObject* module) {

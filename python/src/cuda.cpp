@@ -32,7 +32,6 @@ void* pointer(PyObject* o) {
   if (PyErr_Occurred()) throw PythonError();
   return p;
 }
-PyObject* bytes(uint64_t n) { return PyLong_FromUnsignedLongLong(n); }
 PyObject* text(char* made) {  // the plugin's
   PyObject* s = PyUnicode_FromString(made ? made : "");
   runtime().free_text(made);

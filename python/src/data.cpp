@@ -325,7 +325,9 @@ Tensor tensor_from(PyObject* data, std::optional<Dtype> dtype) {
   if (is_tensor(data)) {
     const NoGrad off;
     const Tensor t = detach(unwrap(data));
-    return dtype && *dtype != t.dtype() ? to(t, *dtype) : clone(t);
+    Tensor r = dtype && *dtype != t.dtype() ? to(t, *dtype) : clone(t);
+    r->origin = needs_grad(unwrap(data)) ? make_note("tensor", place_now()) : unwrap(data)->origin;
+    return r;
   }
   if (is_numpy_array(data)) {
     const Tensor t = readable_array(data);

@@ -4,6 +4,8 @@
 #include <typeinfo>
 
 #include "py.h"
+#include "src/tensor/places.h"
+#include "tapegrad/explain.h"
 
 namespace tapegrad::py {
 
@@ -25,6 +27,36 @@ PyObject* add_class(PyObject* module, const std::type_info& cpp, const char* nam
 }
 }  // namespace
 
+// ---- explain
+
+namespace {
+/// What o contributes to the reason: 0 for nothing.
+uint16_t reason_of(PyObject* o, const Tensor& out, const char* op) {
+  if (is_tensor(o)) {
+    const Tensor& in = unwrap(o);
+    if (in.is_same(out)) return 0;
+    return !needs_grad(in) ? in->origin : tls.no_grad ? tls.origin : make_note(op, place_now());
+  }
+  if (!PyTuple_CheckExact(o) && !PyList_CheckExact(o)) return 0;
+  for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(o); k++) {
+    PyObject* item = PySequence_Fast_GET_ITEM(o, k);
+    if (is_tensor(item)) if (const uint16_t r = reason_of(item, out, op)) return r;
+  }
+  return 0;
+}
+PyObject* py_explain(PyObject*, PyObject* o) {
+  return guarded([&] {
+    const std::string text = explain(tensor_or_none(o, "the argument of explain()"));
+    return PyUnicode_FromStringAndSize(text.data(), Py_ssize_t(text.size()));
+  });
+}
+PyMethodDef functions[] = {{"explain", py_explain, METH_O, "explain(tensor, /)\n--\n\nWhy tensor.grad is None, or why it does not require grad, and which line is the reason."}, {}};
+}  // namespace
+
+void note_why(const Tensor& out, const char* op, PyObject* const* args, Py_ssize_t n) {
+  for (Py_ssize_t k = 0; k < n && !out->origin; k++) out->origin = reason_of(args[k], out, op);
+}
+
 void init_errors(PyObject* module) {
   ErrorType = add_class(module, typeid(Error), "Error", "Base of tapegrad's errors; a RuntimeError.", nullptr);
   add_class(module, typeid(ShapeError), "ShapeError", "Shapes do not fit; also a ValueError.", PyExc_ValueError);
@@ -36,6 +68,7 @@ void init_errors(PyObject* module) {
   add_class(module, typeid(OutOfMemoryError), "OutOfMemoryError", "Not enough memory; also a MemoryError.", PyExc_MemoryError);
   add_class(module, typeid(NotImplementedError), "UnsupportedError", "Not implemented; also a NotImplementedError.", PyExc_NotImplementedError);
   add_class(module, typeid(LinAlgError), "LinAlgError", "A matrix is singular, not positive definite, or holds NaN or infinity.", nullptr);
+  checked(PyModule_AddFunctions(module, functions));
   add_class(module, typeid(IoError), "IoError", "A file cannot be read or written; also an OSError.", PyExc_OSError);
 }
 
@@ -47,14 +80,41 @@ void raise(PyObject* type, const char* format, ...) {
   throw PythonError();
 }
 
+// What Python code raised in a node's backward gets a note with the line of the forward, unless an op in there has said it.
+void note_forward_line() {
+  const Node* n = tls.differentiating;
+  if (!n->place.where || !PyErr_Occurred() || !PyErr_ExceptionMatches(PyExc_Exception)) return;
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  const std::string line = place_line((std::string("in the backward of ") + n->name() + ", called at").c_str(), n->place).substr(1);
+  PyObject* notes = PyObject_GetAttrString(value, "__notes__");
+  PyErr_Clear();
+  if (!notes && (notes = PyList_New(0))) PyObject_SetAttrString(value, "__notes__", notes);
+  PyObject* message = PyObject_Str(value);
+  const char* said = message ? PyUnicode_AsUTF8(message) : nullptr;
+  PyObject* text = PyUnicode_FromStringAndSize(line.data(), Py_ssize_t(line.size()));
+  if (notes && PyList_Check(notes) && text && !(said && std::string_view(said).find(describe(n->place)) != std::string_view::npos) &&
+      PySequence_Contains(notes, text) == 0) PyList_Append(notes, text);
+  Py_XDECREF(text);
+  Py_XDECREF(message);
+  Py_XDECREF(notes);
+  PyErr_Clear();
+  PyErr_Restore(type, value, traceback);
+}
+
+PyObject* raise_error(const Error& e, const std::string& text) {
+  PyObject* type = ErrorType;
+  for (const Class& c : classes) if (*c.cpp == typeid(e)) type = c.python;
+  PyErr_SetString(type, text.c_str());
+  return nullptr;
+}
 PyObject* raise_current() {
   try {
     throw;
   } catch (const PythonError&) {
   } catch (const Error& e) {
-    PyObject* type = ErrorType;
-    for (const Class& c : classes) if (*c.cpp == typeid(e)) type = c.python;
-    PyErr_SetString(type, e.what());
+    raise_error(e, e.what());
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
   } catch (const std::exception& e) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "py.h"
+#include "src/tensor/ledger.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad::py {
@@ -24,6 +25,7 @@ void swap_dims(TensorImpl& a, TensorImpl& b) {
 
 void swap_memory(const Tensor& t, Tensor other) {
   TensorImpl &a = *t.get(), &b = *other.get();
+  if (role_of(*a.storage) == MemoryRole::Parameter) own_with(*b.storage, *a.storage, MemoryRole::Parameter);
   swap_dims(a, b);
   std::swap(a.dtype, b.dtype);
   std::swap(a.ndim, b.ndim);

@@ -111,7 +111,7 @@ void fill(PyObject* module) {
   init_module_base(module);
   init_ops(module);
   init_cuda(module);
-  for (PyMethodDef* list : {functions, data_functions(), numpy_functions(), dlpack_functions(), table_functions(), shared_functions(), checksum_functions(), autocast_functions()}) checked(PyModule_AddFunctions(module, list));
+  for (PyMethodDef* list : {functions, data_functions(), numpy_functions(), dlpack_functions(), table_functions(), shared_functions(), checksum_functions(), autocast_functions(), insight_functions(), profile_functions(), tape_functions()}) checked(PyModule_AddFunctions(module, list));
   const Obj generator = Obj::take(generator_object(default_generator()));
   checked(PyModule_AddObjectRef(module, "default_generator", generator.get()));
 }

@@ -19,8 +19,11 @@ namespace tapegrad::py {
 
 // ---- owned references and errors -----------------------------------------------------------------------------------
 
+void note_forward_line();
 /// Thrown when a Python error is already set.
-struct PythonError : std::exception {};
+struct PythonError : std::exception {
+  PythonError() { if (tls.differentiating) note_forward_line(); }
+};
 
 /// An owned reference. Construct with take() (a new reference; null throws) or keep() (borrowed).
 class Obj {
@@ -49,6 +52,8 @@ inline void checked(int status) { if (status < 0) throw PythonError(); }
 [[noreturn, gnu::cold]] void raise(PyObject* type, const char* format, ...);
 /// The running C++ exception as a Python error; returns null.
 PyObject* raise_current();
+/// The same for an Error, with this text in place of its own; returns null.
+PyObject* raise_error(const Error& e, const std::string& text);
 void init_errors(PyObject* module);
 
 // ---- the Python object of a tensor ---------------------------------------------------------------------------------
@@ -108,6 +113,17 @@ struct CallPython {
   ~CallPython() { PyGILState_Release(state); }
 };
 
+/// When `out` has no gradient though an argument of op has one, or inherits the reason from an argument: notes it for explain().
+/// Inline is what decides in nearly all calls.
+[[gnu::noinline, gnu::cold]] void note_why(const Tensor& out, const char* op, PyObject* const* args, Py_ssize_t n);
+inline void keep_reason(const Tensor& out, const char* op, PyObject* const* args, Py_ssize_t n) {
+  if (out->requires_grad || out->origin) return;
+  for (Py_ssize_t k = 0; k < n; k++) {
+    PyObject* o = args[k];
+    if (Py_IS_TYPE(o, TensorType) ? unwrap(o)->requires_grad || unwrap(o)->origin : !PyLong_CheckExact(o) && !PyFloat_CheckExact(o)) return note_why(out, op, args, n);
+  }
+}
+
 template <class F> PyCFunction function_pointer(F* f) { return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)); }
 /// Makes a heap type and adds it to the module under the part of its name behind the last dot.
 PyTypeObject* add_type(PyObject* module, PyType_Spec& spec, PyObject* base = nullptr);
@@ -155,6 +171,8 @@ PyMethodDef* table_functions();  // the op table, for tests, stubs and docs
 PyMethodDef* numpy_functions();
 PyMethodDef* dlpack_functions();
 PyMethodDef* checksum_functions();
+PyMethodDef* insight_functions();  // the memory ledger, the search for the first NaN
+PyMethodDef* profile_functions();
 
 // ---- memory shared between processes (shared.cpp) --------------------------------------------------------------------
 
@@ -199,6 +217,13 @@ void init_autograd(PyObject* module);
 void init_function(PyObject* module);
 void init_modes(PyObject* module);
 void init_places();
+/// The line where a function begins; for other callables the running line.
+Place function_place(PyObject* function);
+/// n's gradients for those of its outputs, given in `args`: one, or a tuple.
+PyObject* call_node(Node& n, PyObject* args);
+/// What n saved: a list of (role, tensor or None, state).
+PyObject* saved_by(Node& n);
+PyMethodDef* tape_functions();
 PyObject* set_internal_prefix(PyObject*, PyObject* prefix);
 void init_module_base(PyObject* module);
 

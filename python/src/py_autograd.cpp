@@ -67,6 +67,16 @@ PyObject* node_place(PyObject* o, void*) {  // where the op was called
     return PyUnicode_FromString(describe(node_of(o)->node->place).c_str());
   });
 }
+PyObject* node_saved(PyObject* o, void*) {
+  return guarded([&] { return node_of(o)->node ? saved_by(*node_of(o)->node) : checked(PyList_New(0)); });
+}
+PyObject* node_call(PyObject* o, PyObject* args, PyObject* kwargs) {
+  return guarded([&]() -> PyObject* {
+    if (kwargs && PyDict_GET_SIZE(kwargs)) raise(PyExc_TypeError, "a node takes the gradients of its outputs, by position");
+    if (!node_of(o)->node) raise(PyExc_NotImplementedError, "AccumulateGrad cannot be called; add to .grad of its variable");
+    return call_node(*node_of(o)->node, args);
+  });
+}
 PyObject* node_sequence(PyObject* o, PyObject*) {
   return node_of(o)->node ? PyLong_FromUnsignedLongLong(node_of(o)->node->sequence) : PyLong_FromUnsignedLongLong(UINT64_MAX);
 }
@@ -187,7 +197,8 @@ PyMethodDef node_methods[] = {{"name", node_get_name, METH_NOARGS, nullptr},
                               {"register_prehook", node_register_prehook, METH_O, "fn(grad_outputs) before the node's backward."},
                               {"_sequence_nr", node_sequence, METH_NOARGS, nullptr}, {}};
 PyGetSetDef node_getset[] = {{"next_functions", node_next, nullptr, nullptr, nullptr}, {"variable", node_variable, nullptr, nullptr, nullptr},
-                             {"place", node_place, nullptr, "File, line and function that called the op.", nullptr}, {}};
+                             {"place", node_place, nullptr, "File, line and function that called the op.", nullptr},
+                             {"saved", node_saved, nullptr, "What the node keeps for backward: a list of (role, tensor or None, state).", nullptr}, {}};
 
 // ---- backward and grad -----------------------------------------------------------------------------------------------
 
@@ -401,7 +412,7 @@ void clear_hooks(const Tensor& t) {
 
 void init_autograd(PyObject* module) {
   PyType_Slot node_slots[] = {{Py_tp_dealloc, (void*)node_dealloc}, {Py_tp_repr, (void*)node_repr}, {Py_tp_richcompare, (void*)node_compare},
-                              {Py_tp_hash, (void*)node_hash}, {Py_tp_methods, node_methods}, {Py_tp_getset, node_getset}, {0, nullptr}};
+                              {Py_tp_hash, (void*)node_hash}, {Py_tp_call, (void*)node_call}, {Py_tp_methods, node_methods}, {Py_tp_getset, node_getset}, {0, nullptr}};
   PyType_Spec node{"tapegrad.autograd.Node", sizeof(PyNode), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, node_slots};
   NodeType = add_type(module, node);
   PyType_Slot handle_slots[] = {{Py_tp_dealloc, (void*)handle_dealloc}, {Py_tp_methods, handle_methods}, {Py_tp_getset, handle_getset}, {0, nullptr}};

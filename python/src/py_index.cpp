@@ -76,6 +76,10 @@ class Entries {
 
 }  // namespace
 
+static PyObject* indexed(Tensor r, PyObject* self) {
+  keep_reason(r, "[]", &self, 1);
+  return wrap(std::move(r));
+}
 PyObject* get_item(PyObject* self, PyObject* key) {
   try {
     Entered in;
@@ -85,13 +89,13 @@ PyObject* get_item(PyObject* self, PyObject* key) {
       if (i == -1 && PyErr_Occurred()) throw PythonError();
       const int64_t n = x->sizes[0];
       TG_CHECK(i >= -n && i < n, IndexError, "index ", int64_t(i), " is out of bounds for dimension 0 with size ", n, Named{"input", x});
-      return wrap(select(x, 0, i));
+      return indexed(select(x, 0, i), self);
     }
     if (PySlice_Check(key) && x->ndim) {
       const Index s = slice_entry(key);
-      if (!s.step || *s.step > 0) return wrap(slice(x, 0, s.start, s.stop, s.step.value_or(1)));
+      if (!s.step || *s.step > 0) return indexed(slice(x, 0, s.start, s.stop, s.step.value_or(1)), self);
     }
-    return wrap(index(x, Entries(key)));
+    return indexed(index(x, Entries(key)), self);
   } catch (...) { return raise_current(); }
 }
 

@@ -5,6 +5,7 @@
 // each step of a generator.
 
 #include "py.h"
+#include "src/tensor/ledger.h"
 
 namespace tapegrad::py {
 namespace {
@@ -15,14 +16,18 @@ struct PyMode {
   Mode mode;
   bool on;                    // the argument of the modes that have one
   bool before, grad_before;
+  uint16_t origin;            // of tensors made before
 };
 PyTypeObject *mode_types[5], *WrapperType;
 PyObject *spare_no_grad, *str_forward, *str_call_slow;
 PyMode* mode_of(PyObject* o) { return reinterpret_cast<PyMode*>(o); }
 
-void enter(PyMode& m) {
+constexpr const char* kModeNames[][2] = {{"no_grad", "@no_grad"}, {"enable_grad", "@enable_grad"}, {"set_grad_enabled", "@set_grad_enabled"},
+                                         {"inference_mode", "@inference_mode"}, {"detect_anomaly", "@detect_anomaly"}};
+// `function`: what is decorated with the mode, else null. Tensors made inside know the line (explain.cpp).
+void enter(PyMode& m, PyObject* function = nullptr) {
   ThreadState& t = tls;
-  m.grad_before = t.no_grad;
+  m.grad_before = t.no_grad, m.origin = t.origin;
   switch (m.mode) {
     case Mode::NoGrad: t.no_grad = true; break;
     case Mode::EnableGrad: t.no_grad = false; break;
@@ -31,21 +36,22 @@ void enter(PyMode& m) {
       m.before = std::exchange(t.inference, m.on);
       t.no_grad = m.on || t.no_grad;
       break;
-    case Mode::Anomaly: m.before = std::exchange(t.anomaly, m.on); break;
+    case Mode::Anomaly: m.before = std::exchange(t.anomaly, m.on); return;
   }
+  t.origin = t.no_grad ? make_note(kModeNames[int(m.mode)][function != nullptr], function ? function_place(function) : python_place()) : 0;
 }
 void leave(const PyMode& m) {
   ThreadState& t = tls;
   if (m.mode == Mode::Inference) t.inference = m.before;
   if (m.mode == Mode::Anomaly) t.anomaly = m.before;
-  else t.no_grad = m.grad_before;
+  else t.no_grad = m.grad_before, t.origin = m.origin;
 }
 
 PyObject* new_mode(PyTypeObject* type, Mode mode, bool on) {
   PyMode* m = PyObject_New(PyMode, type);
   if (!m) return nullptr;
   m->mode = mode, m->on = on;
-  m->before = m->grad_before = false;
+  m->before = m->grad_before = false, m->origin = 0;
   return reinterpret_cast<PyObject*>(m);
 }
 PyObject* decorate(PyObject* function, Mode mode, bool on);
@@ -108,8 +114,10 @@ void mode_dealloc(PyObject* o) {
 }
 PyObject* mode_enter(PyObject* o, PyObject*) {
   PyMode& m = *mode_of(o);
-  if (m.mode == Mode::SetGrad) tls.no_grad = !m.on;  // what it replaced was noted when it was made
-  else enter(m);
+  const bool before = m.grad_before;
+  const uint16_t origin = m.origin;
+  enter(m);
+  if (m.mode == Mode::SetGrad) m.grad_before = before, m.origin = origin;  // what it replaced was kept when it was made
   Py_RETURN_NONE;
 }
 PyObject* mode_exit(PyObject* o, PyObject* const*, Py_ssize_t) {
@@ -148,7 +156,7 @@ PyObject* new_wrapper(PyTypeObject* type, PyObject* function, Mode mode, bool on
 template <class F> PyObject* under(const PyWrapper& w, F&& call) {
   PyMode m{};
   m.mode = w.mode, m.on = w.on;
-  enter(m);
+  enter(m, w.function);
   PyObject* r = call();
   leave(m);
   return r;
@@ -230,10 +238,56 @@ PyMethodDef functions[] = {{"is_grad_enabled", is_grad_enabled, METH_NOARGS, "Ar
 
 // nn.Module's __call__. One byte here and one global say whether any hook needs the slow way, which is written in Python.
 // No dict offset: instances keep the interpreter's inline values.
-struct PyModuleBase { PyObject_HEAD char slow; };
+struct PyModuleBase {
+  PyObject_HEAD
+  char slow;
+  uint32_t path;  // its path (src/tensor/ledger.h) when it was called last, and in the upper half that of the module that called it
+};
 bool global_hooks;
 
+// "encoder.2": what `parent` calls the module, itself or through modules that are not called (lists). "" if it does not know it.
+std::string name_in(PyObject* parent, PyObject* module) {
+  const Obj children = Obj::take(PyObject_GetAttrString(parent, "_modules"));
+  if (!PyDict_Check(children.get())) return {};
+  PyObject *key, *child;
+  for (Py_ssize_t at = 0; PyDict_Next(children.get(), &at, &key, &child);) {
+    if (child == Py_None || !PyUnicode_Check(key)) continue;
+    const std::string name = PyUnicode_AsUTF8(key);
+    if (child == module) return name;
+    if (const std::string below = name_in(child, module); !below.empty()) return name + "." + below;
+  }
+  return {};
+}
+thread_local PyObject* running_module;
+uint16_t new_path(PyObject* self) {
+  std::string name = running_module ? name_in(running_module, self) : "";
+  if (name.empty()) name = Py_TYPE(self)->tp_name;
+  const uint16_t path = module_path(tls.module, name.substr(name.rfind(' ') + 1));
+  const Obj parameters = Obj::take(PyObject_GetAttrString(self, "_parameters"));
+  PyObject *key, *p;
+  if (PyDict_Check(parameters.get()))
+    for (Py_ssize_t at = 0; PyDict_Next(parameters.get(), &at, &key, &p);)
+      if (is_tensor(p)) set_owner_module(*unwrap(p)->storage, path);
+  return path;
+}
+// The module whose forward runs in this thread.
+struct InModule {
+  PyObject* outer = running_module;
+  uint16_t before = tls.module;
+  explicit InModule(PyObject* self) {
+    uint32_t& path = reinterpret_cast<PyModuleBase*>(self)->path;
+    if (!path || path >> 16 != before) [[unlikely]] {
+      try {
+        path = uint32_t(before) << 16 | new_path(self);
+      } catch (...) { PyErr_Clear(); }  // not a module like ours: no path
+    }
+    running_module = self, tls.module = uint16_t(path);
+  }
+  ~InModule() { running_module = outer, tls.module = before; }
+};
+
 PyObject* module_call(PyObject* self, PyObject* args, PyObject* kwargs) {
+  const InModule in(self);
   PyObject* name = reinterpret_cast<PyModuleBase*>(self)->slow || global_hooks ? str_call_slow : str_forward;
   const Py_ssize_t n = PyTuple_GET_SIZE(args);
   if (!kwargs && n <= 6) [[likely]] {
@@ -258,7 +312,13 @@ PyObject* set_module_global_hooks(PyObject*, PyObject* on) {
   Py_RETURN_NONE;
 }
 PyMemberDef module_members[] = {{"_slow", T_BOOL, offsetof(PyModuleBase, slow), 0, nullptr}, {}};
-PyMethodDef module_functions[] = {{"set_module_global_hooks", set_module_global_hooks, METH_O, nullptr}, {}};
+PyObject* set_memory_role(PyObject*, PyObject* role) {
+  const long r = PyLong_AsLong(role);
+  if (r == -1 && PyErr_Occurred()) return nullptr;
+  return PyLong_FromLong(std::exchange(tls.role, uint8_t(r)));
+}
+PyMethodDef module_functions[] = {{"_set_memory_role", set_memory_role, METH_O, "The role of the memory taken from now on in this thread; returns the one before."},
+                                  {"set_module_global_hooks", set_module_global_hooks, METH_O, nullptr}, {}};
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // Number slots of Tensor: operators, reflected and in place, comparisons, conversions to Python numbers.
 #include "autocast.h"
 #include "tapegrad/ops.h"
+#include "watched.h"
 
 namespace tapegrad::py {
 namespace {
@@ -15,15 +16,27 @@ const Tensor* operand(PyObject* o, Tensor& made) {
   return &made;
 }
 
+// The names that watchers hear are the ops' own, from their OpScopes.
+template <auto F> Tensor call(const Tensor& x, const Tensor& y) {
+  if (!tls.watched) [[likely]] return F(x, y);
+  return watched("", {&x, &y}, [&] { return F(x, y); });
+}
 enum class Order { Kept, TensorFirst };  // TensorFirst: 2 * x is x * 2, as in PyTorch
 template <auto F, Order O = Order::Kept> PyObject* binary(PyObject* a, PyObject* b) {
   try {
     Entered in;
-    if (is_tensor(a) && is_tensor(b)) [[likely]] return wrap(F(unwrap(a), unwrap(b)));
+    PyObject* const args[] = {a, b};
+    if (is_tensor(a) && is_tensor(b)) [[likely]] {
+      Tensor r = call<F>(unwrap(a), unwrap(b));
+      keep_reason(r, "//", args, 2);  // the one operator whose result may have no gradient
+      return wrap(std::move(r));
+    }
     Tensor made;
     const Tensor *x = operand(a, made), *y = operand(b, made);
     if (!x || !y) Py_RETURN_NOTIMPLEMENTED;
-    return wrap(O == Order::TensorFirst && x == &made ? F(*y, *x) : F(*x, *y));
+    Tensor r = O == Order::TensorFirst && x == &made ? call<F>(*y, *x) : call<F>(*x, *y);
+    keep_reason(r, "//", args, 2);
+    return wrap(std::move(r));
   } catch (...) { return raise_current(); }
 }
 template <auto F> PyObject* in_place(PyObject* a, PyObject* b) {
@@ -32,12 +45,20 @@ template <auto F> PyObject* in_place(PyObject* a, PyObject* b) {
     Tensor made;
     const Tensor* y = operand(b, made);
     if (!y) Py_RETURN_NOTIMPLEMENTED;
-    F(unwrap(a), *y);
+    const Tensor& x = unwrap(a);
+    if (!tls.watched) [[likely]] F(x, *y);
+    else watched("", {&x, y}, [&] { return F(x, *y), x; });
+    keep_reason(x, "an in-place operator", &b, 1);
     return Py_NewRef(a);
   } catch (...) { return raise_current(); }
 }
 template <Tensor (*F)(const Tensor&)> PyObject* unary(PyObject* a) {
-  return guarded([&] { return wrap(F(unwrap(a))); });
+  return guarded([&] {
+    const Tensor& x = unwrap(a);
+    Tensor r = tls.watched ? watched("", {&x}, [&] { return F(x); }) : F(x);
+    keep_reason(r, "an operator", &a, 1);
+    return wrap(std::move(r));
+  });
 }
 
 // A number as exponent or base goes to the op's own form for it, which saves less for backward.
@@ -45,9 +66,15 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
   return guarded([&]() -> PyObject* {
     if (modulus != Py_None) raise(PyExc_TypeError, "pow() of a tensor takes no modulus");
     Scalar s = 0;
-    if (is_tensor(a) && is_tensor(b)) return wrap(pow(unwrap(a), unwrap(b)));
-    if (is_tensor(a) && read_scalar(b, s)) return wrap(pow(unwrap(a), s));
-    if (is_tensor(b) && read_scalar(a, s)) return wrap(pow(s, unwrap(b)));
+    const auto run = [&](std::initializer_list<const Tensor*> tensors, auto&& f) {
+      Tensor r = tls.watched ? watched("", tensors, f) : f();
+      PyObject* const args[] = {a, b};
+      keep_reason(r, "**", args, 2);
+      return wrap(std::move(r));
+    };
+    if (is_tensor(a) && is_tensor(b)) return run({&unwrap(a), &unwrap(b)}, [&] { return pow(unwrap(a), unwrap(b)); });
+    if (is_tensor(a) && read_scalar(b, s)) return run({&unwrap(a)}, [&] { return pow(unwrap(a), s); });
+    if (is_tensor(b) && read_scalar(a, s)) return run({&unwrap(b)}, [&] { return pow(s, unwrap(b)); });
     Py_RETURN_NOTIMPLEMENTED;
   });
 }
@@ -62,21 +89,24 @@ PyObject* in_place_power(PyObject* a, PyObject* b, PyObject*) {
 }
 PyObject* positive(PyObject* a) { return Py_NewRef(a); }
 
-template <auto F> PyObject* compare_with(PyObject* a, PyObject* b) {
+template <auto F> PyObject* compare_with(const char* op, PyObject* a, PyObject* b) {
   Tensor made;
   const Tensor* y = operand(b, made);
   if (!y) Py_RETURN_NOTIMPLEMENTED;
-  return wrap(F(unwrap(a), *y));
+  Tensor r = F(unwrap(a), *y);
+  PyObject* const args[] = {a, b};
+  keep_reason(r, op, args, 2);
+  return wrap(std::move(r));
 }
 PyObject* compare(PyObject* a, PyObject* b, int op) {
   return guarded([&]() -> PyObject* {
     switch (op) {
-      case Py_LT: return compare_with<lt>(a, b);
-      case Py_LE: return compare_with<le>(a, b);
-      case Py_EQ: return compare_with<eq>(a, b);
-      case Py_NE: return compare_with<ne>(a, b);
-      case Py_GT: return compare_with<gt>(a, b);
-      default: return compare_with<ge>(a, b);
+      case Py_LT: return compare_with<lt>("<", a, b);
+      case Py_LE: return compare_with<le>("<=", a, b);
+      case Py_EQ: return compare_with<eq>("==", a, b);
+      case Py_NE: return compare_with<ne>("!=", a, b);
+      case Py_GT: return compare_with<gt>(">", a, b);
+      default: return compare_with<ge>(">=", a, b);
     }
   });
 }

@@ -141,9 +141,29 @@ int decode_line(const uint8_t* p, const uint8_t* end, int line, int offset) {
 }
 #endif
 
+// linecache also knows what notebooks and doctests run. Empty when there is no source.
+std::string source_text(PyObject* file, int line) {
+  PyObject* module = PyImport_ImportModule("linecache");
+  PyObject* text = module ? PyObject_CallMethod(module, "getline", "Oi", file, line) : nullptr;
+  PyObject* stripped = text && PyUnicode_Check(text) ? PyObject_CallMethod(text, "strip", nullptr) : nullptr;
+  const char* s = stripped ? PyUnicode_AsUTF8(stripped) : nullptr;
+  const std::string r = s ? s : "";
+  Py_XDECREF(stripped);
+  Py_XDECREF(text);
+  Py_XDECREF(module);
+  PyErr_Clear();
+  return r;
+}
+/// Puts the running Python error aside while it lives.
+struct ErrorAside {
+  PyObject *type, *value, *traceback;
+  ErrorAside() { PyErr_Fetch(&type, &value, &traceback); }
+  ~ErrorAside() { PyErr_Restore(type, value, traceback); }
+};
 std::string place_text(const Place& p) {
   if (!p.where) return "?";
   CallPython hold;
+  const ErrorAside aside;
   const auto* e = static_cast<const CodeEntry*>(p.where);
   PyObject *file = e->code ? e->code->co_filename : e->file, *name = e->code ? e->code->co_name : e->name;
   int line;
@@ -155,7 +175,8 @@ std::string place_text(const Place& p) {
   }
   const char *f = PyUnicode_AsUTF8(file), *n = PyUnicode_AsUTF8(name);
   PyErr_Clear();
-  return std::string(f ? f : "?") + ":" + std::to_string(line) + " in " + (n ? n : "?");
+  const std::string text = source_text(file, line);
+  return std::string(f ? f : "?") + ":" + std::to_string(line) + " in " + (n ? n : "?") + (text.empty() ? "" : "\n" + text);
 }
 
 }  // namespace
@@ -178,6 +199,10 @@ extern TG_API const DebugField debug_layout_python[];
 void init_places() {
   extra_index = PyUnstable_Eval_RequestCodeExtraIndex(code_died);
   python_place = current_place, python_place_text = place_text;
+}
+Place function_place(PyObject* function) {
+  if (PyMethod_Check(function)) function = PyMethod_GET_FUNCTION(function);
+  return PyFunction_Check(function) ? Place{entry_of(reinterpret_cast<PyCodeObject*>(PyFunction_GET_CODE(function))), 0} : current_place();
 }
 PyObject* set_internal_prefix(PyObject*, PyObject* prefix) {
   const char* s = PyUnicode_AsUTF8(prefix);

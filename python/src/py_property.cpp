@@ -37,6 +37,7 @@ PyObject* get_data(PyObject* self, void*) {
   return guarded([&] {
     Tensor t = detach(unwrap(self));
     t->untracked = true;
+    t->origin = needs_grad(unwrap(self)) ? make_note("data", place_now()) : unwrap(self)->origin;
     return wrap(std::move(t));
   });
 }

@@ -5,7 +5,11 @@
 // until Python asks for it again. An exact Tensor without state comes from a free list and is not tracked by the collector.
 #include "py.h"
 
+#include <cxxabi.h>
+#include <unistd.h>
+
 #include "binder.h"
+#include "tapegrad/interrupt.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad::py {
@@ -206,10 +210,25 @@ const Tensor& tensor_or_none(PyObject* o, const char* what) {
   return unwrap(o);
 }
 
+// A daemon thread may come back after the interpreter's end. Python before 3.14 then ends the thread, which would unwind frames that
+// must not be left so; it stays here instead, as it does in later ones.
+static void relock(void* saved) {
+  try {
+    PyEval_RestoreThread(static_cast<PyThreadState*>(saved));
+  } catch (const abi::__forced_unwind&) {
+    for (;;) pause();
+  }
+}
+
 void init_tensor(PyObject* module) {
   release_python_object = release_owned;
   unlock_python = []() -> void* { return PyEval_SaveThread(); };
-  relock_python = [](void* saved) { PyEval_RestoreThread(static_cast<PyThreadState*>(saved)); };
+  relock_python = relock;
+  check_interrupt = [] {
+    if (gettid() != getpid()) return;  // signals are for the main thread
+    const CallPython python;
+    if (PyErr_CheckSignals() < 0) throw PythonError();
+  };
   std::vector<PyType_Slot> slots = number_slots();
   slots.insert(slots.end(), {{Py_tp_doc, const_cast<char*>("An array of numbers of one type, with a history of how it was made.")},
                              {Py_tp_new, (void*)create}, {Py_tp_dealloc, (void*)dealloc}, {Py_tp_free, (void*)PyObject_GC_Del},

@@ -57,6 +57,6 @@ from .serialization import load, save  # noqa: E402,F401
 # What is imported when first asked for. (CPython does not specialise attribute loads of modules that define __getattr__; PyTorch's has
 # one too, so a look-up costs the same.)
 __getattr__, __dir__ = lazy(globals(), {
-    "__config__": [], "array_api": [], "backends": [], "checkpoints": [], "compiler": [], "cpu": [], "datasets": [], "distributed": [],
+    "__config__": [], "array_api": [], "backends": [], "checkpoint": [], "compiler": [], "cpu": [], "datasets": [], "distributed": [],
     "distributions": [], "fft": [], "func": ["vmap"], "jit": ["fork", "wait"], "lowrank": ["lobpcg", "pca_lowrank", "svd_lowrank"],
-    "multiprocessing": [], "profiler": [], "safetensors": [], "signal": []})
+    "memory": [], "multiprocessing": [], "profiler": [], "safetensors": [], "signal": [], "viz": ["tape"]})

@@ -105,7 +105,7 @@ DIFFERENCES = {
     "torch.jit.save": "raises NotImplementedError", "torch.jit.load": "raises NotImplementedError",
     "torch.jit.trace_module": "raises NotImplementedError",
     "torch.distributed": "one process", "torch.distributed.init_process_group": "one process; more raise NotImplementedError",
-    "torch.profiler.profile": "keeps record_function ranges, no single ops", "torch.autograd.profiler.profile": "as profiler.profile",
+    "torch.profiler.profile": "ops have their own names, without aten::; no memory timeline (tapegrad.memory has one)", "torch.autograd.profiler.profile": "as profiler.profile",
     "torch.set_float32_matmul_precision": "for CUDA", "torch.use_deterministic_algorithms": "kept; results always are",
     "torch.set_flush_denormal": "returns False", "torch.set_default_device": "also \"auto\"",
     "torch.backends.cudnn": "switches without effect", "torch.backends.cuda": "only matmul.allow_tf32 counts",

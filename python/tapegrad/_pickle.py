@@ -26,8 +26,8 @@ _SCALARS = (str, bytes, int, float, complex, type(None))
 
 def hashable(x):
     """x when it may be a key of a dict or a member of a set: nested tuples can take for ever to hash."""
-    if isinstance(x, tuple) and not all(isinstance(y, _SCALARS) for y in x):
-        raise UnpicklingError("a key is a tuple of other things than numbers and texts")
+    if isinstance(x, tuple) and (len(x) > 100 or not all(isinstance(y, _SCALARS) for y in x)):
+        raise UnpicklingError("a key is a tuple of other things than numbers and texts, or a long one")
     if isinstance(x, (list, dict, set, bytearray)):
         raise UnpicklingError(f"a key is a {type(x).__name__}")
     return x
@@ -44,6 +44,7 @@ class Reader:
 
     def read(self):
         self.stack, self.marks, self.memo, self.makers = [], [], {}, {}
+        self.looks = 4 * len(self.data) + 4096  # items that calls may still look at: a pickle can name one list many times
         try:
             while True:
                 code = self.take(1)[0]
@@ -102,6 +103,16 @@ class Reader:
             raise UnpicklingError(f"items for a {type(x).__name__}")
         return x
 
+    def look(self, items):
+        self.looks -= items
+        if self.looks < 0:
+            raise UnpicklingError("calls with more items than the pickle has, or too many large integers as keys")
+
+    def key(self, x):
+        if isinstance(x, int) and x.bit_length() > 64:  # as many as one likes of those have the same hash
+            self.look(128)
+        return hashable(x)
+
     # ---- opcodes with work in them
 
     def nothing(self):
@@ -114,6 +125,12 @@ class Reader:
     def text(self, format):
         self.stack.append(str(self.take(self.number(format)), "utf-8", "surrogatepass"))
 
+    def long_integer(self):
+        n = self.number("<i")
+        if n > 255:
+            raise UnpicklingError(f"an integer of {n} bytes")
+        self.stack.append(int.from_bytes(self.take(n), "little", signed=True))
+
     def old_text(self, format):  # Python 2's strings
         self.stack.append(str(self.take(self.number(format)), "utf-8", "replace"))
 
@@ -122,10 +139,10 @@ class Reader:
         if len(items) % 2:
             raise UnpicklingError("a key without a value")
         for k, v in zip(items[::2], items[1::2]):
-            target[hashable(k)] = v
+            target[self.key(k)] = v
 
     def add_items(self, items):
-        self.top(set).update(map(hashable, items))
+        self.top(set).update(map(self.key, items))
 
     def dictionary(self):
         items = self.pop_mark()
@@ -143,6 +160,7 @@ class Reader:
             raise UnpicklingError(f"{f!r} is called, which is not allowed")
         if not isinstance(args, tuple):
             raise UnpicklingError("arguments that are no tuple")
+        self.look(sum(len(x) for x in args if isinstance(x, (str, bytes, bytearray, tuple, list, dict, set))))
         made = (f.new if new else f.call)(*args)
         if f.set_state:
             self.makers[id(made)] = (made, f)
@@ -171,7 +189,7 @@ _OPS = {code[0]: op for code, op in {
     b"2": _push(lambda m: m.stack[-1]), b"N": _push(lambda m: None), b"\x88": _push(lambda m: True), b"\x89": _push(lambda m: False),
     b"J": _push(lambda m: m.number("<i")), b"K": _push(lambda m: m.number("<B")), b"M": _push(lambda m: m.number("<H")),
     b"G": _push(lambda m: m.number(">d")), b"\x8a": _push(lambda m: int.from_bytes(m.take(m.number("<B")), "little", signed=True)),
-    b"\x8b": _push(lambda m: int.from_bytes(m.take(m.number("<i")), "little", signed=True)),
+    b"\x8b": Reader.long_integer,
     b"X": lambda m: m.text("<I"), b"\x8c": lambda m: m.text("<B"), b"\x8d": lambda m: m.text("<Q"),
     b"T": lambda m: m.old_text("<i"), b"U": lambda m: m.old_text("<B"),
     b"B": _push(lambda m: bytes(m.take(m.number("<I")))), b"C": _push(lambda m: bytes(m.take(m.number("<B")))),

@@ -1,9 +1,14 @@
-"""Times of named ranges. `profile` keeps what `record_function` marks; single ops are not recorded (use `perf`, docs/install.md).
+"""What a program spends its time on: ops, nodes of the tape, named ranges, with PyTorch's API.
 
-    with profile() as prof:
+    with profile(record_shapes=True) as prof:
         with record_function("forward"):
-            model(x)
-    print(prof.key_averages().table())
+            loss = model(x).sum()
+        loss.backward()
+    print(prof.key_averages().table(sort_by="self_cpu_time_total", row_limit=10))
+    prof.export_chrome_trace("trace.json")     # for ui.perfetto.dev
+    prof.export_step_picture("step.html")
+
+Only ops are timed, and only while a profile runs (docs/insight.md has the cost). Times are of the wall clock, as PyTorch's.
 """
 import contextlib
 import functools
@@ -12,6 +17,8 @@ import os
 import socket
 import time
 from enum import Enum
+
+from . import _C
 
 __all__ = ["profile", "record_function", "schedule", "tensorboard_trace_handler", "ProfilerActivity", "ProfilerAction",
            "supported_activities", "kineto_available"]
@@ -27,6 +34,9 @@ class ProfilerAction(Enum):
     NONE, WARMUP, RECORD, RECORD_AND_SAVE = range(4)
 
 
+_RECORDS = (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE)
+
+
 def supported_activities():
     """{ProfilerActivity.CPU}."""
     return {ProfilerActivity.CPU}
@@ -37,11 +47,8 @@ def kineto_available():
     return False
 
 
-_active = []  # running profiles
-
-
 class record_function(contextlib.ContextDecorator):
-    """Marks a range of time with a name; a running profile keeps it."""
+    """Marks a range of time with a name; running profiles keep it."""
 
     def __init__(self, name, args=None):
         self.name, self.args = name, args
@@ -54,13 +61,11 @@ class record_function(contextlib.ContextDecorator):
         return wrapped
 
     def __enter__(self):
-        self.start = time.perf_counter_ns()
+        _C._profile_enter(self.name, self)
         return self
 
     def __exit__(self, *exc):
-        end = time.perf_counter_ns()
-        for p in _active:
-            p._add(self.name, self.start, end)
+        _C._profile_exit(self)
 
 
 def schedule(*, wait, warmup, active, repeat=0, skip_first=0, skip_first_wait=0):
@@ -92,58 +97,29 @@ def tensorboard_trace_handler(dir_name, worker_name=None, use_gzip=False):
     return handler
 
 
-class Range:
-    """All ranges of one name: count, cpu_time_total and cpu_time in microseconds."""
-
-    def __init__(self, key):
-        self.key, self.count, self.cpu_time_total = key, 0, 0.0
-
-    @property
-    def cpu_time(self):
-        """The mean."""
-        return self.cpu_time_total / max(self.count, 1)
-
-
-class RangeList(list):
-    """What key_averages() gives."""
-
-    def table(self, sort_by=None, row_limit=100, **options):
-        """A text table, the longest first."""
-        rows = sorted(self, key=lambda r: -getattr(r, sort_by if sort_by in ("count", "cpu_time") else "cpu_time_total"))[:row_limit]
-        width = max([len(r.key) for r in rows] + [4])
-        line = "-" * (width + 45)
-        text = [line, f"{'Name':<{width}}  {'CPU total':>13}  {'CPU time avg':>13}  {'# of Calls':>11}", line]
-        text += [f"{r.key:<{width}}  {_time(r.cpu_time_total):>13}  {_time(r.cpu_time):>13}  {r.count:>11}" for r in rows]
-        return "\n".join([*text, line]) + "\n"
-
-    __str__ = table
-
-    def total_average(self):
-        """All ranges together."""
-        out = Range("Total")
-        for r in self:
-            out.count, out.cpu_time_total = out.count + r.count, out.cpu_time_total + r.cpu_time_total
-        return out
-
-
-def _time(us):
-    return f"{us / 1e6:.3f}s" if us >= 1e6 else f"{us / 1e3:.3f}ms" if us >= 1e3 else f"{us:.3f}us"
-
-
 class profile:
-    """Keeps the ranges that record_function marks while it runs.
+    """Records the ops of all threads while it runs.
 
     Args:
         schedule: from step() numbers to ProfilerAction; without one everything is kept.
         on_trace_ready: called with the profile when a schedule's active steps, or the whole, are done.
-        The other arguments are accepted and mean nothing here.
+        record_shapes: keep the shapes of the tensors that ops called from Python, and nodes, were given.
+        profile_memory: show the memory that ops took and gave back, in blocks of more than 512 bytes.
+        with_stack: keep the Python stack of each op.
+        The others are accepted and mean nothing here; modules are always kept.
     """
 
     def __init__(self, *, activities=None, schedule=None, on_trace_ready=None, record_shapes=False, profile_memory=False, with_stack=False,
                  with_flops=False, with_modules=False, experimental_config=None, execution_trace_observer=None, acc_events=False,
                  use_cuda=None, custom_trace_id_callback=None):
-        self.schedule, self.on_trace_ready, self.step_num, self._ranges = schedule, on_trace_ready, 0, []
+        self.activities = set(activities) if activities is not None else supported_activities()
+        self.schedule, self.on_trace_ready, self.step_num = schedule, on_trace_ready, 0
+        self.record_shapes, self.profile_memory, self.with_stack = record_shapes, profile_memory, with_stack
+        self.with_flops, self.with_modules, self.custom_trace_id_callback = with_flops, with_modules, custom_trace_id_callback
+        self.acc_events = acc_events
         self.current_action = ProfilerAction.RECORD_AND_SAVE if schedule is None else schedule(0)
+        self._recorder = self._step = self._events = None
+        self._metadata, self._trace_id, self._wanted = {}, "", True
 
     def __enter__(self):
         self.start()
@@ -153,54 +129,104 @@ class profile:
         self.stop()
 
     def start(self):
-        """Begins to keep ranges."""
-        _active.append(self)
-        self._step_start = time.perf_counter_ns()
+        """Begins to record, or to follow the schedule."""
+        self._transit(None, self.current_action)
+        self._begin_step()
 
     def stop(self):
-        """Ends; calls on_trace_ready if recorded ranges wait for it."""
-        _active.remove(self)
-        if self.on_trace_ready and self.current_action in (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE):
-            self.on_trace_ready(self)
+        """Ends; calls on_trace_ready if recorded events wait for it."""
+        self._end_step()
+        self._transit(self.current_action, None)
 
     def step(self):
         """The next step of the schedule begins."""
-        now = time.perf_counter_ns()
-        if self.schedule is not None:
-            self._add(f"ProfilerStep#{self.step_num}", self._step_start, now)
-        before, self._step_start = self.current_action, now
+        self._end_step()
+        before = self.current_action
         self.step_num += 1
-        if self.schedule is None:
-            return
-        self.current_action = self.schedule(self.step_num)
-        if before is ProfilerAction.RECORD_AND_SAVE:
+        if self.schedule is not None:
+            self.current_action = self.schedule(self.step_num)
+            self._transit(before, self.current_action)
+        self._begin_step()
+
+    def _begin_step(self):
+        if self.schedule is not None:
+            self._step = record_function(f"ProfilerStep#{self.step_num}").__enter__()
+
+    def _end_step(self):
+        if self._step is not None:
+            self._step.__exit__()
+            self._step = None
+
+    def _transit(self, before, now):
+        if before in _RECORDS and (now not in _RECORDS or before is ProfilerAction.RECORD_AND_SAVE):
+            self._end()
             if self.on_trace_ready:
                 self.on_trace_ready(self)
-            self._ranges = []
+        if now in _RECORDS and self._recorder is None:
+            self._recorder = _C._profile_new(bool(self.record_shapes), bool(self.with_stack))
+            self._trace_id = self.custom_trace_id_callback() if self.custom_trace_id_callback else f"{time.time_ns():032X}"
+            if self._wanted:
+                _C._profile_start(self._recorder)
 
-    def _add(self, name, start, end):
-        if self.current_action in (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE):
-            self._ranges.append((name, start, end))
+    def _end(self):
+        from .profiler_events import events_of
+        rows = _C._profile_stop(self._recorder)
+        before = self._events if self.acc_events and self._events else []
+        self._events = events_of(rows, self.profile_memory, before)
+        self._recorder = None
+
+    def toggle_collection_dynamic(self, enable, activities):
+        """Stops or goes on recording within a trace."""
+        self._wanted = bool(enable)
+        if self._recorder is not None:
+            raise NotImplementedError("toggle_collection_dynamic: a trace cannot be interrupted; use a schedule, or two profiles")
 
     def events(self):
-        """The ranges: (name, start, end) in nanoseconds."""
-        return list(self._ranges)
+        """All events, an EventList."""
+        if self._events is None:
+            raise RuntimeError("Profiler didn't finish running: nothing has been recorded to its end yet")
+        return self._events
 
-    def key_averages(self, group_by_input_shape=False, group_by_stack_n=0, group_by_overload_name=False):
-        """Ranges by name."""
-        out = {}
-        for name, start, end in self._ranges:
-            r = out.setdefault(name, Range(name))
-            r.count, r.cpu_time_total = r.count + 1, r.cpu_time_total + (end - start) / 1e3
-        return RangeList(out.values())
+    def key_averages(self, group_by_input_shape=False, group_by_stack_n=0, group_by_overload_name=False, group_by_line=False):
+        """Events by name (and by shapes, innermost stack frames, or line and module), an EventList of sums."""
+        return self.events().key_averages(group_by_input_shape, group_by_stack_n, group_by_overload_name, group_by_line)
 
     def export_chrome_trace(self, path):
-        """Writes the ranges as a trace that chrome://tracing and Perfetto read; gzip if the name ends in .gz."""
-        events = [{"name": n, "ph": "X", "ts": s / 1e3, "dur": (e - s) / 1e3, "pid": os.getpid(), "tid": 0} for n, s, e in self._ranges]
-        if str(path).endswith(".gz"):
-            import gzip
-            with gzip.open(path, "wt") as f:
-                json.dump({"traceEvents": events}, f)
-        else:
-            with open(path, "w") as f:
-                json.dump({"traceEvents": events}, f)
+        """Writes a trace that Perfetto and chrome://tracing read; gzip if the name ends in .gz."""
+        self.events().export_chrome_trace(path, self._metadata)
+
+    def export_stacks(self, path, metric="self_cpu_time_total"):
+        """Writes the stacks with their time in microseconds, as flame graph tools read them. Needs with_stack=True."""
+        if not self.with_stack:
+            raise RuntimeError("export_stacks() needs a profile made with_stack=True")
+        self.events().export_stacks(path, metric)
+
+    def export_step_picture(self, path):
+        """Writes an HTML page: the last step (or all) as bars on lanes for forward, backward and optimizer."""
+        self.events().export_step_picture(path)
+
+    def export_memory_timeline(self, path, device=None):
+        """Not here: see tapegrad.memory.timeline()."""
+        raise NotImplementedError("export_memory_timeline: use tapegrad.memory.record() and tapegrad.memory.timeline(path)")
+
+    # ---- metadata of the trace
+
+    def add_metadata(self, key, value):
+        """A text that the trace carries."""
+        self._metadata[key] = value
+
+    def add_metadata_json(self, key, value):
+        """The same; `value` is JSON."""
+        self._metadata[key] = json.loads(value)
+
+    def preset_metadata_json(self, key, value):
+        """The same, before the start."""
+        self.add_metadata_json(key, value)
+
+    def get_trace_id(self):
+        """The running or last trace's."""
+        return self._trace_id
+
+    def set_custom_trace_id_callback(self, callback):
+        """`callback()` names the traces from now on."""
+        self.custom_trace_id_callback = callback

@@ -255,3 +255,14 @@ def replacing(filename):
     except BaseException:
         os.unlink(temporary)
         raise
+    _sync_folder(folder)
+
+
+def _sync_folder(folder):
+    """The new name itself is on the disk once its folder is. Some file systems cannot flush a folder: then there is no more to do."""
+    with contextlib.suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

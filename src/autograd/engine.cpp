@@ -2,16 +2,23 @@
 //
 // Note [Two backwards over one graph]
 // `pending` and `queued` of a node belong to the backward that put its own address into `owner` at the first push; another one
-// keeps its gradients in a side map and, when it pops the node, waits until the owner has run it. Both pop in the same order,
-// so two such waits cannot block each other. A backward started from inside a node does not wait for one it runs under.
+// keeps its gradients in a side map and, when it pops the node, waits until nobody owns it and takes it. All pop in the same order,
+// so such waits cannot block each other. A backward started from inside a node waits for none: it may run under the owner.
 #include "src/autograd/engine.h"
 
+#include <pthread.h>
+
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <thread>
 #include <utility>
 
+#include "src/autograd/watch.h"
 #include "src/tensor/cuda.h"
+#include "src/tensor/interrupt.h"
+#include "src/tensor/ledger.h"
+#include "tapegrad/explain.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad {
@@ -36,6 +43,9 @@ static void accumulate(Tensor& into, Tensor g) {
 // Concurrent backwards may meet in one leaf.
 static std::mutex& lock_of(const TensorImpl* leaf) {
   static std::mutex locks[64];
+  // A fork must not wait for their holders, who may need the forking thread to go on: in the child they are free.
+  static const int at_fork = pthread_atfork(nullptr, nullptr, [] { for (std::mutex& m : locks) new (&m) std::mutex; });
+  (void)at_fork;
   return locks[reinterpret_cast<uintptr_t>(leaf) / sizeof(TensorImpl) % 64];
 }
 static void accumulate_grad(const Tensor& leaf, Tensor g) {
@@ -49,6 +59,7 @@ static void accumulate_grad(const Tensor& leaf, Tensor g) {
     grad = clone(g);
   } else {
     grad = owned(g) && g->contiguous && !g->requires_grad ? std::move(g) : detach(clone(g, leaf->contiguous ? MemoryFormat::Contiguous : MemoryFormat::Preserve));
+    own_with(*grad->storage, *leaf->storage, MemoryRole::Gradient);
   }
 }
 Tensor lend_gradient(const Node& n, int k) {
@@ -61,6 +72,7 @@ Tensor lend_gradient(const Node& n, int k) {
   std::lock_guard guard(lock_of(leaf));
   Tensor& grad = x->grad;
   if (!grad.defined() || !owned(grad) || !grad->contiguous || grad.dtype() != leaf->dtype || grad->requires_grad) return {};
+  Backward::lent(k);
   return std::move(grad);
 }
 void give_back_gradient(const Node& n, int k, Tensor lent) { accumulate_grad(Tensor::share(n.edges[k].tensor()), std::move(lent)); }
@@ -69,9 +81,16 @@ void give_back_gradient(const Node& n, int k, Tensor lent) { accumulate_grad(Ten
 
 static bool earlier(const Node* a, const Node* b) { return a->sequence < b->sequence; }  // the heap's top was recorded last
 
-Backward::Backward(BackwardOptions options) : options_(options), outer_(current_) { current_ = this; }
+static std::atomic<LastBackward> last;
+LastBackward last_backward() { return last.load(std::memory_order_relaxed); }
+
+Backward::Backward(BackwardOptions options, const char* called) : options_(options), outer_(current_), note_(make_note(called, place_now())) {
+  current_ = this;
+  tls.origin = options.create_graph ? 0 : note_;
+  if (!outer_) last.store({note_, true}, std::memory_order_relaxed);  // until run() comes to its end
+}
 Backward::~Backward() {
-  current_ = outer_;
+  current_ = outer_, tls.origin = outer_origin_;
   while (Node* n = pop()) {  // only after an exception
     if (__atomic_load_n(&n->owner, __ATOMIC_RELAXED) != this) continue;
     for (int k = 0; k < n->output_count; k++) n->pending[k] = {};
@@ -143,17 +162,18 @@ void Backward::give_leaf(const Tensor& leaf, Tensor g) {
   accumulate_grad(leaf, std::move(g));
 }
 
-void Backward::wait_for(Node* n) {
-  auto theirs = [&] {  // owned by a backward that is not one we run under
-    void* o = __atomic_load_n(&n->owner, __ATOMIC_ACQUIRE);
-    for (const Backward* b = this; b; b = b->outer_) if (o == b) return false;
-    return o != nullptr;
+bool Backward::take_over(Node* n) {
+  if (outer_) return false;
+  const auto free = [&] {
+    void* nobody = nullptr;
+    return __atomic_compare_exchange_n(&n->owner, &nobody, static_cast<void*>(this), false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
   };
-  if (outer_ || !theirs()) return;
+  if (free()) return true;
   void* python = nullptr;
   if (tls.in_python) tls.in_python = false, python = unlock_python();
-  while (theirs()) std::this_thread::yield();
+  while (!free()) std::this_thread::yield();
   if (python) relock_python(python), tls.in_python = true;
+  return true;
 }
 
 static void check_nan(Node& n, const Tensor* dx) {
@@ -161,8 +181,7 @@ static void check_nan(Node& n, const Tensor* dx) {
     if (!dx[k].defined() || !is_differentiable(dx[k].dtype())) continue;
     NoGrad guard;
     if (any(ne(dx[k], dx[k])).item<bool>())
-      detail::fail<GradError>("backward: ", n.name(), " returned nan values in its output ", k, "; its forward was called at ",
-                              describe(n.place), "\n  gradient: ", dx[k]);
+      detail::fail<GradError>("backward: ", n.name(), " returned nan values in its output ", k, "\n  gradient: ", dx[k]);
   }
 }
 
@@ -171,9 +190,13 @@ namespace {
 struct Running {
   Node* n;
   bool mine;
+  Tensor* dx;
+  uint32_t& lent;  // bit k: dx[k] is to hold what was the gradient of the leaf behind input k
   Node* outer = tls.differentiating;
   uint32_t outer_unwanted = tls.unwanted;
   ~Running() {
+    for (int k = 0; lent; k++, lent >>= 1)
+      if (lent & 1 && dx[k].defined()) [[unlikely]] give_back_gradient(*n, k, std::move(dx[k]));
     tls.differentiating = outer, tls.unwanted = outer_unwanted;
     if (!mine) return;
     for (int k = 0; k < n->output_count; k++) n->pending[k] = {};
@@ -186,7 +209,6 @@ struct Running {
 Tensor* Backward::gathered(Node* n, std::vector<Tensor>& side) {
   side = std::move((*side_)[n]);
   side_->erase(n);
-  wait_for(n);
   return side.data();
 }
 
@@ -208,26 +230,31 @@ static bool any_defined(const Tensor* g, int n) {
 void Backward::run() {
   Tensor few[8];  // the gradients of a node's inputs; all undefined between two nodes
   std::vector<Tensor> side, seen_by_hooks, many;
-  while (Node* n = pop()) {
-    const bool mine = __atomic_load_n(&n->owner, __ATOMIC_RELAXED) == this;
+  for (unsigned ran = 0; Node* n = pop(); ran++) {
+    bool mine = __atomic_load_n(&n->owner, __ATOMIC_RELAXED) == this;
+    Tensor* g = n->pending;
     if (mine) [[likely]] n->queued = false;
-    Tensor* g = mine ? n->pending : gathered(n, side);
-    Running running{.n = n, .mine = mine};
+    else g = gathered(n, side), mine = take_over(n);
+    Running running{.n = n, .mine = mine, .dx = few, .lent = lent_};
     tls.differentiating = n, tls.unwanted = needed_ ? needed_->at(n).unwanted : 0;
     if ((n->extra || capture_) && !prepare(n, g)) continue;
     if (!any_defined(g, n->output_count)) continue;
+    if (ran % 8 == 7) ask_for_interrupt();
 
     Tensor* dx = few;
     const int inputs = n->edge_count;
-    if (inputs > 8) [[unlikely]] many.resize(size_t(inputs)), dx = many.data();
+    if (inputs > 8) [[unlikely]] many.resize(size_t(inputs)), running.dx = dx = many.data();
     const bool after = n->extra && !n->extra->after.empty();
     if (after) [[unlikely]] seen_by_hooks.assign(g, g + n->output_count);
+    if (tls.watched) [[unlikely]] detail::tell_node_opened(*n, g);
     if (n->output_count == 1) n->backward(std::move(g[0]), dx);
     else n->backward_all(g, dx);
+    if (tls.watched) [[unlikely]] detail::tell_node_closed(*n, dx);
     if (after) [[unlikely]]
       for (auto& h : std::vector(n->extra->after)) (*h)(dx, inputs, seen_by_hooks.data(), n->output_count);
     if (tls.anomaly) [[unlikely]] check_nan(*n, dx);
-    if (!options_.retain_graph) n->free_saved();
+    if (!options_.retain_graph) n->free_saved(), n->freed = note_;
+    lent_ = 0;
     for (int k = 0; k < inputs; k++) {
       if (!dx[k].defined()) continue;
       Tensor given = std::move(dx[k]);
@@ -240,6 +267,7 @@ void Backward::run() {
     accumulate_grad(leaf, std::move(g));
     for (auto& h : std::vector(leaf->extra->post_accumulate_hooks)) (*h)(leaf);
   }
+  if (!outer_) last.store({note_, false}, std::memory_order_relaxed);
 }
 
 void Backward::run_hooks_before(Node* n, Tensor* g) {
@@ -321,7 +349,7 @@ class Seeds {
     TG_CHECK(gradients.empty() || gradients.size() == roots.size(), ValueError, "got ", roots.size(), " tensors and ", gradients.size(), " gradients");
     if (roots.size() > 1) many_.resize(roots.size());
     for (size_t k = 0; k < roots.size(); k++) {
-      TG_CHECK(roots[k].defined() && needs_grad(roots[k]), GradError, "element ", k, " of tensors does not require grad and does not have a grad_fn");
+      TG_CHECK(roots[k].defined() && needs_grad(roots[k]), GradError, "element ", k, " of tensors does not require grad and does not have a grad_fn\n  ", explain(roots[k]));
       Tensor g = gradients.empty() ? one_like(roots[k], k) : checked_gradient(roots[k], gradients[k], k);
       if (!create_graph && g->requires_grad) g = detach(g);
       (roots.size() > 1 ? many_[k] : one_) = std::move(g);
@@ -360,7 +388,7 @@ void backward(TensorList roots, TensorList gradients, BackwardOptions o, TensorL
   Seeds seeds(roots, gradients, o.create_graph);
   if (o.create_graph) o.retain_graph = true;
   GradMode mode(o.create_graph);
-  Backward run(o);
+  Backward run(o, inputs.empty() ? "backward" : "backward(inputs=)");
   if (!inputs.empty()) {
     for (size_t k = 0; k < inputs.size(); k++) TG_CHECK(inputs[k].defined() && needs_grad(inputs[k]), GradError, "input ", k, " does not require grad");
     run.want(inputs, nodes_of(roots));
@@ -379,7 +407,7 @@ std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorList grad_
   Seeds seeds(outputs, grad_outputs, o.create_graph);
   if (o.create_graph) o.retain_graph = true;
   GradMode mode(o.create_graph);
-  Backward run(o);
+  Backward run(o, "grad");
   run.want(inputs, nodes_of(outputs));
   seeds.push_into(run, outputs);
   run.run();
@@ -396,8 +424,13 @@ std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorList grad_
   return result;
 }
 
-void Tensor::backward() const { tapegrad::backward(*this); }
+// Scopes of their own, so that notes name these functions' callers.
+void Tensor::backward() const {
+  OpScope op("backward");
+  tapegrad::backward(*this);
+}
 void Tensor::backward(const Tensor& gradient, bool retain_graph, bool create_graph) const {
+  OpScope op("backward");
   tapegrad::backward(*this, gradient, {.retain_graph = retain_graph, .create_graph = create_graph});
 }
 

@@ -10,7 +10,7 @@ namespace tapegrad {
 
 class Backward {
  public:
-  explicit Backward(BackwardOptions options);
+  Backward(BackwardOptions options, const char* called);
   ~Backward();
   Backward(const Backward&) = delete;
   /// Collect the gradients of `inputs` instead of writing leaves' .grad; only nodes on a path to them run.
@@ -20,6 +20,7 @@ class Backward {
   void run();
   Tensor captured(const Tensor& input);
   static bool captures() { return current_->capture_.has_value(); }  // the innermost running one
+  static void lent(int k) { current_->lent_ |= 1u << k; }              // k < 32: lend_gradient() is for nodes of few inputs
 
  private:
   struct Capture {
@@ -33,11 +34,14 @@ class Backward {
   Tensor* gathered(Node* n, std::vector<Tensor>& side);
   bool prepare(Node* n, Tensor* g);
   void run_hooks_before(Node* n, Tensor* g);
-  void wait_for(Node* n);
+  bool take_over(Node* n);
   void find_needed(const std::vector<Node*>& roots);
 
   BackwardOptions options_;
   Backward* outer_;                                          // the one this was started from inside of
+  uint16_t note_;                                            // of the line that called it
+  uint16_t outer_origin_ = tls.origin;
+  uint32_t lent_ = 0;                                        // inputs of the running node whose leaves have lent it their gradients
   Node* next_ = nullptr;                                     // recorded last of all that are queued …
   std::vector<Node*> heap_;                                  // … and the others: a chain never gets here
   std::optional<std::unordered_map<Node*, std::vector<Tensor>>> side_;  // gradients for nodes that another backward owns
@@ -50,5 +54,12 @@ class Backward {
   std::vector<std::pair<Tensor, Tensor>> with_hooks_;        // leaves with hooks: called at the end, with the whole gradient
   static thread_local Backward* current_;
 };
+
+/// The last backward of any thread that was not run by another one.
+struct LastBackward {
+  uint16_t note = 0;  // "backward", "backward(inputs=)" or "grad", and its line; 0: there was none
+  bool failed = false;
+};
+LastBackward last_backward();
 
 }  // namespace tapegrad

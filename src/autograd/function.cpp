@@ -77,16 +77,17 @@ std::vector<Tensor> detail::apply_function(const char* name, TensorList inputs, 
   for (const Tensor& d : ctx->dirty) bump_version(d);
   if (!records) return outs;
   FunctionContext* c = ctx.get();
-  auto* n = new (pool_alloc(sizeof(FunctionNode))) FunctionNode(inputs, name, std::move(body), std::move(ctx));
-  n->block = sizeof(FunctionNode);
-  n->place = place_now();
+  auto* n = new_node<FunctionNode>(inputs, name, std::move(body), std::move(ctx));
+  const Ref<Node> ours = Ref<Node>::steal(n);
   n->set_output_count(int(outs.size()));
   for (size_t k = 0; k < outs.size(); k++) {
     Tensor& out = outs[k];
     n->output_sizes.emplace_back(out.sizes());
     n->output_dtypes.push_back(out.dtype());
     n->output_devices.push_back(out.device());
-    if (!is_differentiable(out.dtype()) || contains(c->non_differentiable, out)) continue;
+    const bool marked = contains(c->non_differentiable, out);
+    if (marked || !is_differentiable(out.dtype())) out->origin = make_note(marked ? "mark_non_differentiable" : name, n->place);
+    if (marked || !is_differentiable(out.dtype())) continue;
     const bool is_input = contains({inputs.begin(), inputs.end()}, out), is_dirty = contains(c->dirty, out);
     if (is_input && !is_dirty) out = alias(out, out.sizes(), out.strides(), 0, false);  // returned as it came: a new tensor for the tape
     TG_CHECK(!(is_dirty && out->requires_grad && !out->grad_fn), GradError, "a leaf Variable that requires grad is being used in an in-place operation", Named{"output", out});
@@ -96,7 +97,6 @@ std::vector<Tensor> detail::apply_function(const char* name, TensorList inputs, 
   }
   for (const Tensor& t : c->to_save) c->saved.emplace_back(t, contains(outs, t) ? SavedTensor::output : SavedTensor::input);
   c->to_save.clear(), c->dirty.clear(), c->non_differentiable.clear();
-  if (n->drop()) Node::destroy(n);
   return outs;
 }
 

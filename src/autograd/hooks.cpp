@@ -22,7 +22,10 @@ Tensor Tensor::grad() const { return p_->extra ? p_->extra->grad : Tensor(); }
 void Tensor::set_grad(const Tensor& g) const {
   OpScope op("grad");
   if (!g.defined()) {
-    if (p_->extra) p_->extra->grad = {};
+    if (p_->extra && p_->extra->grad.defined()) {
+      p_->extra->grad = {};
+      if (p_->requires_grad && !p_->grad_fn) p_->origin = make_note(kGradCleared, place_now());
+    }
     return;
   }
   TG_CHECK(g.get() != p_, GradError, "a tensor cannot be its own gradient");

@@ -1,10 +1,5 @@
-// Nodes and edges: life and death, places.
+// Nodes and edges: life and death.
 #include "src/autograd/node.h"
-
-#include <dlfcn.h>
-
-#include <cstdio>
-#include <string>
 
 #include "src/autograd/debug_layout.h"
 #include "src/autograd/view.h"
@@ -91,19 +86,6 @@ NodeOfMany::NodeOfMany(TensorList inputs) {
 NodeOfMany::~NodeOfMany() {
   for (int k = 0; k < edge_count; k++) edges[k].~Edge();
   ::operator delete(edges);
-}
-
-// ---- places
-
-Place place_slow() { return tls.differentiating->place; }
-
-std::string describe(const Place& p) {
-  if (p.offset >= 0) return python_place_text(p);
-  Dl_info info{};
-  if (!p.where || !dladdr(p.where, &info) || !info.dli_fname) return "an unknown place";
-  char text[32];
-  std::snprintf(text, sizeof text, "+0x%zx", size_t(static_cast<const char*>(p.where) - static_cast<const char*>(info.dli_fbase)));
-  return std::string(info.dli_fname) + text;  // addr2line -e file offset
 }
 
 }  // namespace tapegrad

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "tapegrad/autograd.h"
+#include "tapegrad/tape.h"
 
 namespace tapegrad {
 
@@ -16,11 +17,28 @@ struct NodeExtra {
 };
 NodeExtra& extra_of(Node& n);
 
+/// A leaf's `origin` after its gradient was taken away.
+inline constexpr const char* kGradCleared = "grad = None";
+
 /// Asked by n's backward: the gradient that the leaf behind input k has by now, taken out of the leaf, if n may add to it and give
 /// the sum back as its dx[k]. That saves a buffer and a pass where many steps share a weight. Undefined where n cannot: no leaf, no
 /// gradient yet, somebody else holds it, hooks or anomaly mode want to see each part, or the graph of the gradient is recorded.
 Tensor lend_gradient(const Node& n, int k);
 /// Puts it back when the sum could not be made, so that an exception takes no gradient with it.
 void give_back_gradient(const Node& n, int k, Tensor lent);
+
+/// Note [Reading what a node saved]
+/// free_saved() lists a node's saved tensors. While a reader is set in this thread, SavedTensor::reset() shows it what it holds and
+/// keeps it, so that no node needs a second list.
+struct SavedReader {
+  Node& node;
+  std::vector<TapeStep::Saved> found;
+  explicit SavedReader(Node& n);
+  ~SavedReader();
+  void see(const Tensor& t, TapeStep::Saved::State state, bool output, uint32_t output_nr);
+  SavedReader(const SavedReader&) = delete;
+};
+extern constinit thread_local SavedReader* saved_reader;
+extern constinit thread_local TapeObserver* tape_observer;
 
 }  // namespace tapegrad

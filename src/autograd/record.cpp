@@ -4,9 +4,31 @@
 // A view knows its base (the tensor that is no view itself). When an op writes in place into a view, the base's new history is
 // CopySlices(old base, new value of the view); when it writes into a base, the base's history is the op's node. Either way
 // `base->history` goes up, and every view whose own count differs renews its node from the base when somebody asks for it.
+#include "src/autograd/node.h"
 #include "src/autograd/view.h"
+#include "src/autograd/watch.h"
+#include "src/tensor/places.h"
 
 namespace tapegrad {
+
+constinit thread_local TapeObserver* tape_observer = nullptr;
+TapeObserver::~TapeObserver() = default;
+TapeObserver* set_tape_observer(TapeObserver* observer) { return std::exchange(tape_observer, observer); }
+
+// In ops, backwards and the bindings such modes are the library's own business.
+static void note_mode(const char* mode, const void* return_address) {
+  if (!tls.scope && !tls.differentiating && !tls.in_python) tls.origin = make_note(mode, caller_place(return_address));
+}
+NoGrad::NoGrad() {
+  tls.no_grad = true;
+  note_mode("no_grad", __builtin_return_address(0));
+}
+InferenceMode::InferenceMode(bool on) {
+  tls.inference = on;
+  if (!on) return;
+  tls.no_grad = true;
+  note_mode("inference_mode", __builtin_return_address(0));
+}
 
 bool recording(TensorList in) {
   if (!grad_enabled()) return false;
@@ -21,13 +43,18 @@ bool recording(TensorList in) {
 }
 void set_history(const Tensor& out, Node* owned, uint32_t output_nr) {
   TensorImpl* i = out.get();
-  if (!is_differentiable(i->dtype)) [[unlikely]] return keep_for_caller(owned);
+  if (!is_differentiable(i->dtype)) [[unlikely]] {
+    i->origin = make_note(called_op(), owned->place);
+    return keep_for_caller(owned);
+  }
   Node* old = i->grad_fn;
   i->grad_fn = owned;
   i->output_nr = output_nr;
   i->requires_grad = true;
   if (i->base) i->history = i->base->history;
   if (old && old->drop()) Node::destroy(old);
+  if (__atomic_load_n(&tls.watched, __ATOMIC_RELAXED)) [[unlikely]] detail::tell_recorded(*owned, out);
+  if (tape_observer) [[unlikely]] tape_observer->recorded(out, *owned, output_nr);
 }
 
 Node* grad_fn(const Tensor& t) {
@@ -76,6 +103,7 @@ void detach_(const Tensor& t) {
   OpScope op("detach_");
   TG_CHECK(!t->base, GradError, "views cannot be detached in place, use detach() instead", Named{"input", t});
   Node* old = t->grad_fn;
+  if (needs_grad(t)) t->origin = make_note("detach_", place_now());
   t->grad_fn = nullptr, t->output_nr = 0, t->requires_grad = false;
   t->history++;
   if (old && old->drop()) Node::destroy(old);
@@ -85,6 +113,7 @@ const Tensor& Tensor::set_requires_grad(bool on) const {
   TG_CHECK(on || is_leaf(), GradError, "you can only change requires_grad flags of leaf variables; use detach() to cut a computed tensor from the graph", Named{"input", *this});
   TG_CHECK(!on || is_differentiable(dtype()), GradError, "only Tensors of floating point and complex dtype can require gradients", Named{"input", *this});
   TG_CHECK(!on || !p_->inference || tls.inference, GradError, "setting requires_grad=True on inference tensor outside inference_mode is not allowed", Named{"input", *this});
+  if (p_->requires_grad != on) p_->origin = on ? 0 : make_note("requires_grad_", place_now());
   p_->requires_grad = on;
   return *this;
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "src/autograd/node.h"
+#include "src/tensor/places.h"
 
 namespace tapegrad {
 
@@ -57,6 +58,7 @@ void SavedTensor::save(const Tensor& t, Kind k) {
   TG_CHECK(!t->inference, GradError, "inference tensors cannot be saved for backward; clone() it outside of inference mode first", Named{"tensor", t});
   output_nr_ = t->output_nr;
   version_ = t->storage->version;
+  __atomic_store_n(&t->storage->saved, true, __ATOMIC_RELAXED);
   if (have_hooks) [[unlikely]] hook_state_ = packed(t, output_);
   else t_ = output_ ? detach(t) : t;
 }
@@ -70,7 +72,27 @@ SavedTensor& SavedTensor::operator=(SavedTensor&& o) noexcept {
   std::swap(hook_state_, o.hook_state_);
   return *this;
 }
+constinit thread_local SavedReader* saved_reader = nullptr;
+SavedReader::SavedReader(Node& n) : node(n) { saved_reader = this; }
+SavedReader::~SavedReader() { saved_reader = nullptr; }
+
+void SavedReader::see(const Tensor& t, TapeStep::Saved::State state, bool output, uint32_t output_nr) {
+  TapeStep::Saved s{{}, t, state};
+  if (output) s.role = "output " + std::to_string(output_nr);
+  for (int k = 0; k < node.edge_count && t.defined() && s.role.empty(); k++) {
+    const Edge& e = node.edges[k];
+    if (e && (e.leaf() ? e.tensor() == t.get() : e.node() == t->grad_fn && e.output_nr() == t->output_nr)) s.role = "input " + std::to_string(k);
+  }
+  if (s.role.empty()) s.role = "saved " + std::to_string(found.size());
+  found.push_back(std::move(s));
+}
 void SavedTensor::reset() {
+  if (saved_reader) [[unlikely]] {
+    if (!was_defined_) return;
+    using S = TapeStep::Saved;
+    const bool changed = t_.defined() && t_->storage->version != version_;
+    return saved_reader->see(t_, hook_state_ ? S::packed : !t_.defined() ? S::freed : changed ? S::changed : S::kept, output_, output_nr_);
+  }
   t_ = {};
   if (!hook_state_) return;
   auto* p = static_cast<Packed*>(hook_state_);
@@ -87,6 +109,14 @@ static Tensor relinked(const Tensor& data, Node& by, uint32_t output_nr) {
   set_history(y, &by, output_nr);
   return y;
 }
+static std::string freed_line(const Node& n) {
+  const Note by = note(n.freed);
+  return n.freed ? place_line((std::string("freed by ") + by.op + " at").c_str(), by.place) : "";
+}
+static std::string changed_line(const Storage& s) {
+  const Note by = note(s.written);
+  return s.written ? place_line((std::string("changed by ") + by.op + " at").c_str(), by.place) : "";
+}
 Tensor SavedTensor::unpack_hooked(Node& by) const {
   auto* p = static_cast<Packed*>(hook_state_);
   Tensor t = p->hooks->unpack(p->state);
@@ -100,12 +130,12 @@ Tensor SavedTensor::unpack_hooked(Node& by) const {
 }
 void SavedTensor::check(Node& by) const {
   if (!t_.defined()) [[unlikely]]
-    detail::fail<GradError>("trying to backward through the graph a second time: the saved tensors of ", by.name(), " (forward at ",
-                            describe(by.place), ") were freed by the first backward; pass retain_graph=True there to keep them");
+    detail::fail<GradError>("trying to backward through the graph a second time: the saved tensors of ", by.name(), " were freed by the first backward",
+                            place_line("recorded at", by.place), freed_line(by), "\n  hint: pass retain_graph=True to the first backward to keep them");
   if (t_->storage->version != version_) [[unlikely]]
-    detail::fail<GradError>("one of the variables needed for gradient computation has been modified by an inplace operation: ",
-                            by.name(), " (forward at ", describe(by.place), ") saved its ", output_ ? "output" : "input", " ", t_,
-                            " at version ", version_, ", which is now at version ", t_->storage->version,
+    detail::fail<GradError>("one of the variables needed for gradient computation has been modified by an inplace operation: ", by.name(), " saved its ",
+                            output_ ? "output" : "input", " ", t_, " at version ", version_, ", which is now at version ", t_->storage->version,
+                            place_line("saved at", by.place), changed_line(*t_->storage),
                             "\n  hint: use the operation without the trailing underscore, or clone first");
 }
 const Tensor& SavedTensor::peek(Node& by, Tensor& made) const {

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
 
 namespace tapegrad::io {
 namespace {
@@ -48,35 +47,55 @@ class Bits {
   bool at_end() const { return at_ == in_.size() && count_ < 8; }
 };
 
-/// A Huffman code: for each pattern of kMaxBits bits, the symbol it begins with and that symbol's length; 0: none.
+/// A Huffman code. Words of up to kFast bits are looked up, longer ones compared with the first word of each length: a block's codes are
+/// made in little time, so that a file of nothing but blocks is read as fast as others.
 class Code {
-  std::vector<uint16_t> table_ = std::vector<uint16_t>(1 << kMaxBits);
+  static constexpr int kFast = 10;
+  uint16_t fast_[1 << kFast] = {};       // for each pattern of bits: the symbol it begins with and that symbol's length; 0: none
+  uint16_t counts_[kMaxBits + 1] = {};   // words of each length
+  uint16_t symbols_[288];                // in the words' order
  public:
   /// `lengths` of each symbol's code, 0 for unused ones. `single`: one code alone may leave the rest of the patterns unused.
   Code(const uint8_t* lengths, int symbols, bool single) {
-    int counts[kMaxBits + 1] = {}, used = 0;
-    for (int s = 0; s < symbols; s++) counts[lengths[s]]++, used += lengths[s] > 0;
-    unsigned next[kMaxBits + 2] = {}, code = 0;
+    for (int s = 0; s < symbols; s++) counts_[lengths[s]]++;
+    const int used = symbols - counts_[0];
+    counts_[0] = 0;
+    unsigned next[kMaxBits + 1] = {}, at[kMaxBits + 1] = {}, code = 0, before = 0;
     for (int bits = 1; bits <= kMaxBits; bits++) {
-      next[bits] = code;
-      code += unsigned(counts[bits]);
+      next[bits] = code, at[bits] = before;
+      before += counts_[bits];
+      code += counts_[bits];
       if (code > 1u << bits) bad("a code with too many words");
       code <<= 1;
     }
-    if (code != 1u << (kMaxBits + 1) && !(single && used <= 1 && counts[1] == used)) bad("a code with too few words");
+    if (code != 1u << (kMaxBits + 1) && !(single && used <= 1 && counts_[1] == used)) bad("a code with too few words");
     for (int s = 0; s < symbols; s++) {
       const int bits = lengths[s];
       if (bits == 0) continue;
+      symbols_[at[bits]++] = uint16_t(s);
       unsigned word = next[bits]++, reversed = 0;
+      if (bits > kFast) continue;
       for (int k = 0; k < bits; k++, word >>= 1) reversed = reversed << 1 | (word & 1);
-      for (unsigned k = reversed; k < 1u << kMaxBits; k += 1u << bits) table_[k] = uint16_t(s << 4 | bits);
+      for (unsigned k = reversed; k < 1u << kFast; k += 1u << bits) fast_[k] = uint16_t(s << 4 | bits);
     }
   }
   int symbol(Bits& in) const {
-    const uint16_t entry = table_[in.peek(kMaxBits)];
-    if (entry == 0) bad("a word that the code lacks");
-    in.drop(entry & 15);
-    return entry >> 4;
+    if (const uint16_t entry = fast_[in.peek(kFast)]) {
+      in.drop(entry & 15);
+      return entry >> 4;
+    }
+    unsigned rest = in.peek(kMaxBits), word = 0, first = 0, before = 0;
+    for (unsigned bits = 1; bits <= kMaxBits; bits++, rest >>= 1) {
+      word |= rest & 1;
+      if (word - first < counts_[bits]) {
+        in.drop(bits);
+        return symbols_[before + word - first];
+      }
+      before += counts_[bits];
+      first = (first + counts_[bits]) << 1;
+      word <<= 1;
+    }
+    bad("a word that the code lacks");
   }
 };
 

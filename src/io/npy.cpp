@@ -191,10 +191,13 @@ StateDict load_npz(const std::string& path) {
   StateDict out;
   for (const io::ZipEntry& e : zip.entries()) {
     TG_CHECK(e.name.ends_with(".npy"), IoError, path, ": not a .npz file: it holds \"", e.name, "\"");
-    const std::string data = zip.read(e);
+    std::string data = zip.read(e);
     const std::string inside = path + ": " + e.name;
     const Layout l = Header(inside, data).read(data.size());
-    out.emplace_back(e.name.substr(0, e.name.size() - 4), tensor_of(inside, l, [&](char* to) { std::memcpy(to, data.data() + l.start, l.bytes); }));
+    out.emplace_back(e.name.substr(0, e.name.size() - 4), tensor_of(inside, l, [&](char* to) {
+      std::memcpy(to, data.data() + l.start, l.bytes);
+      data = {};
+    }));
   }
   return out;
 }

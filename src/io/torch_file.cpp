@@ -38,6 +38,13 @@ bool are_bools(const Tensor& t) {
 /// What both formats share: names, calls and tensors.
 class TorchPickle : public io::Pickle {
   uint64_t copies_;  // bytes that negated and conjugated tensors may still take
+  uint64_t looks_;   // items that calls may still look at: a pickle can name one list many times
+
+  const std::vector<Item*>& items_of(const Item& v) {
+    if (v.items.size() > looks_) bad("calls with more items than the pickle has");
+    looks_ -= v.items.size();
+    return v.items;
+  }
 
   Item* name(const std::string& module, const std::string& n) override {
     const std::string m = module == "__builtin__" ? "builtins" : module == "torch.cuda" || module == "torch.storage" || module == "tapegrad" ? "torch" : module;
@@ -75,9 +82,9 @@ class TorchPickle : public io::Pickle {
     if (full == "torch.Tensor") bad("a call of torch.Tensor");
     if (full.starts_with("collections.")) {
       Item* v = make(Kind::Dict);
-      if (!args.empty() && args[0]->is(Kind::Dict)) v->items = args[0]->items;
+      if (!args.empty() && args[0]->is(Kind::Dict)) v->items = items_of(*args[0]);
       else if (!args.empty())
-        for (const Item* pair : args[0]->items) {
+        for (const Item* pair : items_of(*args[0])) {
           if (pair->items.size() != 2 || pair->is(Kind::Dict)) bad("a dict of what are no pairs");
           v->items.insert(v->items.end(), pair->items.begin(), pair->items.end());
         }
@@ -86,7 +93,7 @@ class TorchPickle : public io::Pickle {
     const bool list = full == "builtins.set" || full == "builtins.frozenset", size = full == "torch.Size";
     if ((list || size) && !args.empty() && !args[0]->is(Kind::Tuple) && !args[0]->is(Kind::List)) bad("a container of what is no list");
     Item* v = make(list ? Kind::List : size ? Kind::Tuple : Kind::Other);
-    if ((list || size) && !args.empty()) v->items = args[0]->items;
+    if ((list || size) && !args.empty()) v->items = items_of(*args[0]);
     return v;
   }
 
@@ -123,8 +130,10 @@ class TorchPickle : public io::Pickle {
     Item* v = make(Kind::Tensor);
     v->tensor = none ? empty(size, elements.dtype()) : alias(elements, size, stride, args[1]->integer, false);
     const Item* metadata = args.size() > (with_dtype ? 7u : 6u) ? args.back() : nullptr;
-    for (size_t k = 0; metadata && metadata->is(Kind::Dict) && k < metadata->items.size(); k += 2) {
-      const Item &key = *metadata->items[k], &on = *metadata->items[k + 1];
+    if (!metadata || !metadata->is(Kind::Dict)) return v;
+    const std::vector<Item*>& flags = items_of(*metadata);
+    for (size_t k = 0; k < flags.size(); k += 2) {
+      const Item &key = *flags[k], &on = *flags[k + 1];
       if ((key.text != "conj" && key.text != "neg") || !on.integer) continue;
       if (uint64_t(v->tensor.nbytes()) > copies_) bad("more negated tensors than storages");
       copies_ -= uint64_t(v->tensor.nbytes());
@@ -136,7 +145,7 @@ class TorchPickle : public io::Pickle {
  protected:
   std::unordered_map<std::string, Item*> storages_;
 
-  TorchPickle(std::string_view data, uint64_t copies) : Pickle(data), copies_(copies) {}
+  TorchPickle(std::string_view data, uint64_t copies) : Pickle(data), copies_(copies), looks_(4 * data.size() + 4096) {}
   ~TorchPickle() = default;
   /// The parts of a persistent id: "storage", the dtype, the key, the device, the number of elements.
   const std::vector<Item*>& parts_of(const Item& id, size_t n) const {
@@ -165,7 +174,6 @@ class ZipPickle final : public TorchPickle {
     const Dtype d = Dtype(p[1]->integer);
     const io::ZipEntry* e = zip_.find(root_ + "data/" + key);
     if (!e) bad("storage " + key + " is missing");
-    if (e->deflated) bad("storage " + key + " is compressed; PyTorch stores plain bytes");
     if (e->size % item_size(d) || e->size / item_size(d) != uint64_t(p[4]->integer)) bad("storage " + key + " has another size than the pickle says");
     const Tensor t = empty({p[4]->integer}, d);
     zip_.read_stored(*e, t->host());
@@ -231,7 +239,7 @@ class OldPickle final : public TorchPickle {
 /// The tensors within a value under dotted names.
 class Flattened {
   const std::string& path_;
-  uint64_t budget_;  // a pickle can say "twice the last list" many times over
+  uint64_t budget_;  // bytes that names and tensors of single numbers may still take: a pickle can say "twice the last list" many times
   std::unordered_set<std::string> names_;
 
   [[noreturn]] void bad(const std::string& what) const { detail::fail<IoError>(path_, ": not a valid PyTorch file: ", what); }
@@ -248,7 +256,8 @@ class Flattened {
 
   Flattened(const std::string& path, uint64_t budget) : path_(path), budget_(budget) {}
   void add(const std::string& name, const Item& v, int depth = 0) {
-    const uint64_t cost = name.size() + v.text.size() + 1;
+    const bool leaf = v.kind != Kind::None && v.kind != Kind::Other && v.kind != Kind::Tuple && v.kind != Kind::List && v.kind != Kind::Dict;
+    const uint64_t cost = 2 * name.size() + v.text.size() + 8 * v.items.size() + (leaf ? 512 : 1);
     if (depth > 100 || budget_ < cost) bad("its containers are nested too deep");
     budget_ -= cost;
     const std::string prefix = name.empty() ? "" : name + ".", own = name.empty() ? "value" : name;
@@ -277,7 +286,7 @@ class Flattened {
 template <class F> StateDict flattened(const std::string& path, uint64_t pickle_bytes, Metadata* metadata, F read) {
   try {
     const Item* top = read();
-    Flattened flat(path, 64 * pickle_bytes + 4096);
+    Flattened flat(path, 600 * pickle_bytes + 4096);
     flat.add("", *top);
     if (metadata) *metadata = std::move(flat.texts);
     return std::move(flat.tensors);
@@ -303,6 +312,7 @@ StateDict load_torch(const std::string& path, Metadata* metadata) {
     if (!pickle && (e.name == "data.pkl" || e.name.ends_with("/data.pkl"))) pickle = &e;
   TG_CHECK(pickle, IoError, path, ": the archive holds no data.pkl, so PyTorch did not write it");
   const std::string root = pickle->name.substr(0, pickle->name.size() - 8);
+  for (const io::ZipEntry& e : zip.entries()) TG_CHECK(!e.deflated, IoError, path, ": \"", e.name, "\" is compressed; PyTorch stores plain bytes");
   if (zip.find(root + "constants.pkl"))
     detail::fail<NotImplementedError>(path, ": the file is a TorchScript archive, which is a program; save the model's state_dict() instead");
   if (const io::ZipEntry* order = zip.find(root + "byteorder"); order && zip.read(*order) != "little")

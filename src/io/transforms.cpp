@@ -37,7 +37,7 @@ Tensor RandomCrop::operator()(const Tensor& x) const {
 }
 
 Tensor RandomHorizontalFlip::operator()(const Tensor& x) const {
-  return rand({}, float64, {}, &data::generator()).item<double>() < p ? flip(x, {-1}) : x;
+  return rand({}, float64, {}, false, &data::generator()).item<double>() < p ? flip(x, {-1}) : x;
 }
 
 }  // namespace tapegrad::transforms

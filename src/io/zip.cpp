@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <unordered_set>
 
 #include "src/io/checksum.h"
 #include "src/io/inflate.h"
@@ -58,7 +57,6 @@ ZipReader::ZipReader(const File& file) : file_(file), total_(file.size()) {
 
 void ZipReader::read_directory(uint64_t start, uint64_t size, uint64_t count) {
   const std::string text = file_.read(size, start);
-  std::unordered_set<std::string> names;
   std::vector<std::pair<uint64_t, uint64_t>> places;
   size_t at = 0;
   for (uint64_t k = 0; k < count; k++) {
@@ -86,7 +84,6 @@ void ZipReader::read_directory(uint64_t start, uint64_t size, uint64_t count) {
       x += length;
     }
     at += name + extra + comment;
-    if (!names.insert(e.name).second) bad("\"" + e.name + "\" comes twice");
     if (flags & 1) bad("\"" + e.name + "\" is encrypted");
     if (method != 0 && method != 8) bad("\"" + e.name + "\" has compression " + std::to_string(method) + ", only stored and deflated entries are read");
     if (method == 0 && e.packed != e.size) bad("\"" + e.name + "\" is stored with two sizes");
@@ -99,15 +96,16 @@ void ZipReader::read_directory(uint64_t start, uint64_t size, uint64_t count) {
     places.emplace_back(header, e.at + e.packed);
     entries_.push_back(std::move(e));
   }
+  for (const ZipEntry& e : entries_)
+    if (!by_name_.emplace(e.name, &e).second) bad("\"" + e.name + "\" comes twice");
   std::sort(places.begin(), places.end());
   for (size_t k = 1; k < places.size(); k++)
     if (places[k].first < places[k - 1].second) bad("its entries overlap");
 }
 
 const ZipEntry* ZipReader::find(std::string_view name) const {
-  for (const ZipEntry& e : entries_)
-    if (e.name == name) return &e;
-  return nullptr;
+  const auto it = by_name_.find(name);
+  return it == by_name_.end() ? nullptr : it->second;
 }
 
 std::string ZipReader::read(const ZipEntry& e) const {

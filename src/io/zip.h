@@ -2,6 +2,7 @@
 // The reader refuses encryption, other compressions, names that come twice, and whatever reaches beyond the file or its neighbour.
 #pragma once
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "src/io/file.h"
@@ -20,10 +21,12 @@ class ZipReader {
   const File& file_;
   uint64_t total_;
   std::vector<ZipEntry> entries_;
+  std::unordered_map<std::string_view, const ZipEntry*> by_name_;
   [[noreturn]] void bad(const std::string& what) const;
   void read_directory(uint64_t at, uint64_t size, uint64_t count);
  public:
   explicit ZipReader(const File& file);  // which must outlive it
+  ZipReader(const ZipReader&) = delete;
   const std::vector<ZipEntry>& entries() const { return entries_; }
   const ZipEntry* find(std::string_view name) const;
   /// The data of an entry, its checksum compared.

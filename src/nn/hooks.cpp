@@ -9,6 +9,26 @@ namespace tapegrad::nn {
 namespace detail {
 
 ModuleHook::~ModuleHook() = default;
+Unsized::~Unsized() = default;
+
+constinit Hooks* global_hooks = nullptr;
+/// Where they are kept. Never destroyed: modules may be called while the process ends.
+static Hooks& global_hooks_kept() {
+  static Hooks& kept = *new Hooks;
+  return kept;
+}
+static HookHandle append_hook(Hooks& hooks, ModuleHooks Hooks::*kind, Ref<ModuleHook> hook, bool prepend) {
+  static std::atomic<uint64_t> ids{0};
+  hook->id = ++ids;
+  const HookHandle handle(Ref<Hooks>::share(&hooks), hook->id);
+  ModuleHooks& list = hooks.*kind;
+  list.insert(prepend ? list.begin() : list.end(), std::move(hook));
+  return handle;
+}
+HookHandle add_global_hook(ModuleHooks Hooks::*kind, Ref<ModuleHook> hook) {
+  global_hooks = &global_hooks_kept();
+  return append_hook(*global_hooks, kind, std::move(hook), false);
+}
 
 /// The backward hooks of one call. The outputs' gradients arrive first and are kept; the hooks run when the inputs' arrive, or
 /// at once when no input needs any.
@@ -89,17 +109,26 @@ template <class F> std::vector<size_t> watch_in_place(std::vector<Tensor>& tenso
 }  // namespace
 
 HookedCall::HookedCall(const Module& m) : module_(m), hooks_(m.state_->hooks) {
-  if (hooks_->backward.empty() && hooks_->backward_pre.empty()) return;
+  detail::ModuleHooks pre = hooks(&detail::Hooks::backward_pre), post = hooks(&detail::Hooks::backward);
+  if (pre.empty() && post.empty()) return;
   backward_ = Ref<detail::BackwardHooks>::steal(new detail::BackwardHooks(m));
-  backward_->pre = hooks_->backward_pre;
-  backward_->post = hooks_->backward;
+  backward_->pre = std::move(pre);
+  backward_->post = std::move(post);
+}
+// Those of all modules, then the module's own: a copy, because a hook may remove itself.
+detail::ModuleHooks HookedCall::hooks(detail::ModuleHooks detail::Hooks::*kind) const {
+  detail::ModuleHooks out;
+  for (const detail::Hooks* h : {detail::global_hooks, hooks_.get()})
+    if (h) out.insert(out.end(), (h->*kind).begin(), (h->*kind).end());
+  return out;
 }
 HookedCall::~HookedCall() = default;
 
 void HookedCall::before(std::vector<Tensor>& inputs) {
   std::vector<Tensor> none;
-  const detail::ModuleHooks hooks = hooks_->forward_pre;  // a hook may remove itself
-  for (const Ref<detail::ModuleHook>& h : hooks) (*h)(module_, inputs, none);
+  if (const Ref<detail::Unsized> lazy = hooks_ ? hooks_->lazy : Ref<detail::Unsized>())
+    lazy->size_from(inputs[0], true);
+  for (const Ref<detail::ModuleHook>& h : hooks(&detail::Hooks::forward_pre)) (*h)(module_, inputs, none);
   if (!backward_) return;
   backward_->input_count = inputs.size();
   if (backward_->post.empty()) return;
@@ -108,8 +137,7 @@ void HookedCall::before(std::vector<Tensor>& inputs) {
   backward_->input_watched = !backward_->input_places.empty();
 }
 void HookedCall::after(std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) {
-  const detail::ModuleHooks hooks = hooks_->forward;
-  for (const Ref<detail::ModuleHook>& h : hooks) (*h)(module_, inputs, outputs);
+  for (const Ref<detail::ModuleHook>& h : hooks(&detail::Hooks::forward)) (*h)(module_, inputs, outputs);
   if (!backward_) return;
   backward_->output_places = watch_in_place(
       outputs,
@@ -128,13 +156,8 @@ HookHandle Module::add_hook(detail::ModuleHooks detail::Hooks::*kind, Ref<detail
   TG_CHECK(state_->calls_hooks, NotImplementedError, state_->name,
            " defines operator() itself, which no hook can see: derive its class from nn::ModuleOf and call the "
            "function forward");
-  static std::atomic<uint64_t> ids{0};
   if (!state_->hooks) state_->hooks = Ref<detail::Hooks>::steal(new detail::Hooks);
-  hook->id = ++ids;
-  const HookHandle handle(state_->hooks, hook->id);
-  detail::ModuleHooks& list = (*state_->hooks).*kind;
-  list.insert(prepend ? list.begin() : list.end(), std::move(hook));
-  return handle;
+  return detail::append_hook(*state_->hooks, kind, std::move(hook), prepend);
 }
 void HookHandle::remove() {
   if (!hooks_) return;
@@ -142,6 +165,7 @@ void HookHandle::remove() {
     list->erase(
         std::remove_if(list->begin(), list->end(), [&](const Ref<detail::ModuleHook>& h) { return h->id == id_; }),
         list->end());
+  if (hooks_.get() == detail::global_hooks && hooks_->empty()) detail::global_hooks = nullptr;
   hooks_ = {};
 }
 

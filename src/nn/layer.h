@@ -42,6 +42,11 @@ template <class T, class... Rest> std::string details(const char* name, const T&
   return s;
 }
 
+namespace detail {
+/// Gives t the memory, shape and dtype of `value`, keeping its identity. Its gradient is dropped.
+void become(const Tensor& t, const Tensor& value);
+}
+
 /// d, or its one number n times.
 inline Shape repeated(const Dims& d, size_t n) {
   if (d.size() != 1) return d;

@@ -4,9 +4,40 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "tapegrad/nn_module.h"
+#include "src/nn/layer.h"
+#include "src/tensor/ledger.h"
 
 namespace tapegrad::nn {
+
+// ---- paths
+
+static thread_local const ModuleState* running = nullptr;
+
+// "encoder.2": what `parent` calls s, itself or through modules that were not called (lists). "" if it does not know s.
+static std::string name_in(const ModuleState& parent, const ModuleState* s) {
+  for (auto& [name, child] : parent.children) {
+    if (child.get() == s) return name;
+    if (const std::string below = name_in(*child, s); !below.empty()) return name + "." + below;
+  }
+  return {};
+}
+static uint16_t new_path(ModuleState& s) {
+  std::string name = running ? name_in(*running, &s) : s.name;
+  const uint16_t path = module_path(tls.module, name.empty() ? s.name : name);
+  for (auto& [_, p] : s.parameters) set_owner_module(*p->storage, path);
+  return path;
+}
+detail::InModule::InModule(ModuleState& s) : outer_(running), before_(tls.module) {
+  uint32_t path = __atomic_load_n(&s.path, __ATOMIC_RELAXED);
+  if (!path || path >> 16 != before_) [[unlikely]] {
+    path = uint32_t(before_) << 16 | new_path(s);
+    __atomic_store_n(&s.path, path, __ATOMIC_RELAXED);
+  }
+  running = &s, tls.module = uint16_t(path);
+}
+detail::InModule::~InModule() { running = outer_, tls.module = before_; }
+
+// ---- the tree
 
 Module::Module(std::string name, std::string details) : state_(Ref<ModuleState>::steal(new ModuleState)) {
   state_->name = std::move(name);
@@ -45,6 +76,7 @@ Tensor Module::register_parameter(std::string name, const Tensor& t) {
   if (!t.defined()) return t;
   TG_CHECK(t.is_leaf(), GradError, "parameter ", name, " must be a leaf; detach() it first");
   t.set_requires_grad(is_floating(t.dtype()));
+  set_role(*t->storage, MemoryRole::Parameter);
   state_->parameters.emplace_back(std::move(name), t);
   return t;
 }
@@ -154,6 +186,12 @@ void Module::load_state_dict(const StateDict& from, bool strict) const {
   NoGrad no_grad;
   std::unordered_map<std::string_view, const Tensor*> given;
   for (auto& [name, t] : from) given.emplace(name, &t);
+  walk(*state_, "", [&](const std::string& prefix, ModuleState& s) {
+    const Ref<detail::Unsized> lazy = s.hooks ? s.hooks->lazy : Ref<detail::Unsized>();
+    if (!lazy || (s.parameters.empty() && s.buffers.empty())) return;
+    const auto it = given.find(prefix + (s.parameters.empty() ? s.buffers[0].name : s.parameters[0].first));
+    if (it != given.end() && it->second->numel() != 0) lazy->size_from(*it->second, false);
+  });
   const StateDict mine = state_dict();
   std::string problems;
   const auto complain = [&](const std::string& line) { problems += "\n  " + line; };
@@ -182,14 +220,15 @@ void Module::train(bool on) const {
   walk(*state_, "", [&](const std::string&, ModuleState& s) { s.training = on; });
 }
 void Module::zero_grad() const {
+  OpScope op("zero_grad");
   for (const Tensor& p : parameters()) p.set_grad({});
 }
 void Module::requires_grad_(bool on) const {
   for (const Tensor& p : parameters()) p.set_requires_grad(on);
 }
 
-// Gives t the memory and dtype of `value`, keeping its identity.
-static void become(const Tensor& t, const Tensor& value) {
+// Both have up to six dimensions, or the same number.
+void detail::become(const Tensor& t, const Tensor& value) {
   TensorImpl& a = *t.get();
   TensorImpl& b = *value.get();
   t.set_grad({});
@@ -198,7 +237,10 @@ static void become(const Tensor& t, const Tensor& value) {
   std::swap(a.dtype, b.dtype);
   std::swap(a.device, b.device);
   std::swap(a.contiguous, b.contiguous);
-  for (int d = 0; d < a.ndim; d++) std::swap(a.strides[d], b.strides[d]);
+  for (int d = 0; d < std::max(a.ndim, b.ndim); d++)
+    std::swap(a.sizes[d], b.sizes[d]), std::swap(a.strides[d], b.strides[d]);
+  std::swap(a.ndim, b.ndim);
+  std::swap(a.numel, b.numel);
 }
 void Module::to(Dtype dtype) const {
   TG_CHECK(is_floating(dtype), DtypeError, "to: modules can only become a floating dtype, got ", dtype);
@@ -206,7 +248,7 @@ void Module::to(Dtype dtype) const {
   StateDict all = named_parameters();
   for (auto& b : named_buffers()) all.push_back(b);
   for (auto& [name, t] : all)
-    if (is_floating(t.dtype()) && t.dtype() != dtype) become(t, tapegrad::to(t, dtype, true));
+    if (is_floating(t.dtype()) && t.dtype() != dtype) detail::become(t, tapegrad::to(t, dtype, true));
 }
 
 static std::string indented(std::string text) {

@@ -38,7 +38,7 @@ template <int N> Tensor BatchNorm<N>::forward(const Tensor& x) const {
   double momentum = options.momentum.value_or(0);
   if (training && num_batches_tracked.defined()) {
     add_(num_batches_tracked, Tensor(1));
-    if (!options.momentum) momentum = 1 / num_batches_tracked.item<double>();
+    if (!options.momentum || this->state_->mean_of_all) momentum = 1 / num_batches_tracked.item<double>();
   }
   return batch_norm(x, running_mean, running_var, weight, bias, training || !running_mean.defined(), momentum,
                     options.eps);
@@ -47,6 +47,22 @@ template struct BatchNorm<0>;
 template struct BatchNorm<1>;
 template struct BatchNorm<2>;
 template struct BatchNorm<3>;
+
+MeanStatistics::MeanStatistics(const Module& model) : model_(model), was_training_(model.is_training()) {
+  model_.train();
+  for (const Module& m : model_.modules())
+    if (m.name().starts_with("BatchNorm") || m.name() == "SyncBatchNorm") {
+      for (auto& b : m.state_->buffers)
+        if (b.name == "running_var") fill_(b.tensor, 1);
+        else if (b.name == "running_mean" || b.name == "num_batches_tracked") zero_(b.tensor);
+      m.state_->mean_of_all = true;
+      norms_.push_back(m);
+    }
+}
+MeanStatistics::~MeanStatistics() {
+  for (const Module& m : norms_) m.state_->mean_of_all = false;
+  model_.train(was_training_);
+}
 
 static BatchNormOptions as_batch(const InstanceNormOptions& o) {
   return {o.eps, o.momentum, o.affine, o.track_running_stats, o.bias};

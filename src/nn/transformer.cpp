@@ -75,7 +75,8 @@ std::tuple<Tensor, Tensor> attend(const MultiheadAttention& m, const Tensor& que
   TG_CHECK(source == value.size(0) && key.size(1) == value.size(1) && key.size(1) == n, ShapeError,
            "MultiheadAttention: key and value must have the same length, and all the same batch", Named{"query", query},
            Named{"key", key}, Named{"value", value});
-  auto [q, k, v] = project(m, query, key, value);
+  Projected p = project(m, query, key, value);
+  Tensor &q = p.q, &k = p.k, &v = p.v;  // structured bindings are not for lambdas before clang 16
 
   if (attn_mask.defined()) {
     const Shape expected = attn_mask.dim() == 2 ? Shape{length, source} : Shape{n * m.num_heads, length, source};
@@ -151,8 +152,7 @@ std::tuple<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, cons
 namespace {
 
 MultiheadAttention attention(int64_t d_model, int64_t nhead, const TransformerLayerOptions& o) {
-  return MultiheadAttention(
-      d_model, nhead, {.dropout = o.dropout, .bias = o.bias, .batch_first = o.batch_first});
+  return MultiheadAttention(d_model, nhead, {.dropout = o.dropout, .bias = o.bias, .batch_first = o.batch_first});
 }
 LayerNorm layer_norm_of(int64_t d_model, double eps, bool bias) { return LayerNorm(d_model, eps, true, bias); }
 template <class Block> Tensor residual(const Tensor& x, const LayerNorm& norm, bool norm_first, Block block) {

@@ -10,7 +10,8 @@
 #include "src/ops/cpu/table.h"
 #include "src/ops/gemm.h"
 #include "src/ops/scratch.h"
-#include "src/tensor/parallel.h"
+#include "src/tensor/interrupt.h"
+#include "src/tensor/interrupt.h"
 
 namespace tapegrad {
 namespace {
@@ -108,7 +109,7 @@ template <class T> struct Run {
 
   void forward(const Heads<T>& out, T* log_sum, std::atomic<bool>& failed) const {
     const int64_t blocks = n.query_blocks();
-    parallel_for(n.heads * blocks, n.grain(double(n.rows) * n.keys * (n.width + n.value_width)), [&](int64_t begin, int64_t end) {
+    interruptible_for(n.heads * blocks, n.grain(double(n.rows) * n.keys * (n.width + n.value_width)), [&](int64_t begin, int64_t end) {
       const Scratch memory(size_t(n.rows * (n.step() + 2)) * sizeof(T), failed);
       if (!memory) return;
       T *s = memory.get<T>(), *most = s + n.rows * n.step(), *sum = most + n.rows;
@@ -150,7 +151,7 @@ template <class T> struct BackwardRun : Run<T> {
   template <class F> void pieces(int64_t count, std::atomic<bool>& failed, F f) const {
     const Sizes& n = this->n;
     const int64_t size = n.rows * n.step();
-    parallel_for(n.heads * count, n.grain(2.5 * double(n.queries) * n.keys * (n.width + n.value_width) / double(count)),
+    interruptible_for(n.heads * count, n.grain(2.5 * double(n.queries) * n.keys * (n.width + n.value_width) / double(count)),
                  [&](int64_t begin, int64_t end) {
       const Scratch memory(size_t(2 * size) * sizeof(T), failed);
       if (!memory) return;
@@ -184,13 +185,12 @@ template <class T> struct BackwardRun : Run<T> {
 };
 
 struct AttentionBackward final : NodeOf<3> {
-  SavedTensor q, k, v, out;
-  Tensor log_sum;  // (heads · queries)
+  SavedTensor q, k, v, out, log_sum;  // log_sum: (heads · queries)
   Attention how;
   AttentionBackward(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& sums, const Attention& h)
       : NodeOf(query, key, value), q(query), k(key), v(value), log_sum(sums), how(h) {}
   const char* name() const override { return "ScaledDotProductFlashAttentionForCpuBackward0"; }
-  void free_saved() override { q.reset(), k.reset(), v.reset(), out.reset(); log_sum = {}; }
+  void free_saved() override { q.reset(), k.reset(), v.reset(), out.reset(), log_sum.reset(); }
 
   // Differentiable: runs the composition on stand-ins for the inputs and differentiates that.
   void through_composition(const Tensor* values, const Tensor& g, Tensor* dx) {
@@ -203,16 +203,16 @@ struct AttentionBackward final : NodeOf<3> {
     std::vector<Tensor> found = grad(attention_composed(x[0], x[1], x[2], how, 0), inputs, g, {.create_graph = true});
     for (int i = 0, at = 0; i < 3; i++) if (needs(i)) dx[i] = std::move(found[size_t(at++)]);
   }
-  template <class T> void fused(const Tensor* x, const Tensor& o, const Tensor& g, Tensor* dx) {
+  template <class T> void fused(const Tensor* x, const Tensor& o, const Tensor& sums, const Tensor& g, Tensor* dx) {
     const Sizes n(x[0], x[2], how.causal);
     for (int i = 0; i < 3; i++) if (needs(i)) dx[i] = empty_heads(x[i].sizes(), x[i].dtype());
     const Tensor dots = empty({n.heads * n.queries}, x[0].dtype());
     const BackwardRun<T> run{{how, n, Heads<const T>(x[0]), Heads<const T>(x[1]), Heads<const T>(x[2])},
-        Heads<const T>(g), log_sum->host<const T>(), dots->host<const T>(),
+        Heads<const T>(g), sums->host<const T>(), dots->host<const T>(),
         Heads<T>(dx[0]), Heads<T>(dx[1]), Heads<T>(dx[2])};
     LongKernel unlocked(n.work() * 5 / 2);
     const Heads<const T> result(o);
-    parallel_for(n.heads, n.grain(double(n.queries) * n.value_width), [&](int64_t begin, int64_t end) {
+    interruptible_for(n.heads, n.grain(double(n.queries) * n.value_width), [&](int64_t begin, int64_t end) {
       for (int64_t h = begin; h < end; h++)
         run.kernels.dots(n.queries, n.value_width, run.g.at(h, 0).data, run.g.step(), result.at(h, 0).data, result.step(),
                          dots->host<T>() + h * n.queries);
@@ -224,8 +224,8 @@ struct AttentionBackward final : NodeOf<3> {
   void backward(Tensor g, Tensor* dx) override {
     const Tensor x[3] = {q.unpack(*this), k.unpack(*this), v.unpack(*this)}, o = out.unpack(*this);
     if (grad_enabled()) return through_composition(x, g, dx);
-    const Tensor rows[3] = {with_rows(x[0]), with_rows(x[1]), with_rows(x[2])};
-    o.dtype() == Dtype::Float32 ? fused<float>(rows, o, with_rows(g), dx) : fused<double>(rows, o, with_rows(g), dx);
+    const Tensor rows[3] = {with_rows(x[0]), with_rows(x[1]), with_rows(x[2])}, sums = log_sum.unpack(*this);
+    o.dtype() == Dtype::Float32 ? fused<float>(rows, o, sums, with_rows(g), dx) : fused<double>(rows, o, sums, with_rows(g), dx);
   }
 };
 

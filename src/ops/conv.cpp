@@ -6,6 +6,7 @@
 #include "src/ops/conv.h"
 
 #include "src/ops/op_info.h"
+#include "src/tensor/align.h"
 
 namespace tapegrad {
 namespace {
@@ -89,6 +90,19 @@ void check_types(const Arguments& a) {
       "input must be floating or ", a.transposed ? "int64" : "integer", ", got ", a.x.dtype(), Named{"input", a.x});
 }
 
+// Both shapes with their channels under each other: dimension `channels` of weight.
+[[gnu::cold]] std::string channels_marked(const Tensor& x, const Tensor& w, int dims, int channels) {
+  const int at = x.dim() == dims + 2 ? 1 : 0, column = std::max(at, channels);
+  return aligned({{"input", x.sizes(), column - at}, {"weight", w.sizes(), column - channels}}, {column});
+}
+[[gnu::cold]] std::string last_hint(const Tensor& x, int dims, int64_t channels) {
+  if (x.size(-1) != channels) return "";
+  Shape order;
+  for (int64_t d = 0; d < x.dim(); d++) order.push_back(d);
+  const size_t to = x.dim() == dims + 2 ? 1 : 0;
+  order.pop_back(), order.insert(to, x.dim() - 1);
+  return "\n  hint: input has " + std::to_string(channels) + " channels in its last dimension; input.permute(" + to_string(order).substr(1, to_string(order).size() - 2) + ") would fit";
+}
 ConvPlan plan(int dims, const Arguments& a, const Tensor& x) {
   const Tensor& w = a.weight;
   ConvPlan p;
@@ -109,12 +123,12 @@ ConvPlan plan(int dims, const Arguments& a, const Tensor& x) {
       " and groups=", a.groups, Named{"input", a.x}, Named{"weight", w});
   if (a.transposed) {
     TG_CHECK(channels == w.size(0), ShapeError, "input must have as many channels as the first dimension of weight, got ",
-        channels, " and ", w.size(0), Named{"input", a.x}, Named{"weight", w});
+        channels, " and ", w.size(0), Named{"input", a.x}, Named{"weight", w}, channels_marked(a.x, w, dims, 0), last_hint(a.x, dims, w.size(0)));
     p.in_channels = w.size(1) * a.groups, p.out_channels = channels;
   } else {
     TG_CHECK(channels == w.size(1) * a.groups, ShapeError, "input must have ", w.size(1) * a.groups,
         " channels (second dimension of weight times groups), got ", channels,
-             Named{"input", a.x}, Named{"weight", w});
+             Named{"input", a.x}, Named{"weight", w}, channels_marked(a.x, w, dims, 1), last_hint(a.x, dims, w.size(1) * a.groups));
     p.in_channels = channels, p.out_channels = w.size(0);
   }
   const int64_t result_channels = a.transposed ? p.in_channels : p.out_channels;

@@ -7,7 +7,7 @@
 #include "src/ops/cpu/depthwise.h"
 #include "src/ops/cpu/table.h"
 #include "src/ops/scratch.h"
-#include "src/tensor/parallel.h"
+#include "src/tensor/interrupt.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad {
@@ -37,7 +37,7 @@ template <class T> struct Operands {
 template <class T, class F> void each_depthwise(const ConvPlan& p, int64_t count, int64_t least, F f) {
   const int64_t size = depthwise_for(T()).workspace(p.window, p.out_group());
   std::atomic<bool> failed = false;
-  parallel_for(count, std::max(least, grain(p, count)), [&](int64_t begin, int64_t end) {
+  interruptible_for(count, std::max(least, grain(p, count)), [&](int64_t begin, int64_t end) {
     Scratch memory(size_t(size) * sizeof(T), failed);
     if (memory) f(begin, end, memory.template get<T>());
   });
@@ -57,7 +57,7 @@ template <class T> void product(const ConvPlan& p, bool back, const T* from, con
   const int64_t weights = kernel.weight_numbers(all), blocks = (rows + 23) / 24;
   Scratch packed(size_t(p.groups * weights) * sizeof(T), failed);
   check_memory(failed);
-  parallel_for(p.groups * blocks, std::max<int64_t>(1, 16384 / (24 * c * taps)), [&](int64_t begin, int64_t end) {
+  interruptible_for(p.groups * blocks, std::max<int64_t>(1, 16384 / (24 * c * taps)), [&](int64_t begin, int64_t end) {
     Scratch memory(size_t(2 * taps) * sizeof(long), failed);
     if (!memory) return;
     for (int64_t i = begin; i < end; i++) {
@@ -79,7 +79,7 @@ template <class T> void product(const ConvPlan& p, bool back, const T* from, con
   const int64_t column_parts = many ? 1 : std::clamp<int64_t>(panels / 2, 1, 16);
   const int64_t row_parts = many ? 1 : std::clamp<int64_t>(std::min(16 / column_parts, rows / 48), 1, 16);
   const int64_t columns = (panels + column_parts - 1) / column_parts * kernel.panel, block = (blocks + row_parts - 1) / row_parts * 24;
-  parallel_for(outer, many ? grain(p, outer) : outer, [&](int64_t begin, int64_t end) {
+  interruptible_for(outer, many ? grain(p, outer) : outer, [&](int64_t begin, int64_t end) {
     ConvShape s = all;
     s.line_end = band;
     Scratch memory(size_t(kernel.frame_numbers(s, images)) * sizeof(T), failed);
@@ -93,13 +93,13 @@ template <class T> void product(const ConvPlan& p, bool back, const T* from, con
           to + n * result_image + g * rows * result_plane, result_image, bias ? bias + g * rows : nullptr, here};
       if (framed) {
         T* frames = memory.get<T>();
-        parallel_for(here * c, std::max<int64_t>(1, 32768 / plane), [&](int64_t first, int64_t last) {
+        interruptible_for(here * c, std::max<int64_t>(1, 32768 / plane), [&](int64_t first, int64_t last) {
           kernel.frames(s, source, from_image, first, last, frames);
         });
         o.source = frames, o.source_end = frames + kernel.frame_numbers(s, images), o.source_image = kernel.frame_size(s) * c;
       }
       const int64_t here_columns = here * (s.line_end - s.line_begin) * line;
-      parallel_for(column_parts * row_parts, grain(p, outer * column_parts * row_parts), [&](int64_t first, int64_t last) {
+      interruptible_for(column_parts * row_parts, grain(p, outer * column_parts * row_parts), [&](int64_t first, int64_t last) {
         Scratch work(size_t(kernel.workspace(s, std::min(block, rows))) * sizeof(T), failed);
         if (!work) return;
         for (int64_t piece = first; piece < last; piece++) {
@@ -133,12 +133,12 @@ template <class T> void spread(const ConvPlan& p, const Operands<T>& o) {
   std::atomic<bool> failed = false;
   Scratch packed(size_t(p.groups * weights) * sizeof(T), failed);
   check_memory(failed);
-  parallel_for(p.groups, std::max<int64_t>(1, 32768 / weights), [&](int64_t begin, int64_t end) {
+  interruptible_for(p.groups, std::max<int64_t>(1, 32768 / weights), [&](int64_t begin, int64_t end) {
     for (int64_t g = begin; g < end; g++) kernel.pack(s, o.w + g * k * c * p.taps(), packed.get<T>() + g * weights);
   });
   const int64_t images = p.batch * p.groups, wanted = images < 16 ? std::max<int64_t>(16 / images, 1) : 1;
   const int64_t block = ((c + wanted - 1) / wanted + 7) / 8 * 8, blocks = (c + block - 1) / block;
-  parallel_for(images * blocks, grain(p, images * blocks), [&](int64_t begin, int64_t end) {
+  interruptible_for(images * blocks, grain(p, images * blocks), [&](int64_t begin, int64_t end) {
     Scratch memory(size_t(kernel.workspace(s, std::min(block, c))) * sizeof(T), failed);
     if (!memory) return;
     for (int64_t i = begin; i < end; i++) {
@@ -172,7 +172,7 @@ template <class T> void weight(const ConvPlan& p, const Operands<T>& o) {
   const WeightSizes size = kernel.sizes(s);
   const bool many = p.groups >= 16;
   std::atomic<bool> failed = false;
-  parallel_for(p.groups, many ? grain(p, p.groups) : p.groups, [&](int64_t begin, int64_t end) {
+  interruptible_for(p.groups, many ? grain(p, p.groups) : p.groups, [&](int64_t begin, int64_t end) {
     Scratch prepared(size_t(size.prepared) * sizeof(T), failed), sums(size_t(size.sums) * sizeof(T), failed);
     if (!prepared || !sums) return;
     std::fill_n(prepared.get<T>(), size.prepared, T(0));
@@ -181,15 +181,15 @@ template <class T> void weight(const ConvPlan& p, const Operands<T>& o) {
         const int64_t images = std::min<int64_t>(s.images, p.batch - n), parts = size.parts / s.images * images, steps = (p.batch + s.images - 1) / s.images;
         const T *x = o.x + (n * p.in_channels + g * c) * in, *y = o.y + (n * p.out_channels + g * k) * out;
         if (size.prepared)
-          parallel_for(parts, std::max<int64_t>(1, 32768 * parts / (images * (c * in + k * out))), [&](int64_t first, int64_t last) {
+          interruptible_for(parts, std::max<int64_t>(1, 32768 * parts / (images * (c * in + k * out))), [&](int64_t first, int64_t last) {
             kernel.prepare(s, x, p.in_channels * in, y, p.out_channels * out, first, last, prepared.get<T>());
           });
-        parallel_for(size.pieces, grain(p, size.pieces * steps * p.groups), [&](int64_t first, int64_t last) {
+        interruptible_for(size.pieces, grain(p, size.pieces * steps * p.groups), [&](int64_t first, int64_t last) {
           Scratch memory(size_t(size.workspace) * sizeof(T), failed);
           if (memory) kernel.products(s, images, prepared.get<T>(), x, p.in_channels * in, y, p.out_channels * out, first, last, sums.get<T>(), n > 0, memory.get<T>());
         });
       }
-      parallel_for(k, std::max<int64_t>(1, 32768 / (c * taps)), [&](int64_t first, int64_t last) {
+      interruptible_for(k, std::max<int64_t>(1, 32768 / (c * taps)), [&](int64_t first, int64_t last) {
         kernel.finish(s, sums.get<T>(), first, last, o.w + g * k * c * taps);
       });
     }

@@ -5,7 +5,7 @@
 #include "src/ops/cpu/table.h"
 #include "src/ops/cpu/winograd.h"
 #include "src/ops/scratch.h"
-#include "src/tensor/parallel.h"
+#include "src/tensor/interrupt.h"
 
 namespace tapegrad {
 
@@ -41,7 +41,7 @@ bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tens
   check_memory(failed);
   const auto* weights = w->host<const float>();
   float* u = filters.get<float>();
-  parallel_for(g.k, 4 * kernel.lanes * std::max<int64_t>(1, 2048 / (g.c * kernel.lanes)), [&](int64_t begin,
+  interruptible_for(g.k, 4 * kernel.lanes * std::max<int64_t>(1, 2048 / (g.c * kernel.lanes)), [&](int64_t begin,
       int64_t end) { kernel.filters(g, weights, begin, end, u); });
 
   // So many tiles that their transforms fit a core's cache; more where the filters do not, so that more tiles share a pass.
@@ -58,18 +58,18 @@ bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tens
   auto* y = to->host<float>();
   const int64_t x_image = g.c * g.h * g.w, plane = g.oh * g.ow, y_image = g.k * plane;
   const double work = double(images) * double(rows * g.tile_columns) * double(g.c) * double(g.k) * 16;
-  parallel_for(places, many ? std::max<int64_t>(1, int64_t(4e5 / work)) : places, [&](int64_t begin, int64_t end) {
+  interruptible_for(places, many ? std::max<int64_t>(1, int64_t(4e5 / work)) : places, [&](int64_t begin, int64_t end) {
     Scratch memory(size_t(kernel.input_floats(g, images, rows)) * sizeof(float), failed);
     if (!memory) return;
     auto* d = memory.get<float>();
     for (int64_t place = begin; place < end; place++) {
       const int64_t n = place / strips * images, here = std::min(images, p.batch - n);
       const int64_t r0 = place % strips * rows, r1 = std::min(tile_rows, r0 + rows);
-      parallel_for(here, std::max<int64_t>(1, 32768 / x_image), [&](int64_t first, int64_t last) {
+      interruptible_for(here, std::max<int64_t>(1, 32768 / x_image), [&](int64_t first, int64_t last) {
         Scratch pixels(size_t(kernel.input_workspace(g, rows)) * sizeof(float), failed);
         if (pixels) kernel.input(g, x + n * x_image, x_image, here, first, last, r0, r1, d, pixels.get<float>());
       });
-      parallel_for(blocks, std::max<int64_t>(1, int64_t(4e5 * double(blocks) / work)), [&](int64_t first, int64_t last) {
+      interruptible_for(blocks, std::max<int64_t>(1, int64_t(4e5 * double(blocks) / work)), [&](int64_t first, int64_t last) {
         Winograd part = g;
         part.k = block;
         Scratch products(size_t(kernel.output_workspace(part, here, rows)) * sizeof(float), failed);
@@ -116,7 +116,7 @@ bool winograd_weight(const ConvPlan& p, const Tensor& x, const Tensor& y, const 
   for (int64_t first = 0; first < units; first += per_block) {
     const int64_t last = std::min(units, first + per_block);
     const auto tile_of = [&](int64_t unit) { return unit / strips * per_image + unit % strips * rows * g.tile_columns; };
-    parallel_for((last - first) * sides, std::max<int64_t>(1, 4000 / (rows * g.tile_columns * some)), [&](int64_t begin, int64_t end) {
+    interruptible_for((last - first) * sides, std::max<int64_t>(1, 4000 / (rows * g.tile_columns * some)), [&](int64_t begin, int64_t end) {
       Scratch memory(size_t(kernel.weight_workspace(g, rows, some)) * sizeof(float), failed);
       if (!memory) return;
       for (int64_t i = begin; i < end; i++) {
@@ -129,14 +129,14 @@ bool winograd_weight(const ConvPlan& p, const Tensor& x, const Tensor& y, const 
       }
     });
     const int64_t count = (last == units ? all : tile_of(last)) - tile_of(first);
-    parallel_for(points * k_blocks, std::max<int64_t>(1, int64_t(2e5 / (double(count) * double(g.c) * double(k_block)))), [&](int64_t begin, int64_t end) {
+    interruptible_for(points * k_blocks, std::max<int64_t>(1, int64_t(2e5 / (double(count) * double(g.c) * double(k_block)))), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; i++)
         kernel.weight_products(g, i / k_blocks, i % k_blocks * k_block, (i % k_blocks + 1) * k_block, d, m, held, count, u, first > 0);
     });
   }
   check_memory(failed);
   auto* taps = w->host<float>();
-  parallel_for(g.k, std::max<int64_t>(1, 1024 / g.c), [&](int64_t begin, int64_t end) { kernel.weight_taps(g, u, begin, end, taps); });
+  interruptible_for(g.k, std::max<int64_t>(1, 1024 / g.c), [&](int64_t begin, int64_t end) { kernel.weight_taps(g, u, begin, end, taps); });
   return true;
 }
 

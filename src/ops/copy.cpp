@@ -9,6 +9,7 @@
 #include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
 #include "src/ops/stream.h"
+#include "src/tensor/align.h"
 #include "src/tensor/make.h"
 #include "src/tensor/parallel.h"
 
@@ -244,7 +245,7 @@ const Tensor& copy_(const Tensor& self, const Tensor& src, bool non_blocking) {
   if (self.is_same(src)) return self;
   const Tensor* both[] = {&self, &src};
   TG_CHECK(broadcast_shape(both, 2) == self.sizes(), ShapeError, "src must broadcast to ", self.sizes(),
-      Named{"self", self}, Named{"src", src});
+      Named{"input", self}, Named{"src", src}, aligned_at_end({{"input", self.sizes()}, {"src", src.sizes()}}));
   check_writable(self);
   InPlace guard(self, recording(self, src));
   const bool shared = self->storage == src->storage;

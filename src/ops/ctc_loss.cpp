@@ -58,20 +58,20 @@ struct OnlyOnceBackward final : NodeOf<1> {
   void backward(Tensor, Tensor*) override { detail::fail<NotImplementedError>("ctc_loss has no second derivative"); }
 };
 struct CtcLossBackward final : NodeOf<1> {
-  SavedTensor x;
+  SavedTensor x, alpha;   // alpha: N, T, S, the forward variables
   Problem problem;        // without its tensor, which `x` keeps
-  Tensor loss, forward;   // N; N, T, S: the forward variables
+  Tensor loss;            // N
   bool zero_infinity;
-  CtcLossBackward(const Tensor& in, const Problem& p, const Tensor& l, const Tensor& f, bool zero) : NodeOf(in), x(in), problem(p),
-      loss(l), forward(f), zero_infinity(zero) {
+  CtcLossBackward(const Tensor& in, const Problem& p, const Tensor& l, const Tensor& f, bool zero) : NodeOf(in), x(in), alpha(f), problem(p),
+      loss(l), zero_infinity(zero) {
     problem.log_probs = {};
   }
   const char* name() const override { return "CtcLossBackward0"; }
-  void free_saved() override { x.reset(), forward = {}; }
+  void free_saved() override { x.reset(), alpha.reset(); }
   // p - (probability of being at class c at time t, given the targets): the gradient for logits under a log_softmax, which is
   // what PyTorch returns; log_softmax's own gradient leaves it as it is.
   void backward(Tensor g, Tensor* dx) override {
-    const Tensor in = x.unpack(*this);
+    const Tensor in = x.unpack(*this), forward = alpha.unpack(*this);
     Problem p = problem;
     p.log_probs = row_major(in, row_dtype(in.dtype()));
     const Tensor grad = row_major(g, Dtype::Float64);

@@ -1,4 +1,6 @@
 // Chooses the kernels of the best instruction set that was built and that this processor has, once.
+#include <cpuid.h>
+
 #include <cstdlib>
 #include <string_view>
 
@@ -24,6 +26,7 @@ namespace tapegrad {
 
 #define TG_KERNELS(isa, bytes)                                                                                \
   extern "C" const FamilyTable tg_unary_##isa, tg_binary_##isa, tg_ternary_##isa;                             \
+  extern "C" const HalfTable tg_halves_##isa;                                                                 \
   extern "C" const CastTable tg_casts_##isa;                                                                  \
   extern "C" const ReduceTable tg_reduce_##isa;                                                               \
   extern "C" const GemmTable tg_gemm_##isa;                                                                   \
@@ -44,6 +47,7 @@ namespace tapegrad {
       .name = #isa,                                                                                           \
       .vector_bytes = bytes,                                                                                  \
       .elementwise = {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa},                                  \
+      .halves = &tg_halves_##isa,                                                                             \
       .casts = &tg_casts_##isa,                                                                               \
       .reduce = &tg_reduce_##isa,                                                                             \
       .gemm = &tg_gemm_##isa,                                                                                 \
@@ -87,6 +91,19 @@ static constexpr const KernelTable& narrowest = table_avx512;
 #endif
 constinit const KernelTable* kernel_table = &narrowest;
 
+// By its parts: older compilers' __builtin_cpu_supports does not know the levels, nor those of the parts that cpuid is asked for here.
+[[maybe_unused]] static bool has_x86_64_v3() {
+  unsigned a, b, basic = 0, extended = 0, d;
+  __get_cpuid(1, &a, &b, &basic, &d);
+  __get_cpuid(0x80000001, &a, &b, &extended, &d);
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+         __builtin_cpu_supports("bmi2") && (basic & bit_F16C) && (basic & bit_MOVBE) && (extended & bit_LZCNT);
+}
+[[maybe_unused]] static bool has_x86_64_v4() {
+  return has_x86_64_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
 [[gnu::constructor]] static void choose_kernels() {
   const char* env = std::getenv("TAPEGRAD_ISA");
   const std::string_view wanted = env ? env : "";
@@ -94,10 +111,10 @@ constinit const KernelTable* kernel_table = &narrowest;
   __builtin_cpu_init();
   (void)limit;
 #ifdef TG_HAVE_avx2
-  if (limit >= 1 && __builtin_cpu_supports("x86-64-v3")) kernel_table = &table_avx2;
+  if (limit >= 1 && has_x86_64_v3()) kernel_table = &table_avx2;
 #endif
 #ifdef TG_HAVE_avx512
-  if (limit >= 2 && __builtin_cpu_supports("x86-64-v4")) kernel_table = &table_avx512;
+  if (limit >= 2 && has_x86_64_v4()) kernel_table = &table_avx512;
 #endif
 }
 

@@ -4,7 +4,9 @@
 
 #include "src/ops/cuda/launch.h"
 #include "src/ops/op_info.h"
+#include "src/tensor/align.h"
 #include "src/tensor/make.h"
+#include "src/tensor/places.h"
 
 namespace tapegrad {
 
@@ -62,6 +64,28 @@ Device common_device(const Tensor* const* in, int count) {
 
 // ---- shapes --------------------------------------------------------------------------------------------------------
 
+// The operands by the names that users know.
+static std::array<const char*, 3> operand_names(int count) {
+  struct Names { std::string_view op; std::array<const char*, 3> names; };
+  static constexpr Names kNames[] = {{"where", {"condition", "input", "other"}}, {"pow", {"input", "exponent"}}, {"float_power", {"input", "exponent"}},
+      {"heaviside", {"input", "values"}}, {"copy", {"input", "src"}}, {"lerp", {"input", "end", "weight"}}, {"masked_fill", {"input", "mask", "value"}},
+      {"complex", {"real", "imag"}}, {"polar", {"abs", "angle"}}, {"clamp", {"input", "min", "max"}}, {"normal", {"mean", "std"}},
+      {"mse_loss", {"input", "target"}}, {"l1_loss", {"input", "target"}}, {"prelu", {"input", "weight"}}};
+  std::string_view op = called_op();
+  if (op.ends_with('_')) op.remove_suffix(1);
+  for (const Names& n : kNames) if (n.op == op && (count == 2 || n.names[2])) return n.names;
+  if (count == 2) return {"input", "other"};
+  return {"input", "tensor1", "tensor2"};
+}
+[[noreturn, gnu::cold, gnu::noinline]] static void do_not_broadcast(const Tensor* const* in, int count) {
+  const auto name = operand_names(count);
+  const Named a{name[0], *in[0]}, b{name[1], *in[1]};
+  if (count == 2)
+    detail::fail<ShapeError>("shapes must broadcast, got ", in[0]->sizes(), " and ", in[1]->sizes(), a, b,
+                             aligned_at_end({{name[0], in[0]->sizes()}, {name[1], in[1]->sizes()}}));
+  detail::fail<ShapeError>("shapes must broadcast, got ", in[0]->sizes(), ", ", in[1]->sizes(), " and ", in[2]->sizes(), a, b, Named{name[2], *in[2]},
+                           aligned_at_end({{name[0], in[0]->sizes()}, {name[1], in[1]->sizes()}, {name[2], in[2]->sizes()}}));
+}
 Shape broadcast_shape(const Tensor* const* in, int count) {
   Shape out;
   for (int k = 0; k < count; k++) {
@@ -71,9 +95,7 @@ Shape broadcast_shape(const Tensor* const* in, int count) {
       int64_t& o = out[out.size() - s.size() + i];
       if (s[i] == o || s[i] == 1) continue;
       if (o != 1) {
-        if (count == 2) detail::fail<ShapeError>("shapes must broadcast, got ", in[0]->sizes(), " and ", in[1]->sizes(),
-            Named{"input", *in[0]}, Named{"other", *in[1]});
-        detail::fail<ShapeError>("shapes must broadcast, got ", in[0]->sizes(), ", ", in[1]->sizes(), " and ", in[2]->sizes());
+        do_not_broadcast(in, count);
       }
       o = s[i];
     }
@@ -157,7 +179,8 @@ struct Inputs {
   void run(const Tensor& out, const OpEntry& op, const void* params) {
     arg[0] = {out.get(), gives_bool(op.traits.types) ? Compute::Bool : compute};
     if (out.is_cuda()) [[unlikely]] return cuda_forward(op, compute, params, arg);
-    run_kernel(kernel, params, arg, 1 + op.inputs, op.traits.costly);
+    const Kernel half = half_kernel(op, arg, 1 + op.inputs);
+    run_kernel(half ? half : kernel, params, arg, 1 + op.inputs, op.traits.costly);
   }
 };
 

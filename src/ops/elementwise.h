@@ -42,6 +42,9 @@ const Tensor& elementwise_(const OpEntry& op, const void* params, const Tensor* 
 Dtype result_type(const Tensor* const* in, int count);
 /// The shape that these broadcast to. Throws ShapeError.
 Shape broadcast_shape(const Tensor* const* in, int count);
+/// Where all that F32 kernels would read and write is of one 16-bit dtype (or a number beside a wide_number op), and there is a kernel
+/// for that dtype: that kernel, and the operands' compute types changed to its own. Else null. `backward`: of input k, or -1.
+Kernel half_kernel(const OpEntry& op, Operand* arg, int args, int backward = -1);
 /// Runs a kernel over operands that broadcast to the shape of arg[0], on several threads when it is worth it.
 void run_kernel(Kernel kernel, const void* params, const Operand* arg, int args, bool costly);
 /// The device that an op over these runs on: CUDA when one of them is there. Throws DeviceError where they differ: only 0-d CPU tensors

@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "src/ops/cpu/table.h"
+#include "src/ops/scratch.h"
 #include "src/ops/typed.h"
+#include "src/tensor/interrupt.h"
 
 namespace tapegrad {
 namespace {
@@ -43,7 +45,7 @@ template <class G> G part_of(G g, int64_t i, int64_t m, int64_t j, int64_t n) {
 // f(i, rows, j, columns) for all tiles of m x n.
 template <class F> void each_tile(int64_t m, int64_t n, int64_t k, int64_t unit, F f) {
   const Tiles t(m, n, k, unit);
-  parallel_for(t.count_m * t.count_n, 1, [&](int64_t begin, int64_t end) {
+  interruptible_for(t.count_m * t.count_n, 1, [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; p++) f(p / t.count_n * t.rows, t.rows, p % t.count_n * t.columns, t.columns);
   });
 }
@@ -71,7 +73,7 @@ template <class G, class K, class P> void block(const G& g, const K& kernel, int
     }
   };
   if ((g.m + g.n) * g.k < 1 << 16) pack(0, blocks_a + blocks_b);
-  else parallel_for(blocks_a + blocks_b, 1, pack);
+  else interruptible_for(blocks_a + blocks_b, 1, pack);
   const auto multiply = [&](int64_t i, int64_t m, int64_t j, int64_t n) { kernel.packed(part_of(g, i, m, j, n), a + i * steps, b + j * steps); };
   if (double(g.m) * g.n * g.k <= 2 * kPiece) multiply(0, g.m, 0, g.n);
   else each_tile(g.m, g.n, g.k, 48, multiply);
@@ -83,12 +85,10 @@ template <class P, int per, class G, class K> bool blocks(const G& g, const K& k
   const auto rounded = [](int64_t n, int64_t unit) { return (std::min(n, kBlock) + unit - 1) / unit * unit; };
   const int64_t a_size = rounded(g.m, kernel.rows) * steps;
   const size_t bytes = size_t(a_size + rounded(g.n, kernel.columns) * steps) * sizeof(P);
-  P* work = nullptr;
-  try {
-    work = static_cast<P*>(pool_alloc(bytes));
-  } catch (const OutOfMemoryError&) {
-    return false;
-  }
+  std::atomic<bool> failed = false;
+  const Scratch memory(bytes, failed);
+  if (failed) return false;
+  P* work = memory.get<P>();
   for (int64_t i = 0; i < g.m; i += kBlock)
     for (int64_t j = 0; j < g.n; j += kBlock)
       for (int64_t p = 0; p < g.k; p += depth) {
@@ -96,7 +96,6 @@ template <class P, int per, class G, class K> bool blocks(const G& g, const K& k
         s.k = std::min(depth, g.k - p), s.a += p * g.a_col, s.b += p * g.b_row, s.add |= p > 0;
         block(s, kernel, (s.k + per - 1) / per, work, work + a_size);
       }
-  pool_free(work, bytes);
   return true;
 }
 template <class T> void cut(const Gemm<T>& g) {
@@ -124,7 +123,7 @@ template <class T> void product(const Gemm<T>& g) {
 template <class T> void one(const Gemm<T>& g) {
   if constexpr (std::is_floating_point_v<T>) return cut(g);
   const double row = double(g.n) * g.k;
-  parallel_for(g.m, std::max<int64_t>(1, int64_t(kPiece / 4 / std::max(row, 1.0))), [&](int64_t begin, int64_t end) {
+  interruptible_for(g.m, std::max<int64_t>(1, int64_t(kPiece / 4 / std::max(row, 1.0))), [&](int64_t begin, int64_t end) {
     Gemm<T> piece = g;
     piece.m = end - begin, piece.a += begin * g.a_row, piece.c += begin * g.c_row;
     product(piece);
@@ -141,7 +140,7 @@ template <class T> void batched(const BatchedGemm& g) {
   const bool each_cut = g.count < 16 && work > 16 * kPiece;
   const bool tiny = std::is_floating_point_v<T> && g.n <= 8 && g.k <= 8 && g.m <= 64;
   const int64_t grain = each_cut ? g.count : std::max<int64_t>(1, int64_t(kPiece / std::max(work, 1.0)));
-  parallel_for(g.count, grain, [&](int64_t begin, int64_t end) {
+  interruptible_for(g.count, grain, [&](int64_t begin, int64_t end) {
     Gemm<T> item = first;
     item.c += begin * g.m * g.n;
     items(begin, end, [&](const int64_t (&at)[2]) {
@@ -161,7 +160,7 @@ void bfloat_products(const BatchedGemm& g) {
   items(0, g.count, [&](const int64_t (&at)[2]) {
     item.a = reinterpret_cast<const uint16_t*>(g.a) + at[0], item.b = reinterpret_cast<const uint16_t*>(g.b) + at[1];
     if (g.m == 1 && (g.a_col == 1 || g.b_col == 1))
-      parallel_for(g.n, std::max<int64_t>(32, int64_t(kPiece) / g.k / 32 * 32), [&](int64_t begin, int64_t end) {
+      interruptible_for(g.n, std::max<int64_t>(32, int64_t(kPiece) / g.k / 32 * 32), [&](int64_t begin, int64_t end) {
         kernels().gemm->bfloat->row(part_of(item, 0, 1, begin, end - begin));
       });
     else TG_CHECK((blocks<uint32_t, 2>(item, *kernels().gemm->bfloat)), OutOfMemoryError, "cannot allocate the working memory of a product");

@@ -6,7 +6,7 @@
 #include "src/ops/matmul.h"
 #include "src/ops/op_info.h"
 #include "src/ops/rows.h"
-#include "src/tensor/parallel.h"
+#include "src/tensor/interrupt.h"
 
 namespace tapegrad {
 
@@ -90,7 +90,7 @@ template <class T> using Doubled = std::conditional_t<kIsComplex<T>, std::comple
 template <class F> void each_matrix(IntList batch, double flops, F f) {
   const int64_t count = product(batch);
   LongKernel unlocked(int64_t(double(count) * flops / 8));
-  parallel_for(count, std::max<int64_t>(1, int64_t(4e5 / (flops + 1))), [&](int64_t begin, int64_t end) {
+  interruptible_for(count, std::max<int64_t>(1, int64_t(4e5 / (flops + 1))), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) f(i);
   });
 }

@@ -17,6 +17,7 @@ template <class T> void make_tridiagonal(const Block<T>& a, std::vector<double>&
   const int64_t n = a.rows;
   std::vector<T> v(static_cast<size_t>(n)), w(v), v_conj(v), w_conj(v);
   for (int64_t k = 0; k < n; k++) {
+    ask_for_interrupt();
     d[size_t(k)] = std::real(a(k, k));
     if (k + 1 == n) break;
     const Block<T> rest = a.from(k + 1, k + 1);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "src/tensor/parallel.h"
+#include "src/tensor/interrupt.h"
 
 namespace tapegrad {
 
@@ -30,7 +30,7 @@ class RowRotations {
   }
   void apply() {
     const int64_t strips = (rows.columns + kStrip - 1) / kStrip;
-    parallel_for(strips, 1 + kMany / int64_t(pairs.size() + 1), [&](int64_t begin, int64_t end) {
+    interruptible_for(strips, 1 + kMany / int64_t(pairs.size() + 1), [&](int64_t begin, int64_t end) {
       for (int64_t j = begin * kStrip; j < end * kStrip && j < rows.columns; j += kStrip) rotate_strip(j, std::min(kStrip, rows.columns - j));
     });
     pairs.clear();
@@ -86,6 +86,7 @@ bool diagonalize_symmetric(std::vector<double>& d, std::vector<double>& e, const
   const double norm = largest_of(d, e);
   int64_t steps = 40 * int64_t(d.size());
   for (Part p{0, int64_t(d.size()) - 1}; next_part(d, e, norm, p);) {
+    ask_for_interrupt();
     if (!steps--) return false;
     const size_t first = size_t(p.first), last = size_t(p.last);
     double y = d[first] - shift_of(d[last - 1], e[last - 1], d[last]), z = e[first];
@@ -109,6 +110,7 @@ bool diagonalize_bidiagonal(std::vector<double>& d, std::vector<double>& e, cons
   const auto vanishes = [&](size_t k) { return std::abs(d[k]) <= kEpsilon * norm; };
   int64_t steps = 60 * int64_t(d.size());
   for (Part p{0, int64_t(d.size()) - 1}; next_part(d, e, norm, p);) {
+    ask_for_interrupt();
     if (!steps--) return false;
     const size_t first = size_t(p.first), last = size_t(p.last);
     size_t zero = first;

@@ -16,6 +16,7 @@ template <class T> void make_hessenberg(const Block<T>& a, const Block<T>& zh) {
   std::vector<T> tau(static_cast<size_t>(n)), v(tau), v_conj(tau), sums(tau);
   for (int64_t k = 0; k + 2 < n; k++) {
     const int64_t m = n - k - 1;
+    ask_for_interrupt();
     const T t = tau[size_t(k)] = reflect(m, &a(k + 1, k), a.step);
     if (t == T(0)) continue;
     for (int64_t i = 0; i < m; i++) v[size_t(i)] = i ? a(k + 1 + i, k) : T(1), v_conj[size_t(i)] = conjugate(v[size_t(i)]);
@@ -142,6 +143,7 @@ template <class T> bool make_schur(const Block<T>& a, const Block<T>& zh) {
   };
   int64_t steps = 0;
   for (int64_t last = a.rows - 1; last > 0;) {
+    ask_for_interrupt();
     int64_t first = last;
     while (first > 0 && !negligible(first)) first--;
     if (first > 0) a(first, first - 1) = T(0);

@@ -4,6 +4,8 @@
 
 namespace tapegrad {
 
+void ask_for_interrupt();  // src/tensor/interrupt.h; a Complex of its own is in there
+
 // Made for double and std::complex<double>.
 
 /// a = Z T Zᴴ: a becomes T, triangular but for blocks of 2 by 2 on the diagonal of a real T, which have complex eigenvalues; and zh,

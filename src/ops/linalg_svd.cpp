@@ -18,6 +18,7 @@ template <class T> struct Bidiagonal {
     const int64_t n = a.rows;
     std::vector<T> sums(d.size()), u_conj(d.size());
     for (int64_t k = 0; k < n; k++) {
+      ask_for_interrupt();
       const int64_t right = n - k - 1;
       const T t = conjugate(q_tau[size_t(k)] = reflect(n - k, &a(k, k), a.step));
       d[size_t(k)] = std::real(a(k, k));

@@ -9,6 +9,7 @@
 #include "src/ops/cuda/matmul.h"
 #include "src/ops/gemm.h"
 #include "src/ops/op_info.h"
+#include "src/tensor/align.h"
 
 namespace tapegrad {
 namespace {
@@ -61,9 +62,9 @@ Shape broadcast_leading(const Tensor& a, const Tensor& b) {
   Shape s(size_t(n), 1);
   for (int d = 0; d < n; d++) {
     const int64_t x = d < n - na ? 1 : a->sizes[d - (n - na)], y = d < n - nb ? 1 : b->sizes[d - (n - nb)];
-    TG_CHECK(x == y || x == 1 || y == 1, ShapeError, "leading dimensions of a and b do not broadcast, got ", IntList(a->sizes,
-        size_t(na)), " and ",
-             IntList(b->sizes, size_t(nb)), Named{"a", a}, Named{"b", b});
+    TG_CHECK(x == y || x == 1 || y == 1, ShapeError, "leading dimensions of input and other do not broadcast, got ", IntList(a->sizes, size_t(na)),
+             " and ", IntList(b->sizes, size_t(nb)), Named{"input", a}, Named{"other", b},
+             aligned({{"input", a.sizes(), n - na}, {"other", b.sizes(), n - nb}}, {d}));
     s[d] = x == 1 ? y : x;
   }
   return s;
@@ -102,9 +103,9 @@ bool bfloat_sizes(const Tensor& a, bool ta, const Tensor& b, bool tb) {
 }
 [[gnu::cold, gnu::noinline]] void devices_differ(const Tensor& a, const Tensor& b, const Tensor& bias) {
   if (bias.defined() && a.device() == b.device())
-    TG_CHECK(false, DeviceError, "bias must be on the device of a and b, got ", bias.device(), " and ", a.device(), Named{"bias", bias},
-             Named{"a", a});
-  TG_CHECK(false, DeviceError, "a and b must be on one device, got ", a.device(), " and ", b.device(), Named{"a", a}, Named{"b", b});
+    TG_CHECK(false, DeviceError, "bias must be on the device of its product, got ", bias.device(), " and ", a.device(), Named{"bias", bias},
+             Named{"input", a});
+  TG_CHECK(false, DeviceError, "both factors must be on one device, got ", a.device(), " and ", b.device(), Named{"input", a}, Named{"other", b});
 }
 // On CUDA: what is left of a product when there is nothing to multiply, or its start when the library cannot add the bias.
 void start_with(const Tensor& out, const Tensor& bias) {
@@ -218,20 +219,39 @@ struct ProductBackward final : NodeOf<2> {
 void check_dim(const Tensor& x, const char* name, int64_t dims) {
   TG_CHECK(x.dim() == dims, ShapeError, name, " must have ", dims, " dimension", dims == 1 ? "" : "s", ", got ", x.dim(), Named{name, x});
 }
-[[gnu::cold, gnu::noinline]] void do_not_fit(const Tensor& a, const Tensor& b) {
+// What the users of an op call its factors.
+struct Names {
+  const char *a, *b;
+};
+constexpr Names kOther{"input", "other"}, kMat2{"input", "mat2"}, kMats{"mat1", "mat2"}, kBatches{"batch1", "batch2"}, kVec{"input", "vec"}, kMatVec{"mat", "vec"};
+
+[[gnu::cold, gnu::noinline]] void do_not_fit(const Tensor& a, const Tensor& b, Names name) {
   const int64_t k = a.size(-1), other = b.dim() == 1 ? b.size(0) : b.size(-2);
-  const char* second = b.dim() == 1 ? "the size of b" : "second-to-last of b";
+  const std::string second = (b.dim() == 1 ? "the size of " : "second-to-last of ") + std::string(name.b);
+  const std::vector<ShapeRow> rows{{name.a, a.sizes(), std::max(0, int(b.dim() == 1 ? 1 : b.dim() - 1) - int(a.dim()))},
+                                   {name.b, b.sizes(), std::max(0, int(a.dim()) - int(b.dim() == 1 ? 1 : b.dim() - 1))}};
   std::string hint;
-  if (b.dim() >= 2 && b.size(-1) == k) {
-    Shape s = b.sizes();
+  auto transposed = [](const Tensor& x) {
+    Shape s = x.sizes();
     std::swap(s[s.size() - 1], s[s.size() - 2]);
-    hint = std::string("\n  hint: b.") + (b.dim() == 2 ? "transpose(0, 1)" : "mT") + " has shape " + to_string(s);
-  }
-  TG_CHECK(k == other, ShapeError, "last dimension of a must equal ", second, ", got ", k, " and ", other, Named{"a", a},
-      Named{"b", b}, hint);
+    return (x.dim() == 2 ? ".T has shape " : ".mT has shape ") + to_string(s);
+  };
+  if (b.dim() >= 2 && b.size(-1) == k) hint = std::string("\n  hint: ") + name.b + transposed(b) + " and would fit";
+  else if (a.dim() >= 2 && a.size(-2) == other) hint = std::string("\n  hint: ") + name.a + transposed(a) + " and would fit";
+  TG_CHECK(k == other, ShapeError, "last dimension of ", name.a, " must equal ", second, ", got ", k, " and ", other, Named{name.a, a}, Named{name.b, b},
+           aligned(rows, {rows[0].column + int(a.dim()) - 1}), hint);
 }
-inline void check_fit(const Tensor& a, const Tensor& b) {
-  if (a->sizes[a->ndim - 1] != b->sizes[b->ndim == 1 ? 0 : b->ndim - 2]) [[unlikely]] do_not_fit(a, b);
+inline void check_fit(const Tensor& a, const Tensor& b, Names name) {
+  if (a->sizes[a->ndim - 1] != b->sizes[b->ndim == 1 ? 0 : b->ndim - 2]) [[unlikely]] do_not_fit(a, b, name);
+}
+void check_dtypes(const Tensor& a, const Tensor& b, Names name) {
+  TG_CHECK(a.dtype() == b.dtype(), DtypeError, name.a, " and ", name.b, " must have the same dtype, got ", a.dtype(), " and ", b.dtype(), Named{name.a, a},
+           Named{name.b, b});
+  TG_CHECK(a.dtype() != bool_, DtypeError, "products of bool tensors are not defined, got bool", Named{name.a, a}, Named{name.b, b});
+}
+void check_batches(const Tensor& a, const Tensor& b, Names name) {
+  TG_CHECK(a.size(0) == b.size(0), ShapeError, name.a, " and ", name.b, " must have the same first dimension, got ", a.size(0), " and ", b.size(0),
+           Named{name.a, a}, Named{name.b, b}, aligned({{name.a, a.sizes()}, {name.b, b.sizes()}}, {0}));
 }
 
 // A vector as a matrix, without history.
@@ -287,12 +307,8 @@ Tensor fold(const Tensor& x) {
   return reshape(x, {rows, x.size(-1)});
 }
 
-void check_product_dtypes(const Tensor& a, const Tensor& b) {
-  TG_CHECK(a.dtype() == b.dtype(), DtypeError, "a and b must have the same dtype, got ", a.dtype(), " and ", b.dtype(),
-      Named{"a", a}, Named{"b", b});
-  TG_CHECK(a.dtype() != bool_, DtypeError, "products of bool tensors are not defined, got bool", Named{"a", a}, Named{"b", b});
-}
-void check_product(const Tensor& a, const Tensor& b) { check_product_dtypes(a, b), check_fit(a, b); }
+void check_product_dtypes(const Tensor& a, const Tensor& b, const char* a_name, const char* b_name) { check_dtypes(a, b, {a_name, b_name}); }
+void check_product(const Tensor& a, const Tensor& b) { check_dtypes(a, b, kOther), check_fit(a, b, kOther); }
 
 Tensor gradient_product(const Node& n, int k, const Tensor& a, bool ta, const Tensor& b, bool tb, Tensor* row_sums) {
   const bool matrices = a.dim() == 2 && b.dim() == 2 && a.numel() > 0;
@@ -310,7 +326,7 @@ Tensor gradient_product(const Node& n, int k, const Tensor& a, bool ta, const Te
     } else {
       a.dtype() == float32 ? add_product<float>(sum, x, y) : add_product<double>(sum, x, y);
     }
-  } catch (...) {  // no memory for copies or panels
+  } catch (...) {  // no memory for copies or panels, or an interrupt: then some of it has been added
     give_back_gradient(n, k, std::move(sum));
     throw;
   }
@@ -337,10 +353,10 @@ Tensor product(const Tensor& a, bool ta, const Tensor& b, bool tb) {
 // ---- matmul
 Tensor matmul(const Tensor& a, const Tensor& b) {
   OpScope op("matmul");
-  check_product_dtypes(a, b);
-  TG_CHECK(a.dim() > 0 && b.dim() > 0, ShapeError, "a and b must have at least 1 dimension, got ", a.dim(), " and ", b.dim(),
-      Named{"a", a}, Named{"b", b});
-  check_fit(a, b);
+  check_dtypes(a, b, kOther);
+  TG_CHECK(a.dim() > 0 && b.dim() > 0, ShapeError, "input and other must have at least 1 dimension, got ", a.dim(), " and ", b.dim(),
+      Named{"input", a}, Named{"other", b});
+  check_fit(a, b, kOther);
   if (a.dim() >= 2 && b.dim() >= 2) return product(a, false, b, false);
   if (a.dim() == 1 && b.dim() == 1) return dot_product(a, b);
   if (a.dim() == 2) return matrix_vector(a, b);
@@ -350,26 +366,27 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 
 Tensor mm(const Tensor& a, const Tensor& b) {
   OpScope op("mm");
-  check_dim(a, "a", 2), check_dim(b, "b", 2), check_product_dtypes(a, b), check_fit(a, b);
+  check_dim(a, "input", 2), check_dim(b, "mat2", 2), check_dtypes(a, b, kMat2), check_fit(a, b, kMat2);
   return product(a, false, b, false);
+}
+static void check_batched(const Tensor& a, const Tensor& b, Names name) {
+  check_dim(a, name.a, 3), check_dim(b, name.b, 3), check_dtypes(a, b, name), check_fit(a, b, name), check_batches(a, b, name);
 }
 Tensor bmm(const Tensor& a, const Tensor& b) {
   OpScope op("bmm");
-  check_dim(a, "a", 3), check_dim(b, "b", 3), check_product_dtypes(a, b), check_fit(a, b);
-  TG_CHECK(a.size(0) == b.size(0), ShapeError, "a and b must have the same first dimension, got ", a.size(0), " and ",
-      b.size(0), Named{"a", a}, Named{"b", b});
+  check_batched(a, b, kMat2);
   return product(a, false, b, false);
 }
 Tensor mv(const Tensor& a, const Tensor& v) {
   OpScope op("mv");
-  check_dim(a, "a", 2), check_dim(v, "v", 1), check_product_dtypes(a, v), check_fit(a, v);
+  check_dim(a, "input", 2), check_dim(v, "vec", 1), check_dtypes(a, v, kVec), check_fit(a, v, kVec);
   return matrix_vector(a, v);
 }
 Tensor dot(const Tensor& a, const Tensor& b) {
   OpScope op("dot");
-  check_dim(a, "a", 1), check_dim(b, "b", 1), check_product_dtypes(a, b);
-  TG_CHECK(a.size(0) == b.size(0), ShapeError, "a and b must have the same size, got ", a.size(0), " and ", b.size(0),
-      Named{"a", a}, Named{"b", b});
+  check_dim(a, "input", 1), check_dim(b, "tensor", 1), check_dtypes(a, b, {"input", "tensor"});
+  TG_CHECK(a.size(0) == b.size(0), ShapeError, "input and tensor must have the same size, got ", a.size(0), " and ", b.size(0), Named{"input", a},
+           Named{"tensor", b});
   return dot_product(a, b);
 }
 Tensor vdot(const Tensor& a, const Tensor& b) {
@@ -378,7 +395,7 @@ Tensor vdot(const Tensor& a, const Tensor& b) {
 }
 Tensor outer(const Tensor& a, const Tensor& b) {
   OpScope op("outer");
-  check_dim(a, "a", 1), check_dim(b, "b", 1);
+  check_dim(a, "input", 1), check_dim(b, "vec2", 1);
   return mul(unsqueeze(a, 1), b);
 }
 
@@ -391,10 +408,11 @@ void fit(const Tensor& input, Scalar& beta, Scalar& alpha) {
   if (!is_differentiable(input.dtype())) beta = Scalar(beta.to_int()), alpha = Scalar(alpha.to_int());
 }
 Tensor scaled(const Tensor& x, Scalar s) { return is_one(s) ? x : mul(x, Tensor(s)); }
-void check_expands(const Tensor& input, IntList size) {
+void check_expands(const Tensor& input, IntList size, const char* name = "input") {
   bool ok = input.dim() <= int64_t(size.size());
   for (int64_t d = 1; ok && d <= input.dim(); d++) ok = input.size(-d) == size[size.size() - size_t(d)] || input.size(-d) == 1;
-  TG_CHECK(ok, ShapeError, "input must broadcast to the product's shape ", size, ", got ", input.sizes(), Named{"input", input});
+  TG_CHECK(ok, ShapeError, name, " must broadcast to the product's shape ", size, ", got ", input.sizes(), Named{name, input},
+           aligned_at_end({{name, input.sizes()}, {"product", size}}));
 }
 Tensor add_scaled(const Tensor& input, const Tensor& product, Scalar beta, Scalar alpha) {
   check_expands(input, product.sizes());
@@ -423,7 +441,7 @@ struct AddmmBackward final : NodeOf<3> {
 
 Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
   OpScope op("addmm");
-  check_dim(a, "a", 2), check_dim(b, "b", 2), check_product_dtypes(a, b), check_product_dtypes(input, a), check_fit(a, b);
+  check_dim(a, "mat1", 2), check_dim(b, "mat2", 2), check_dtypes(a, b, kMats), check_dtypes(input, a, {"input", "mat1"}), check_fit(a, b, kMats);
   fit(input, beta, alpha);
   const int64_t n = b.size(1);
   const bool row = input.dim() == 1 && input.size(0) == n && (n == 1 || input.stride(0) == 1) && is_one(beta) && is_one(alpha);
@@ -443,7 +461,7 @@ Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta,
 }
 Tensor addmv(const Tensor& input, const Tensor& a, const Tensor& v, Scalar beta, Scalar alpha) {
   OpScope op("addmv");
-  check_dim(a, "a", 2), check_dim(v, "v", 1), check_product_dtypes(a, v), check_product_dtypes(input, a), check_fit(a, v);
+  check_dim(a, "mat", 2), check_dim(v, "vec", 1), check_dtypes(a, v, kMatVec), check_dtypes(input, a, {"input", "mat"}), check_fit(a, v, kMatVec);
   fit(input, beta, alpha);
   return add_scaled(input, matrix_vector(a, v), beta, alpha);
 }
@@ -456,16 +474,14 @@ Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, 
 }
 Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
   OpScope op("baddbmm");
-  check_product_dtypes(input, a);
+  check_dtypes(input, a, {"input", "batch1"}), check_batched(a, b, kBatches);
   fit(input, beta, alpha);
-  return add_scaled(input, bmm(a, b), beta, alpha);
+  return add_scaled(input, product(a, false, b, false), beta, alpha);
 }
 Tensor addbmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha) {
   OpScope op("addbmm");
-  check_dim(a, "a", 3), check_dim(b, "b", 3), check_product_dtypes(a, b), check_product_dtypes(input, a), check_fit(a, b);
+  check_dtypes(input, a, {"input", "batch1"}), check_batched(a, b, kBatches);
   fit(input, beta, alpha);
-  TG_CHECK(a.size(0) == b.size(0), ShapeError, "a and b must have the same first dimension, got ", a.size(0), " and ",
-      b.size(0), Named{"a", a}, Named{"b", b});
   // the sum over the batch is one product with the batch folded into the inner dimension
   const Tensor left = reshape(transpose(a, 0, 1), {a.size(1), a.size(0) * a.size(2)}), right =
       reshape(b, {b.size(0) * b.size(1), b.size(2)});
@@ -522,6 +538,10 @@ struct LinearBackward final : NodeOf<3> {
   void free_saved() override { x.reset(), weight.reset(); }
 };
 
+[[gnu::cold]] static std::string aligned_at_last(const Tensor& x, const Tensor& weight) {
+  const int n = std::max(int(x.dim()), 2);
+  return aligned({{"input", x.sizes(), n - int(x.dim())}, {"weight", weight.sizes(), n - 2}}, {n - 1});
+}
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   OpScope op("linear");
   TG_CHECK(x.dim() > 0, ShapeError, "input must have at least 1 dimension, got 0", Named{"input", x});
@@ -532,7 +552,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     return bias.defined() ? add(out, bias) : out;
   }
   TG_CHECK(x->sizes[x->ndim - 1] == weight->sizes[1], ShapeError, "last dimension of input must equal the last of weight, got ", x.size(-1),
-      " and ", weight.size(1), Named{"input", x}, Named{"weight", weight});
+      " and ", weight.size(1), Named{"input", x}, Named{"weight", weight}, aligned_at_last(x, weight));
   TG_CHECK(x.dtype() == weight.dtype() && (!bias.defined() || bias.dtype() == x.dtype()), DtypeError,
       "input, weight and bias must have the same dtype, got ", x.dtype(), ", ", weight.dtype(), bias.defined() ? " and " : "",
       bias.defined() ? name(bias.dtype()) : "", Named{"input", x}, Named{"weight", weight});
@@ -542,57 +562,13 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (bias.defined() && (bias.dim() != 1 || bias.size(0) != n || (n > 1 && bias.stride(0) != 1))) {
     Shape size = x.sizes();
     size.back() = n;
-    check_expands(bias, size);
+    check_expands(bias, size, "bias");
     return add(linear(x, weight), bias);
   }
   Tensor out = x.dim() == 1 ? multiply(row(x), false, weight, true, bias) : multiply(x, false, weight, true, bias);
   if (x.dim() == 1) out = alias(out, n, 1, 0, false);
   if (recording(x, weight, bias)) record<LinearBackward>(out, x, weight, bias);
   return out;
-}
-
-// ---- rows
-void matmul_ops(OpTable& t) {
-  t.add("matmul(Tensor input, Tensor other)", &matmul,
-        "Matrix product over the last two dimensions; leading ones broadcast. A 1-D input is a row, a 1-D other a column, and the "
-        "dimension made for them is dropped: (m, k) x (k, n) -> (m, n), (k) x (k) -> ().")
-      .method().with_out()
-      .complex().samples({"T(2, 3), T(3, 4)", "T(3), T(3)", "T(2, 3), T(3)", "T(3), T(3, 4)", "T(2, 2, 3), T(3, 4)",
-      "T(2, 1, 2, 3), T(3, 3, 2)", "T(3), T(2, 3, 4)",
-                "T(2, 2, 3), T(3)", "T(0, 3), T(3, 2)", "T(2, 0), T(0, 3)"});
-  t.add("mm(Tensor input, Tensor mat2)", &mm, "Product of two matrices: (m, k) x (k, n) -> (m, n). No broadcasting.")
-      .method().with_out().complex().samples({"T(2, 3), T(3, 4)", "T(1, 3), T(3, 1)", "T(0, 3), T(3, 2)", "T(9, 17), T(17, 10)"});
-  t.add("bmm(Tensor input, Tensor mat2)", &bmm, "Products of two batches of matrices: (b, m, k) x (b, k, n) -> (b, m, n).")
-      .method().with_out().complex().samples({"T(2, 3, 4), T(2, 4, 2)", "T(0, 2, 3), T(0, 3, 4)", "T(3, 1, 9), T(3, 9, 10)"});
-  t.add("mv(Tensor input, Tensor vec)", &mv,
-      "Matrix times vector: (m, k) x (k) -> (m).").method().with_out().complex().samples({"T(2, 3), T(3)", "T(9, 10), T(10)", "T(0, 3), T(3)"});
-  t.add("dot(Tensor input, Tensor tensor)", &dot,
-      "Sum of the products of two vectors of equal size.").method().with_out().complex().samples({"T(3), T(3)", "T(0), T(0)", "T(100), T(100)"});
-  t.add("vdot(Tensor input, Tensor other)", &vdot, "dot(conj(input), other).").method().with_out().complex().samples({"T(3), T(3)"});
-  t.add("outer(Tensor input, Tensor vec2)", &outer,
-      "All products of two vectors: (m), (n) -> (m, n).").method().alias("ger").with_out().complex().samples({"T(3), T(4)", "T(0), T(2)"});
-  t.add("addmm(Tensor input, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1)", &addmm,
-        "beta · input + alpha · mat1 mat2; input broadcasts to the product. With beta 0 input is not read.")
-      .method().inplace(&addmm_).with_out()
-      .complex().samples({"T(2, 4), T(2, 3), T(3, 4)", "T(4), T(2, 3), T(3, 4)", "T(2, 1), T(2, 3), T(3, 4), beta=2., alpha=.5",
-      "T(2, 4), T(2, 3), T(3, 4), beta=0, alpha=2"});
-  t.add("addmv(Tensor input, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1)", &addmv, "beta · input + alpha · mat vec.")
-      .method().inplace(&addmv_).with_out().complex().samples({"T(2), T(2, 3), T(3)", "T(1), T(2, 3), T(3), beta=2., alpha=3."});
-  t.add("addr(Tensor input, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1)", &addr,
-      "beta · input + alpha · outer(vec1, vec2).")
-      .method().inplace(&addr_).with_out().complex().samples({"T(2, 3), T(2), T(3)", "T(3), T(2), T(3), beta=.5, alpha=2."});
-  t.add("baddbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)", &baddbmm,
-      "beta · input + alpha · bmm(batch1, batch2).")
-      .method().inplace(&baddbmm_).with_out().complex().samples({"T(2, 3, 2), T(2, 3, 4), T(2, 4, 2)",
-      "T(2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
-  t.add("addbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)", &addbmm,
-      "beta · input + alpha · the sum of bmm(batch1, batch2) over the batch.")
-      .method().inplace(&addbmm_).with_out().complex().samples({"T(3, 2), T(2, 3, 4), T(2, 4, 2)",
-      "T(3, 2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
-  t.add("linear(Tensor input, Tensor weight, Tensor? bias=None)", &linear, "input weightᵀ + bias: (…, in), (out, in), (out) -> (…, out).")
-      .functional_only()
-      .complex().with_out().samples({"T(2, 3), T(4, 3), T(4)", "T(2, 3), T(4, 3)", "T(3), T(4, 3), T(4)", "T(2, 2, 3), T(4, 3), T(4)",
-      "T(2, 3), T(3)", "T(0, 3), T(2, 3), T(2)"});
 }
 
 }  // namespace tapegrad

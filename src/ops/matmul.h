@@ -16,7 +16,7 @@ Tensor gelu_of_product(const Tensor& a, const Tensor& b, const Tensor& bias);
 /// x as one matrix: all but its last dimension folded into rows.
 Tensor fold(const Tensor& x);
 /// Throws unless a and b have one dtype, and one that products are defined for.
-void check_product_dtypes(const Tensor& a, const Tensor& b);
+void check_product_dtypes(const Tensor& a, const Tensor& b, const char* a_name = "a", const char* b_name = "b");
 /// The same, and that a's columns are b's rows.
 void check_product(const Tensor& a, const Tensor& b);
 

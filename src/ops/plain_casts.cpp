@@ -65,10 +65,22 @@ constexpr Casts casts = make_casts(Stored());
 
 }  // namespace
 
+// 16-bit floats, moved as they are.
+static void load_words(const char* s, int64_t stride, int64_t n, char* dst) {
+  auto* d = reinterpret_cast<uint16_t*>(dst);
+  for (int64_t i = 0; i < n; i++) d[i] = *reinterpret_cast<const uint16_t*>(s + i * stride);
+}
+static void store_words(const char* src, char* d, int64_t stride, int64_t n) {
+  const auto* s = reinterpret_cast<const uint16_t*>(src);
+  for (int64_t i = 0; i < n; i++) *reinterpret_cast<uint16_t*>(d + i * stride) = s[i];
+}
+
 LoadFn load_for(Dtype d, Compute c) {
+  if (c >= Compute::F16) return load_words;
   return int(d) < kStoredDtypes && int(c) < kComputes ? kernels().casts->load[int(d)][int(c)] : casts.load[int(d)][int(c)];
 }
 StoreFn store_for(Compute c, Dtype d) {
+  if (c >= Compute::F16) return store_words;
   return int(d) < kStoredDtypes && int(c) < kComputes ? kernels().casts->store[int(c)][int(d)] : casts.store[int(d)][int(c)];
 }
 

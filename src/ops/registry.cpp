@@ -4,7 +4,6 @@
 namespace tapegrad {
 
 void activation_ops(OpTable&);
-void addmm_activation_ops(OpTable&);
 void adaptive_pool_ops(OpTable&);
 void attention_ops(OpTable&);
 void comparison_ops(OpTable&);
@@ -71,7 +70,6 @@ std::span<const OpInfo> all_ops() {
   static const OpTable& table = [] () -> OpTable& {
     auto& t = *new OpTable;
     activation_ops(t);
-    addmm_activation_ops(t);
     adaptive_pool_ops(t);
     attention_ops(t);
     comparison_ops(t);

@@ -156,7 +156,10 @@ bool writes_past(const Operand* arg, int args) {
   std::memcpy(arg[0].t->data + size_t(done) * size, tail[0], size_t(n - done) * size);
 }
 
-int lanes_of(Compute c) { return c <= Compute::F64 ? std::max(1, kernels().vector_bytes >> kComputeShift[int(c)]) : 1; }
+int lanes_of(Compute c) {
+  if (c == Compute::F16 || c == Compute::BF16) c = Compute::F32;  // a packet of the floats that they are widened to
+  return c <= Compute::F64 ? std::max(1, kernels().vector_bytes >> kComputeShift[int(c)]) : 1;
+}
 bool is_dense(const Operand& a, const TensorImpl& out) {
   return a.t->contiguous && stored_as(a.t->dtype, a.compute) && same_sizes(*a.t, out);
 }
@@ -173,6 +176,22 @@ bool one_number(const TensorImpl& t) {
 }
 
 }  // namespace
+
+Kernel half_kernel(const OpEntry& op, Operand* arg, int args, int backward) {
+  int number = 0;  // the operand that is one
+  if (op.traits.wide_number && backward < 0)
+    for (int k = 1; k <= 2; k++) if (arg[k].t->ndim == 0 && arg[k].t->dtype != arg[3 - k].t->dtype) number = k;
+  const Dtype d = arg[number == args - 1 ? 1 : args - 1].t->dtype;
+  if (d != Dtype::Float16 && d != Dtype::BFloat16) return nullptr;
+  for (int k = 0; k < args; k++)
+    if (arg[k].compute != Compute::Bool && (arg[k].compute != Compute::F32 || (arg[k].t->dtype != d && (k == 0 || k != number)))) return nullptr;
+  const int brain = d == Dtype::BFloat16;
+  const HalfKernels& of = kernels().halves->op[op.inputs - 1][op.index];
+  const Kernel kernel = backward >= 0 ? of.backward[backward][brain] : number ? of.number[number - 1][brain] : of.forward[brain];
+  if (!kernel) return nullptr;
+  for (int k = 0; k < args; k++) if (arg[k].t->dtype == d) arg[k].compute = brain ? Compute::BF16 : Compute::F16;
+  return kernel;
+}
 
 SmallOperands::SmallOperands(const Operand* arg, int args) {
   const TensorImpl& out = *arg[0].t;

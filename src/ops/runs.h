@@ -17,8 +17,8 @@ struct Operand {
   Compute compute;
 };
 
-inline constexpr Dtype kStoredAs[kAllComputes] = {Dtype::Float32, Dtype::Float64, Dtype::Int64, Dtype::Int32, Dtype::Bool,
-                                                   Dtype::Complex64, Dtype::Complex128, Dtype::UInt64};
+inline constexpr Dtype kStoredAs[] = {Dtype::Float32, Dtype::Float64, Dtype::Int64, Dtype::Int32, Dtype::Bool, Dtype::Complex64,
+                                      Dtype::Complex128, Dtype::UInt64, Dtype::Float16, Dtype::BFloat16};
 /// Is this dtype in memory what kernels of type c read?
 constexpr bool stored_as(Dtype d, Compute c) { return d == (c == Compute::None ? Dtype::Bool : kStoredAs[int(c)]); }
 

@@ -6,6 +6,7 @@
 #include "src/ops/op_info.h"
 #include "src/ops/typed.h"
 #include "src/ops/view.h"
+#include "src/tensor/align.h"
 
 namespace tapegrad {
 
@@ -90,7 +91,8 @@ Tensor cat(TensorList tensors, int64_t dim) {
   for (const Tensor& t : kept) {
     bool fits = t.dim() == first->dim();
     for (int64_t k = 0; fits && k < t.dim(); k++) fits = k == d || t->sizes[k] == size[size_t(k)];
-    TG_CHECK(fits, ShapeError, "sizes must match except in dimension ", d, ", got ", first->sizes(), " and ", t.sizes(), Named{"tensors", *first}, Named{"tensors", t});
+    TG_CHECK(fits, ShapeError, "sizes must match except in dimension ", d, ", got ", first->sizes(), " and ", t.sizes(), Named{"tensors", *first}, Named{"tensors", t},
+             aligned_at_start({{"first", first->sizes()}, {"other", t.sizes()}}, int(d)));
     size[size_t(d)] += t->sizes[d];
   }
   Tensor out;
@@ -113,7 +115,8 @@ Tensor stack(TensorList tensors, int64_t dim) {
   const Tensor& first = tensors[0];
   const int64_t d = wrap_dim(dim, first.dim() + 1, first);
   for (const Tensor& t : tensors)
-    TG_CHECK(t.sizes() == first.sizes(), ShapeError, "all tensors must have the same shape, got ", first.sizes(), " and ", t.sizes(), Named{"tensors", first}, Named{"tensors", t});
+    TG_CHECK(t.sizes() == first.sizes(), ShapeError, "all tensors must have the same shape, got ", first.sizes(), " and ", t.sizes(), Named{"tensors", first}, Named{"tensors", t},
+             aligned_at_start({{"first", first.sizes()}, {"other", t.sizes()}}));
   Shape size(first.sizes());
   size.insert(size_t(d), int64_t(tensors.size()));
   Tensor out = empty(size, common_dtype(tensors), first.device());

@@ -6,6 +6,7 @@
 #include "src/ops/op_info.h"
 #include "src/ops/sort_keys.h"
 #include "src/ops/view.h"
+#include "src/tensor/interrupt.h"
 
 namespace tapegrad {
 namespace {
@@ -31,7 +32,7 @@ template <class T, class F> void each_line(const Tensor& x, int64_t d, const Ten
   for (int64_t k = 0; k < x.dim(); k++) if (k != d) walk.add(x->sizes[k], x->strides[k], values->strides[k]);
   const int64_t n = size_of(x, d), step = x.dim() ? x->strides[d] : 1, out_step = x.dim() ? values->strides[d] : 1;
   LongKernel unlock(8 * x.numel());
-  parallel_for(walk.count, grain_for(16 * n), [&](int64_t begin, int64_t end) {
+  interruptible_for(walk.count, grain_for(16 * n), [&](int64_t begin, int64_t end) {
     F work = f;
     walk(begin, end, [&](const int64_t (&at)[2]) {
       work(x->host<const T>() + at[0], step, values->host<T>() + at[1], indices->host<int64_t>() + at[1], out_step);

@@ -7,9 +7,9 @@ namespace tapegrad {
 Tensor inner(const Tensor& a, const Tensor& b) {
   OpScope op("inner");
   if (a.dim() == 0 || b.dim() == 0) return mul(a, b);
-  check_product_dtypes(a, b);
-  TG_CHECK(a.size(-1) == b.size(-1), ShapeError, "a and b must have the same last dimension, got ", a.size(-1), " and ",
-      b.size(-1), Named{"a", a}, Named{"b", b});
+  check_product_dtypes(a, b, "input", "other");
+  TG_CHECK(a.size(-1) == b.size(-1), ShapeError, "input and other must have the same last dimension, got ", a.size(-1), " and ",
+      b.size(-1), Named{"input", a}, Named{"other", b});
   if (a.dim() == 1 && b.dim() == 1) return dot(a, b);
   return tensordot(a, b, -1, -1);
 }

@@ -3,6 +3,7 @@
 #include <string>
 #include <unordered_set>
 
+#include "src/tensor/ledger.h"
 #include "tapegrad/optim_optimizer.h"
 
 namespace tapegrad::optim {
@@ -24,6 +25,7 @@ void Optimizer::add_group(std::vector<Tensor> params, Ref<Options> options) {
   groups_.push_back({std::move(params), std::move(options), {}});
 }
 void Optimizer::zero_grad() {
+  OpScope op("zero_grad");
   for (const Group& g : groups_)
     for (const Tensor& p : g.params) p.set_grad({});
 }
@@ -36,16 +38,20 @@ std::vector<std::string> Optimizer::number_names() const { return {}; }
 // The running step's batch for parameters of this age. Batches are reused with their memory: a step allocates nothing.
 Optimizer::Batch& Optimizer::batch_of(size_t& used, const State& state) {
   for (size_t b = 0; b < used; b++)
-    if (batches_[b].step == state.step && batches_[b].slots.size() == state.tensors.size()) return batches_[b];
+    if (batches_[b].step == state.step + 1 && batches_[b].slots.size() == state.tensors.size()) return batches_[b];
   if (used == batches_.size()) batches_.emplace_back();
   Batch& b = batches_[used++];
   b.params.clear(), b.grads.clear(), b.states.clear(), b.slots.resize(state.tensors.size());
   for (std::vector<Tensor>& slot : b.slots) slot.clear();
-  b.step = state.step;
+  b.step = state.step + 1;
   return b;
 }
 void Optimizer::step() {
   NoGrad no_grad;
+  struct Cleared {  // gradients must not live on: the next backward wants their memory
+    std::vector<Batch>& batches;
+    ~Cleared() { for (Batch& b : batches) b.grads.clear(); }
+  } cleared{batches_};
   size_t k = 0;
   for (size_t group = 0; group < groups_.size(); group++) {
     size_t used = 0;
@@ -53,10 +59,12 @@ void Optimizer::step() {
       State& state = states_[k++];
       const Tensor g = p.grad();
       if (!g.defined()) continue;
-      if (state.step++ == 0) {
+      if (state.step == 0) {
         const size_t count = slot_names(group, p).size();
-        for (size_t slot = state.tensors.size(); slot < count; slot++)
+        for (size_t slot = state.tensors.size(); slot < count; slot++) {
           state.tensors.push_back(new_slot(group, slot, p));
+          own_with(*state.tensors.back()->storage, *p->storage, MemoryRole::Optimizer);
+        }
         state.numbers.resize(number_names().size(), 1);
       }
       Batch& batch = batch_of(used, state);
@@ -67,7 +75,7 @@ void Optimizer::step() {
     }
     for (size_t b = 0; b < used; b++) {
       update(group, batches_[b]);
-      batches_[b].grads.clear();  // which must not live on: the next backward wants their memory
+      for (State* state : batches_[b].states) state->step++;  // only now: a step that could not get memory may be tried again
     }
   }
 }

@@ -1,32 +1,50 @@
 // Error classes and the pieces that messages are made of.
 #include "tapegrad/error.h"
 
+#include <mutex>
 #include <string>
+#include <utility>
 
-#include "tapegrad/autograd.h"
+#include "src/tensor/ledger.h"
+#include "src/tensor/places.h"
 
 namespace tapegrad {
 
 // "hstack: " even when cat, which it calls, found the fault: users know the op that they called. Below backward it is the
 // inner op that says more, and so it is inside a custom function.
-static std::string running_op() {
-  const OpScope* s = tls.scope;
-  if (!s) return "";
-  auto encloses = [](std::string_view name) { return name == "backward" || name == "grad" || name.ends_with("Backward"); };
-  while (s->outer && !encloses(s->outer->name)) s = s->outer;
-  return std::string(s->name) + ": ";
+static std::string running_op() { return tls.scope ? std::string(called_op()) + ": " : ""; }
+// What fails while a node's backward runs is told with the line of its forward.
+static std::string with_forward_line(std::string text) {
+  const Node* n = tls.differentiating;
+  if (!n || !n->place.where || text.find(describe(n->place)) != text.npos) return text;
+  return text + place_line((std::string("in the backward of ") + n->name() + ", called at").c_str(), n->place);
+}
+static std::string module_line() {
+  const uint16_t module = tls.differentiating ? tls.differentiating->module : tls.module;
+  return module ? "\n  in " + module_path_text(module) : "";
 }
 
 struct Error::Text : Counted {
   std::string text;
+  Place caller;  // not yet in the text; a Python program's traceback says it
   explicit Text(std::string t) : text(std::move(t)) {}
 };
-Error::Error(const char* text) : text_(new Text(text)) {}
-Error::Error(const std::string& text) : text_(new Text(text)) {}
-Error::Error(const detail::Message& m) : text_(new Text(running_op() + m.text())) {}
+Error::Error(const char* text) : text_(new Text(with_forward_line(text))) {}
+Error::Error(const std::string& text) : text_(new Text(with_forward_line(text))) {}
+Error::Error(const detail::Message& m) : text_(new Text(with_forward_line(running_op() + m.text() + module_line()))) {
+  if (tls.scope && !tls.in_python && !tls.differentiating) text_->caller = {tls.scope->caller, -1};
+}
 Error::Error(const Error& o) noexcept : std::exception(o), text_(o.text_) { text_->retain(); }
 Error::~Error() { if (text_->drop()) delete text_; }
-const char* Error::what() const noexcept { return text_->text.c_str(); }
+const char* Error::what() const noexcept {
+  static std::mutex& lock = *new std::mutex;
+  const std::lock_guard guard(lock);
+  const Place caller = std::exchange(text_->caller, {});
+  if (caller.where) try {
+    text_->text += place_line("called at", caller);
+  } catch (...) {}  // no memory for the line
+  return text_->text.c_str();
+}
 
 ShapeError::~ShapeError() = default;
 DtypeError::~DtypeError() = default;

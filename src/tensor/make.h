@@ -18,19 +18,21 @@ inline Storage* new_storage(size_t bytes) {
   return s;
 }
 inline TensorImpl* new_impl(Storage* owned, char* data, Dtype dtype, Device device) {
+  Ref<Storage> storage = Ref<Storage>::steal(owned);
   auto* i = new (pool_alloc(sizeof(TensorImpl))) TensorImpl;
-  i->storage = owned;
+  i->storage = storage.release();
   i->data = data;
   i->dtype = dtype;
   i->device = device;
+  i->origin = tls.origin;
   ++tls.tensors;
   return i;
 }
+void set_many_dims(TensorImpl* i, size_t n);
+/// Of a new tensor, which is destroyed when there is no memory.
 inline void set_ndim(TensorImpl* i, size_t n) {
+  if (n > size_t(TensorImpl::kInlineDims)) [[unlikely]] return set_many_dims(i, n);
   i->ndim = uint8_t(n);
-  if (n <= size_t(TensorImpl::kInlineDims)) [[likely]] return;
-  i->sizes = static_cast<int64_t*>(pool_alloc(2 * n * sizeof(int64_t)));
-  i->strides = i->sizes + n;
 }
 /// A row-major tensor of these sizes over all of s.
 inline TensorImpl* new_dense_over(Storage* s, IntList size, Dtype dtype) {

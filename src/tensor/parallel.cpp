@@ -1,8 +1,10 @@
 // The thread pool behind parallel_for. Workers spin briefly, then sleep; a forked child starts with none of its own.
-#include "src/tensor/parallel.h"
+#include "src/tensor/interrupt.h"
+#include "src/tensor/float_flags.h"
 
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,8 +14,15 @@
 #include <mutex>
 #include <thread>
 
+#include "tapegrad/interrupt.h"
+
 namespace tapegrad {
+
+void (*check_interrupt)() = nullptr;
+std::atomic<bool> collect_float_flags{false};
+
 namespace {
+
 
 struct Job {
   int64_t n, grain;
@@ -21,11 +30,22 @@ struct Job {
   void* arg;
   std::atomic<int64_t> next{0};
   std::atomic<int> users{0};
+  std::atomic<unsigned> float_flags{0};  // of the workers, when they are collected
   std::atomic<bool> failed{false};
   std::exception_ptr error{};  // the first that a piece threw
 };
 
 thread_local bool inside_piece = false;
+
+void ask() {
+  static thread_local int64_t next = 0;
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &t);  // takes a few ns and is right to a few ms
+  const int64_t now = t.tv_sec * 1000 + t.tv_nsec / 1'000'000;
+  if (now < next) return;
+  next = now + 100;
+  check_interrupt();
+}
 
 void pause() {
 #if defined(__x86_64__)
@@ -34,13 +54,24 @@ void pause() {
   std::this_thread::yield();
 #endif
 }
-void work_on(Job& j) noexcept {
+void work_on(Job& j, bool interruptible = false) noexcept {
   try {
-    for (int64_t b; (b = j.next.fetch_add(j.grain, std::memory_order_relaxed)) < j.n;) j.f(j.arg, b, std::min(j.n, b + j.grain));
+    for (;;) {
+      if (interruptible) ask();
+      const int64_t b = j.next.fetch_add(j.grain, std::memory_order_relaxed);
+      if (b >= j.n) break;
+      j.f(j.arg, b, std::min(j.n, b + j.grain));
+    }
   } catch (...) {
     if (!j.failed.exchange(true)) j.error = std::current_exception();
     j.next.store(j.n);  // nobody begins another piece
   }
+}
+void work_as_helper(Job& j) noexcept {
+  const bool collect = collect_float_flags.load(std::memory_order_relaxed);
+  if (collect) [[unlikely]] clear_float_flags();
+  work_on(j);
+  if (collect) [[unlikely]] j.float_flags.fetch_or(float_flags(), std::memory_order_relaxed);
 }
 int default_threads() {
   if (const char* e = std::getenv("TAPEGRAD_NUM_THREADS")) {
@@ -61,11 +92,11 @@ class Pool {
   }
   std::atomic<int> threads{default_threads()};
 
-  void run(Job& j) {
+  void run(Job& j, bool interruptible) {
     std::unique_lock<std::mutex> user(use_, std::try_to_lock);
     if (!user) {  // another thread's job has the workers: this one alone is as quick
       inside_piece = true;
-      work_on(j);
+      work_on(j, interruptible);
       inside_piece = false;
       return;
     }
@@ -77,7 +108,7 @@ class Pool {
       epoch_.fetch_add(1, std::memory_order_release);
     }
     if (sleepers_.load() > 0) wake_.notify_all();
-    work_on(j);
+    work_on(j, interruptible);
     {  // from here no worker can join the job; wait for those in it
       std::lock_guard<std::mutex> l(lock_);
       job_ = nullptr;
@@ -88,7 +119,7 @@ class Pool {
 
  private:
   Pool() {
-    pthread_atfork([] { get().use_.lock(), get().lock_.lock(); }, [] { get().lock_.unlock(), get().use_.unlock(); }, [] { get().child(); });
+    pthread_atfork(nullptr, nullptr, [] { get().child(); });  // nothing to wait for: what other threads compute ends with them
   }
   void start() {
     std::lock_guard<std::mutex> l(lock_);
@@ -111,7 +142,7 @@ class Pool {
         j = id < threads.load(std::memory_order_relaxed) ? job_ : nullptr;
         if (j) j->users++;
       }
-      if (j) work_on(*j), j->users.fetch_sub(1, std::memory_order_release);
+      if (j) work_as_helper(*j), j->users.fetch_sub(1, std::memory_order_release);
     }
   }
   void child() {  // only the forking thread exists here
@@ -137,14 +168,25 @@ void set_num_threads(int n) {
   Pool::get().threads.store(n);
 }
 
-void detail::run_pieces(int64_t n, int64_t grain, PieceFn f, void* arg) {
+void ask_for_interrupt() {
+  if (check_interrupt && !inside_piece) ask();
+}
+
+static void run(int64_t n, int64_t grain, detail::PieceFn f, void* arg, bool interruptible) {
   if (inside_piece || num_threads() < 2) {
-    for (int64_t b = 0; b < n; b += grain) f(arg, b, std::min(n, b + grain));
+    for (int64_t b = 0; b < n; b += grain) {
+      if (interruptible) ask_for_interrupt();
+      f(arg, b, std::min(n, b + grain));
+    }
     return;
   }
   Job j{n, grain, f, arg};
-  Pool::get().run(j);
+  Pool::get().run(j, interruptible && check_interrupt);
+  if (const unsigned flags = j.float_flags.load(std::memory_order_relaxed)) [[unlikely]] raise_float_flags(flags);
   if (j.error) [[unlikely]] std::rethrow_exception(j.error);
 }
+
+void detail::run_pieces(int64_t n, int64_t grain, PieceFn f, void* arg) { run(n, grain, f, arg, false); }
+void detail::run_interruptible_pieces(int64_t n, int64_t grain, PieceFn f, void* arg) { run(n, grain, f, arg, true); }
 
 }  // namespace tapegrad

@@ -6,6 +6,7 @@
 #include "src/tensor/cuda.h"
 #include "src/tensor/half.h"
 #include "src/tensor/make.h"
+#include "src/tensor/places.h"
 
 namespace tapegrad {
 
@@ -46,6 +47,17 @@ void TensorImpl::destroy(TensorImpl* i) {
   if (i->sizes != i->inline_dims) [[unlikely]] pool_free(i->sizes, 2 * size_t(i->ndim) * sizeof(int64_t));
   --tls.tensors;
   pool_free(i, sizeof(TensorImpl));
+}
+
+void set_many_dims(TensorImpl* i, size_t n) {
+  try {
+    i->sizes = static_cast<int64_t*>(pool_alloc(2 * n * sizeof(int64_t)));
+  } catch (...) {
+    TensorImpl::destroy(i);
+    throw;
+  }
+  i->strides = i->sizes + n;
+  i->ndim = uint8_t(n);
 }
 
 static void check_sizes(IntList size) {
@@ -162,6 +174,7 @@ Tensor alias(const Tensor& x, IntList size, IntList stride, int64_t offset, bool
 Tensor detach(const Tensor& x) {
   Tensor y = alias(x, x.sizes(), x.strides(), 0, false);
   y->wrapped_number = x->wrapped_number;
+  if (!tls.scope && needs_grad(x)) y->origin = make_note("detach", caller_place(__builtin_return_address(0)));  // the user's call, not an op's
   return y;
 }
 

@@ -284,6 +284,6 @@ TEST(Gradcheck, FindsAWrongGradient) {
 TEST(Places, ErrorsAndNodesKnowTheCaller) {
   Tensor x = leaf({1}), y = mul(x, x);
   const std::string place = describe(grad_fn(y)->place);
-  EXPECT_NE(place.find("+0x"), std::string::npos) << place;
+  EXPECT_TRUE(place.find("+0x") != std::string::npos || place.find("engine_test.cpp:") != std::string::npos) << place;  // the line where there is debug info
   EXPECT_EQ(place.find("libtapegrad"), std::string::npos) << place;
 }

@@ -69,8 +69,9 @@ void check(const List& size, const List& stride, uint32_t reduced, int item) {
   ASSERT_TRUE(!p.rows || p.lanes <= 32 || p.lanes == FoldPlan::kThreads);  // a warp, or a block
   ASSERT_LE(p.chunks, plan::kEnoughBlocks);
   ASSERT_EQ(p.chunk % p.packet == 0 || p.chunks == 1, true);
-  if (p.packet > 1 && p.reduced > 1)
+  if (p.packet > 1 && p.reduced > 1) {
     ASSERT_EQ(p.reduce[0].size % p.packet, 0);  // no packet crosses from one run to the next
+  }
   ASSERT_EQ(met(p), expected(size, stride, reduced));
 }
 

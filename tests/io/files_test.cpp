@@ -106,6 +106,15 @@ TEST(TorchFile, ReadsStateDicts) {
   EXPECT_EQ(load(samples + "/model.pt").size(), 7u);
 }
 
+TEST(TorchFile, RefusesADamagedStorage) {
+  const Folder folder;
+  std::string bytes = read(samples + "/model.pt");
+  const size_t ones = bytes.find(std::string("\0\0\x80\x3f\0\0\x80\x3f\0\0\x80\x3f", 12));  // the first storage of three of them
+  ASSERT_NE(ones, bytes.npos);
+  bytes[ones + 4] ^= 1;
+  write(folder / "damaged.pt", bytes);
+  EXPECT_NE(error_of([&] { load_torch(folder / "damaged.pt"); }).find("is damaged: its checksum is wrong"), std::string::npos);
+}
 TEST(TorchFile, ReadsNestedThings) {
   Metadata texts;
   const StateDict s = load_torch(samples + "/nested.pt", &texts);

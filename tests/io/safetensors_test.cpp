@@ -56,7 +56,7 @@ TEST(Safetensors, ComesBackAsItWas) {
   EXPECT_EQ(metadata, (Metadata{{"format", "pt"}, {"note", "\t\x01"}}));
   ASSERT_EQ(back.size(), state.size());
   for (auto& [key, t] : state) {
-    const auto it = std::find_if(back.begin(), back.end(), [&](auto& e) { return e.first == key; });
+    const auto it = std::find_if(back.begin(), back.end(), [&, name = key](auto& e) { return e.first == name; });
     ASSERT_NE(it, back.end()) << key;
     EXPECT_EQ(it->second.dtype(), t.dtype());
     EXPECT_EQ(it->second.sizes(), t.sizes());

@@ -5,6 +5,7 @@
 
 #include "tapegrad/io.h"
 #include "tapegrad/nn.h"
+#include "tapegrad/nn_parametrize.h"
 
 using namespace tapegrad;
 
@@ -48,6 +49,7 @@ template <class Make, class... In> void check(const char* python, Make make, con
       for (auto& [name, p] : m.named_parameters()) put("grad." + name, p.grad());
     }
   }
+  texts.emplace_back(id + "called", to_string(m));
 }
 Tensor x(IntList size) { return randn(size); }
 Tensor u(IntList size) { return rand(size) * 0.9 + 0.05; }
@@ -183,6 +185,55 @@ void normalisation() {
   check("Dropout3d()", [] { return nn::Dropout3d(); }, x({4, 3, 2, 2}));
   check("AlphaDropout()", [] { return nn::AlphaDropout(); }, x({4, 5}));
   check("FeatureAlphaDropout()", [] { return nn::FeatureAlphaDropout(); }, x({4, 5, 3}));
+}
+
+void lazy() {
+  check("LazyLinear(4)", [] { return nn::LazyLinear(4); }, x({2, 3}));
+  check("LazyLinear(4, bias=False)", [] { return nn::LazyLinear(4, false); }, x({2, 5, 3}));
+  check("LazyConv1d(4, 3)", [] { return nn::LazyConv1d(4, 3); }, x({2, 2, 7}));
+  check("LazyConv2d(6, (3, 2), stride=2, groups=2, bias=False)", [] { return nn::LazyConv2d(6, {3, 2}, {.stride = 2, .groups = 2, .bias = false}); }, x({2, 4, 6, 7}));
+  check("LazyConv2d(4, 3, padding=1, padding_mode='reflect')", [] { return nn::LazyConv2d(4, 3, {.padding = 1, .padding_mode = "reflect"}); }, x({2, 6, 7}));
+  check("LazyConv3d(4, 2)", [] { return nn::LazyConv3d(4, 2); }, x({1, 2, 3, 4, 5}));
+  check("LazyConv2d(4, 3)", [] { return nn::LazyConv2d(4, 3); }, x({1, 2, 5, 5}));
+  check("LazyConvTranspose1d(4, 3)", [] { return nn::LazyConvTranspose1d(4, 3); }, x({2, 2, 5}));
+  check("LazyConvTranspose2d(4, 3)", [] { return nn::LazyConvTranspose2d(4, 3); }, x({2, 2, 5, 5}));
+  check("LazyConvTranspose2d(6, 3, stride=2, output_padding=1, groups=2)",
+        [] { return nn::LazyConvTranspose2d(6, 3, {.stride = 2, .output_padding = 1, .groups = 2}); }, x({2, 4, 4, 5}));
+  check("LazyConvTranspose3d(3, 2)", [] { return nn::LazyConvTranspose3d(3, 2); }, x({1, 2, 2, 3, 3}));
+  check("LazyBatchNorm1d()", [] { return nn::LazyBatchNorm1d(); }, x({4, 3}));
+  check("LazyBatchNorm2d()", [] { return nn::LazyBatchNorm2d(); }, x({2, 3, 4, 4}));
+  check("LazyBatchNorm2d(affine=False, momentum=None)", [] { return nn::LazyBatchNorm2d({.momentum = {}, .affine = false}); }, x({2, 3, 4, 4}));
+  check("LazyBatchNorm3d(eps=1e-3, track_running_stats=False)", [] { return nn::LazyBatchNorm3d({.eps = 1e-3, .track_running_stats = false}); }, x({2, 3, 2, 2, 2}));
+  check("LazyBatchNorm3d()", [] { return nn::LazyBatchNorm3d(); }, x({2, 3, 2, 2, 2}));
+  check("LazyInstanceNorm1d()", [] { return nn::LazyInstanceNorm1d(); }, x({2, 3, 5}));
+  check("LazyInstanceNorm2d()", [] { return nn::LazyInstanceNorm2d(); }, x({3, 4, 4}));
+  check("LazyInstanceNorm2d(affine=True, track_running_stats=True)", [] { return nn::LazyInstanceNorm2d({.affine = true, .track_running_stats = true}); }, x({2, 3, 4, 4}));
+  check("LazyInstanceNorm3d()", [] { return nn::LazyInstanceNorm3d(); }, x({3, 2, 3, 2}));
+}
+
+struct Symmetric : nn::ModuleOf<Symmetric> {
+  Tensor forward(const Tensor& w) const { return w.triu() + w.triu(1).mT(); }
+};
+void parametrizations() {
+  using namespace nn::utils::parametrizations;
+  using nn::utils::parametrize::register_parametrization;
+  check("utils.parametrizations.weight_norm(Linear(3, 4))", [] { return weight_norm(nn::Linear(3, 4)); }, x({2, 3}));
+  check("utils.parametrizations.weight_norm(Conv2d(2, 4, 3), dim=None)", [] { return weight_norm(nn::Conv2d(2, 4, 3), &nn::Conv2d::weight, {}); }, x({1, 2, 5, 5}));
+  check("utils.parametrizations.weight_norm(Linear(3, 4), 'bias', dim=1)", [] { return weight_norm(nn::Linear(3, 4), &nn::Linear::bias, 1); }, x({2, 3}));
+  check("utils.parametrizations.spectral_norm(Linear(3, 4))", [] { return spectral_norm(nn::Linear(3, 4)); }, x({2, 3}));
+  check("utils.parametrizations.spectral_norm(ConvTranspose1d(2, 4, 3), n_power_iterations=2)",
+        [] { return spectral_norm(nn::ConvTranspose1d(2, 4, 3), &nn::ConvTranspose1d::weight, 2); }, x({2, 2, 5}));
+  check("utils.parametrizations.spectral_norm(Conv2d(2, 4, 3), eps=1e-3, dim=1)",
+        [] { return spectral_norm(nn::Conv2d(2, 4, 3), &nn::Conv2d::weight, 1, 1e-3, 1); }, x({1, 2, 5, 5}));
+  check("utils.parametrize.register_parametrization(Linear(3, 3), 'weight', Symmetric())",
+        [] { return register_parametrization(nn::Linear(3, 3), &nn::Linear::weight, Symmetric()); }, x({2, 3}));
+  check("utils.parametrizations.spectral_norm(utils.parametrize.register_parametrization(Linear(3, 3), 'weight', Symmetric()))", [] {
+    auto both = register_parametrization(nn::Linear(3, 3), &nn::Linear::weight, Symmetric());
+    both.add(&nn::Linear::weight, SpectralNorm(both.layer().weight, 1, 1e-12, 0));
+    return both;
+  }, x({2, 3}));
+  check("utils.parametrize.remove_parametrizations(utils.parametrizations.weight_norm(Linear(3, 4)), 'weight')",
+        [] { return nn::utils::parametrize::remove_parametrizations(weight_norm(nn::Linear(3, 4))); }, x({2, 3}));
 }
 
 void activations() {
@@ -368,6 +419,8 @@ int main(int argc, char** argv) try {
   convolution();
   pooling();
   normalisation();
+  lazy();
+  parametrizations();
   activations();
   losses();
   recurrent();

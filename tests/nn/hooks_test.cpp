@@ -153,3 +153,30 @@ TEST(Utils, ClipAndFlatten) {
   nn::utils::vector_to_parameters(detach(all) * 0 + 1, fc.parameters());
   EXPECT_TRUE(equal(fc.weight, ones({2, 3})));
 }
+
+TEST(Hooks, OfAllModulesRunBeforeAModulesOwn) {
+  const nn::Sequential net{nn::Linear(3, 2), nn::ReLU()};
+  const Tensor x = randn({4, 3}).set_requires_grad(), expected = net(x);
+  std::string order;
+  const auto note = [&](const char* what) {
+    return [&order, what](const nn::Module& m, const std::vector<Tensor>&, const std::vector<Tensor>&) { order += m.name() + what; };
+  };
+  nn::HookHandle own = net[1].register_forward_hook(note("! "));
+  nn::HookHandle pre = nn::register_module_forward_pre_hook([&](const nn::Module& m, std::vector<Tensor>&) { order += m.name() + "< "; });
+  nn::HookHandle post = nn::register_module_forward_hook(note("> "));
+  EXPECT_TRUE(equal(net(x), expected));
+  EXPECT_EQ(order, "Sequential< Linear< Linear> ReLU< ReLU> ReLU! Sequential> ");
+  pre.remove();
+  post.remove();
+  own.remove();
+  order.clear();
+  nn::HookHandle back = nn::register_module_full_backward_hook(note("b "));
+  nn::HookHandle back_pre = nn::register_module_full_backward_pre_hook([&](const nn::Module& m, std::vector<Tensor>&) { order += m.name() + "p "; });
+  net(x).sum().backward();
+  EXPECT_EQ(order, "Sequentialp ReLUp ReLUb Linearp Linearb Sequentialb ");
+  back.remove();
+  back_pre.remove();
+  order.clear();
+  net(x).sum().backward();
+  EXPECT_EQ(order, "");
+}

@@ -102,3 +102,27 @@ TEST(Module, StartsAsKaimingUniform) {
   EXPECT_LE(max(a.weight).item<double>(), bound);
   EXPECT_NEAR(a.weight.std().item<double>(), bound / std::sqrt(3.), 1e-3);
 }
+
+TEST(Module, LazyLayersKeepTheirHandles) {
+  const nn::Sequential net{nn::LazyConv2d(4, 3), nn::LazyBatchNorm2d(), nn::ReLU(), nn::Flatten(), nn::LazyLinear(2)};
+  const nn::Sequential copy = net;
+  const std::vector<Tensor> before = net.parameters();  // what an optimiser would hold
+  EXPECT_EQ(to_string(net[4]), "LazyLinear(in_features=0, out_features=2, bias=True)");
+  EXPECT_THROW(net[0](randn({3, 3})), ShapeError);  // and it waits on
+  net(randn({5, 3, 6, 6})).sum().backward();
+  EXPECT_EQ(to_string(copy[4]), "Linear(in_features=64, out_features=2, bias=True)");
+  EXPECT_EQ(before[0].sizes(), (Shape{4, 3, 3, 3}));
+  EXPECT_EQ(before[4].grad().sizes(), (Shape{2, 64}));
+  EXPECT_TRUE(before[4].is_same(copy.parameters()[4]));
+  EXPECT_THROW(net(randn({5, 2, 6, 6})), ShapeError);  // an ordinary layer now
+
+  const nn::Sequential fresh{nn::LazyConv2d(4, 3), nn::LazyBatchNorm2d(), nn::ReLU(), nn::Flatten(), nn::LazyLinear(2)};
+  fresh.to(float64);
+  fresh.load_state_dict(net.state_dict());
+  EXPECT_EQ(to_string(fresh), to_string(net));
+  EXPECT_EQ(fresh.parameters()[0].dtype(), float64);
+  EXPECT_TRUE(equal(fresh.parameters()[4], net.parameters()[4].to(float64)));
+  const nn::Linear plain = nn::LazyLinear(3);  // a handle of the base class waits as well
+  EXPECT_EQ(plain(ones({1, 7})).size(1), 3);
+  EXPECT_EQ(plain.weight.sizes(), (Shape{3, 7}));
+}

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "tapegrad/data.h"
 #include "tapegrad/optim.h"
 
 using namespace tapegrad;
@@ -69,4 +70,20 @@ TEST(Schedules, FollowPyTorchs) {
   EXPECT_DOUBLE_EQ(other.lr(), 0.75);
   for (int i = 0; i < 5; i++) cosine.step();
   EXPECT_DOUBLE_EQ(other.lr(), 0.5);
+}
+
+TEST(AveragedModels, UpdateBatchNorms) {
+  const nn::Sequential model{nn::BatchNorm1d(3), nn::Linear(3, 2)};
+  const nn::BatchNorm1d mean(3, {.momentum = {}});
+  model.eval();
+  const data::DataLoader loader(data::TensorDataset{randn({10, 3}) + 1, zeros({10})}, {.batch_size = 4});
+  optim::update_bn(loader, model);
+  for (const auto& [x, y] : loader) mean(x);
+  const nn::BatchNorm1d& norm = model[0].as<nn::BatchNorm1d>();
+  EXPECT_TRUE(equal(norm.running_mean, mean.running_mean));
+  EXPECT_TRUE(equal(norm.running_var, mean.running_var));
+  EXPECT_EQ(norm.num_batches_tracked.item<int64_t>(), 3);
+  EXPECT_FALSE(model.is_training());
+  optim::update_bn(std::vector<Tensor>{ones({2, 3})}, model);
+  EXPECT_TRUE(equal(norm.running_mean, ones({3})));
 }

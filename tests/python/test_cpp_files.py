@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tapegrad as tg
-from tapegrad import checkpoints
+from tapegrad import checkpoint
 from tapegrad.utils import data
 from tapegrad.utils.tensorboard import SummaryWriter
 
@@ -103,7 +103,7 @@ def test_checkpoints_are_the_same_bytes(cpp, tmp_path):
         net = Net()
         trained[name] = net, make(net.parameters())
         train(*trained[name], 3)
-        checkpoints.save(tmp_path / f"{name}.python.safetensors", *trained[name], **values)
+        checkpoint.save(tmp_path / f"{name}.python.safetensors", *trained[name], **values)
     cpp("checkpoints", tmp_path)
     for name, make in OPTIMIZERS.items():
         def written(what):
@@ -111,20 +111,20 @@ def test_checkpoints_are_the_same_bytes(cpp, tmp_path):
         assert written("python").read_bytes() == written("cpp").read_bytes()
         net = Net()
         loaded = net, make(net.parameters())
-        assert checkpoints.load(written("cpp"), *loaded) == values
+        assert checkpoint.load(written("cpp"), *loaded) == values
         for model, optimizer in (trained[name], loaded):  # both go on in the same way, as C++ did
             train(model, optimizer, 2)
-            checkpoints.save(written("python5"), model, optimizer)
+            checkpoint.save(written("python5"), model, optimizer)
             assert written("python5").read_bytes() == written("cpp5").read_bytes()
-    assert set(checkpoints.load(tmp_path / "adam.cpp.safetensors")["optimizer"]) >= {"step.0", "exp_avg.3", "group.0.lr"}
+    assert set(checkpoint.load(tmp_path / "adam.cpp.safetensors")["optimizer"]) >= {"step.0", "exp_avg.3", "group.0.lr"}
 
 
 def test_checkpoints_refuse_other_things(tmp_path):
     with pytest.raises(TypeError, match="save: x is a list"):
-        checkpoints.save(tmp_path / "a.safetensors", x=[1])
+        checkpoint.save(tmp_path / "a.safetensors", x=[1])
     tg.save({"x": tg.ones(1)}, tmp_path / "a.safetensors")
     with pytest.raises(ValueError, match="not a checkpoint"):
-        checkpoints.load(tmp_path / "a.safetensors")
+        checkpoint.load(tmp_path / "a.safetensors")
 
 
 def test_loaders_go_in_pythons_order(cpp, tmp_path):

@@ -1,5 +1,6 @@
 """The package as a whole: what import costs and exports, hints for what is missing, small helpers."""
 import inspect
+import json
 import os
 import pathlib
 import re
@@ -37,7 +38,7 @@ def test_public_names_are_documented():
                  "utils.checkpoint", "utils.tensorboard", "safetensors", "serialization", "testing", "datasets", "cuda", "cuda.amp", "amp", "amp.autocast_mode",
                  "multiprocessing", "multiprocessing.spawn", "multiprocessing.reductions", "linalg", "random", "creation", "dtypes",
                  "func", "functional", "settings", "jit", "profiler", "distributed", "compiler", "cpu", "accelerator", "backends.cuda", "backends.cudnn",
-                 "utils._pytree", "legacy", "lowrank", "checkpoints", "signal.windows", "nn.grad", "nn.utils.prune", "nn.parallel", "autograd.forward_ad"):
+                 "utils._pytree", "legacy", "lowrank", "checkpoint", "signal.windows", "nn.grad", "nn.utils.prune", "nn.parallel", "autograd.forward_ad"):
         module = sys.modules.get(f"tapegrad.{name}") or __import__(f"tapegrad.{name}", fromlist=["x"])
         for key, value in vars(module).items():
             if key.startswith("_") or not (inspect.isfunction(value) or inspect.isclass(value)) or not value.__module__.startswith("tapegrad"):
@@ -55,6 +56,17 @@ def test_public_names_are_documented():
 def test_version_is_the_projects():
     cmake = pathlib.Path(__file__).parents[2] / "CMakeLists.txt"
     assert re.search(r"project\(tapegrad VERSION ([0-9.]+)", cmake.read_text()).group(1) == tg.__version__
+
+
+def test_ports_fit_the_build():
+    """vcpkg needs GitHub and Conan a package index, so what can be held here is that they name options which exist, and the version."""
+    root = pathlib.Path(__file__).parents[2]
+    options = set(re.findall(r"TAPEGRAD_[A-Z]+", "".join(p.read_text() for p in (root / "CMakeLists.txt", root / "cmake/Cuda.cmake"))))
+    port, recipe = (root / "packaging/vcpkg/portfile.cmake").read_text(), (root / "packaging/conan/conanfile.py").read_text()
+    assert set(re.findall(r"-D(TAPEGRAD_[A-Z]+)=", port)) | set(re.findall(r'"(TAPEGRAD_[A-Z]+)"', recipe)) <= options
+    manifest = json.loads((root / "packaging/vcpkg/vcpkg.json").read_text())
+    assert manifest["version"] == tg.__version__
+    assert manifest["license"] == re.search(r'^license = "(.*)"', (root / "pyproject.toml").read_text(), re.M)[1]
 
 
 def test_what_is_missing_says_what_to_use():

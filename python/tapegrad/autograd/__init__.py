@@ -34,6 +34,24 @@ class set_detect_anomaly:
         _C._set_detect_anomaly(self.before)
 
 
+class detect_nonfinite:
+    """While it is entered, the first op, forward or backward, that makes a NaN or an infinity of finite numbers is an error.
+
+    The GradError names the op, its line, its nn module, and the ranges of what went in and came out; `warn=True` makes it a
+    RuntimeWarning. In all threads; docs/insight.md says what is looked at, and its cost.
+    """
+
+    def __init__(self, warn=False):
+        self.warn = bool(warn)
+
+    def __enter__(self):
+        _C._watch_nonfinite(self.warn)
+        return self
+
+    def __exit__(self, *exc):
+        _C._unwatch_nonfinite()
+
+
 def set_anomaly_enabled(mode, check_nan=True):
     """Switches anomaly mode; its NaN checks cannot be left out."""
     if mode and not check_nan:

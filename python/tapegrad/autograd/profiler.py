@@ -9,7 +9,7 @@ class profile(_new.profile):
     """profiler.profile that can be switched off; as a context it gives itself, or None when off."""
 
     def __init__(self, enabled=True, *, use_cuda=False, record_shapes=False, profile_memory=False, with_stack=False, **others):
-        super().__init__()
+        super().__init__(record_shapes=record_shapes, profile_memory=profile_memory, with_stack=with_stack)
         self.enabled = enabled
 
     def __enter__(self):
@@ -19,10 +19,17 @@ class profile(_new.profile):
         if self.enabled:
             super().__exit__(*exc)
 
-    def table(self, **options):
-        """key_averages().table()."""
-        return self.key_averages().table(**options)
+    function_events = property(lambda self: self.events())
+
+    @property
+    def self_cpu_time_total(self):
+        """Of all events, in microseconds."""
+        return self.events().self_cpu_time_total
+
+    def table(self, *args, **options):
+        """The table of all events."""
+        return self.events().table(*args, **options)
 
     def total_average(self):
-        """All ranges together."""
-        return self.key_averages().total_average()
+        """All events together."""
+        return self.events().total_average()

@@ -4,8 +4,13 @@ from .. import _C
 __all__ = ["Parameter", "Buffer", "UninitializedParameter", "UninitializedBuffer", "is_lazy"]
 
 
+_PARAMETER = 3  # MemoryRole
+
+
 def _rebuild(cls, tensor, requires_grad, state):
     out = _C.make_subclass(cls, tensor, requires_grad)
+    if issubclass(cls, Parameter):
+        _C._set_role(out, _PARAMETER)
     for name, value in state.items():
         setattr(out, name, value)
     return out
@@ -34,7 +39,9 @@ class Parameter(_Registered):
     """
 
     def __new__(cls, data=None, requires_grad=True):
-        return _C.make_subclass(cls, _C.empty(0) if data is None else data.detach(), requires_grad)
+        out = _C.make_subclass(cls, _C.empty(0) if data is None else data.detach(), requires_grad)
+        _C._set_role(out, _PARAMETER)
+        return out
 
     def __repr__(self):
         return "Parameter containing:\n" + super().__repr__()

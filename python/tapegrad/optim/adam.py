@@ -26,16 +26,18 @@ class _Adaptive(Optimizer):
             params, grads, states = self._with_grad(group)
             for p, s in zip(params, states):
                 if not s:
-                    s["step"] = 0
-                    s.update(self._init_state(group, p))
-                s["step"] += 1
-            counts = {s["step"] for s in states}
-            for count in counts:
-                if len(counts) == 1:
-                    self._update(group, params, grads, states, count)
+                    s.update({"step": 0, **self._init_state(group, p)})
+            ages = [s["step"] + 1 for s in states]
+            for age in set(ages):
+                if ages.count(age) == len(ages):
+                    chosen = states
+                    self._update(group, params, grads, states, age)
                 else:
-                    k = [i for i, s in enumerate(states) if s["step"] == count]
-                    self._update(group, [params[i] for i in k], [grads[i] for i in k], [states[i] for i in k], count)
+                    k = [i for i, a in enumerate(ages) if a == age]
+                    chosen = [states[i] for i in k]
+                    self._update(group, [params[i] for i in k], [grads[i] for i in k], chosen, age)
+                for s in chosen:  # only now: a step for which there was no memory may be tried again
+                    s["step"] = age
         return loss
 
 
@@ -119,11 +121,12 @@ class NAdam(_Adaptive):
     def _update(self, group, params, grads, states, step):
         beta1, beta2 = group["betas"]
         mu, mu_next = (beta1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"])) for t in (step, step + 1))
-        for s in states:
-            s["mu_product"] = float(s["mu_product"]) * mu
+        product = float(states[0]["mu_product"]) * mu
         _C._nadam_step(params, grads, _list(states, "exp_avg"), _list(states, "exp_avg_sq"), float(group["lr"]), float(beta1), float(beta2),
                        float(group["eps"]), float(group["weight_decay"]), group["decoupled_weight_decay"], group["maximize"], mu, mu_next,
-                       states[0]["mu_product"], step)
+                       product, step)
+        for s in states:
+            s["mu_product"] = float(s["mu_product"]) * mu
 
 
 class RAdam(_Adaptive):

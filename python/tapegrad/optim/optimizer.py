@@ -9,6 +9,7 @@ from ..nn.hooks import HookDict
 __all__ = ["Optimizer", "required", "register_optimizer_step_pre_hook", "register_optimizer_step_post_hook"]
 
 required = object()
+_WORKING, _OPTIMIZER = 0, 4  # MemoryRole
 _all_step_pre_hooks, _all_step_post_hooks = HookDict(), HookDict()  # of every optimizer
 
 
@@ -97,8 +98,12 @@ class Optimizer:
     def _run_closure(self, closure):
         if closure is None:
             return None
-        with _C.enable_grad():
-            return closure()
+        role = _C._set_memory_role(_WORKING)
+        try:
+            with _C.enable_grad():
+                return closure()
+        finally:
+            _C._set_memory_role(role)
 
     def _with_grad(self, group):
         """The group's parameters that have a gradient, their gradients and their states."""
@@ -218,6 +223,9 @@ def _adopt(value, p, key):
 
 
 def _with_hooks(step):
+    def name(self):
+        return f"Optimizer.step#{type(self).__name__}.step"
+
     @functools.wraps(step)
     def wrapper(self, *args, **kwargs):
         if self._step_pre_hooks or _all_step_pre_hooks:
@@ -227,7 +235,13 @@ def _with_hooks(step):
                     if not (isinstance(result, tuple) and len(result) == 2):
                         raise RuntimeError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got {result}.")
                     args, kwargs = result
-        out = step(self, *args, **kwargs)
+        _C._profile_enter(name(self), self)
+        role = _C._set_memory_role(_OPTIMIZER)
+        try:
+            out = step(self, *args, **kwargs)
+        finally:
+            _C._set_memory_role(role)
+            _C._profile_exit(self)
         if self._step_post_hooks or _all_step_post_hooks:
             for hook in (*self._step_post_hooks.values(), *_all_step_post_hooks.values()):
                 hook(self, args, kwargs)

@@ -36,8 +36,8 @@ class SGD(Optimizer):
                 chosen = [k for k, f in enumerate(fresh) if f == first]
                 if not chosen:
                     continue
-                for k in chosen if first else ():
-                    states[k]["momentum_buffer"] = _C.empty_like(params[k].detach())
-                _step([params[k] for k in chosen], [grads[k] for k in chosen], [states[k]["momentum_buffer"] for k in chosen],
-                      *options, first)
+                buffers = [_C.empty_like(params[k].detach()) if first else states[k]["momentum_buffer"] for k in chosen]
+                _step([params[k] for k in chosen], [grads[k] for k in chosen], buffers, *options, first)
+                for k, b in zip(chosen, buffers if first else ()):
+                    states[k]["momentum_buffer"] = b
         return loss

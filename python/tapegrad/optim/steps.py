@@ -19,9 +19,7 @@ class _EachParameter(Optimizer):
             for group in self.param_groups:
                 for p, g, state in zip(*self._with_grad(group)):
                     if not state:
-                        if self._counts:
-                            state["step"] = 0
-                        state.update(self._init_state(group, p))
+                        state.update({**({"step": 0} if self._counts else {}), **self._init_state(group, p)})
                     if self._counts:
                         state["step"] += 1
                     self._update(group, p, -g if group.get("maximize") else g, state)

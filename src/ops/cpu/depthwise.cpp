@@ -7,7 +7,7 @@
 
 namespace tapegrad {
 extern "C" const DepthwiseTable TG_TABLE(depthwise);
-namespace TG_NS {
+inline namespace TG_NS {
 namespace {
 
 constexpr long kTogether = 8;  // channels whose weights are summed together: their planes lie side by side

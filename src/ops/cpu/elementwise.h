@@ -7,10 +7,11 @@
 
 namespace tapegrad {
 
-/// The first five, of the first ten dtypes, have kernels in every instruction set; the others plain loops (src/ops/plain.h).
-enum class Compute : uint8_t { F32, F64, I64, I32, Bool, C64, C128, U64, None };
+/// The first five, of the first ten dtypes, have kernels in every instruction set; the next three plain loops (src/ops/plain.h). F16
+/// and BF16 are F32 on operands of that one dtype, which kernels widen as they read and round as they write.
+enum class Compute : uint8_t { F32, F64, I64, I32, Bool, C64, C128, U64, F16, BF16, None };
 constexpr int kComputes = 5, kStoredDtypes = 10, kAllComputes = 8;
-constexpr int kComputeSize[kAllComputes] = {4, 8, 8, 4, 1, 8, 16, 8}, kComputeShift[kAllComputes] = {2, 3, 3, 2, 0, 3, 4, 3};
+constexpr int kComputeSize[] = {4, 8, 8, 4, 1, 8, 16, 8, 2, 2}, kComputeShift[] = {2, 3, 3, 2, 0, 3, 4, 3, 1, 1};
 
 /// One dense run: p[0] is the output, then the inputs. n is a multiple of the packet for F32 and F64, exact otherwise.
 using Kernel = void (*)(const void* params, char* const* p, int64_t n);
@@ -21,6 +22,13 @@ struct OpKernels {
 struct FamilyTable {
   const OpKernels* op;
   int count;
+};
+/// The same for F16 and BF16; number[k]: input k is of floats, for ops with OpTraits::wide_number. Null: by way of blocks of floats.
+struct HalfKernels {
+  Kernel forward[2], backward[3][2], number[2][2];
+};
+struct HalfTable {
+  const HalfKernels* op[3];  // by number of inputs
 };
 
 /// dtype with stride (in bytes) to a dense compute type, and back.

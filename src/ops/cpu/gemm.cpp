@@ -8,7 +8,7 @@
 namespace tapegrad {
 extern "C" const GemmTable TG_TABLE(gemm);
 extern "C" const BfloatTable TG_TABLE(gemm_bfloat);
-namespace TG_NS {
+inline namespace TG_NS {
 namespace {
 
 // ---- tiles

@@ -6,7 +6,7 @@
 
 namespace tapegrad {
 extern "C" const BfloatTable TG_TABLE(gemm_bfloat);
-namespace TG_NS {
+inline namespace TG_NS {
 namespace {
 #if defined(__AVX512F__)
 

@@ -22,7 +22,8 @@ template <> struct HalvesOf<float> {
 template <class Bits, class Words> TG_IN Bits bits_of(Words w) {
 #if defined(__AVX512F__)
   if constexpr (sizeof(Bits) == 64) return (Bits)_mm512_cvtepu16_epi32((__m256i)w);  // GCC 12 makes five instructions of the conversion
-#elif defined(__AVX2__)
+#endif
+#if defined(__AVX2__)
   if constexpr (sizeof(Bits) == 32) return (Bits)_mm256_cvtepu16_epi32((__m128i)w);
 #endif
   if constexpr (sizeof(Bits) == 4) return w; else return __builtin_convertvector(w, Bits);

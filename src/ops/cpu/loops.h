@@ -2,6 +2,7 @@
 // the debug set. Family<N, Ops>::table takes the address of every loop, which is what instantiates them.
 #pragma once
 #include "src/ops/cpu/elementwise.h"
+#include "src/ops/cpu/halves.h"
 #include "src/ops/formulas.h"
 #ifdef TG_VECTOR_BYTES
 #include "src/ops/cpu/packet_trig.h"
@@ -40,38 +41,63 @@ inline void put(char* p, int64_t i, double x) { reinterpret_cast<double*>(p)[i] 
 inline void put(char* p, int64_t i, int32_t x) { reinterpret_cast<int32_t*>(p)[i] = x; }
 inline void put(char* p, int64_t i, int64_t x) { reinterpret_cast<int64_t*>(p)[i] = x; }
 inline void put(char* p, int64_t i, uint64_t x) { reinterpret_cast<uint64_t*>(p)[i] = x; }
+template <class S> requires is_half<S> struct PacketOf<S> : PacketOf<float> {};
+template <class V> struct RawOf { using type = V; };
+template <class V> requires requires { typename V::Raw; } struct RawOf<V> { using type = typename V::Raw; };
 template <class T> inline auto get(const char* p, int64_t i) {
-  typename PacketOf<T>::type x;
-  __builtin_memcpy(&x, p + i * sizeof(T), sizeof x);
+  using V = typename PacketOf<T>::type;
+  V x;
+  if constexpr (is_half<T>) return V(get<typename RawOf<V>::type>(reinterpret_cast<const T*>(p) + i));
+  else __builtin_memcpy(&x, p + i * sizeof(T), sizeof x);
   return x;
 }
+/// What a kernel of T has computed: numbers are rounded to a T of 16 bits, answers are bools.
+template <class T, class X> inline void put(char* p, int64_t i, X x) {
+  if constexpr (is_half<T> && !__is_same(X, typename PacketOf<T>::mask)) put(reinterpret_cast<T*>(p) + i, __builtin_bit_cast(typename RawOf<X>::type, x));
+  else put(p, i, x);
+}
+#ifdef TG_VECTOR_BYTES
+/// A bool a lane, as whole numbers. The compiler's conversion takes bytes one by one where it can.
+template <class Raw, int lanes> inline Raw widened_bytes(const char* p) {
+#if defined(__AVX512F__)
+  if constexpr (lanes == TG_VECTOR_BYTES / 4) return (Raw)_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p));
+  else return (Raw)_mm512_cvtepi8_epi64(_mm_loadl_epi64((const __m128i*)p));
+#elif defined(__AVX2__)
+  if constexpr (lanes == TG_VECTOR_BYTES / 4) return (Raw)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p));
+  else return (Raw)_mm256_cvtepi8_epi64(_mm_loadu_si32(p));
+#else
+  typedef signed char Bytes __attribute__((vector_size(lanes)));
+  Bytes b;
+  __builtin_memcpy(&b, p, sizeof b);
+  return __builtin_convertvector(b, Raw);
+#endif
+}
+#endif
 template <class T> inline auto get_mask(const char* p, int64_t i) {
 #ifdef TG_VECTOR_BYTES
   if constexpr (PacketOf<T>::lanes > 1) {
     using M = typename PacketOf<T>::mask;
-    typedef signed char Bytes __attribute__((vector_size(PacketOf<T>::lanes)));
-    Bytes b;
-    __builtin_memcpy(&b, p + i, sizeof b);
-    return M{-__builtin_convertvector(b, typename M::Raw)};
+    return M{-widened_bytes<typename M::Raw, PacketOf<T>::lanes>(p + i)};
   } else
 #endif
     return bool(p[i]);
 }
 
 // The parameters are copied into a local: a store through char* could otherwise change them, as far as the compiler knows.
-template <class Op, class T, int N> void forward_loop(const void* params, char* const* p, int64_t n) {
+// A, B: what the first two inputs are stored in.
+template <class Op, class T, int N, class A = T, class B = T> void forward_loop(const void* params, char* const* p, int64_t n) {
   const Op op = *static_cast<const Op*>(params);
   char *const y = p[0], *const a = p[1];
   if constexpr (N == 1) {
-    for (int64_t i = 0; i < n; i += PacketOf<T>::lanes) put(y, i, op.forward(get<T>(a, i)));
+    for (int64_t i = 0; i < n; i += PacketOf<T>::lanes) put<T>(y, i, op.forward(get<A>(a, i)));
   } else if constexpr (N == 2) {
     char* const b = p[2];
-    for (int64_t i = 0; i < n; i += PacketOf<T>::lanes) put(y, i, op.forward(get<T>(a, i), get<T>(b, i)));
+    for (int64_t i = 0; i < n; i += PacketOf<T>::lanes) put<T>(y, i, op.forward(get<A>(a, i), get<B>(b, i)));
   } else {
     char *const b = p[2], *const c = p[3];
     for (int64_t i = 0; i < n; i += PacketOf<T>::lanes) {
-      if constexpr (Op::traits.masked) put(y, i, op.forward(get_mask<T>(a, i), get<T>(b, i), get<T>(c, i)));
-      else put(y, i, op.forward(get<T>(a, i), get<T>(b, i), get<T>(c, i)));
+      if constexpr (Op::traits.masked) put<T>(y, i, op.forward(get_mask<T>(a, i), get<T>(b, i), get<T>(c, i)));
+      else put<T>(y, i, op.forward(get<T>(a, i), get<T>(b, i), get<T>(c, i)));
     }
   }
 }
@@ -87,10 +113,10 @@ template <class Op, class T, int K, int... V> void backward_loop(const void* par
   for (int64_t i = 0; i < n; i += PacketOf<T>::lanes) {  // the formula is called from here, not through call_backward: a frame less
     const auto gi = conj(get<T>(g, i));
     if constexpr (requires { op.backward(gi, value<T, mask_first && V == 0>(p[2 + V], i)...); })
-      put(d, i, conj(op.backward(gi, value<T, mask_first && V == 0>(p[2 + V], i)...)));
-    else if constexpr (K == 0) put(d, i, conj(op.backward_a(gi, value<T, mask_first && V == 0>(p[2 + V], i)...)));
-    else if constexpr (K == 1) put(d, i, conj(op.backward_b(gi, value<T, mask_first && V == 0>(p[2 + V], i)...)));
-    else put(d, i, conj(op.backward_c(gi, value<T, mask_first && V == 0>(p[2 + V], i)...)));
+      put<T>(d, i, conj(op.backward(gi, value<T, mask_first && V == 0>(p[2 + V], i)...)));
+    else if constexpr (K == 0) put<T>(d, i, conj(op.backward_a(gi, value<T, mask_first && V == 0>(p[2 + V], i)...)));
+    else if constexpr (K == 1) put<T>(d, i, conj(op.backward_b(gi, value<T, mask_first && V == 0>(p[2 + V], i)...)));
+    else put<T>(d, i, conj(op.backward_c(gi, value<T, mask_first && V == 0>(p[2 + V], i)...)));
   }
 }
 

@@ -7,7 +7,7 @@
 
 namespace tapegrad {
 extern "C" const PoolTable TG_TABLE(pool);
-namespace TG_NS {
+inline namespace TG_NS {
 namespace {
 
 constexpr long kChunk = 256;  // columns at a time: places and sums stay in the first cache

@@ -45,8 +45,8 @@ TG_WORD(pow, ::powf, ::pow) TG_WORD(atan2, ::atan2f, ::atan2) TG_WORD(fmod, ::fm
 TG_WORD(copysign, ::copysignf, ::copysign)
 #undef TG_WORD
 
-template <class T> TG_HD inline T maximum(T a, T b) { return (a > b) | (a != a) ? a : b; }  // NaN wins, as in PyTorch
-template <class T> TG_HD inline T minimum(T a, T b) { return (a < b) | (a != a) ? a : b; }
+template <class T> TG_HD inline T maximum(T a, T b) { return ((a > b) | (a != a)) ? a : b; }  // NaN wins, as in PyTorch
+template <class T> TG_HD inline T minimum(T a, T b) { return ((a < b) | (a != a)) ? a : b; }
 template <class T> TG_HD inline T sigmoid(T x) { return T(1) / (T(1) + exp(-x)); }
 template <class T> TG_HD inline T ndtr(T x) { return T(0.5) * (T(1) + erf(x * T(0.70710678118654752440))); }
 template <class T> TG_HD inline T zeros_like(const T&) { return T(0); }

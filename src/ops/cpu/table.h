@@ -8,6 +8,7 @@
 
 namespace tapegrad {
 struct FamilyTable;
+struct HalfTable;
 struct CastTable;
 struct ReduceTable;
 struct GemmTable;
@@ -28,6 +29,7 @@ struct KernelTable {
   const char* name;
   int vector_bytes;                // of a packet; 1 in the debug set, whose loops take one number at a time
   const FamilyTable* elementwise[3];  // by number of inputs
+  const HalfTable* halves;
   const CastTable* casts;
   const ReduceTable* reduce;
   const GemmTable* gemm;

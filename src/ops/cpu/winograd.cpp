@@ -11,7 +11,7 @@
 
 namespace tapegrad {
 extern "C" const WinogradTable TG_TABLE(winograd);
-namespace TG_NS {
+inline namespace TG_NS {
 namespace {
 
 constexpr int L = int(kLanes<float>);

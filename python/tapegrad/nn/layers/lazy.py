@@ -3,7 +3,7 @@
 A parameter keeps its identity when it gets its size, so an optimizer made before the first call stays valid.
 """
 from ..module import Module
-from ..parameter import UninitializedParameter, is_lazy
+from ..parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .linear import Linear
 from .norm import BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
@@ -76,7 +76,7 @@ class _Lazy(Module):
                 setattr(self, name, value)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
-        weight = state_dict.get(prefix + self._sized_by)
+        weight = next((state_dict[prefix + name] for name in self._sized_by if prefix + name in state_dict), None)
         if weight is not None and weight.numel():
             self._set_size(self._size_from(weight))
             return self._load_from_state_dict(state_dict, prefix, *args)  # the ordinary layer's, by now
@@ -84,15 +84,18 @@ class _Lazy(Module):
 
 
 def _shed(module, where):
-    """Replaces the real parameters of a freshly made module by uninitialised ones."""
+    """Replaces the real parameters and buffers of a freshly made module by uninitialised ones."""
     for name, p in module._parameters.items():
         if p is not None:
             module._parameters[name] = UninitializedParameter(p.requires_grad, **where)
+    for name, b in module._buffers.items():
+        if b is not None and b.ndim:
+            module._buffers[name] = UninitializedBuffer(**where)
 
 
 class LazyLinear(_Lazy, Linear):
     """Linear whose in_features are the last size of the first input."""
-    _becomes, _sized_by = Linear, "weight"
+    _becomes, _sized_by = Linear, ["weight"]
 
     def __init__(self, out_features, bias=True, device=None, dtype=None):
         Linear.__init__(self, 1, out_features, bias, device, dtype)
@@ -111,7 +114,7 @@ class LazyLinear(_Lazy, Linear):
 
 
 class _LazyConv(_Lazy):
-    _sized_by = "weight"
+    _sized_by = ["weight"]
 
     def __init__(self, out_channels, kernel_size, *args, **kwargs):
         self._becomes.__init__(self, _groups(args, kwargs), out_channels, kernel_size, *args, **kwargs)
@@ -141,7 +144,7 @@ def _groups(args, kwargs):
 
 
 class _LazyNorm(_Lazy):
-    _sized_by = "running_mean"
+    _sized_by = ["running_mean", "weight"]
 
     def __init__(self, *args, **kwargs):
         self._becomes.__init__(self, 1, *args, **kwargs)

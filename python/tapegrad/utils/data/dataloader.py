@@ -3,6 +3,7 @@
 Promises: an exception in a worker arrives here with its traceback; a worker that dies, or takes longer than `timeout`, is an error and
 never a hang; workers end with the loader's iterator, or with this process.
 """
+import contextlib
 import itertools
 import os
 import signal
@@ -88,7 +89,7 @@ class DataLoader:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         self.batch_size, self.drop_last, self.sampler, self.batch_sampler = batch_size, drop_last, sampler, batch_sampler
         self.collate_fn = collate_fn if collate_fn is not None else default_collate if batch_sampler is not None else default_convert
-        self._workers = None
+        self._workers = self._place = self._resume = None
         self._fixed = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
 
     def __setattr__(self, name, value):
@@ -114,6 +115,38 @@ class DataLoader:
             return n
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
+    def state_dict(self):
+        """How many batches the pass in progress has given, and the random numbers that it began with. With it, another loader like this one
+        goes on with the batch that was to come next, in the same order, and with the same random transforms."""
+        return dict(self._resume or self._place or {"batches": 0})
+
+    def load_state_dict(self, state_dict):
+        """The next pass goes on where state_dict() was called. Batches before it are left out; those of streams, and of workers that drew
+        random numbers, are made again and dropped. ValueError for the state of a loader with other generators."""
+        if "generators" in state_dict and len(state_dict["generators"]) != len(self._generators()):
+            raise ValueError(f"load_state_dict: this loader draws from {len(self._generators())} generators, the state is of "
+                             f"{len(state_dict['generators'])}: make the loader as it was when the state was saved")
+        self._resume = dict(state_dict) if "generators" in state_dict else None
+
+    def _generators(self):
+        """What a pass draws from, the default generator first."""
+        sampler = self.sampler if self.batch_sampler is None else getattr(self.batch_sampler, "sampler", None)
+        found = (_C.default_generator, self.generator, getattr(sampler, "generator", None))
+        return list({id(g): g for g in found if g is not None}.values())
+
+    @contextlib.contextmanager
+    def _beginning(self):
+        """Within it a pass begins: with the random numbers of the one to go on with, if any, of which it gives the state."""
+        resume, self._resume = self._resume, None
+        generators, now = self._generators(), _C.default_generator.get_state()
+        for g, state in zip(generators, resume["generators"] if resume else ()):
+            g.set_state(state)
+        self._place = {"batches": 0, "drawn": False, "generators": [g.get_state() for g in generators]}
+        yield resume or self._place
+        if resume:
+            self._place.update(batches=resume["batches"], drawn=resume["drawn"])
+            _C.default_generator.set_state(now)  # which has gone on since the pass began
+
     def __iter__(self):
         batches = self._batches()
         if self.pin_memory:
@@ -123,6 +156,10 @@ class DataLoader:
             else:
                 return _Pinned(batches)
         return batches
+
+    def _pass_ends(self, place):
+        if self._place is place:
+            self._place = None
 
     def _batches(self):
         if self.num_workers == 0:
@@ -135,19 +172,27 @@ class DataLoader:
         return _FromWorkers(self, workers)
 
     def __getstate__(self):
-        return {**self.__dict__, "_workers": None}
+        return {**self.__dict__, "_workers": None, "_place": None}
 
 
 def _here(loader):
     """Batches made in this process."""
-    random_seed(loader.generator)  # the draw that seeds workers: the same numbers follow with and without them
-    fetch = make_fetcher(*loader._fetcher_arguments())
-    for indices in loader._order:
+    with loader._beginning() as place:
+        random_seed(loader.generator)  # the draw that seeds workers: the same numbers follow with and without them
+        fetch = make_fetcher(*loader._fetcher_arguments())
+        order = iter(loader._order)
+        for indices in itertools.islice(order, place["batches"]):
+            if loader._iterable:
+                fetch(indices)
+    place = loader._place
+    for indices in order:
         try:
             batch = fetch(indices)
         except StopIteration:
-            return
+            break
+        place["batches"] += 1
         yield batch
+    loader._pass_ends(place)
 
 
 def _pin(batch):
@@ -258,11 +303,18 @@ class _FromWorkers:
         self.ready, self.owner = {}, {}      # number -> answer; number -> worker
         self.active = list(range(len(workers.processes)))
         self.turn = 0
-        seed = random_seed(loader.generator)
-        for i in self.active:
-            workers.send(i, ("epoch", seed))
-        for _ in range(max(1, loader.prefetch_factor) * len(self.active)):
-            self._send_one()
+        with loader._beginning() as place:
+            self.place = loader._place
+            seed = random_seed(loader.generator)
+            for i in self.active:
+                workers.send(i, ("epoch", seed))
+            again = place["batches"] if loader._iterable or place["drawn"] else 0
+            for _ in itertools.islice(self.tasks, place["batches"] - again):
+                self.turn += 1
+            for _ in range(max(1, loader.prefetch_factor) * len(self.active)):
+                self._send_one()
+            for _ in range(again):
+                next(self)
 
     def __iter__(self):
         return self
@@ -305,8 +357,11 @@ class _FromWorkers:
                 self._finish(failed=True)
                 payload.reraise()
             self._send_one()
+            self.place["batches"] += 1
+            self.place["drawn"] |= kind == "drawn"
             return payload
         self._finish()
+        self.loader._pass_ends(self.place)
         raise StopIteration
 
     def _receive(self):

@@ -1,8 +1,9 @@
 """A worker process of the DataLoader, and what it and the main process say to each other.
 
 Each worker has one two-way pipe. Main sends ("epoch", seed), ("task", number, indices) and ("stop",); the worker answers each task with
-(number, kind, payload), kind being "batch", "end" (its stream is exhausted) or "error". A thread in the worker empties its end of the
-pipe at all times, so that main can never block while the worker waits to send a result; and the worker ends when its parent has died.
+(number, kind, payload), kind being "batch", "drawn" (a batch, and random numbers have been drawn in this epoch), "end" (its stream is
+exhausted) or "error". A thread in the worker empties its end of the pipe at all times, so that main can never block while the worker waits
+to send a result; and the worker ends when its parent has died.
 Tensors travel as transport.py says.
 """
 import os
@@ -102,7 +103,7 @@ def run_worker(conn, others, worker_id, num_workers, dataset, iterable, auto_bat
     inbox = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(conn, inbox, parent), daemon=True).start()
     _C.set_num_threads(1)
-    fetch, failure = None, None
+    fetch, failure, seeded = None, None, None
     try:
         while True:
             message = inbox.get()
@@ -116,6 +117,7 @@ def run_worker(conn, others, worker_id, num_workers, dataset, iterable, auto_bat
                     if init_fn is not None and fetch is None:
                         init_fn(worker_id)
                     fetch = make_fetcher(dataset, iterable, auto_batch, collate, drop_last)
+                    seeded = _random_states()
                 except Exception:
                     failure = Failure(f"in DataLoader worker process {worker_id}")
                 continue
@@ -123,7 +125,10 @@ def run_worker(conn, others, worker_id, num_workers, dataset, iterable, auto_bat
             answer = (number, "error", failure)
             if failure is None:
                 try:
-                    answer = (number, "batch", fetch(indices))
+                    batch = fetch(indices)
+                    if seeded is not None and _random_states() != seeded:
+                        seeded = None
+                    answer = (number, "batch" if seeded else "drawn", batch)
                 except StopIteration:
                     answer = (number, "end", None)
                 except Exception:
@@ -149,6 +154,16 @@ def _listen(conn, inbox, parent):
     except (EOFError, OSError):
         pass
     inbox.put(("stop",))
+
+
+def _random_states():
+    """Differs from what it was when random numbers have been drawn."""
+    import random
+    states = [_C.default_generator.get_state().tolist(), random.getstate()]
+    if "numpy" in sys.modules:
+        _, key, at, *_ = sys.modules["numpy"].random.get_state()
+        states += [key.tobytes(), at]
+    return states
 
 
 def _seed_everything(seed):

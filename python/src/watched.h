@@ -1,0 +1,23 @@
+// Calls of ops while somebody listens (src/autograd/watch.h): the arguments are noted, the results told.
+#pragma once
+#include <span>
+
+#include "src/autograd/watch.h"
+#include "src/ops/signature.h"
+
+namespace tapegrad::py {
+
+/// The op's function on these arguments, as o.call.invoke.
+void invoke_watched(const char* name, const Callable& call, const Value* v, Result& r);
+/// f() of an operator on these tensors.
+template <class F> Tensor watched(const char* name, std::initializer_list<const Tensor*> tensors, F&& f) {
+  Argument arguments[4];
+  size_t n = 0;
+  for (const Tensor* t : tensors) arguments[n++] = {t, 1};
+  const Call call(name, {arguments, n});
+  Tensor r = f();
+  call.returned({&r, 1});
+  return r;
+}
+
+}  // namespace tapegrad::py

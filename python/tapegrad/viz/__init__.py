@@ -1,0 +1,14 @@
+"""Looking at the tape.
+
+    print(tapegrad.tape(loss))                        # every step: op, sizes, inputs, saved bytes, line
+    tapegrad.viz.graph(loss, "g.html")                # a page to step through; also "g.svg" and "g.dot"
+    with tapegrad.viz.record():                       # keeps the value of every step for graph()
+        loss = model(x).sum()
+    print(tapegrad.viz.explain_backward(loss))        # the chain rule as NumPy source that runs
+
+All of them run backward once on the side: no .grad is written, no hook called, nothing freed.
+"""
+from .chain import explain_backward  # noqa: F401
+from .graph import graph  # noqa: F401
+from .recording import record  # noqa: F401
+from .steps import tape  # noqa: F401

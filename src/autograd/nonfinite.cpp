@@ -1,0 +1,199 @@
+#include "src/autograd/nonfinite.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <mutex>
+
+#include "src/tensor/float_flags.h"
+#include "src/tensor/half.h"
+#include "src/tensor/ledger.h"
+#include "tapegrad/ops.h"
+
+namespace tapegrad {
+
+namespace {
+
+// ---- looking
+
+struct Range {
+  double min = std::numeric_limits<double>::infinity(), max = -min;
+  int64_t nans = 0, infs = 0, count = 0;
+  bool finite() const { return !nans && !infs; }
+  void add(double v) {
+    count++;
+    if (std::isnan(v)) nans++;
+    else if (std::isinf(v)) infs++;
+    else min = std::min(min, v), max = std::max(max, v);
+  }
+};
+
+// All exponent bits set: NaN or infinity. Without branches, so that compilers make it a loop over vectors.
+template <class Bits> bool any_nonfinite(const void* data, int64_t n, Bits exponent) {
+  const auto* p = static_cast<const Bits*>(data);
+  for (int64_t k = 0; k < n;) {
+    Bits found = 0;
+    for (const int64_t end = std::min(n, k + 4096); k < end; k++) found |= Bits((p[k] & exponent) == exponent);
+    if (found) return true;
+  }
+  return false;
+}
+bool any_nonfinite(const Tensor& t) {
+  const bool complex = is_complex(t.dtype());
+  const int64_t n = t.numel() * (complex ? 2 : 1);
+  switch (t.dtype()) {
+    case Dtype::Float64: case Dtype::Complex128: return any_nonfinite(t->data, n, uint64_t(0x7ff) << 52);
+    case Dtype::Float32: case Dtype::Complex64: return any_nonfinite(t->data, n, uint32_t(0xff) << 23);
+    case Dtype::Float16: return any_nonfinite(t->data, n, uint16_t(0x7c00));
+    case Dtype::BFloat16: return any_nonfinite(t->data, n, uint16_t(0x7f80));
+    default: return false;
+  }
+}
+// What can be looked at: floating numbers in the CPU's memory. Those with gaps are copied.
+bool seen(const Tensor& t) { return t.defined() && t.numel() && is_differentiable(t.dtype()) && !t.is_cuda(); }
+struct Quiet {  // looking runs ops, too
+  NoGrad off;
+  bool watched = tls.watched;
+  Node* differentiating = tls.differentiating;
+  Quiet() { tls.watched = false, tls.differentiating = nullptr; }
+  ~Quiet() { tls.watched = watched, tls.differentiating = differentiating; }
+};
+bool has_nonfinite(const Tensor& t) {
+  if (!seen(t)) return false;
+  if (t->contiguous) return any_nonfinite(t);
+  Quiet quiet;
+  return any_nonfinite(contiguous(t));
+}
+Range range_of(const Tensor& t) {
+  Range r;
+  if (!seen(t)) return r;
+  Quiet quiet;
+  const Tensor x = contiguous(to(is_complex(t.dtype()) ? view_as_real(t) : t, Dtype::Float64));
+  for (int64_t k = 0; k < x.numel(); k++) r.add(x->host<const double>()[k]);
+  return r;
+}
+std::string text_of(const Tensor& t) {
+  std::string s;
+  detail::put(s, t);
+  if (!seen(t)) return s;
+  const Range r = range_of(t);
+  char text[96];
+  if (r.count > r.nans + r.infs) {
+    std::snprintf(text, sizeof text, ", from %.6g to %.6g", r.min, r.max);
+    s += text;
+  }
+  if (r.nans) s += ", " + std::to_string(r.nans) + " nan";
+  if (r.infs) s += ", " + std::to_string(r.infs) + " inf";
+  if (!r.finite()) s += " of " + std::to_string(r.count);
+  return s;
+}
+std::string in_module(uint16_t module) { return module ? ", in " + module_path_text(module) : ""; }
+
+// ---- which ops
+
+/// Make such values without a flag (tests/python/test_nonfinite.py finds them): always looked through. Special functions and linear
+/// algebra are, too: what they cost hides it.
+bool silent(std::string_view op) {
+  static constexpr std::string_view names[] = {"digamma", "erfinv", "igamma", "igammac", "kl_div", "log", "log10", "log1p", "log2", "logdet", "logit",
+                                               "poisson_nll_loss", "polygamma", "slogdet", "xlogy",
+                                               "PolygammaBackward0", "PowBackward0", "PowBackward1", "SpecialEntrBackward0"};
+  if (op.ends_with('_')) op.remove_suffix(1);
+  return op.starts_with("special_") || op.starts_with("linalg") || std::find(std::begin(names), std::end(names), op) != std::end(names);
+}
+/// Numbers that are rounded or combined by hand.
+bool silent(Dtype d) { return d == Dtype::Float16 || d == Dtype::BFloat16 || is_complex(d); }
+
+class Search final : public Watcher {
+  void (*const hit_)(const std::string&);
+  static inline thread_local std::vector<Tensor> held;     // the gradients that the running nodes got, for the report
+  static inline thread_local const char* last_op = "";   // the outermost that began last: calls of operators have no name
+
+  static bool given_nonfinite(const Call& call) {
+    for (const Argument& a : call.arguments) {
+      if (!std::isfinite(a.number)) return true;
+      for (size_t k = 0; k < a.count; k++) if (a.tensors[k].defined() && has_nonfinite(a.tensors[k])) return true;
+    }
+    return false;
+  }
+  void check(std::string_view op, const Tensor& out) const {
+    if (!float_flags() && !silent(op) && !silent(out.dtype())) return;
+    const bool hit = has_nonfinite(out);
+    clear_float_flags();
+    if (!hit) return;
+    const Call* call = running_call();
+    if (call && given_nonfinite(*call)) return;
+    std::string text = std::string(op) + " made " + text_of(out) + "\n  at " + describe(place_now()) + in_module(tls.module);
+    if (call) {
+      int k = 0;
+      for (const Argument& a : call->arguments) {
+        k++;
+        for (size_t n = 0; n < a.count; n++)
+          if (a.tensors[n].defined()) text += "\n  argument " + std::to_string(k) + (a.list ? "[" + std::to_string(n) + "]" : "") + ": " + text_of(a.tensors[n]);
+      }
+    }
+    clear_float_flags();
+    hit_(text);
+  }
+
+ public:
+  explicit Search(void (*hit)(const std::string&)) : hit_(hit) {}
+  void opened(const OpScope& scope) noexcept override {
+    if (scope.outer) return;
+    last_op = scope.name;
+    clear_float_flags();
+  }
+  void returned(const Call& call, std::span<const Tensor> results) override {
+    for (const Tensor& r : results)
+      if (r.defined()) check(*call.name ? call.name : last_op, r);
+  }
+  void recorded(const Node&, const Tensor& out) override { check(tls.scope ? tls.scope->name : "", out); }
+  void node_opened(const Node& n, const Tensor* g) override {
+    clear_float_flags();
+    held.assign(g, g + n.output_count);
+  }
+  void node_closed(const Node& n, const Tensor* dx) override {
+    const std::vector<Tensor> given = std::move(held);
+    held.clear();
+    int k = 0;
+    while (k < n.edge_count && !dx[k].defined()) k++;
+    if (k == n.edge_count || (!float_flags() && !silent(n.name()) && !silent(dx[k].dtype()))) return;
+    for (k = 0; k < n.edge_count && !has_nonfinite(dx[k]);) k++;
+    clear_float_flags();
+    if (k == n.edge_count) return;
+    for (const Tensor& g : given) if (has_nonfinite(g)) return;
+    std::string text = std::string("the backward of ") + n.name() + " made " + text_of(dx[k]) + " for its input " + std::to_string(k) +
+                       "\n  its forward was called at " + describe(n.place) + in_module(n.module);
+    for (const Tensor& g : given) if (g.defined()) text += "\n  gradient that it got: " + text_of(g);
+    clear_float_flags();
+    hit_(text);
+  }
+};
+
+std::mutex lock;
+int users = 0;
+Search* search = nullptr;
+
+}  // namespace
+
+void watch_nonfinite(void (*hit)(const std::string& text)) {
+  std::lock_guard guard(lock);
+  if (users++) return;
+  search = new Search(hit);
+  collect_float_flags = true;
+  add_watcher(search);
+}
+void unwatch_nonfinite() {
+  std::lock_guard guard(lock);
+  if (--users) return;
+  remove_watcher(search);
+  collect_float_flags = false;
+  delete search;
+}
+
+DetectNonfinite::DetectNonfinite() {
+  watch_nonfinite([](const std::string& text) { detail::fail<GradError>("detect_nonfinite: ", text); });
+}
+DetectNonfinite::~DetectNonfinite() { unwatch_nonfinite(); }
+
+}  // namespace tapegrad

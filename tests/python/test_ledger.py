@@ -1,0 +1,136 @@
+"""tapegrad.memory: the ledger adds up, knows op, line, module and role, and its pages can be written."""
+import gc
+
+import pytest
+import tapegrad as tg
+import tapegrad.nn.functional as F
+
+
+class Net(tg.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = tg.nn.Sequential(tg.nn.Linear(64, 128), tg.nn.ReLU())
+        self.out = tg.nn.Linear(128, 10)
+
+    def forward(self, x):
+        return self.out(self.encoder(x))
+
+
+def in_use():
+    return sum(b["bytes"] for b in tg.memory.snapshot()["blocks"])
+
+
+class Sums:
+    """A mode-free way to look after every op: wraps the functions a step calls."""
+
+    def __init__(self):
+        self.checks = 0
+
+    def __call__(self, value=None):
+        self.checks += 1
+        assert in_use() == tg.memory.stats()["in_use"]
+        return value
+
+
+def test_the_sum_is_the_allocators_count_at_every_op_of_a_training_loop():
+    net, check = Net(), Sums()
+    opt = tg.optim.Adam(net.parameters())
+    x, y = tg.randn(64, 64), tg.randint(0, 10, (64,))
+    for _ in range(5):
+        check(opt.zero_grad())
+        h = check(net.encoder[0](x))
+        h = check(net.encoder[1](h))
+        loss = check(F.cross_entropy(check(net.out(h)), y))
+        h.register_hook(lambda g: check() and None)
+        check(loss.backward())
+        check(opt.step())
+        del h, loss
+        check()
+    assert check.checks >= 40
+
+
+def test_owners_have_op_line_module_and_role():
+    net = Net()
+    opt = tg.optim.Adam(net.parameters())
+    x, y = tg.randn(64, 64), tg.randint(0, 10, (64,))
+    out = net(x)
+    loss = F.cross_entropy(out, y)
+    saved = [b for b in tg.memory.snapshot()["blocks"] if b["role"] == "saved" and b["module"].startswith("Net")]
+    assert {"linear"} <= {b["op"] for b in saved} and "Net.encoder.1" in {b["module"] for b in saved}
+    assert all("test_ledger.py" in b["line"] for b in saved)
+    loss.backward()
+    opt.step()
+    blocks = tg.memory.snapshot()["blocks"]
+
+    def of(role, module):
+        return sum(b["bytes"] for b in blocks if b["role"] == role and b["module"] == module)
+    for role, times in (("parameter", 1), ("gradient", 1), ("optimizer", 2)):
+        assert of(role, "Net.encoder.0") >= times * 64 * 128 * 4, (role, [b for b in blocks if b["role"] == role])
+        assert of(role, "Net.out") >= times * 128 * 10 * 4, role
+
+
+def test_parameters_stay_parameters_in_another_dtype():
+    net = tg.nn.Linear(100, 100).double()
+    blocks = [b for b in tg.memory.snapshot()["blocks"] if b["role"] == "parameter" and b["bytes"] >= 80_000]
+    assert blocks
+    del net
+
+
+def test_small_blocks_are_counted():
+    gc.collect()
+    before = tg.memory.snapshot()["small"]
+    kept = [tg.ones(2) for _ in range(1000)]
+    after = tg.memory.snapshot()["small"]
+    assert sum(n - before[size] for size, n in after.items()) >= 2000
+    del kept
+    assert abs(sum(tg.memory.snapshot()["small"].values()) - sum(before.values())) < 50
+
+
+def test_summary():
+    x = tg.ones(1000, 1000)
+    text = tg.memory.summary()
+    assert "in use in" in text and "parameter" not in text.split("\n")[0] and "test_ledger.py" in text
+    assert tg.memory.summary(1).count("test_ledger.py") <= 1
+    del x
+
+
+def test_out_of_memory_names_the_largest_owners():
+    x = tg.ones(300, 1000, 10)
+    with pytest.raises(MemoryError, match="the largest owners") as error:
+        tg.empty(2**44)
+    assert "test_ledger.py" in str(error.value) and "11.4 MiB" in str(error.value) or "12.0 MiB" in str(error.value)
+    del x
+
+
+def test_timeline(tmp_path):
+    with pytest.raises(RuntimeError, match="nothing has been recorded"):
+        tg.memory.timeline(tmp_path / "m.html")
+    net = Net()
+    opt = tg.optim.SGD(net.parameters(), lr=0.1)
+    x, y = tg.randn(64, 64), tg.randint(0, 10, (64,))
+    net(x)
+    with tg.memory.record():
+        for _ in range(3):
+            opt.zero_grad()
+            F.cross_entropy(net(x), y).backward()
+            opt.step()
+    tg.memory.timeline(tmp_path / "m.html")
+    text = (tmp_path / "m.html").read_text()
+    assert "polygon" in text and "Net.encoder.0" in text and "http" not in text and "test_ledger.py" in text
+    n = len(tg._C._memory_events())
+    tg.ones(1000, 1000)
+    assert len(tg._C._memory_events()) == n
+
+
+def test_a_shared_layer_has_the_path_it_is_called_by():
+    class Two(tg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = tg.nn.Linear(20, 20)
+            self.b = tg.nn.Sequential(self.a)
+
+        def forward(self, x):
+            return self.a(x), self.b(x)
+    one, two = Two()(tg.randn(50, 20))
+    modules = [b["module"] for b in tg.memory.snapshot()["blocks"] if b["bytes"] >= 4000 and b["module"].startswith("Two")]
+    assert {"Two.a", "Two.b.0"} <= set(modules)

@@ -1,0 +1,186 @@
+"""autograd.detect_nonfinite: the first op that makes a NaN or an infinity, in any op of the table, forward and backward."""
+import threading
+import warnings
+
+import numpy as np
+import pytest
+import tapegrad as tg
+from op_samples import RANDOM, Call, all_samples, flat, function_of, leaves, load_rows, run_raw
+
+
+def line_of(text):
+    with open(__file__) as f:
+        return next(i for i, line in enumerate(f, 1) if text in line and "line_of" not in line)
+
+
+def test_forward_names_op_line_module_and_ranges():
+    class Net(tg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = Inner()
+
+        def forward(self, x):
+            return self.inner(x * 2)
+
+    class Inner(tg.nn.Module):
+        def forward(self, x):
+            return tg.log(x - 2)  # makes it
+
+    with tg.autograd.detect_nonfinite():
+        with pytest.raises(tg.GradError) as error:
+            Net()(tg.tensor([[1.0, 2.0], [3.0, 0.5]]))
+    text = str(error.value)
+    assert "log made float32[2, 2]" in text and "1 nan, 1 inf of 4" in text and "in Net.inner" in text
+    assert f"test_nonfinite.py:{line_of('# makes it')} in forward" in text and "from -1 to 4" in text
+
+
+def test_backward_names_the_node_and_its_forward():
+    x = tg.tensor([0.0, 4.0], requires_grad=True)
+    with tg.autograd.detect_nonfinite():
+        loss = tg.sqrt(x).sum()  # its gradient does
+        with pytest.raises(tg.GradError) as error:
+            loss.backward()
+    text = str(error.value)
+    assert "the backward of SqrtBackward0 made" in text and f":{line_of('# its gradient does')}" in text and "1 inf of 2" in text
+    assert "gradient that it got: float32[2]" in text and "from 1 to 1" in text
+
+
+def test_an_op_that_was_given_nan_is_not_the_culprit():
+    bad = tg.tensor([float("nan"), 1.0, float("inf")])
+    with tg.autograd.detect_nonfinite():
+        for f in (tg.relu, tg.exp, tg.log, lambda t: t * 2, lambda t: t + t, lambda t: tg.maximum(t, -t), lambda t: t.sum(), lambda t: tg.softmax(t, 0),
+                  lambda t: t.masked_fill(t > 0, float("inf")), lambda t: tg.where(t > 0, t, float("-inf")), lambda t: t.max()):
+            f(bad)
+        scores = tg.randn(4, 4).masked_fill(tg.ones(4, 4).triu(1).bool(), float("-inf"))
+        assert tg.softmax(scores, -1).isfinite().all()
+        tg.full((3,), float("nan")), tg.tensor(float("inf"))
+
+
+def test_warns_instead_and_goes_on():
+    with tg.autograd.detect_nonfinite(warn=True), warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        y = tg.ones(3, requires_grad=True) / 0
+        (y * 2).sum().backward()
+    assert "div made" in str(seen[0].message)
+
+
+def test_workers_of_the_pool_tell_too():
+    before = tg.get_num_threads()
+    try:
+        for n in (1, 2, 4):
+            tg.set_num_threads(n)
+            x = tg.ones(3_000_000)
+            x[2_999_999] = -1
+            with tg.autograd.detect_nonfinite(), pytest.raises(tg.GradError, match="log made"):
+                tg.log(x)
+            x[:] = 1
+            x[5] = -1
+            with tg.autograd.detect_nonfinite(), pytest.raises(tg.GradError, match="log made"):
+                tg.log(x)
+    finally:
+        tg.set_num_threads(before)
+
+
+def test_other_threads_are_watched():
+    caught = []
+
+    def work():
+        try:
+            tg.ones(2) / 0
+        except tg.GradError as e:
+            caught.append(str(e))
+    with tg.autograd.detect_nonfinite():
+        t = threading.Thread(target=work)
+        t.start()
+        t.join()
+    assert caught and "div made" in caught[0]
+
+
+def test_nothing_is_watched_afterwards():
+    with tg.autograd.detect_nonfinite():
+        pass
+    assert (tg.ones(2) / 0).isinf().all()
+
+
+# ---- every op of the table
+
+EXTREMES = {"zero": [0.0], "negative": [-1.0], "mixed": [0.0, 1.0, -1.0, 3e38, -3e38, 120.0, -120.0, 1e-40], "large": [3e38], "minus large": [-3e38]}
+SAMPLES = [s for s in all_samples(load_rows(tg._C.op_table())) if s.name not in RANDOM and s.name[0] != "_"]
+# What makes no numbers: it hands on what is written in its arguments, or says what a dtype or memory holds.
+HANDS_ON = {"nan_to_num", "nan_to_num_", "full", "full_like", "new_full", "fill_", "fill", "frombuffer", "empty_quantized", "resize_"}
+
+
+def extreme_call(sample, values):
+    tree = sample.tree()
+    for leaf in leaves(tree):
+        if leaf.kind == "float" and leaf.array.size:
+            leaf.array = np.resize(np.array(values), leaf.array.shape).astype(leaf.array.dtype)
+    return Call(tg, tree)
+
+
+def nonfinite(tensors):
+    return any(t.numel() and (t.is_floating_point() or t.is_complex()) and not t.isfinite().all().item() for t in tensors)
+
+
+def outcome(sample, values, backward):
+    """Did finite arguments give what is not finite? And did the search say so?"""
+    def attempt(watch):
+        try:
+            call = extreme_call(sample, values)
+            given = [t for t in flat(list(call.args) + list(call.kwargs.values())) if isinstance(t, tg.Tensor)]
+            if nonfinite(given):
+                return None
+            if watch and not backward:
+                with tg.autograd.detect_nonfinite():
+                    run_raw(function_of(tg, sample.row), sample, call)
+                return False
+            outs = [t for t in flat(run_raw(function_of(tg, sample.row), sample, call)) if isinstance(t, tg.Tensor)]
+            if not backward:
+                return nonfinite(outs)
+            outs = [o for o in outs if o.requires_grad and o.is_floating_point()]
+            if not outs or nonfinite(outs):
+                return None
+            leaves_ = [t for t in given if t.requires_grad]
+            seeds = [tg.ones_like(o) for o in outs]
+            if watch:
+                with tg.autograd.detect_nonfinite():
+                    tg.autograd.grad(outs, leaves_, seeds, allow_unused=True)
+                return False
+            return nonfinite([g for g in tg.autograd.grad(outs, leaves_, seeds, allow_unused=True) if g is not None])
+        except tg.GradError as e:
+            return "detect_nonfinite" in str(e) or None
+        except (RuntimeError, ValueError, IndexError, TypeError):
+            return None
+    plain = attempt(False)
+    return plain, attempt(True) if plain is not None else None
+
+
+@pytest.mark.parametrize("backward", [False, True], ids=["forward", "backward"])
+def test_every_op_that_makes_one_is_found(backward):
+    missed, found = set(), 0
+    for sample in SAMPLES:
+        if sample.name in HANDS_ON or "inf" in sample.text or "nan" in sample.text:
+            continue
+        for name, values in EXTREMES.items():
+            plain, watched = outcome(sample, values, backward)
+            if plain is True and watched is False:
+                missed.add((sample.name, name))
+            found += plain is True and watched is True
+    assert not missed, sorted(missed)
+    assert found > (80 if backward else 300), found
+
+
+def test_finite_samples_are_no_hits():
+    for sample in SAMPLES:
+        call = Call(tg, sample.tree())
+        try:
+            plain = [t for t in flat(run_raw(function_of(tg, sample.row), sample, call)) if isinstance(t, tg.Tensor)]
+        except (RuntimeError, TypeError):
+            continue
+        if nonfinite(plain):
+            continue
+        with tg.autograd.detect_nonfinite():
+            outs = [t for t in flat(run_raw(function_of(tg, sample.row), sample, Call(tg, sample.tree()))) if isinstance(t, tg.Tensor) and t.requires_grad]
+            if outs:
+                tg.autograd.grad(outs, [t for t in flat(list(call.args)) if isinstance(t, tg.Tensor) and t.requires_grad] or outs, [tg.ones_like(o) for o in outs],
+                                 allow_unused=True)
