@@ -2,8 +2,8 @@
 //
 // Note [Two backwards over one graph]
 // `pending` and `queued` of a node belong to the backward that put its own address into `owner` at the first push; another one
-// keeps its gradients in a side map and, when it pops the node, waits until the owner has run it. Both pop in the same order,
-// so two such waits cannot block each other. A backward started from inside a node does not wait for one it runs under.
+// keeps its gradients in a side map and, when it pops the node, waits until nobody owns it and takes it. All pop in the same order,
+// so such waits cannot block each other. A backward started from inside a node waits for none: it may run under the owner.
 #include "src/autograd/engine.h"
 
 #include <pthread.h>
@@ -48,9 +48,24 @@ static std::mutex& lock_of(const TensorImpl* leaf) {
   (void)at_fork;
   return locks[reinterpret_cast<uintptr_t>(leaf) / sizeof(TensorImpl) % 64];
 }
+// Its holder may wait for the GIL behind a long kernel, so nobody waits for it who has the GIL.
+namespace {
+class LeafLock {
+  std::mutex& lock_;
+ public:
+  explicit LeafLock(const TensorImpl* leaf) : lock_(lock_of(leaf)) {
+    if (lock_.try_lock()) [[likely]] return;
+    void* python = tls.in_python ? unlock_python() : nullptr;
+    lock_.lock();
+    if (python) relock_python(python);
+  }
+  ~LeafLock() { lock_.unlock(); }
+  LeafLock(const LeafLock&) = delete;
+};
+}  // namespace
 static void accumulate_grad(const Tensor& leaf, Tensor g) {
   if (g.dtype() != leaf.dtype()) g = to(g, leaf.dtype());
-  std::lock_guard guard(lock_of(leaf.get()));
+  const LeafLock guard(leaf.get());
   Tensor& grad = extra_of(leaf).grad;
   if (grad.defined()) {
     if (grad_enabled()) grad = add(grad, g);
@@ -69,7 +84,7 @@ Tensor lend_gradient(const Node& n, int k) {
   const TensorImpl* leaf = e.tensor();
   Extra* x = leaf->extra;
   if (!x || !x->hooks.empty() || !x->post_accumulate_hooks.empty()) return {};
-  std::lock_guard guard(lock_of(leaf));
+  const LeafLock guard(leaf);
   Tensor& grad = x->grad;
   if (!grad.defined() || !owned(grad) || !grad->contiguous || grad.dtype() != leaf->dtype || grad->requires_grad) return {};
   Backward::lent(k);
@@ -162,17 +177,18 @@ void Backward::give_leaf(const Tensor& leaf, Tensor g) {
   accumulate_grad(leaf, std::move(g));
 }
 
-void Backward::wait_for(Node* n) {
-  auto theirs = [&] {  // owned by a backward that is not one we run under
-    void* o = __atomic_load_n(&n->owner, __ATOMIC_ACQUIRE);
-    for (const Backward* b = this; b; b = b->outer_) if (o == b) return false;
-    return o != nullptr;
+bool Backward::take_over(Node* n) {
+  if (outer_) return false;
+  const auto free = [&] {
+    void* nobody = nullptr;
+    return __atomic_compare_exchange_n(&n->owner, &nobody, static_cast<void*>(this), false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
   };
-  if (outer_ || !theirs()) return;
+  if (free()) return true;
   void* python = nullptr;
   if (tls.in_python) tls.in_python = false, python = unlock_python();
-  while (theirs()) std::this_thread::yield();
+  while (!free()) std::this_thread::yield();
   if (python) relock_python(python), tls.in_python = true;
+  return true;
 }
 
 static void check_nan(Node& n, const Tensor* dx) {
@@ -208,7 +224,6 @@ struct Running {
 Tensor* Backward::gathered(Node* n, std::vector<Tensor>& side) {
   side = std::move((*side_)[n]);
   side_->erase(n);
-  wait_for(n);
   return side.data();
 }
 
@@ -231,9 +246,10 @@ void Backward::run() {
   Tensor few[8];  // the gradients of a node's inputs; all undefined between two nodes
   std::vector<Tensor> side, seen_by_hooks, many;
   for (unsigned ran = 0; Node* n = pop(); ran++) {
-    const bool mine = __atomic_load_n(&n->owner, __ATOMIC_RELAXED) == this;
+    bool mine = __atomic_load_n(&n->owner, __ATOMIC_RELAXED) == this;
+    Tensor* g = n->pending;
     if (mine) [[likely]] n->queued = false;
-    Tensor* g = mine ? n->pending : gathered(n, side);
+    else g = gathered(n, side), mine = take_over(n);
     Running running{.n = n, .mine = mine, .dx = few, .lent = lent_};
     tls.differentiating = n, tls.unwanted = needed_ ? needed_->at(n).unwanted : 0;
     if ((n->extra || capture_) && !prepare(n, g)) continue;
@@ -423,8 +439,13 @@ std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorList grad_
   return result;
 }
 
-void Tensor::backward() const { tapegrad::backward(*this); }
+// Scopes of their own, so that notes name these functions' callers.
+void Tensor::backward() const {
+  OpScope op("backward");
+  tapegrad::backward(*this);
+}
 void Tensor::backward(const Tensor& gradient, bool retain_graph, bool create_graph) const {
+  OpScope op("backward");
   tapegrad::backward(*this, gradient, {.retain_graph = retain_graph, .create_graph = create_graph});
 }
 

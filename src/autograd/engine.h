@@ -34,7 +34,7 @@ class Backward {
   Tensor* gathered(Node* n, std::vector<Tensor>& side);
   bool prepare(Node* n, Tensor* g);
   void run_hooks_before(Node* n, Tensor* g);
-  void wait_for(Node* n);
+  bool take_over(Node* n);
   void find_needed(const std::vector<Node*>& roots);
 
   BackwardOptions options_;

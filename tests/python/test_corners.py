@@ -1,6 +1,9 @@
 """Corners that the mutation check (tests/mutation) found without a test."""
 import math
+import threading
+import time
 
+import numpy as np
 import pytest
 import tapegrad as tg
 
@@ -26,6 +29,33 @@ def test_of_equal_running_extremes_the_last_is_named(dtype):
     x = tg.tensor([2, 1, 2, 3, 3, 0, 0, 3], dtype=dtype)
     assert x.cummax(0).indices.tolist() == [0, 0, 2, 3, 4, 4, 4, 7]
     assert x.cummin(0).indices.tolist() == [0, 1, 1, 1, 1, 5, 6, 6]
+
+
+@pytest.mark.parametrize("dtype", [tg.complex64, tg.complex128])
+@pytest.mark.parametrize("n", [3, 7, 9, 13])
+def test_inverse_transforms_of_many_short_lines(n, dtype):
+    x = tg.randn(50, n, dtype=dtype, generator=tg.Generator().manual_seed(n))
+    expected = np.fft.ifft(x.numpy())
+    for lines in (tg.fft.ifft(x), tg.fft.ifft(x.t().contiguous(), dim=0).t()):
+        np.testing.assert_allclose(lines.numpy(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [tg.float32, tg.float64, tg.int64])
+def test_running_sums_of_long_rows(dtype):
+    x = (tg.arange(5 * 101) % 7).view(5, 101).to(dtype)
+    assert x.cumsum(1).tolist() == x.numpy().cumsum(1).tolist()
+    if dtype.is_floating_point:
+        y = tg.zeros_like(x).requires_grad_()
+        y.cumsum(1).backward(x)
+        assert y.grad.tolist() == x.numpy()[:, ::-1].cumsum(1)[:, ::-1].tolist()
+
+
+@pytest.mark.parametrize("n", [1 << 17, (1 << 17) + 3])
+def test_many_numbers_added_into_few_are_all_there(n):
+    at = tg.arange(n) * 7 % 101
+    counts = np.bincount(at.numpy(), minlength=101)
+    assert tg.zeros(101).scatter_add(0, at, tg.ones(n)).tolist() == counts.tolist()
+    assert tg.zeros(101).index_add(0, at, tg.ones(n)).tolist() == counts.tolist()
 
 
 def test_equal_medians_share_the_gradient():
@@ -76,6 +106,39 @@ def test_a_hook_of_a_shared_weight_sees_the_new_gradient_alone():
     for _ in range(2):
         (tg.ones(8, 64) @ w).sum().backward()
     assert seen == [8 * 64 * 64] * 2 and w.grad.sum().item() == 16 * 64 * 64
+
+
+def test_leaves_that_get_the_same_gradient_have_each_their_own():
+    x, y, g = tg.ones(4, requires_grad=True), tg.ones(4, requires_grad=True), tg.ones(4)
+    (x + y).backward(g)
+    x.grad.zero_()
+    assert y.grad.tolist() == g.tolist() == [1] * 4
+
+
+def test_no_node_runs_in_two_threads_at_once():
+    inside, most = [], []
+
+    class Slow(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.1)
+            inside.pop()
+            return g * 2
+
+    x = tg.ones(3, requires_grad=True)
+    shared = Slow.apply(x)
+    threads = [threading.Thread(target=lambda loss: loss.backward(retain_graph=True), args=((shared * k).sum(),)) for k in (1, 2, 3)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert max(most) == 1 and x.grad.tolist() == [12] * 3
 
 
 def test_retained_gradients_add_up():
