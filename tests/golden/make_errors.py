@@ -92,10 +92,10 @@ def errors_of(sample, f):
 
 def texts():
     """The lines of the file."""
-    lines = []
+    lines, said = [], set()
     rows = [r for r in load_rows(tapegrad._C.op_table()) if not r["name"].startswith("_")]
     for row in rows:
-        said, kept = set(), {}
+        kept = {}
         for sample in all_samples([row]):
             for call, kind, text in errors_of(sample, function_of(tapegrad, row)):
                 shape_of_text = "".join(c for c in text if not c.isdigit() and c not in "-[], ")  # one of those that differ in numbers only

@@ -78,6 +78,6 @@ template <class C, class A> constexpr RunningSum sums() { return {row<C, A>, col
 }}  // namespace
 
 extern "C" const ScanTable TG_TABLE(scan);
-constinit const ScanTable TG_TABLE(scan) = {{sums<float, double>(), sums<double, double>(), sums<int64_t, int64_t>(), sums<Half, double>(), sums<Brain, double>()}};
+constinit const ScanTable TG_TABLE(scan) = {{sums<float, double>(), sums<double, double>(), sums<int64_t, int64_t>(), sums<TG_NS::Half, double>(), sums<TG_NS::Brain, double>()}};
 
 }  // namespace tapegrad
