@@ -16,8 +16,8 @@ extern "C" void* aligned_alloc(size_t a, size_t n) { mallocs++; return __libc_me
 
 using namespace tapegrad;
 
-// Never inlined: each line that calls backward is noted once, and two copies of it would be two.
-template <class F> [[gnu::noinline]] static void repeat(int times, F& step) {
+// Never copied: each place that calls backward is noted once, and a copy of it would be another.
+template <class F> [[gnu::noipa]] static void repeat(int times, F& step) {
   for (int k = 0; k < times; k++) step();
 }
 template <class F> static void expect_no_malloc(F step) {
