@@ -157,7 +157,7 @@ class Reader:
     def reduce(self, new=False):
         f, args = self.pop_many(2)
         if not isinstance(f, Builder):
-            raise UnpicklingError(f"{f!r} is called, which is not allowed")
+            raise UnpicklingError(f"a {type(f).__name__} is called, which is not allowed")
         if not isinstance(args, tuple):
             raise UnpicklingError("arguments that are no tuple")
         self.look(sum(len(x) for x in args if isinstance(x, (str, bytes, bytearray, tuple, list, dict, set))))

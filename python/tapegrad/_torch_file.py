@@ -34,8 +34,14 @@ class _Loader:
         """The fields of a persistent id, checked."""
         if not isinstance(saved, tuple) or len(saved) != n or saved[0] != "storage" or not isinstance(saved[1], StorageType) or \
                 not isinstance(saved[2], (str, int)) or not isinstance(saved[3], str) or type(saved[4]) is not int or saved[4] < 0:
-            raise UnpicklingError(f"persistent id {str(saved)[:100]} is not of a storage")
+            raise UnpicklingError("a persistent id that is not of a storage")  # its text could be endless: nested tuples
         return saved[1].dtype, str(saved[2]), saved[3], saved[4]
+
+
+def _key(x):
+    if not isinstance(x, (str, int)):
+        raise UnpicklingError(f"a key that is a {type(x).__name__}")
+    return str(x)
 
 
 def read_zip(file, restore, safe, use_mmap):
@@ -144,7 +150,7 @@ def read_legacy(data, restore, safe):
             return whole
         if not isinstance(view, tuple) or len(view) != 3:
             raise UnpicklingError("a storage's view that is no triple")
-        name, (offset, size) = str(view[0]), int_list(view[1:], "view")
+        name, (offset, size) = _key(view[0]), int_list(view[1:], "view")
         if (offset + size) * dtype.itemsize > whole.data.numel():
             raise UnpicklingError("a storage's view reaches beyond it")
         if name not in views:
@@ -160,7 +166,7 @@ def read_legacy(data, restore, safe):
         raise RuntimeError("load: neither one of PyTorch's files nor safetensors: a pickle with another beginning")
     protocol, at = next_pickle(at)
     if protocol != _PROTOCOL:
-        raise RuntimeError(f"load: protocol version {str(protocol)[:20]} is unknown")
+        raise RuntimeError(f"load: protocol version {_key(protocol)[:20]} is unknown")
     system, at = next_pickle(at)
     if isinstance(system, dict) and system.get("little_endian") is False:
         raise NotImplementedError("load: the file has the other byte order than this machine")
@@ -168,7 +174,7 @@ def read_legacy(data, restore, safe):
     keys, at = next_pickle(at)
     if not isinstance(keys, list):
         raise UnpicklingError("the list of storages is no list")
-    for key in map(str, keys):
+    for key in map(_key, keys):
         storage = loader.storages.get(key)
         if storage is None:
             raise UnpicklingError(f"storage {key[:50]} belongs to no tensor")

@@ -46,7 +46,7 @@ class StorageType:
 def int_list(values, what):
     """A list of sizes out of a file, checked."""
     if not isinstance(values, (tuple, list)) or len(values) > _MAX_DIMS or not all(type(n) is int and 0 <= n < 2 ** 63 for n in values):
-        raise UnpicklingError(f"{what} {str(values)[:100]} of a tensor must be at most {_MAX_DIMS} sizes")
+        raise UnpicklingError(f"the {what} of a tensor must be at most {_MAX_DIMS} sizes")
     return list(values)
 
 
@@ -223,7 +223,7 @@ def _numpy_name(full):
 
     def dtype(code="f8", *_):
         if not isinstance(code, str) or not re.fullmatch(r"[<>|=]?[?bifcuSU]\d{0,4}", code):
-            raise UnpicklingError(f"the NumPy dtype {str(code)[:50]!r} is not allowed")
+            raise UnpicklingError(f"the NumPy dtype {code[:50] if isinstance(code, str) else type(code).__name__!r} is not allowed")
         return numpy.dtype(code, copy=True)
 
     def dtype_state(made, state):
