@@ -48,9 +48,21 @@ static std::mutex& lock_of(const TensorImpl* leaf) {
   (void)at_fork;
   return locks[reinterpret_cast<uintptr_t>(leaf) / sizeof(TensorImpl) % 64];
 }
+// Lets go of the GIL while it waits: who is waited for may want it.
+template <class F> static void wait_without_python(F wait) {
+  void* python = nullptr;
+  if (tls.in_python) tls.in_python = false, python = unlock_python();
+  wait();
+  if (python) relock_python(python), tls.in_python = true;
+}
+static std::unique_lock<std::mutex> locked(const TensorImpl* leaf) {
+  std::unique_lock lock(lock_of(leaf), std::try_to_lock);
+  if (!lock) wait_without_python([&] { lock.lock(); });
+  return lock;
+}
 static void accumulate_grad(const Tensor& leaf, Tensor g) {
   if (g.dtype() != leaf.dtype()) g = to(g, leaf.dtype());
-  std::lock_guard guard(lock_of(leaf.get()));
+  const auto guard = locked(leaf.get());
   Tensor& grad = extra_of(leaf).grad;
   if (grad.defined()) {
     if (grad_enabled()) grad = add(grad, g);
@@ -69,7 +81,7 @@ Tensor lend_gradient(const Node& n, int k) {
   const TensorImpl* leaf = e.tensor();
   Extra* x = leaf->extra;
   if (!x || !x->hooks.empty() || !x->post_accumulate_hooks.empty()) return {};
-  std::lock_guard guard(lock_of(leaf));
+  const auto guard = locked(leaf);
   Tensor& grad = x->grad;
   if (!grad.defined() || !owned(grad) || !grad->contiguous || grad.dtype() != leaf->dtype || grad->requires_grad) return {};
   Backward::lent(k);
@@ -169,10 +181,7 @@ bool Backward::take_over(Node* n) {
     return __atomic_compare_exchange_n(&n->owner, &nobody, static_cast<void*>(this), false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
   };
   if (free()) return true;
-  void* python = nullptr;
-  if (tls.in_python) tls.in_python = false, python = unlock_python();
-  while (!free()) std::this_thread::yield();
-  if (python) relock_python(python), tls.in_python = true;
+  wait_without_python([&] { while (!free()) std::this_thread::yield(); });
   return true;
 }
 
