@@ -23,6 +23,13 @@ need_compiler() {  # g++ 11 or newer
 }
 
 need_gtest() { [ -e /usr/include/gtest/gtest.h ] || [ -n "${GTest_DIR:-}${GTest_ROOT:-}" ] || apt_install libgtest-dev; }
+need_clang() {  # clang++ 14 or newer, with libFuzzer; its name in CLANG
+  CLANG=${CLANG:-$(command -v clang++ clang++-{20..14} | head -1)} || true
+  [ -n "$CLANG" ] || { apt_install clang; CLANG=clang++; }
+  export CLANG
+  echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, long) { return 0; }' | $CLANG -x c++ - -fsanitize=fuzzer -o /dev/null 2>/dev/null ||
+    apt_install "libclang-rt-$($CLANG -dumpversion | cut -d. -f1)-dev"
+}
 need_gdb() { command -v gdb >/dev/null || apt_install gdb; }
 
 need_venv() {  # need_venv PACKAGE…: .venv with these from PyPI

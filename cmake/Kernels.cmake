@@ -22,7 +22,7 @@ foreach(isa ${TAPEGRAD_ISAS})
   target_compile_definitions(kernels_${isa} PRIVATE TG_NS=${isa})
   target_compile_options(kernels_${isa} PRIVATE ${isa_flags_${isa}} $<$<CONFIG:Release>:-O3> -Wall -Wextra -Wno-psabi -Wno-ignored-attributes
     -fvisibility=hidden -fvisibility-inlines-hidden -fno-math-errno -fno-trapping-math -ffp-contract=fast -fwrapv -fno-exceptions -fno-rtti -ffunction-sections -fdata-sections
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-fno-gnu-unique>)  # unique symbols could not be made local below
+    $<$<CXX_COMPILER_ID:Clang>:-Wno-bitwise-instead-of-logical> $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-fno-gnu-unique>)  # unique symbols could not be made local below
   if(isa STREQUAL "debug")
     list(APPEND kernel_objects $<TARGET_OBJECTS:kernels_debug>)
   else()

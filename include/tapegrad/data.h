@@ -186,8 +186,19 @@ class TG_API Workers {
   /// True when batch k is made, false when there is none; throws what fetch or make threw.
   bool wait(int64_t k);
 };
-TG_API uint64_t pass_seed(const LoaderOptions& options);
-TG_API Tensor pass_order(int64_t n, const LoaderOptions& options);
+/// Where a pass is.
+struct TG_API LoaderPlace : Counted {
+  uint64_t seed = 0;    // of the first batch's random numbers; each batch's is one more
+  Tensor order;         // of a data set
+  int64_t batches = 0;  // that it has given
+  bool running = true;  // or it has ended
+  bool resumed = false; // comes from load_state_dict; no pass has begun with it
+  static void destroy(LoaderPlace* p);
+};
+/// The place in which a pass over n samples (-1: a stream) begins: `place` where that is resumed.
+TG_API Ref<LoaderPlace> begin_pass(const Ref<LoaderPlace>& place, int64_t n, const LoaderOptions& options);
+TG_API std::vector<std::pair<std::string, Tensor>> place_state(const Ref<LoaderPlace>& place);
+TG_API Ref<LoaderPlace> place_from(const std::vector<std::pair<std::string, Tensor>>& state);
 TG_API void check_options(const LoaderOptions& options, bool stream);
 }  // namespace detail
 
@@ -200,6 +211,7 @@ template <class Dataset, class CollateFn = Collate> class DataLoader {
   Dataset dataset_;
   LoaderOptions options_;
   CollateFn collate_;
+  mutable Ref<detail::LoaderPlace> place_;  // of the pass that began last
   static constexpr bool indexed = Indexed<Dataset>, whole = Batched<Dataset> && std::is_same_v<CollateFn, Collate>;
 
   static auto batch_type(const Dataset& d, const CollateFn& f) {
@@ -213,6 +225,11 @@ template <class Dataset, class CollateFn = Collate> class DataLoader {
     detail::check_options(options_, !indexed);
   }
   const Dataset& dataset() const { return dataset_; }
+  /// Where the pass in progress is. With it, a loader like this one goes on with the batch that was to come, in the same order and with
+  /// the same random transforms: {"loader." + name, t} belongs into Checkpoint::values.
+  std::vector<std::pair<std::string, Tensor>> state_dict() const { return detail::place_state(place_); }
+  /// The next pass goes on where state_dict() was called. A stream's batches before it are read and dropped.
+  void load_state_dict(const std::vector<std::pair<std::string, Tensor>>& state) { place_ = detail::place_from(state); }
   /// Batches in one loop.
   int64_t size() const requires indexed {
     const int64_t n = options_.sampler ? options_.sampler.size() : dataset_.size(), b = options_.batch_size;
@@ -247,11 +264,27 @@ template <class Dataset, class CollateFn> class DataLoader<Dataset, CollateFn>::
     const DataLoader& loader;
     Source<Dataset> source;
     std::vector<Slot> slots;
+    Ref<detail::LoaderPlace> place;
     std::optional<detail::Workers> workers;
     explicit Pass(const DataLoader& l) : loader(l), source(l.dataset_), slots(size_t(l.options_.slots())) {
-      const uint64_t seed = detail::pass_seed(l.options_);
-      if constexpr (indexed) source.order = detail::pass_order(l.dataset_.size(), l.options_);
-      workers.emplace(*this, l.options_, seed);
+      const int64_t b = l.options_.batch_size;
+      if constexpr (indexed) {
+        place = detail::begin_pass(l.place_, l.dataset_.size(), l.options_);
+        source.order = place->order;
+        source.at = place->batches < source.order.numel() / b ? place->batches * b : source.order.numel();
+      } else {
+        place = detail::begin_pass(l.place_, -1, l.options_);
+        for (int64_t k = 0; k < place->batches; k++)
+          for (int64_t i = 0; i < b && source.at != source.end; i++, ++source.at) {}
+      }
+      l.place_ = place;
+      workers.emplace(*this, l.options_, place->seed + uint64_t(place->batches));
+    }
+    bool wait(int64_t k) {
+      const bool more = workers->wait(k);
+      if (more) place->batches++;
+      else place->running = false;
+      return more;
     }
     bool fetch(int64_t k) override {
       Slot& slot = slots[size_t(k) % slots.size()];
@@ -286,11 +319,11 @@ template <class Dataset, class CollateFn> class DataLoader<Dataset, CollateFn>::
   int64_t k_ = 0;
   bool more_ = false;
  public:
-  explicit Iterator(const DataLoader& loader) : pass_(Ref<Pass>::steal(new Pass(loader))), more_(pass_->workers->wait(0)) {}
+  explicit Iterator(const DataLoader& loader) : pass_(Ref<Pass>::steal(new Pass(loader))), more_(pass_->wait(0)) {}
   batch& operator*() const { return *pass_->slots[size_t(k_) % pass_->slots.size()].made; }
   batch* operator->() const { return &**this; }
   Iterator& operator++() {
-    more_ = pass_->workers->wait(++k_);
+    more_ = pass_->wait(++k_);
     return *this;
   }
   bool operator!=(End) const { return more_; }

@@ -36,6 +36,7 @@ struct TapeStep {
   std::string place;      // as describe() says it, and its parts where it names a line
   std::string file, function, source;
   int line = 0;
+  std::string module;     // path of the nn module whose forward ran: "Net.blocks.0"
 };
 struct TapeLeaf {
   Tensor tensor;

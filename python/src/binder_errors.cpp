@@ -71,6 +71,20 @@ void rename_row(std::string& line, const std::string& from, const std::string& t
   if (to.size() + 2 <= room) line.replace(4, room, to + std::string(room - to.size(), ' '));
 }
 
+/// The call's tensors in place of all that the message shows. A picture stays when its rows are theirs.
+void show_own(std::vector<std::string>& lines, const std::vector<Shown>& own) {
+  const auto row = [](const std::string& l) { return l.size() > 4 && l.find_first_not_of(' ') == 4; };
+  const auto marks = [](const std::string& l) { return l.find('^') != l.npos && l.find_first_not_of(" ^") == l.npos; };
+  bool theirs = true;
+  for (const std::string& l : lines)
+    if (row(l)) theirs &= std::any_of(own.begin(), own.end(), [&](const Shown& o) { return l.starts_with("    " + o.name + " "); });
+  std::erase_if(lines, [&](const std::string& l) {
+    Shown s;
+    return read_shown(l, s) || (!theirs && (row(l) || marks(l)));
+  });
+  for (size_t k = 0; k < own.size(); k++) lines.insert(lines.begin() + std::ptrdiff_t(k) + 1, own[k].line());
+}
+
 std::string in_words_of_call(const std::string& message, std::vector<Shown> own) {
   std::vector<std::string> lines;
   for (size_t at = 0, end; at <= message.size(); at = end + 1) {
@@ -99,11 +113,9 @@ std::string in_words_of_call(const std::string& message, std::vector<Shown> own)
     rename_words(lines[0], s.name, same->name);
     for (size_t row = k; row < lines.size(); row++) rename_row(lines[row], s.name, same->name);
   }
+  if (!any || foreign) show_own(lines, own);
   std::string text = lines[0];
   for (size_t k = 1; k < lines.size(); k++) text += "\n" + lines[k];
-  if (any && !foreign) return text;
-  if (any && !own.empty()) text += "\n  it was called with";
-  for (const Shown& s : own) text += "\n" + s.line();
   return text;
 }
 

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 #include <thread>
+#include <unordered_map>
 
 #include "py.h"
 #include "src/autograd/watch.h"
@@ -25,6 +26,8 @@ struct Event {
   int32_t parent;          // the event that it runs in, of the same thread; -1 for none
   int32_t shapes = 0, stack = 0;  // numbers of texts, 0: none
   uint64_t sequence = 0;   // of the node that it recorded last, or that it runs; 0 for none
+  const Event* maker = nullptr;  // of a node: the op that recorded it
+  int64_t number = 0;      // its place in the list for Python
   const void* key;         // what ends it: its scope, node or range
   Place place;
   uint16_t module;
@@ -50,6 +53,7 @@ class Recorder final : public Watcher {
   std::set<std::string> names_;                       // of nodes and ranges: what events point to
   std::map<std::string, int32_t> texts_;
   std::vector<const std::string*> text_of_{nullptr};
+  std::unordered_map<const Node*, const Event*> makers_;
   static inline std::atomic<uint64_t> last_id_ = 0;
   static inline thread_local uint64_t lane_of_ = 0;   // the recorder that lane_ is of
   static inline thread_local Lane* lane_ = nullptr;
@@ -137,7 +141,11 @@ class Recorder final : public Watcher {
   void closed(const OpScope& scope) noexcept override { end(&scope); }
   void recorded(const Node& n, const Tensor&) override {
     Lane& l = lane();
-    if (!l.open.empty()) l.events[size_t(l.open.back())].sequence = n.sequence;
+    if (l.open.empty()) return;
+    Event& e = l.events[size_t(l.open.back())];
+    e.sequence = n.sequence;
+    std::lock_guard guard(lock_);
+    makers_[&n] = &e;  // a deque's elements stay where they are
   }
   void node_opened(const Node& n, const Tensor* g) override {
     int32_t shapes = 0;
@@ -148,6 +156,8 @@ class Recorder final : public Watcher {
     }
     Event& e = begin(kept(n.name()), &n, Kind::Node, n.place, n.module);
     e.sequence = n.sequence, e.shapes = shapes;
+    std::lock_guard guard(lock_);
+    if (const auto it = makers_.find(&n); it != makers_.end()) e.maker = it->second;
   }
   void node_closed(const Node& n, const Tensor*) override { end(&n); }
   void range_opened(const char* name, const void* key) { begin(kept(name), key, Kind::Range, place_now(), tls.module); }
@@ -161,11 +171,12 @@ class Recorder final : public Watcher {
         e.end = t, e.bytes = 0;
       }
   }
-  PyObject* events() const;
+  PyObject* events();
 };
 
-// [(name, start, end, bytes, parent, thread, sequence, kind, place, module, shapes, stack)]; parents are numbers in this list.
-PyObject* Recorder::events() const {
+// [(name, start, end, bytes, parent, thread, sequence, kind, place, module, shapes, stack, maker)]; parents and makers are numbers in
+// this list.
+PyObject* Recorder::events() {
   Obj list = Obj::take(PyList_New(0));
   std::map<std::pair<const void*, int32_t>, Obj> places;
   std::map<uint16_t, Obj> modules;
@@ -180,14 +191,18 @@ PyObject* Recorder::events() const {
   const auto numbered = [&](int32_t n) {
     return n ? known(texts, n, [&] { return text(*text_of_[size_t(n)]); }) : Py_None;
   };
+  int64_t count = 0;
+  for (auto& [_, lane] : lanes_)
+    for (Event& e : lane.events) e.number = count++;
   for (auto& [_, lane] : lanes_) {
     const Py_ssize_t first = PyList_GET_SIZE(list.get());
     for (const Event& e : lane.events) {
       PyObject* place = known(places, std::pair(e.place.where, e.place.offset), [&] { return text(e.place.where ? describe(e.place) : ""); });
       PyObject* module = known(modules, e.module, [&] { return text(module_path_text(e.module)); });
-      const Obj r = Obj::take(Py_BuildValue("(OLLLnLKiOOOO)", known(names, e.name, [&] { return text(e.name); }), (long long)e.start, (long long)e.end,
+      const Obj r = Obj::take(Py_BuildValue("(OLLLnLKiOOOOL)", known(names, e.name, [&] { return text(e.name); }), (long long)e.start, (long long)e.end,
                                             (long long)e.bytes, e.parent < 0 ? Py_ssize_t(-1) : first + e.parent, (long long)lane.thread,
-                                            (unsigned long long)e.sequence, int(e.kind), place, module, numbered(e.shapes), numbered(e.stack)));
+                                            (unsigned long long)e.sequence, int(e.kind), place, module, numbered(e.shapes), numbered(e.stack),
+                                            (long long)(e.maker ? e.maker->number : -1)));
       checked(PyList_Append(list.get(), r.get()));
     }
   }
@@ -252,7 +267,7 @@ PyObject* py_exit_range(PyObject*, PyObject* key) {
 PyMethodDef functions[] = {
     {"_profile_new", function_pointer(py_new), METH_FASTCALL, "A recorder: (shapes, stacks)."},
     {"_profile_start", py_start, METH_O, nullptr},
-    {"_profile_stop", py_stop, METH_O, "What it has kept: [(name, start, end, bytes, parent, thread, sequence, kind, place, module, shapes, stack), ...]."},
+    {"_profile_stop", py_stop, METH_O, "What it has kept: [(name, start, end, bytes, parent, thread, sequence, kind, place, module, shapes, stack, maker), ...]."},
     {"_profile_enter", function_pointer(py_enter_range), METH_FASTCALL, "(name, key): a named range begins."},
     {"_profile_exit", py_exit_range, METH_O, nullptr},
     {}};

@@ -33,21 +33,9 @@ PyObject* step_tuple(const TapeStep& s) {
   static constexpr const char* kinds[] = {"constant", "step", "leaf"};
   for (size_t k = 0; k < s.inputs.size(); k++)
     set(inputs, k, Py_BuildValue("(snI)", kinds[s.inputs[k].kind], Py_ssize_t(s.inputs[k].index), s.inputs[k].output_nr));
-  return checked(Py_BuildValue("(NsOONLsssis)", checked(wrap_node(s.node)), s.op.c_str(), outputs.get(), inputs.get(), checked(saved_list(s.saved)),
-                               (long long)s.saved_bytes, s.place.c_str(), s.file.c_str(), s.function.c_str(), s.line, s.source.c_str()));
-}
-
-/// Code of notebooks is in no file, but Python's linecache has it.
-void find_sources(Tape& tape) {
-  const Obj linecache = Obj::take(PyImport_ImportModule("linecache"));
-  for (TapeStep& s : tape.steps) {
-    if (s.file.empty() || !s.source.empty()) continue;
-    const Obj line = Obj::take(PyObject_CallMethod(linecache.get(), "getline", "si", s.file.c_str(), s.line));
-    const Obj bare = Obj::take(PyObject_CallMethod(line.get(), "strip", nullptr));
-    const char* text = PyUnicode_AsUTF8(bare.get());
-    if (!text) throw PythonError();
-    s.source = text;
-  }
+  return checked(Py_BuildValue("(NsOONLsssiss)", checked(wrap_node(s.node)), s.op.c_str(), outputs.get(), inputs.get(),
+                               checked(saved_list(s.saved)), (long long)s.saved_bytes, s.place.c_str(), s.file.c_str(),
+                               s.function.c_str(), s.line, s.source.c_str(), s.module.c_str()));
 }
 
 struct PyVisitor final : TapeVisitor {
@@ -79,8 +67,7 @@ PyObject* read_tape_function(PyObject*, PyObject* args) {
     if (!PyArg_ParseTuple(args, "OOO:_read_tape", &root, &names, &visitor)) return nullptr;
     if (!is_tensor(root)) raise(PyExc_TypeError, "tape: expected a Tensor, got %.200s", Py_TYPE(root)->tp_name);
     PyVisitor see(visitor);
-    Tape tape = read_tape(unwrap(root), read_names(names), visitor == Py_None ? nullptr : &see);
-    find_sources(tape);
+    const Tape tape = read_tape(unwrap(root), read_names(names), visitor == Py_None ? nullptr : &see);
     Obj steps = list(tape.steps.size()), leaves = list(tape.leaves.size());
     for (size_t k = 0; k < tape.steps.size(); k++) set(steps, k, step_tuple(tape.steps[k]));
     for (size_t k = 0; k < tape.leaves.size(); k++)

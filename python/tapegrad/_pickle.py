@@ -28,8 +28,6 @@ def hashable(x):
     """x when it may be a key of a dict or a member of a set: nested tuples can take for ever to hash."""
     if isinstance(x, tuple) and (len(x) > 100 or not all(isinstance(y, _SCALARS) for y in x)):
         raise UnpicklingError("a key is a tuple of other things than numbers and texts, or a long one")
-    if isinstance(x, int) and x.bit_length() > 64:  # as many as one likes of those have the same hash
-        raise UnpicklingError(f"a key is an integer of {x.bit_length()} bits")
     if isinstance(x, (list, dict, set, bytearray)):
         raise UnpicklingError(f"a key is a {type(x).__name__}")
     return x
@@ -105,6 +103,16 @@ class Reader:
             raise UnpicklingError(f"items for a {type(x).__name__}")
         return x
 
+    def look(self, items):
+        self.looks -= items
+        if self.looks < 0:
+            raise UnpicklingError("calls with more items than the pickle has, or too many large integers as keys")
+
+    def key(self, x):
+        if isinstance(x, int) and x.bit_length() > 64:  # as many as one likes of those have the same hash
+            self.look(128)
+        return hashable(x)
+
     # ---- opcodes with work in them
 
     def nothing(self):
@@ -131,10 +139,10 @@ class Reader:
         if len(items) % 2:
             raise UnpicklingError("a key without a value")
         for k, v in zip(items[::2], items[1::2]):
-            target[hashable(k)] = v
+            target[self.key(k)] = v
 
     def add_items(self, items):
-        self.top(set).update(map(hashable, items))
+        self.top(set).update(map(self.key, items))
 
     def dictionary(self):
         items = self.pop_mark()
@@ -152,9 +160,7 @@ class Reader:
             raise UnpicklingError(f"{f!r} is called, which is not allowed")
         if not isinstance(args, tuple):
             raise UnpicklingError("arguments that are no tuple")
-        self.looks -= sum(len(x) for x in args if isinstance(x, (str, bytes, bytearray, tuple, list, dict, set)))
-        if self.looks < 0:
-            raise UnpicklingError("calls with more items than the pickle has")
+        self.look(sum(len(x) for x in args if isinstance(x, (str, bytes, bytearray, tuple, list, dict, set))))
         made = (f.new if new else f.call)(*args)
         if f.set_state:
             self.makers[id(made)] = (made, f)

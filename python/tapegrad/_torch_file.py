@@ -67,9 +67,9 @@ def read_zip(file, restore, safe, use_mmap):
             raise RuntimeError(f"load: {name} is compressed or encrypted; PyTorch stores plain bytes")
         if claimed is not None and info.file_size != claimed:
             raise RuntimeError(f"load: {name} has {info.file_size} bytes, the pickle says {claimed}")
-        file.seek(info.header_offset)
+        file.seek(max(0, info.header_offset))
         header = file.read(30)
-        if len(header) != 30 or header[:4] != b"PK\x03\x04":
+        if info.header_offset < 0 or len(header) != 30 or header[:4] != b"PK\x03\x04":
             raise RuntimeError(f"load: {name} has no valid header in the zip archive")
         at = info.header_offset + 30 + sum(struct.unpack("<HH", header[26:30]))
         if at + info.file_size > total:

@@ -100,7 +100,8 @@ class _RandomStates:
     """All random numbers, with the interface of what has a state."""
 
     def state_dict(self):
-        return {"cpu": creation.get_rng_state(), "cuda": cuda.get_rng_state_all() if cuda.is_available() else [], "python": random.getstate()}
+        on_gpus = cuda.get_rng_state_all() if cuda.is_available() else []
+        return {"cpu": creation.get_rng_state(), "cuda": on_gpus, "python": random.getstate()}
 
     def load_state_dict(self, state):
         creation.set_rng_state(state["cpu"])

@@ -52,11 +52,12 @@ class _Timed:
 
 
 class FunctionEvent(_Timed):
-    """One op, node or range that ran once. `line` is where Python (or C++) called it: of a node, where its forward was called."""
-    count, fwd_thread, kernels = 1, None, ()
+    """One op, node or range that ran once. `line` is where Python (or C++) called it: of a node, where its forward was called.
+    `maker` is the event of the op that recorded a node."""
+    count, kernels = 1, ()
 
     def __init__(self, number, row):
-        name, start, end, bytes_, parent, thread, sequence, kind, line, module, shapes, stack = row
+        name, start, end, bytes_, parent, thread, sequence, kind, line, module, shapes, stack, maker = row
         self.id, self.name, self.key, self.trace_name = number, name, name, name
         self.time_range = Interval(start / 1e3, end / 1e3)
         self.thread, self.sequence_nr, self.kind, self.line, self.module = thread, int(sequence) or -1, kind, line, module
@@ -64,7 +65,7 @@ class FunctionEvent(_Timed):
         self.input_shapes = json.loads(shapes) if shapes else []
         self.stack = stack.split("\n") if stack else []
         self.is_user_annotation = kind == RANGE
-        self.cpu_parent, self.cpu_children = parent, []
+        self.cpu_parent, self.cpu_children, self.maker = parent, [], maker
 
     @property
     def cpu_time_total(self):
@@ -120,11 +121,13 @@ class FunctionEventAvg(_Timed):
         return text if len(self.lines) == 1 else f"{text} and {len(self.lines) - 1} more"
 
     def __repr__(self):
-        return f"<FunctionEventAvg key={self.key} self_cpu_time={self.self_cpu_time_total_str} cpu_time={self.cpu_time_str} count={self.count}>"
+        times = f"self_cpu_time={self.self_cpu_time_total_str} cpu_time={self.cpu_time_str}"
+        return f"<FunctionEventAvg key={self.key} {times} count={self.count}>"
 
 
-_SORTS = ("count", "cpu_time", "cpu_time_total", "self_cpu_time_total", "cpu_memory_usage", "self_cpu_memory_usage", "cuda_time", "cuda_time_total",
-          "self_cuda_time_total", "device_time", "device_time_total", "self_device_time_total", "device_memory_usage", "self_device_memory_usage")
+_SORTS = ("count", "cpu_time", "cpu_time_total", "self_cpu_time_total", "cpu_memory_usage", "self_cpu_memory_usage", "cuda_time",
+          "cuda_time_total", "self_cuda_time_total", "device_time", "device_time_total", "self_device_time_total",
+          "device_memory_usage", "self_device_memory_usage")
 supported_export_stacks_metrics = ["self_cpu_time_total", "self_cuda_time_total", "self_xpu_time_total", "self_privateuse1_time_total"]
 
 
@@ -193,7 +196,8 @@ class EventList(list):
                    ("Self CPU", lambda e: clock(e.self_cpu_time_total), ">"), ("CPU total %", lambda e: share(e.cpu_time_total), ">"),
                    ("CPU total", lambda e: clock(e.cpu_time_total), ">"), ("CPU time avg", lambda e: clock(e.cpu_time), ">")]
         if self.profile_memory:
-            columns += [("CPU Mem", lambda e: memory_text(e.cpu_memory_usage), ">"), ("Self CPU Mem", lambda e: memory_text(e.self_cpu_memory_usage), ">")]
+            columns += [("CPU Mem", lambda e: memory_text(e.cpu_memory_usage), ">"),
+                        ("Self CPU Mem", lambda e: memory_text(e.self_cpu_memory_usage), ">")]
         columns.append(("# of Calls", lambda e: str(e.count), ">"))
         if any(e.input_shapes for e in rows):
             columns.append(("Input Shapes", lambda e: cut(str(e.input_shapes), max_shapes_column_width), "<"))
@@ -248,16 +252,13 @@ def events_of(rows, profile_memory, before=()):
     events = EventList(before)
     first = len(events)
     events.extend(FunctionEvent(first + k, row) for k, row in enumerate(rows))
-    makers = {}
     for e in events[first:]:
         parent = e.cpu_parent
         e.cpu_parent = events[first + parent] if parent >= 0 else None
         if e.cpu_parent is not None:
             e.cpu_parent.cpu_children.append(e)
-        if e.kind == OP and e.sequence_nr >= 0:
-            makers[e.sequence_nr] = e
-        elif e.kind == NODE and e.sequence_nr in makers:
-            e.fwd_thread = makers[e.sequence_nr].thread
+        e.maker = events[first + e.maker] if e.maker >= 0 else None
+        e.fwd_thread = e.maker and e.maker.thread
     events.profile_memory = profile_memory
     return events
 
@@ -268,19 +269,19 @@ def _chrome_events(events, memory):
     for thread in sorted({e.thread for e in events}):
         name = "main thread" if thread == pid else f"thread {thread}"
         out.append({"ph": "M", "name": "thread_name", "pid": pid, "tid": thread, "args": {"name": name}})
-    makers, held = {}, 0
+    held = 0
     for e in events:
         args = {"Line": e.line, "Module": e.module, "Input Dims": e.input_shapes, "Sequence number": e.sequence_nr, "External id": e.id}
-        out.append({"ph": "X", "cat": ("cpu_op", "backward", "user_annotation")[e.kind], "name": e.name, "pid": pid, "tid": e.thread, "ts": e.time_range.start,
+        kind = ("cpu_op", "backward", "user_annotation")[e.kind]
+        out.append({"ph": "X", "cat": kind, "name": e.name, "pid": pid, "tid": e.thread, "ts": e.time_range.start,
                     "dur": round(e.cpu_time_total, 3), "args": {k: v for k, v in args.items() if v not in ("", [], -1)}})
-        if e.kind == OP and e.sequence_nr >= 0:
-            makers[e.sequence_nr] = e
-        elif e.kind == NODE and (maker := makers.get(e.sequence_nr)):
-            flow = {"cat": "fwdbwd", "name": "fwdbwd", "id": e.sequence_nr, "pid": pid}
-            out.append({"ph": "s", **flow, "tid": maker.thread, "ts": maker.time_range.start})
+        if e.maker is not None:
+            flow = {"cat": "fwdbwd", "name": "fwdbwd", "id": e.id, "pid": pid}
+            out.append({"ph": "s", **flow, "tid": e.maker.thread, "ts": e.maker.time_range.start})
             out.append({"ph": "f", "bp": "e", **flow, "tid": e.thread, "ts": e.time_range.start})
     if memory:
         for e in sorted((e for e in events if e.self_cpu_memory_usage), key=lambda e: e.time_range.end):
             held += e.self_cpu_memory_usage
-            out.append({"ph": "C", "name": "memory since the start", "pid": pid, "tid": e.thread, "ts": e.time_range.end, "args": {"bytes": held}})
+            out.append({"ph": "C", "name": "memory since the start", "pid": pid, "tid": e.thread, "ts": e.time_range.end,
+                        "args": {"bytes": held}})
     return out

@@ -260,13 +260,9 @@ def replacing(filename):
 
 def _sync_folder(folder):
     """The new name itself is on the disk once its folder is. Some file systems cannot flush a folder: then there is no more to do."""
-    try:
+    with contextlib.suppress(OSError):
         fd = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(fd)
-    except OSError:
-        pass
-    finally:
-        os.close(fd)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

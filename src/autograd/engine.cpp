@@ -48,21 +48,24 @@ static std::mutex& lock_of(const TensorImpl* leaf) {
   (void)at_fork;
   return locks[reinterpret_cast<uintptr_t>(leaf) / sizeof(TensorImpl) % 64];
 }
-// Lets go of the GIL while it waits: who is waited for may want it.
-template <class F> static void wait_without_python(F wait) {
-  void* python = nullptr;
-  if (tls.in_python) tls.in_python = false, python = unlock_python();
-  wait();
-  if (python) relock_python(python), tls.in_python = true;
-}
-static std::unique_lock<std::mutex> locked(const TensorImpl* leaf) {
-  std::unique_lock lock(lock_of(leaf), std::try_to_lock);
-  if (!lock) wait_without_python([&] { lock.lock(); });
-  return lock;
-}
+// Its holder may wait for the GIL behind a long kernel, so nobody waits for it who has the GIL.
+namespace {
+class LeafLock {
+  std::mutex& lock_;
+ public:
+  explicit LeafLock(const TensorImpl* leaf) : lock_(lock_of(leaf)) {
+    if (lock_.try_lock()) [[likely]] return;
+    void* python = tls.in_python ? unlock_python() : nullptr;
+    lock_.lock();
+    if (python) relock_python(python);
+  }
+  ~LeafLock() { lock_.unlock(); }
+  LeafLock(const LeafLock&) = delete;
+};
+}  // namespace
 static void accumulate_grad(const Tensor& leaf, Tensor g) {
   if (g.dtype() != leaf.dtype()) g = to(g, leaf.dtype());
-  const auto guard = locked(leaf.get());
+  const LeafLock guard(leaf.get());
   Tensor& grad = extra_of(leaf).grad;
   if (grad.defined()) {
     if (grad_enabled()) grad = add(grad, g);
@@ -81,7 +84,7 @@ Tensor lend_gradient(const Node& n, int k) {
   const TensorImpl* leaf = e.tensor();
   Extra* x = leaf->extra;
   if (!x || !x->hooks.empty() || !x->post_accumulate_hooks.empty()) return {};
-  const auto guard = locked(leaf);
+  const LeafLock guard(leaf);
   Tensor& grad = x->grad;
   if (!grad.defined() || !owned(grad) || !grad->contiguous || grad.dtype() != leaf->dtype || grad->requires_grad) return {};
   Backward::lent(k);
@@ -181,7 +184,10 @@ bool Backward::take_over(Node* n) {
     return __atomic_compare_exchange_n(&n->owner, &nobody, static_cast<void*>(this), false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
   };
   if (free()) return true;
-  wait_without_python([&] { while (!free()) std::this_thread::yield(); });
+  void* python = nullptr;
+  if (tls.in_python) tls.in_python = false, python = unlock_python();
+  while (!free()) std::this_thread::yield();
+  if (python) relock_python(python), tls.in_python = true;
   return true;
 }
 
@@ -433,8 +439,13 @@ std::vector<Tensor> grad(TensorList outputs, TensorList inputs, TensorList grad_
   return result;
 }
 
-void Tensor::backward() const { tapegrad::backward(*this); }
+// Scopes of their own, so that notes name these functions' callers.
+void Tensor::backward() const {
+  OpScope op("backward");
+  tapegrad::backward(*this);
+}
 void Tensor::backward(const Tensor& gradient, bool retain_graph, bool create_graph) const {
+  OpScope op("backward");
   tapegrad::backward(*this, gradient, {.retain_graph = retain_graph, .create_graph = create_graph});
 }
 

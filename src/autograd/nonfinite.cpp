@@ -92,15 +92,22 @@ std::string in_module(uint16_t module) { return module ? ", in " + module_path_t
 
 // ---- which ops
 
-/// Make such values without a flag (tests/python/test_nonfinite.py finds them): always looked through.
+/// Make such values without a flag (tests/python/test_nonfinite.py finds them): always looked through. Special functions and linear
+/// algebra are, too: what they cost hides it.
 bool silent(std::string_view op) {
-  static constexpr std::string_view names[] = {"", };
-  return std::find(std::begin(names), std::end(names), op) != std::end(names);
+  static constexpr std::string_view names[] = {"digamma", "erfinv", "igamma", "igammac", "kl_div", "log", "log10", "log1p", "log2", "logdet", "logit",
+                                               "poisson_nll_loss", "polygamma", "slogdet", "xlogy",
+                                               "PolygammaBackward0", "PowBackward0", "PowBackward1", "SpecialEntrBackward0"};
+  if (op.ends_with('_')) op.remove_suffix(1);
+  return op.starts_with("special_") || op.starts_with("linalg") || std::find(std::begin(names), std::end(names), op) != std::end(names);
 }
+/// Numbers that are rounded or combined by hand.
+bool silent(Dtype d) { return d == Dtype::Float16 || d == Dtype::BFloat16 || is_complex(d); }
 
 class Search final : public Watcher {
   void (*const hit_)(const std::string&);
-  static inline thread_local std::vector<Tensor> held;  // the gradients that the running nodes got, for the report
+  static inline thread_local std::vector<Tensor> held;     // the gradients that the running nodes got, for the report
+  static inline thread_local const char* last_op = "";   // the outermost that began last: calls of operators have no name
 
   static bool given_nonfinite(const Call& call) {
     for (const Argument& a : call.arguments) {
@@ -110,7 +117,7 @@ class Search final : public Watcher {
     return false;
   }
   void check(std::string_view op, const Tensor& out) const {
-    if (!float_flags() && !silent(op)) return;
+    if (!float_flags() && !silent(op) && !silent(out.dtype())) return;
     const bool hit = has_nonfinite(out);
     clear_float_flags();
     if (!hit) return;
@@ -132,10 +139,13 @@ class Search final : public Watcher {
  public:
   explicit Search(void (*hit)(const std::string&)) : hit_(hit) {}
   void opened(const OpScope& scope) noexcept override {
-    if (!scope.outer) clear_float_flags();
+    if (scope.outer) return;
+    last_op = scope.name;
+    clear_float_flags();
   }
   void returned(const Call& call, std::span<const Tensor> results) override {
-    for (const Tensor& r : results) check(call.name, r);
+    for (const Tensor& r : results)
+      if (r.defined()) check(*call.name ? call.name : last_op, r);
   }
   void recorded(const Node&, const Tensor& out) override { check(tls.scope ? tls.scope->name : "", out); }
   void node_opened(const Node& n, const Tensor* g) override {
@@ -145,10 +155,10 @@ class Search final : public Watcher {
   void node_closed(const Node& n, const Tensor* dx) override {
     const std::vector<Tensor> given = std::move(held);
     held.clear();
-    const bool flags = float_flags();
-    if (!flags && !silent(n.name())) return;
     int k = 0;
-    while (k < n.edge_count && !has_nonfinite(dx[k])) k++;
+    while (k < n.edge_count && !dx[k].defined()) k++;
+    if (k == n.edge_count || (!float_flags() && !silent(n.name()) && !silent(dx[k].dtype()))) return;
+    for (k = 0; k < n.edge_count && !has_nonfinite(dx[k]);) k++;
     clear_float_flags();
     if (k == n.edge_count) return;
     for (const Tensor& g : given) if (has_nonfinite(g)) return;

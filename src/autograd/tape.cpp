@@ -2,11 +2,15 @@
 #include "tapegrad/tape.h"
 
 #include <algorithm>
-#include <fstream>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "src/autograd/node.h"
+#include "src/tensor/ledger.h"
+#include "src/tensor/places.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad {
@@ -48,40 +52,30 @@ std::vector<Node*> nodes_behind(Node* root) {
   return found;
 }
 
-/// Lines of source files, each file read once.
-class Sources {
-  std::unordered_map<std::string, std::vector<std::string>> files_;
- public:
-  std::string line(const std::string& file, int number) {
-    auto [it, fresh] = files_.try_emplace(file);
-    if (fresh) {
-      std::ifstream in(file);
-      for (std::string text; std::getline(in, text);) it->second.push_back(std::move(text));
+/// Where an op was called: the text of a place and its parts.
+struct Origin {
+  std::string text, file, function, source;
+  int line = 0;
+  // "train.py:12 in step", then perhaps the source in a line of its own; anything else has no parts.
+  explicit Origin(const Place& p) : text(quote(p)) {
+    if (const size_t end = text.find('\n'); end != std::string::npos) {
+      source = text.substr(text.find_first_not_of(" \n", end));
+      text.resize(end);
     }
-    if (number < 1 || size_t(number) > it->second.size()) return "";
-    const std::string& text = it->second[size_t(number) - 1];
-    const size_t from = text.find_first_not_of(" \t"), to = text.find_last_not_of(" \t\r");
-    return from == std::string::npos ? "" : text.substr(from, to + 1 - from);
+    const size_t in = text.rfind(" in "), colon = text.rfind(':', in);
+    if (colon == std::string::npos || colon + 1 >= text.size() || text[colon + 1] < '0' || text[colon + 1] > '9') return;
+    file = text.substr(0, colon);
+    line = std::atoi(text.c_str() + colon + 1);
+    if (in != std::string::npos && in > colon) function = text.substr(in + 4);
   }
 };
-
-// "train.py:12 in step"; anything else has no parts.
-void split_place(TapeStep& s, Sources& sources) {
-  const std::string first = s.place.substr(0, s.place.find('\n'));
-  const size_t in = first.rfind(" in "), colon = first.rfind(':', in);
-  if (colon == std::string::npos || colon + 1 >= first.size() || first[colon + 1] < '0' || first[colon + 1] > '9') return;
-  s.file = first.substr(0, colon);
-  s.line = std::atoi(first.c_str() + colon + 1);
-  if (in != std::string::npos && in > colon) s.function = first.substr(in + 4);
-  s.source = sources.line(s.file, s.line);
-}
 
 class Reader {
   Tape& tape_;
   std::unordered_map<const Node*, size_t> steps_;
   std::unordered_map<const TensorImpl*, size_t> leaves_;
   std::unordered_set<const Storage*> counted_;
-  Sources sources_;
+  std::map<std::pair<const void*, int32_t>, Origin> places_;  // many steps come from few lines
 
   size_t leaf(TensorImpl* t) {
     auto [it, fresh] = leaves_.try_emplace(t, tape_.leaves.size());
@@ -93,7 +87,9 @@ class Reader {
   }
   void add(Node* n) {
     TapeStep s;
-    s.node = n, s.op = n->name(), s.place = describe(n->place);
+    s.node = n, s.op = n->name(), s.module = module_path_text(n->module);
+    const Origin& at = places_.try_emplace({n->place.where, n->place.offset}, n->place).first->second;
+    s.place = at.text, s.file = at.file, s.function = at.function, s.line = at.line, s.source = at.source;
     s.outputs.resize(n->output_count);
     for (int k = 0; k < n->edge_count; k++) {
       const Edge& e = n->edges[k];
@@ -103,7 +99,6 @@ class Reader {
     }
     s.saved = saved_tensors(*n);
     for (const auto& v : s.saved) if (v.tensor.defined()) s.saved_bytes += v.tensor.nbytes();
-    split_place(s, sources_);
     tape_.steps.push_back(std::move(s));
   }
   void name(const std::string& name, const Tensor& t) {
@@ -230,24 +225,23 @@ std::string saved_text(const TapeStep& s) {
   return freed ? "freed" : bytes_text(s.saved_bytes);
 }
 std::string line_text(const TapeStep& s) {
-  if (s.file.empty()) return s.place.substr(0, s.place.find('\n'));
+  if (s.file.empty()) return s.place;
   return s.file.substr(s.file.rfind('/') + 1) + ":" + std::to_string(s.line) + (s.source.empty() ? "" : "  " + s.source);
 }
 // Characters, not bytes: names may be in any script.
 size_t width_of(const std::string& s) { return size_t(std::count_if(s.begin(), s.end(), [](char c) { return (c & 0xC0) != 0x80; })); }
 
-constexpr int kColumns = 6;
-struct Row { std::string cell[kColumns]; };
-std::string aligned(const std::vector<Row>& rows) {
+constexpr int kColumns = 7;
+struct TableRow { std::string cell[kColumns]; };
+std::string aligned(const std::vector<TableRow>& rows) {
   size_t width[kColumns] = {};
-  for (const Row& r : rows) for (int c = 0; c < kColumns; c++) width[c] = std::max(width[c], width_of(r.cell[c]));
+  for (const TableRow& r : rows) for (int c = 0; c < kColumns; c++) width[c] = std::max(width[c], width_of(r.cell[c]));
   std::string text;
-  for (const Row& r : rows) {
+  for (const TableRow& r : rows) {
     for (int c = 0; c < kColumns; c++) {
       const std::string pad(width[c] - width_of(r.cell[c]), ' ');
       const bool right = c == 0 || c == 4;
-      text += right ? pad + r.cell[c] : c + 1 < kColumns ? r.cell[c] + pad : r.cell[c];
-      if (c + 1 < kColumns) text += "  ";
+      if (width[c]) text += (right ? pad + r.cell[c] : r.cell[c] + pad) + "  ";
     }
     text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';
@@ -258,10 +252,11 @@ std::string aligned(const std::vector<Row>& rows) {
 }  // namespace
 
 std::string Tape::text() const {
-  std::vector<Row> rows{{{"step", "op", "output", "inputs", "saved", "line"}}};
+  const bool modules = std::any_of(steps.begin(), steps.end(), [](const TapeStep& s) { return !s.module.empty(); });
+  std::vector<TableRow> rows{{{"step", "op", "output", "inputs", "saved", modules ? "module" : "", "line"}}};
   for (size_t k = 0; k < steps.size(); k++) {
     const TapeStep& s = steps[k];
-    rows.push_back({{std::to_string(k), s.op, outputs_text(s), inputs_text(*this, s), saved_text(s), line_text(s)}});
+    rows.push_back({{std::to_string(k), s.op, outputs_text(s), inputs_text(*this, s), saved_text(s), s.module, line_text(s)}});
   }
   std::string text = aligned(rows) + std::to_string(steps.size()) + (steps.size() == 1 ? " step; " : " steps; ") + bytes_text(saved_bytes) +
                      " saved for backward, leaves not counted\nleaves: ";

@@ -16,7 +16,6 @@ const Generator& generator() { return batch_generator ? *batch_generator : defau
 static uint64_t random_seed(const Generator* generator) {
   return uint64_t(empty({}, int64).random_({}, {}, generator).item<int64_t>());
 }
-uint64_t detail::pass_seed(const LoaderOptions& options) { return random_seed(options.generator ? &*options.generator : nullptr); }
 
 // ---- samplers ------------------------------------------------------------------------------------------------------
 
@@ -88,11 +87,48 @@ void detail::check_options(const LoaderOptions& o, bool stream) {
   TG_CHECK(!stream || !(o.shuffle || o.sampler), ValueError, "a stream has its own order: leave shuffle and sampler out");
 }
 
-Tensor detail::pass_order(int64_t n, const LoaderOptions& o) {
+static Tensor pass_order(int64_t n, const LoaderOptions& o) {
   const Sampler sampler = o.sampler ? o.sampler : o.shuffle ? random_sampler(n, o.generator) : sequential_sampler(n);
   const Tensor order = sampler();
   TG_CHECK(order.dim() == 1 && order.dtype() == int64, ValueError, "DataLoader: a sampler must give int64[n]", Named{"order", order});
   return order.contiguous();
+}
+
+void detail::LoaderPlace::destroy(LoaderPlace* p) { delete p; }
+
+Ref<detail::LoaderPlace> detail::begin_pass(const Ref<LoaderPlace>& place, int64_t n, const LoaderOptions& o) {
+  OpScope op("DataLoader");
+  if (place && place->resumed) {
+    const bool fits = n < 0 ? !place->order.defined() : place->order.defined() && (place->order.numel() == 0 || (min(place->order).item<int64_t>() >= 0 && max(place->order).item<int64_t>() < n));
+    TG_CHECK(fits, ValueError, "load_state_dict: the state is of another data set: this one has ", n < 0 ? std::string("no places") : std::to_string(n) + " samples");
+    place->resumed = false;
+    return place;
+  }
+  const auto fresh = Ref<LoaderPlace>::steal(new LoaderPlace);
+  fresh->seed = random_seed(o.generator ? &*o.generator : nullptr);
+  if (n >= 0) fresh->order = pass_order(n, o);
+  return fresh;
+}
+
+std::vector<std::pair<std::string, Tensor>> detail::place_state(const Ref<LoaderPlace>& place) {
+  if (!place || !place->running) return {{"batches", tensor(int64_t(0))}};
+  std::vector<std::pair<std::string, Tensor>> state = {{"batches", tensor(place->batches)}, {"seed", tensor(int64_t(place->seed))}};
+  if (place->order.defined()) state.emplace_back("order", place->order);
+  return state;
+}
+
+Ref<detail::LoaderPlace> detail::place_from(const std::vector<std::pair<std::string, Tensor>>& state) {
+  OpScope op("DataLoader");
+  auto place = Ref<LoaderPlace>::steal(new LoaderPlace);
+  for (auto& [name, t] : state) {
+    TG_CHECK(t.dtype() == int64 && (name == "order" ? t.dim() == 1 : t.numel() == 1), ValueError, "load_state_dict: \"", name, "\" is no part of a loader's state", Named{"it", t});
+    if (name == "batches") place->batches = t.item<int64_t>();
+    if (name == "seed") place->seed = uint64_t(t.item<int64_t>()), place->resumed = true;
+    if (name == "order") place->order = contiguous(t);
+  }
+  TG_CHECK(place->batches >= 0, ValueError, "load_state_dict: ", place->batches, " batches");
+  place->running = place->resumed;
+  return place;
 }
 
 detail::LoaderJob::~LoaderJob() = default;

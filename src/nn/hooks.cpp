@@ -17,7 +17,7 @@ static Hooks& global_hooks_kept() {
   static Hooks& kept = *new Hooks;
   return kept;
 }
-static HookHandle add(Hooks& hooks, ModuleHooks Hooks::*kind, Ref<ModuleHook> hook, bool prepend) {
+static HookHandle append_hook(Hooks& hooks, ModuleHooks Hooks::*kind, Ref<ModuleHook> hook, bool prepend) {
   static std::atomic<uint64_t> ids{0};
   hook->id = ++ids;
   const HookHandle handle(Ref<Hooks>::share(&hooks), hook->id);
@@ -27,7 +27,7 @@ static HookHandle add(Hooks& hooks, ModuleHooks Hooks::*kind, Ref<ModuleHook> ho
 }
 HookHandle add_global_hook(ModuleHooks Hooks::*kind, Ref<ModuleHook> hook) {
   global_hooks = &global_hooks_kept();
-  return add(*global_hooks, kind, std::move(hook), false);
+  return append_hook(*global_hooks, kind, std::move(hook), false);
 }
 
 /// The backward hooks of one call. The outputs' gradients arrive first and are kept; the hooks run when the inputs' arrive, or
@@ -157,7 +157,7 @@ HookHandle Module::add_hook(detail::ModuleHooks detail::Hooks::*kind, Ref<detail
            " defines operator() itself, which no hook can see: derive its class from nn::ModuleOf and call the "
            "function forward");
   if (!state_->hooks) state_->hooks = Ref<detail::Hooks>::steal(new detail::Hooks);
-  return detail::add(*state_->hooks, kind, std::move(hook), prepend);
+  return detail::append_hook(*state_->hooks, kind, std::move(hook), prepend);
 }
 void HookHandle::remove() {
   if (!hooks_) return;

@@ -5,6 +5,7 @@
 
 #include "src/ops/cuda/calls.h"
 #include "src/ops/op_info.h"
+#include "src/ops/plain.h"
 #include "src/ops/random.h"
 #include "src/ops/rows.h"
 
@@ -47,6 +48,17 @@ static Tensor draw_keep(IntList size, double p, Device device) {
   return to(bernoulli(full(size, 1 - p, Dtype::Float32, device)), Dtype::Bool);
 }
 
+// Of 16-bit floats, as x * (keep * scale) would be: those stay whose word is below the threshold.
+static void drop_halves(Dtype d, const uint32_t* w, uint32_t threshold, double scale, const char* x, int64_t n, char* y, uint8_t* keep) {
+  alignas(64) float v[4 * kRandomBlocks], factor[4 * kRandomBlocks];
+  random_kernels().chance(w, threshold, n, factor);
+  load_for(d, Compute::F32)(x, 2, n, reinterpret_cast<char*>(v));
+  const float s = d == Dtype::Float16 ? half_to_float(float_to_half(float(scale))) : bfloat_to_float(float_to_bfloat(float(scale)));
+  for (int64_t i = 0; i < n; i++) v[i] *= factor[i] * s;
+  for (int64_t i = 0; i < n; i++) keep[i] = factor[i] != 0;
+  store_for(Compute::F32, d)(reinterpret_cast<const char*>(v), y, 2, n);
+}
+
 Tensor dropout(const Tensor& x, double p, bool training) {
   OpScope op("dropout");
   check(x, p);
@@ -54,20 +66,23 @@ Tensor dropout(const Tensor& x, double p, bool training) {
   if (p == 1) return x * Tensor(0.0);
   if (x.is_cuda()) return cuda_dropout(x, p);
   const double scale = 1 / (1 - p);
-  if (x.dtype() != Dtype::Float32) return kept(x, draw_keep(x.sizes(), p, x.device()), scale);
-  const Tensor in = row_major(x, Dtype::Float32);
-  const bool recorded = recording(x);
-  Tensor y = empty(in.sizes(), Dtype::Float32, in.device()), keep;
+  if (x.dtype() == Dtype::Float64) return kept(x, draw_keep(x.sizes(), p, x.device()), scale);
+  const Tensor in = row_major(x, x.dtype());
+  const bool recorded = recording(x), halves = x.dtype() != Dtype::Float32;
+  Tensor y = empty(in.sizes(), x.dtype(), in.device()), keep;
   if (recorded) keep = empty(in.sizes(), Dtype::Bool, in.device());
   const int64_t n = in.numel(), blocks = (n + 3) / 4;
   const RandomTable& k = random_kernels();
-  const uint32_t threshold = uint32_t(std::llround(p * 0x1p24));
-  each_random_block(RandomStream(nullptr, blocks), blocks, n * int64_t(sizeof(float)), [&](const uint32_t* w, int64_t block, int64_t count, Streamed& out) {
+  const uint32_t threshold = uint32_t(halves ? std::ceil(double(float(1 - p)) * 0x1p24) : std::round(p * 0x1p24));
+  const int64_t item = row_bytes(x, 1);
+  each_random_block(RandomStream(nullptr, blocks), blocks, n * item, [&](const uint32_t* w, int64_t block, int64_t count, Streamed& out) {
     const int64_t at = 4 * block, m = std::min(4 * count, n - at);
     uint8_t unused[4 * kRandomBlocks];
     uint8_t* bits = recorded ? keep->host<uint8_t>() + at : unused;
-    out.put(y->host() + at * int64_t(sizeof(float)), m * int64_t(sizeof(float)), [&](char* place) {
-      k.dropout(w, threshold, float(scale), in->host<const float>() + at, m, reinterpret_cast<float*>(place), bits);
+    const char* from = in->host() + at * item;
+    out.put(y->host() + at * item, m * item, [&](char* place) {
+      if (halves) drop_halves(x.dtype(), w, threshold, scale, from, m, place, bits);
+      else k.dropout(w, threshold, float(scale), reinterpret_cast<const float*>(from), m, reinterpret_cast<float*>(place), bits);
     });
   });
   if (recorded) record<DropoutBackward>(y, x, keep, scale);

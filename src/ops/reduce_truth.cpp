@@ -66,7 +66,7 @@ bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool e
 void reduce_truth_ops(OpTable& t) {
   t.add("all(Tensor input, int[]? dim=None, bool keepdim=False)", &all, "Is every element (along dim) other than zero? True when there are none.")
       .method().on("any").no_grad().with_out().samples({"B(2, 3)", "B(2, 3), 1", "I(2, 3), [0, 1], True", "B(0, 3), 0"});
-  t.add("any(Tensor input, int[]? dim=None, bool keepdim=False)", &any, "Is some element (along dim) other than zero?")
+  t.add("any(Tensor input, int[]? dim=None, bool keepdim=False)", &tapegrad::any, "Is some element (along dim) other than zero?")
       .method().on("any").no_grad().with_out().samples({"B(2, 3)", "B(2, 3), 1", "I(2, 3), [0, 1], True", "B(0, 3), 0"});
   t.add("count_nonzero(Tensor input, int[]? dim=None)", &count_nonzero, "How many elements (along dim) are not zero, as int64.")
       .method().on("any").no_grad().complex().samples({"I(2, 3, lo=0, hi=2)", "I(2, 3, lo=0, hi=2), 1", "T(2, 3), [0, 1]"});

@@ -70,7 +70,8 @@ template <class T, class A> void recurrence_lines(const Split& s, const T* a, co
 }
 /// The same with every a = 1: running sums, rows or strips of columns at a time.
 void running_sums(const Split& s, const Tensor& b, const Tensor& r, bool back) {
-  const RunningSum& k = kernels().scan->sum[b.dtype() == Dtype::Float32 ? 0 : b.dtype() == Dtype::Float64 ? 1 : 2];
+  const Dtype d = b.dtype();
+  const RunningSum& k = kernels().scan->sum[d == Dtype::Float32 ? 0 : d == Dtype::Float64 ? 1 : d == Dtype::Int64 ? 2 : d == Dtype::Float16 ? 3 : 4];
   LongKernel unlocked(s.outer * s.n * s.inner);
   if (!s.n || !s.inner) return;
   if (s.inner == 1) {
@@ -113,7 +114,8 @@ struct RecurrenceBackward final : NodeOf<2> {
   }
 };
 Tensor recurrence(const Tensor& a_in, const Tensor& b_in, int64_t dim, bool back) {
-  const Dtype d = scan_dtype(b_in.dtype());
+  const bool sums = !a_in.defined() && is_floating(b_in.dtype()) && !b_in.is_cuda();  // kernels of every dtype
+  const Dtype d = sums ? b_in.dtype() : scan_dtype(b_in.dtype());
   const Tensor a = row_major(a_in, d), b = row_major(b_in, d);
   Tensor r = empty(b.sizes(), d, b.device());
   const Split s(b, dim);

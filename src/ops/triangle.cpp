@@ -170,12 +170,12 @@ Tensor cartesian_prod(TensorList tensors) {
 }
 Tensor block_diag(TensorList tensors) {
   OpScope op("block_diag");
-  int64_t rows = 0, columns = 0;
+  int64_t columns = 0;
   std::vector<Tensor> blocks;
   for (const Tensor& t : tensors) {
     TG_CHECK(t.dim() <= 2, ShapeError, "each tensor must have at most 2 dimensions, got ", t.dim(), Named{"tensors", t});
     blocks.push_back(atleast_2d(t));
-    rows += blocks.back()->sizes[0], columns += blocks.back()->sizes[1];
+    columns += blocks.back()->sizes[1];
   }
   if (blocks.empty()) return empty({1, 0}, default_dtype());
   std::vector<Tensor> lines;

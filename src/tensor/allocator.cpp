@@ -86,7 +86,7 @@ Owner owner_now(size_t bytes) {
   const uint16_t module = tls.differentiating ? tls.differentiating->module : tls.module;
   return {bytes, 0, make_note(tls.scope ? tls.scope->name : "", place_now()), module, role, true};
 }
-constinit thread_local int64_t bytes_here __attribute__((tls_model("initial-exec"))) = 0;
+[[gnu::tls_model("initial-exec")]] constinit thread_local int64_t bytes_here = 0;
 void enter(Shared& s, void* block, Owner o) {
   s.stats.in_use += int64_t(o.bytes), bytes_here += int64_t(o.bytes);
   s.stats.peak = std::max(s.stats.peak, s.stats.in_use);
@@ -113,7 +113,7 @@ struct Refusal {
   int64_t asked = 0, at = 0;
   bool on = false;
 };
-constinit thread_local Refusal refusal __attribute__((tls_model("initial-exec")));
+[[gnu::tls_model("initial-exec")]] constinit thread_local Refusal refusal;
 bool refused() { return refusal.on && ++refusal.asked == refusal.at; }
 
 struct AtThreadExit {
@@ -321,22 +321,23 @@ Ledger read_ledger() {
   return ledger;
 }
 
-static Owner* owner_of(const Storage& s) {
+static Owner* owner_if_any(const Storage& s) {
   return s.block > size_t(kSmallClasses) * 64 && !s.deleter ? &owner_of(const_cast<Storage*>(&s)) : nullptr;
 }
 void set_role(const Storage& s, MemoryRole role) {
-  if (Owner* o = owner_of(s)) __atomic_store_n(&o->role, role, __ATOMIC_RELAXED);
+  if (Owner* o = owner_if_any(s)) __atomic_store(&o->role, &role, __ATOMIC_RELAXED);
 }
 MemoryRole role_of(const Storage& s) {
-  const Owner* o = owner_of(s);
-  return o ? __atomic_load_n(&o->role, __ATOMIC_RELAXED) : MemoryRole::Working;
+  MemoryRole role = MemoryRole::Working;
+  if (const Owner* o = owner_if_any(s)) __atomic_load(&o->role, &role, __ATOMIC_RELAXED);
+  return role;
 }
 void set_owner_module(const Storage& s, uint16_t module) {
-  if (Owner* o = owner_of(s)) __atomic_store_n(&o->module, module, __ATOMIC_RELAXED);
+  if (Owner* o = owner_if_any(s)) __atomic_store_n(&o->module, module, __ATOMIC_RELAXED);
 }
 void own_with(const Storage& s, const Storage& of, MemoryRole role) {
   set_role(s, role);
-  if (const Owner* o = owner_of(of); o && o->module) set_owner_module(s, o->module);
+  if (const Owner* o = owner_if_any(of); o && o->module) set_owner_module(s, o->module);
 }
 
 void record_ledger(bool on) {

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -84,6 +85,8 @@ void look_at(const StateDict& s) {
 constexpr uint64_t kSmall = 64 << 10;  // names of files, messages, tables of inflate
 
 void safetensors(const uint8_t* data, size_t size) {
+  if (size >= 9 && data[0] == 0x80 && std::memcmp(data + 4, "\0\0\0\0{", 5) != 0) return;  // load() takes it for a pickle: old_pt's part
+  if (size >= 4 && std::memcmp(data, "PK\3\4", 4) == 0) return;                              // zip's
   put(data, size);
   uint64_t header = 0;
   if (size >= 8) std::memcpy(&header, data, 8);
@@ -106,7 +109,7 @@ void zip(const uint8_t* data, size_t size) {
     const io::ZipReader archive(f);
     for (const io::ZipEntry& e : archive.entries()) {
       entries++;
-      if (e.deflated) unpacked += e.size;
+      if (e.deflated) unpacked += std::min(e.size, 1032 * e.packed);
       if (e.name.ends_with("data.pkl")) pickle += e.size;
     }
   });

@@ -8,10 +8,11 @@ cd "$(dirname "$0")/../.."
 out=$PWD/build/fuzz
 seconds=${FUZZ_SECONDS:-60}
 targets=(safetensors npy zip pickle old_pt inflate)
-clang=${CLANG:-$(command -v clang++ clang++-{20,19,18,17,16,15,14} | head -1)}
+clang=${CLANG:-clang++}
 flags=(-std=c++20 -O1 -g1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DTG_NO_POOL -Iinclude -I.)
 say() { printf '== %s\n' "$*"; }
 
+rm -rf "$out/objects"
 mkdir -p "$out/objects" "$out/found"
 say "compiling with $clang"
 start=$SECONDS
@@ -31,7 +32,7 @@ export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=0 UBSAN_OPTIONS=pri
 fuzz() {  # fuzz TARGET
   local t=$1
   mkdir -p "$out/corpus/$t"
-  "$out/$t" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -close_fd_mask=1 \
+  "$out/$t" -max_total_time="$seconds" -timeout=30 -rss_limit_mb=1024 -print_final_stats=1 -close_fd_mask=1 \
     -dict=tests/fuzz/words.dict -artifact_prefix="$out/found/$t-" "$out/corpus/$t" "$out/seeds/$t" >"$out/$t.log" 2>&1 ||
     { tail -40 "$out/$t.log"; echo "FOUND by $t: $(ls -t "$out"/found/"$t"-* | head -1)"; return 1; }
 }

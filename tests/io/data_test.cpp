@@ -96,6 +96,44 @@ TEST(Data, LeavingEarlyStopsTheWorkers) {
   EXPECT_LT(calls, 100);
 }
 
+// A pass that is left and goes on from the loader's state, in another loader, has the batches of one that was not.
+TEST(Data, GoesOnWhereAnotherLoaderWas) {
+  const auto noisy = data::map(Squares{26}, [](int64_t v) { return randn({3}, {}, {}, false, &data::generator()) + double(v); });
+  const auto stream = data::map(Counting{26}, [](int64_t v) { return randn({3}, {}, {}, false, &data::generator()) + double(v); });
+  const auto check = [](auto make) {
+    std::vector<Tensor> whole, parts;
+    manual_seed(7);
+    auto loader = make();
+    EXPECT_EQ(loader.state_dict().size(), 1);
+    for (int pass = 0; pass < 2; pass++)
+      for (const Tensor& batch : loader) whole.push_back(batch);
+    EXPECT_EQ(loader.state_dict().size(), 1);
+    manual_seed(7);
+    auto first = make();
+    for (const Tensor& batch : first) {
+      parts.push_back(batch);
+      if (parts.size() == 3) break;
+    }
+    const auto state = first.state_dict(), numbers = default_generator().get_state();
+    manual_seed(99);
+    auto second = make();
+    second.load_state_dict(state);
+    default_generator().set_state(numbers);
+    for (int pass = 0; pass < 2; pass++)
+      for (const Tensor& batch : second) parts.push_back(batch);
+    ASSERT_EQ(parts.size(), whole.size());
+    for (size_t k = 0; k < whole.size(); k++) EXPECT_TRUE(equal(parts[k], whole[k])) << k;
+  };
+  for (const int workers : {0, 2}) {
+    check([&] { return data::DataLoader(noisy, {.batch_size = 4, .shuffle = true, .num_workers = workers}); });
+    check([&] { return data::DataLoader(stream, {.batch_size = 4, .num_workers = workers}); });
+  }
+  data::DataLoader loader(Squares{5}, {.batch_size = 2});
+  loader.load_state_dict({{"batches", tensor(int64_t(1))}, {"seed", tensor(int64_t(0))}, {"order", tensor({0, 5})}});
+  EXPECT_THROW(all(loader), ValueError);
+  EXPECT_THROW(loader.load_state_dict({{"batches", tensor(int64_t(-1))}}), ValueError);
+}
+
 TEST(Data, StreamsHaveBatchesToo) {
   for (const int workers : {0, 2}) {
     const data::DataLoader loader(data::map(Counting{10}, [](int64_t i) { return 2 * i; }), {.batch_size = 4, .num_workers = workers});

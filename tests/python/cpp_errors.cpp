@@ -32,7 +32,7 @@ int main() {
     y.backward();
   });
   show("custom", [&] {
-    const Tensor y = Wrong::apply(x)[0];  // custom
+    const Tensor y = Wrong::apply(x)[0];
     y.sum().backward();
   });
   show("shape", [&] { matmul(x, x); });  // shape

@@ -125,4 +125,4 @@ def test_module_that_is_not_registered():
             return Block(5)(x)
 
     outer = Outer()
-    assert "\n  Block.fc" in text_of(outer, z(3, 4))
+    assert "\n  in Outer.Block.fc" in text_of(outer, z(3, 4))

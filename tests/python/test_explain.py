@@ -157,6 +157,7 @@ def test_code_that_is_gone_keeps_its_line():
 # ---- explain: why it does not require grad -------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:To copy construct")
 def test_cut_off():
     x = leaf()
     says(explain(x.detach()), "detach", "does not require grad", "detach()")  #: detach
@@ -173,6 +174,7 @@ def test_cut_off():
     says(explain(w), "requires_grad", "requires_grad was set to False")
 
 
+@pytest.mark.filterwarnings("ignore:To copy construct")
 def test_the_reason_is_inherited():
     x = leaf()
     h = x.detach()  #: far away

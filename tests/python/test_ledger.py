@@ -56,7 +56,7 @@ def test_owners_have_op_line_module_and_role():
     out = net(x)
     loss = F.cross_entropy(out, y)
     saved = [b for b in tg.memory.snapshot()["blocks"] if b["role"] == "saved" and b["module"].startswith("Net")]
-    assert {"linear"} <= {b["op"] for b in saved} and "Net.encoder.0" in {b["module"] for b in saved}
+    assert {"linear"} <= {b["op"] for b in saved} and "Net.encoder.1" in {b["module"] for b in saved}
     assert all("test_ledger.py" in b["line"] for b in saved)
     loss.backward()
     opt.step()
@@ -97,7 +97,7 @@ def test_summary():
 def test_out_of_memory_names_the_largest_owners():
     x = tg.ones(300, 1000, 10)
     with pytest.raises(MemoryError, match="the largest owners") as error:
-        tg.empty(2**45)
+        tg.empty(2**44)
     assert "test_ledger.py" in str(error.value) and "11.4 MiB" in str(error.value) or "12.0 MiB" in str(error.value)
     del x
 
@@ -108,6 +108,7 @@ def test_timeline(tmp_path):
     net = Net()
     opt = tg.optim.SGD(net.parameters(), lr=0.1)
     x, y = tg.randn(64, 64), tg.randint(0, 10, (64,))
+    net(x)
     with tg.memory.record():
         for _ in range(3):
             opt.zero_grad()

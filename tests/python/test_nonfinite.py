@@ -9,7 +9,8 @@ from op_samples import RANDOM, Call, all_samples, flat, function_of, leaves, loa
 
 
 def line_of(text):
-    return next(i for i, line in enumerate(open(__file__), 1) if text in line and "line_of" not in line)
+    with open(__file__) as f:
+        return next(i for i, line in enumerate(f, 1) if text in line and "line_of" not in line)
 
 
 def test_forward_names_op_line_module_and_ranges():
@@ -166,7 +167,7 @@ def test_every_op_that_makes_one_is_found(backward):
                 missed.add((sample.name, name))
             found += plain is True and watched is True
     assert not missed, sorted(missed)
-    assert found > 300, found
+    assert found > (80 if backward else 300), found
 
 
 def test_finite_samples_are_no_hits():

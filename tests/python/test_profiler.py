@@ -41,25 +41,27 @@ def prof():
 
 def test_ops_nodes_and_ranges_are_events(prof):
     names = {e.name for e in prof.events()}
-    assert {"linear", "relu", "forward", "backward", "LinearBackward0", "ReluBackward0", "adam_step", "Optimizer.step#Adam.step"} <= names, names
+    assert {"linear", "relu", "forward", "backward", "AddmmBackward0", "ReluBackward0", "adam_step", "Optimizer.step#Adam.step"} <= names, names
     forward = next(e for e in prof.events() if e.name == "forward")
     assert forward.is_user_annotation and {"linear", "relu"} <= {c.name for c in forward.cpu_children}
-    node = next(e for e in prof.events() if e.name == "LinearBackward0")
+    node = next(e for e in prof.events() if e.name == "AddmmBackward0")
     assert node.cpu_parent.name == "backward" and node.sequence_nr >= 0
 
 
 def test_backward_nodes_have_the_forward_line(prof):
-    line = next(i for i, text in enumerate(open(__file__), 1) if "return self.heads[0]" in text)
-    nodes = [e for e in prof.events() if e.name == "LinearBackward0"]
+    with open(__file__) as f:
+        line = next(i for i, text in enumerate(f, 1) if "return self.heads[0]" in text)
+    nodes = [e for e in prof.events() if e.name == "AddmmBackward0"]
     assert nodes and all(f"test_profiler.py:{line} in forward" in e.line for e in nodes)
     assert {e.module for e in nodes} == {"Net.body.0", "Net.heads.0"}
+    assert all(e.maker.name == "linear" and e.maker.module == e.module for e in nodes)
 
 
 def test_shapes_modules_and_stacks(prof):
     first = next(e for e in prof.events() if e.name == "linear")
     assert first.input_shapes == [[16, 64], [32, 64], [32]] and first.module == "Net.body.0"
     assert any("in train_step" in f or "train_step" in f for f in first.stack)
-    node = next(e for e in prof.events() if e.name == "LinearBackward0")
+    node = next(e for e in prof.events() if e.name == "AddmmBackward0")
     assert node.input_shapes == [[16, 10]]
 
 
@@ -191,7 +193,7 @@ def test_step_picture(prof, tmp_path):
     prof.export_step_picture(tmp_path / "p.html")
     text = (tmp_path / "p.html").read_text()
     assert all(f">{lane}</text>" in text for lane in ("forward", "backward", "optimizer"))
-    assert "<rect" in text and "LinearBackward0" in text and "http" not in text and "<script" not in text
+    assert "<rect" in text and "AddmmBackward0" in text and "http" not in text and "<script" not in text
 
 
 def test_results_are_the_same_while_watched():

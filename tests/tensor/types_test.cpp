@@ -46,6 +46,7 @@ TEST(Half, AllSixteenBitPatternsRoundTrip) {
     if (b == b) EXPECT_EQ(float_to_bfloat(b), u);
   }
 }
+#ifdef __FLT16_MANT_DIG__  // g++ 11 and clang 14 have no _Float16 for every processor
 TEST(Half, RoundsToNearestEvenLikeTheProcessor) {
   uint32_t x = 1;
   for (int k = 0; k < 200000; k++) {
@@ -59,3 +60,4 @@ TEST(Half, RoundsToNearestEvenLikeTheProcessor) {
     ASSERT_EQ(float_to_half(f), bits) << f;
   }
 }
+#endif

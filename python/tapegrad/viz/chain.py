@@ -16,6 +16,7 @@ from .formulas import ELEMENTWISE, HELPERS, MASKED, RULES, places, splits
 from .steps import Tape, find_names
 
 RESERVED = {*keyword.kwlist, "np", "math", "values", "gradients", "n", "gx", "mean", "scale", "part", *HELPERS}
+PARTS = ("mean, scale = ", "n = ", "gx = ")  # statements of rules that are the same for every input
 WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -76,8 +77,10 @@ class _Writer:
     def __init__(self, tape):
         import numpy
         self.np, self.tape, self.random = numpy, tape, numpy.random.default_rng(0)
-        self.values, self.shapes, self.helpers, self.written, self.body = {}, {}, set(), set(), []
+        self.values, self.helpers, self.written, self.body = {}, set(), set(), []
         self.names, self.constants, self.taken = {}, {}, set(RESERVED)
+        self.scope = {"np": numpy, "math": math}
+        exec("\n".join(HELPERS.values()), self.scope)
         for k, leaf in enumerate(tape.leaves):
             self.names["leaf", k, 0] = self.fresh(leaf.name)
         for s in tape:
@@ -125,11 +128,10 @@ class _Writer:
             found, formula = case.solve()
             i = s.inputs[k]
             name = self.names[i.kind, i.index, i.output_nr]
-            lines += [line for line in self.assign(name, found, case) if line not in lines]
+            lines += [line for line in self.assign(name, found, case) if not (line in lines and line.startswith(PARTS))]
             if formula and formula not in formulas:
                 formulas.append(formula)
-        where = f"{s.file.rpartition('/')[2]}:{s.line}: {s.source}" if s.file else s.place
-        head = [f"# step {index}, {s.op}, from {where}"] + ["#     " + f for f in formulas]
+        head = [f"# step {index}, {s.op}, from {s.where}" + (f": {s.source}" if s.source else "")] + ["#     " + f for f in formulas]
         self.body.append("\n".join(head + lines) + "\n")
 
     def assign(self, name, found, case):
@@ -185,11 +187,7 @@ class _Case:
         self.count = truth.size // max(1, self.g.size)
         self.largest = min(64, max([*self.g.shape, 0]))
         self.constants = {}
-        self.scope = {"np": self.np, "math": math}
-        for text in HELPERS.values():
-            exec(text, self.scope)
-        self.scope.update(arrays)
-        self.scope.update({f"g{k}_": g for k, g in enumerate(outs) if g is not None}, g=self.g)
+        self.scope = {**writer.scope, **arrays, **{f"g{k}_": g for k, g in enumerate(outs) if g is not None}, "g": self.g}
         half = str(step.outputs[self.first].dtype).endswith(("bfloat16", "float16"))
         self.tolerance = 3e-2 if half else 2e-4 if truth.dtype.itemsize < 8 else 1e-9
 
@@ -197,9 +195,6 @@ class _Case:
 
     def saved_names(self):
         return list(self.arrays)
-
-    def count_of(self, shape):
-        return math.prod(shape)
 
     def parts(self, axis):
         return [f"g{k}_" for k in range(len(self.outs))] if all(g is not None for g in self.outs) else []
@@ -216,7 +211,7 @@ class _Case:
         k = self.first if k is None else k
         dx = self.probe(k)
         at = self.np.nonzero(dx)
-        if len(at[0]) != self.outs[k].size:
+        if len(at[0]) != self.outs[k].size or not self.outs[k].size:
             return None
         return self._ranges(at, self.shape, self.outs[k].shape)
 
@@ -259,6 +254,8 @@ class _Case:
                                   + (" for what it was called with" if known else "") + "; tapegrad.tape() and viz.graph() show it")
 
     def candidates(self):
+        if any(self.np.iscomplexobj(a) for a in (self.truth, self.g)):  # none of the formulas conjugates
+            return
         found = ELEMENTWISE.get(self.op, ())
         for text in found[self.number] if self.number < len(found) else ():
             formula = f"d{'abc'[self.number]} = {text}"
@@ -330,7 +327,7 @@ class _Case:
         return scope["d_"]
 
     def same(self, got):
-        if got is None or self.np.shape(got) != self.shape:
+        if got is None or self.np.shape(got) != self.shape or self.np.iscomplexobj(got):
             return False
         got, want = self.np.asarray(got, float), self.truth.astype(float)
         size = self.np.abs(want[self.np.isfinite(want)]).max(initial=1e-30)

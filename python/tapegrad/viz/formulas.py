@@ -6,6 +6,7 @@ for the other ops: rule(case) yields, for one input, expressions or lists of sta
 what the node gives.
 """
 import itertools
+import math
 
 # A line is: node, expressions for a; for b; for c. Expressions that may hold are separated by "|", tried from the left.
 TABLE = """
@@ -58,12 +59,22 @@ LerpBackward1  g * (1 - c); g * c; g * (b - a)
 Addcmul      g; g * c | p * g * c; g * b | p * g * b
 Addcdiv      g; g / c | p * g / c; -g * b / c**2 | -p * g * b / c**2
 MaskedFill   np.where(a, 0, g)
+Fmax         g * (a >= b); g * (b > a)
+Fmin         g * (a <= b); g * (b < a)
+Copysign     g * y / a; 0 * g
+Xlogy        g * np.log(b); g * a / b
+Logaddexp2   g / (1 + np.exp2(b - a)); g / (1 + np.exp2(a - b))
+LerpBackward0  p * g; p * g
+Logit        g / (a * (1 - a))
+Deg2Rad      g * np.pi / 180
+Rad2Deg      g * 180 / np.pi
 Clone        g
 Alias        g
 ToCopy       g
 Zero         0 * g
 Relu         g * (y > 0)
 LeakyRelu    np.where(a > 0, g, p * g)
+PreluKernel  np.where(a > 0, g, b * g); np.where(a > 0, 0, a * g)
 Sigmoid      g * y * (1 - y)
 LogSigmoid   g * sigmoid(-a)
 Softplus     g * sigmoid(a)
@@ -113,6 +124,30 @@ HELPERS = {
 ''',
     "selu_slope": '''def selu_slope(x):
     return 1.0507009873554805 * np.where(x > 0, 1, 1.6732632423543773 * np.exp(np.minimum(x, 0)))
+''',
+    "conv_dx": '''def conv_dx(g, w, shape, stride, padding):
+    n, _, height, width = shape
+    rows, columns = g.shape[2:]
+    d = np.zeros((n, w.shape[1], height + 2 * padding, width + 2 * padding), g.dtype)
+    for i, j in np.ndindex(w.shape[2:]):
+        d[:, :, i:i + stride * rows:stride, j:j + stride * columns:stride] += np.einsum("noyx,oc->ncyx", g, w[:, :, i, j])
+    return d[:, :, padding:padding + height, padding:padding + width]
+''',
+    "conv_dw": '''def conv_dw(g, x, shape, stride, padding):
+    rows, columns = g.shape[2:]
+    x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    d = np.zeros(shape, g.dtype)
+    for i, j in np.ndindex(shape[2:]):
+        d[:, :, i, j] = np.einsum("noyx,ncyx->oc", g, x[:, :, i:i + stride * rows:stride, j:j + stride * columns:stride])
+    return d
+''',
+    "avg_pool_dx": '''def avg_pool_dx(g, kernel, shape, stride, padding):
+    n, c, height, width = shape
+    rows, columns = g.shape[2:]
+    d = np.zeros((n, c, height + 2 * padding, width + 2 * padding), g.dtype)
+    for i, j in np.ndindex(kernel, kernel):
+        d[:, :, i:i + stride * rows:stride, j:j + stride * columns:stride] += g / kernel**2
+    return d[:, :, padding:padding + height, padding:padding + width]
 ''',
     "softmax": '''def softmax(x, axis):
     e = np.exp(x - x.max(axis, keepdims=True))
@@ -297,7 +332,7 @@ def spreads(c):
         for axes in (*axes_of(len(c.shape)), None):
             every = axes is None
             mean = f"{a}.mean()" if every else f"{a}.mean({show(axes)}, keepdims=True)"
-            n = c.count_of(c.shape if every else [c.shape[d] for d in axes])
+            n = math.prod(c.shape if every else [c.shape[d] for d in axes])
             out = "g" if every or c.g.ndim == len(c.shape) else f"np.expand_dims(g, {show(axes)})"
             for divide in (n - 1, n):
                 if divide > 0:
@@ -362,6 +397,40 @@ def joins(c):
             yield f"g[{before}{c.number}]"
 
 
+def convolutions(c):
+    """da = the taps of the kernel, each times g, added where they were read; dw = for each tap, g times what it read"""
+    if c.g.ndim != 4:
+        return
+    if c.number == 2 or len(c.shape) == 1:
+        yield "g.sum((0, 2, 3))"
+        return
+    for other in c.saved_names():
+        x, w = (c.shape, c.arrays[other].shape) if c.number == 0 else (c.arrays[other].shape, c.shape)
+        if len(x) != 4 or len(w) != 4 or w[1] != x[1]:
+            continue
+        for stride, padding in itertools.product(range(1, 5), range(max(w[2:]))):
+            if tuple((n + 2 * padding - k) // stride + 1 for n, k in zip(x[2:], w[2:])) == c.g.shape[2:]:
+                yield f"conv_d{'xw'[c.number]}(g, {other}, {c.shape}, {stride}, {padding})"
+
+
+def max_pools(c):
+    """g goes to the elements that were the largest of their window"""
+    for index in c.saved_names():
+        planes = c.shape[0] * c.shape[1] if len(c.shape) == 4 else c.shape[0]
+        yield [f"{{d}} = np.zeros(({planes}, {c.truth.size // max(1, planes)}), g.dtype)",
+               f"np.add.at({{d}}, (np.arange({planes})[:, None], {index}.reshape({planes}, -1)), g.reshape({planes}, -1))",
+               f"{{d}} = {{d}}.reshape({c.shape})"]
+
+
+def average_pools(c):
+    """each element gets g / (the window's size) of the windows that it is in"""
+    if c.g.ndim != 4:
+        return
+    for stride, kernel, padding in itertools.product(range(1, 8), range(1, 8), range(4)):
+        if 2 * padding <= kernel and all((n + 2 * padding - kernel) // stride + 1 == m for n, m in zip(c.shape[2:], c.g.shape[2:])):
+            yield f"avg_pool_dx(g, {kernel}, {c.shape}, {stride}, {padding})"
+
+
 def splits(c):
     """The parts' gradients side by side; a part that nothing reads counts 0."""
     for axis in range(len(c.shape)):
@@ -409,6 +478,9 @@ RULES = {_node(name): rule for rule, names in {
     class_losses: "NllLoss",
     normalizes: "NativeLayerNorm RmsNorm NativeGroupNorm NativeBatchNorm",
     picks: "Max MaxBackward1 Min MinBackward1 Amax Amin Sort Topk Median MedianBackward1 Kthvalue Mode",
+    convolutions: "Convolution",
+    max_pools: "MaxPool1DWithIndices MaxPool2DWithIndices MaxPool3DWithIndices",
+    average_pools: "AvgPool2D AdaptiveAvgPool2D",
     spreads: "Var Std",
     prods: "Prod ProdBackward1",
     norms: "LinalgVectorNorm",

@@ -1,4 +1,5 @@
 """viz.graph(): the tape as a page to step through, as a picture (SVG), or for Graphviz (DOT)."""
+import gc
 import html
 import json
 import linecache
@@ -78,17 +79,33 @@ class Graph:
                 lines = lines[first - 1:min(high + 20, first + LONGEST_FILE)]
             if lines:
                 files[path] = len(sources)
-                sources.append([path, lines, first])
+                sources.append([path.rpartition("/")[2], lines, first])
         values = self._values()
         return {
             "title": self.title, "savedBytes": tape.saved_bytes, "problem": tape.problem, "files": sources,
             "width": round(self.layout.width, 1), "height": round(self.layout.height, 1), "boxHeight": BOX,
             "boxes": [[round(b.x, 1), round(b.y + BOX, 1), round(b.width, 1)] for b in self.layout.boxes],
-            "drawn": self.layout.drawn,
+            "drawn": self.layout.drawn, "modules": self._modules(),
             "edges": [[*ends, [round(v, 1) for x, y in points for v in (x, y + BOX)]] for *ends, points in self.layout.edges],
             "steps": [self._step(s, values[s.number], files) for s in tape],
             "leaves": [{"name": leaf.name, "short": leaf.short, "value": summary(leaf.tensor), "grad": self.gradients.of_leaf.get(k),
                         "total": None if leaf.tensor.grad is None else summary(leaf.tensor.grad)} for k, leaf in enumerate(tape.leaves)]}
+
+    def _modules(self):
+        """[path, frames within it, left, top, right, bottom] of the nn modules with steps of their own, outer ones first."""
+        members = {}
+        for s in self.tape:
+            parts = s.module.split(".") if s.module else []
+            for n in range(1, len(parts) + 1):
+                members.setdefault(".".join(parts[:n]), []).append(s.number)
+        own = {s.module for s in self.tape}
+        some = {path: steps for path, steps in members.items() if path in own and 1 < len(steps) < 0.8 * len(self.tape)}
+        frames = []
+        for path, steps in sorted(some.items(), key=lambda item: item[0].count(".")):
+            inner = max(other.count(".") for other in some if (other + ".").startswith(path + ".")) - path.count(".")
+            left, top, right, bottom = self.layout.frame(steps)
+            frames.append([path, inner, round(left, 1), round(top + BOX, 1), round(right, 1), round(bottom + BOX, 1)])
+        return frames
 
     def _values(self):
         """What is known of each step's outputs: recorded, or saved by the step itself or by one that reads it."""
@@ -119,7 +136,8 @@ class Graph:
         saved = [[v.role, v.state, v.tensor.numel() * v.tensor.element_size() if v.state in ("kept", "changed") else 0,
                   summary(v.tensor) if v.state == "kept" and v.role.startswith("saved") else None] for v in s.saved]
         return {"op": s.op, "title": s.title, "formula": formula_of(s.op), "out": [[o.name] for o in s.outputs],
-                "known": [known(o) for o in s.outputs], "in": s.inputs, "file": files.get(s.file, -1), "line": s.line, "fn": s.function,
+                "known": [known(o) for o in s.outputs], "in": s.inputs,
+                "file": files.get(s.file, -1), "line": s.line, "fn": s.function, "module": s.module,
                 "saved": saved, "value": [values.get(k) for k in range(len(s.outputs))],
                 "grad": self.gradients.of_step.get(s.number, [None] * len(s.outputs))}
 
@@ -143,5 +161,11 @@ def graph(tensor, path=None, model=None):
     Gradients come from a backward on the side; values of steps are known where the tape saved them, and all of them under viz.record().
     `model` names the leaves, as for tapegrad.tape().
     """
-    drawn = Graph(tensor, find_names(model, sys._getframe(1)))
-    return drawn if path is None else drawn.save(path)
+    names, collecting = find_names(model, sys._getframe(1)), gc.isenabled()
+    gc.disable()  # it would look at all the new objects, which stay, again and again: a third of the time
+    try:
+        drawn = Graph(tensor, names)
+        return drawn if path is None else drawn.save(path)
+    finally:
+        if collecting:
+            gc.enable()

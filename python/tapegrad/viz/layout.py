@@ -46,6 +46,13 @@ class Layout:
             self.drawn.append(0)
         self._place(links)
 
+    def frame(self, numbers):
+        """(left, top, right, bottom) of the boxes of these steps and of the leaves that they read, but for those above all of them."""
+        held = [self.boxes[k] for k in numbers]
+        first = min(b.layer for b in held)
+        held += [b for box in held for b in box.before if b.weight == LEAF and b.layer >= first]
+        return (min(b.x - b.width / 2 for b in held), min(b.y for b in held), max(b.x + b.width / 2 for b in held), max(b.y for b in held))
+
     def _place(self, links):
         everything, paths = list(self.boxes), []
         for source, target, _ in links:

@@ -33,7 +33,7 @@ def svg_of(tape, layout, height):
         if k < len(tape):
             s = tape[k]
             look = {"kind": "step", "color": "#2563eb", "radius": 8, "title": s.title, "detail": shape_text(s.outputs[0]),
-                    "hint": f"step {k}: {s.op} from {s.place}"}
+                    "hint": f"step {k}: {s.op} from {s.where}"}
         else:
             leaf = tape.leaves[layout.drawn[k - len(tape)]]
             look = {"kind": "leaf", "color": "#2f855a", "radius": height / 2, "title": leaf.short, "detail": str(list(leaf.tensor.shape)),
@@ -52,6 +52,6 @@ def dot_of(tape):
     for k, leaf in enumerate(tape.leaves):
         lines.append(f"  leaf{k} [shape=ellipse, label={quoted(leaf.name, str(list(leaf.tensor.shape)))}];")
     for s in tape:
-        lines.append(f"  step{s.number} [label={quoted(s.title, shape_text(s.outputs[0]))}, tooltip={quoted(s.place)}];")
+        lines.append(f"  step{s.number} [label={quoted(s.title, shape_text(s.outputs[0]))}, tooltip={quoted(s.where)}];")
         lines += [f"  {i.kind}{i.index} -> step{s.number};" for i in s.inputs if i.kind != "constant"]
     return "\n".join([*lines, "}", ""])

@@ -20,16 +20,14 @@ class Leaf(namedtuple("Leaf", "tensor name")):
 
 
 class Step:
-    """One recorded op: number, op, outputs, inputs, saved, saved_bytes, place, file, line, function, source, and its node."""
+    """One recorded op: number, op, outputs, inputs, saved, saved_bytes, place, file, line, function, source, module, and its node."""
 
-    __slots__ = ("number", "node", "op", "outputs", "inputs", "saved", "saved_bytes", "place", "file", "function", "line", "source")
-
-    def __init__(self, number, node, op, outputs, inputs, saved, saved_bytes, place, file, function, line, source):
-        self.number, self.node, self.op, self.saved_bytes, self.place = number, node, op, saved_bytes, place
+    def __init__(self, number, node, op, outputs, inputs, saved, saved_bytes, place, file, function, line, source, module):
+        self.number, self.node, self.op, self.saved_bytes = number, node, op, saved_bytes
         self.outputs = [Output(*o) for o in outputs]
         self.inputs = [Input(*i) for i in inputs]
         self.saved = [Saved(*s) for s in saved]
-        self.file, self.function, self.line, self.source = file, function, line, source
+        self.place, self.file, self.function, self.line, self.source, self.module = place, file, function, line, source, module
 
     @property
     def title(self):
@@ -37,8 +35,13 @@ class Step:
         name, _, number = self.op.rpartition("Backward")
         return name.removeprefix("Native") if name and (not number or number.isdigit()) else self.op
 
+    @property
+    def where(self):
+        """File and line without the folders: "train.py:12"."""
+        return f"{self.file.rpartition('/')[2]}:{self.line}" if self.file else self.place
+
     def __repr__(self):
-        return f"<step {self.number}: {self.op} from {self.place}>"
+        return f"<step {self.number}: {self.op} from {self.where}>"
 
 
 class Tape:
@@ -74,9 +77,11 @@ class Tape:
     def _repr_html_(self):
         def row(cells, tag="td"):
             return "<tr>" + "".join(f'<{tag} style="text-align:left">{html.escape(str(c))}</{tag}>' for c in cells) + "</tr>"
-        rows = [row((s.number, s.op, "; ".join(map(shape_text, s.outputs)), ", ".join(map(self.name_of, s.inputs)), s.saved_bytes or "",
-                     f"{s.file.rpartition('/')[2]}:{s.line}  {s.source}" if s.file else s.place)) for s in self.steps]
-        return "<table>" + row(("step", "op", "output", "inputs", "saved bytes", "line"), "th") + "".join(rows) + "</table>"
+        rows = [row(("step", "op", "output", "inputs", "saved bytes", "module", "line"), "th")]
+        for s in self.steps:
+            outputs, inputs = "; ".join(map(shape_text, s.outputs)), ", ".join(map(self.name_of, s.inputs))
+            rows.append(row((s.number, s.op, outputs, inputs, s.saved_bytes or "", s.module, f"{s.where}  {s.source}")))
+        return "<table>" + "".join(rows) + "</table>"
 
 
 def shape_text(o):

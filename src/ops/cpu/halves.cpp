@@ -35,6 +35,6 @@ template <int N, class... Ops> struct Halves<N, OpList<Ops...>> {
 }}  // namespace
 
 extern "C" const HalfTable TG_TABLE(halves);
-constinit const HalfTable TG_TABLE(halves) = {{Halves<1, UnaryOps>::kernels, Halves<2, BinaryOps>::kernels, Halves<3, TernaryOps>::kernels}};
+constinit const HalfTable TG_TABLE(halves) = {{Halves<1, TG_NS::UnaryOps>::kernels, Halves<2, TG_NS::BinaryOps>::kernels, Halves<3, TG_NS::TernaryOps>::kernels}};
 
 }  // namespace tapegrad

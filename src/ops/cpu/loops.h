@@ -1,4 +1,4 @@
-// One loop per op and compute type over a dense run. T is a packet for float and double, a number for integers, bools and in
+// One loop per op and compute type over a dense run. T is a packet for floats, 16-bit ones among them, a number for integers, bools and in
 // the debug set. Family<N, Ops>::table takes the address of every loop, which is what instantiates them.
 #pragma once
 #include "src/ops/cpu/elementwise.h"
@@ -56,14 +56,28 @@ template <class T, class X> inline void put(char* p, int64_t i, X x) {
   if constexpr (is_half<T> && !__is_same(X, typename PacketOf<T>::mask)) put(reinterpret_cast<T*>(p) + i, __builtin_bit_cast(typename RawOf<X>::type, x));
   else put(p, i, x);
 }
+#ifdef TG_VECTOR_BYTES
+/// A bool a lane, as whole numbers. The compiler's conversion takes bytes one by one where it can.
+template <class Raw, int lanes> inline Raw widened_bytes(const char* p) {
+#if defined(__AVX512F__)
+  if constexpr (lanes == TG_VECTOR_BYTES / 4) return (Raw)_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p));
+  else return (Raw)_mm512_cvtepi8_epi64(_mm_loadl_epi64((const __m128i*)p));
+#elif defined(__AVX2__)
+  if constexpr (lanes == TG_VECTOR_BYTES / 4) return (Raw)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p));
+  else return (Raw)_mm256_cvtepi8_epi64(_mm_loadu_si32(p));
+#else
+  typedef signed char Bytes __attribute__((vector_size(lanes)));
+  Bytes b;
+  __builtin_memcpy(&b, p, sizeof b);
+  return __builtin_convertvector(b, Raw);
+#endif
+}
+#endif
 template <class T> inline auto get_mask(const char* p, int64_t i) {
 #ifdef TG_VECTOR_BYTES
   if constexpr (PacketOf<T>::lanes > 1) {
     using M = typename PacketOf<T>::mask;
-    typedef signed char Bytes __attribute__((vector_size(PacketOf<T>::lanes)));
-    Bytes b;
-    __builtin_memcpy(&b, p + i, sizeof b);
-    return M{-__builtin_convertvector(b, typename M::Raw)};
+    return M{-widened_bytes<typename M::Raw, PacketOf<T>::lanes>(p + i)};
   } else
 #endif
     return bool(p[i]);

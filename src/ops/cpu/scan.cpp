@@ -1,12 +1,9 @@
 // Running sums of rows in packets of eight, whatever the width of the registers, and of columns side by side.
 #include "src/ops/cpu/scan.h"
 
-#include "src/ops/cpu/scalar.h"
+#include "src/ops/cpu/halves.h"
 #include "src/ops/cpu/shuffle.h"
 #include "src/ops/cpu/table.h"
-#ifdef __AVX512F__
-#include <immintrin.h>
-#endif
 
 namespace tapegrad { inline namespace TG_NS { namespace {
 
@@ -14,15 +11,23 @@ template <class T> struct Eight {
   typedef T type __attribute__((vector_size(8 * sizeof(T))));
   typedef T unaligned __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));
 };
-template <class A, class C> inline typename Eight<A>::type load(const C* x) {
-  return __builtin_convertvector(*reinterpret_cast<const typename Eight<C>::unaligned*>(x), typename Eight<A>::type);
-}
+template <class A, class V> inline typename Eight<A>::type converted(V v) {
 #ifdef __AVX512F__  // in one step, where the compiler takes four
-template <> inline Eight<double>::type load<double>(const float* x) { return (Eight<double>::type)_mm512_cvtps_pd(_mm256_loadu_ps(x)); }
+  if constexpr (__is_same(V, Eight<float>::type) && __is_same(A, double)) return (Eight<double>::type)_mm512_cvtps_pd((__m256)v);
 #endif
-template <class C, class V> inline void store(C* y, V v) {
-  *reinterpret_cast<typename Eight<C>::unaligned*>(y) = __builtin_convertvector(v, typename Eight<C>::type);
+  return __builtin_convertvector(v, typename Eight<A>::type);
 }
+template <class A, class C> inline typename Eight<A>::type load(const C* x) {
+  if constexpr (is_half<C>) return converted<A>(get<Eight<float>::type>(x));
+  else return converted<A>(typename Eight<C>::type(*reinterpret_cast<const typename Eight<C>::unaligned*>(x)));
+}
+template <class C, class V> inline void store(C* y, V v) {
+  if constexpr (is_half<C>) put(y, converted<float>(v));
+  else *reinterpret_cast<typename Eight<C>::unaligned*>(y) = converted<C>(v);
+}
+/// One number of either.
+template <class A, class C> inline A load_one(const C* x) { if constexpr (is_half<C>) return A(get<float>(x)); else return A(*x); }
+template <class C, class A> inline void store_one(C* y, A v) { if constexpr (is_half<C>) put(y, float(v)); else *y = C(v); }
 template <class V> inline V reversed(V v) { return shuffled<7, 6, 5, 4, 3, 2, 1, 0>(v, v); }
 
 template <class A, bool back, class C> void row_sums(const C* x, C* y, int64_t n) {
@@ -65,7 +70,7 @@ template <class C, class A> void cols(const void* px, void* py, int64_t n, int64
       const auto v = *reinterpret_cast<typename Eight<A>::type*>(sum + c) += load<A>(x + c);
       store(y + c, v);
     }
-    for (; c < cols; c++) y[c] = C(sum[c] += A(x[c]));
+    for (; c < cols; c++) store_one(y + c, sum[c] += load_one<A>(x + c));
   }
 }
 template <class C, class A> constexpr RunningSum sums() { return {row<C, A>, cols<C, A>}; }
@@ -73,6 +78,6 @@ template <class C, class A> constexpr RunningSum sums() { return {row<C, A>, col
 }}  // namespace
 
 extern "C" const ScanTable TG_TABLE(scan);
-constinit const ScanTable TG_TABLE(scan) = {{sums<float, double>(), sums<double, double>(), sums<int64_t, int64_t>()}};
+constinit const ScanTable TG_TABLE(scan) = {{sums<float, double>(), sums<double, double>(), sums<int64_t, int64_t>(), sums<TG_NS::Half, double>(), sums<TG_NS::Brain, double>()}};
 
 }  // namespace tapegrad

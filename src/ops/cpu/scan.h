@@ -11,7 +11,7 @@ struct RunningSum {
   void (*cols)(const void* x, void* y, int64_t n, int64_t stride, int64_t cols, bool back);
 };
 struct ScanTable {
-  RunningSum sum[3];  // float, double, int64
+  RunningSum sum[5];  // float, double, int64, float16, bfloat16
 };
 
 }  // namespace tapegrad

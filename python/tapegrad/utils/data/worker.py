@@ -1,8 +1,9 @@
 """A worker process of the DataLoader, and what it and the main process say to each other.
 
 Each worker has one two-way pipe. Main sends ("epoch", seed), ("task", number, indices) and ("stop",); the worker answers each task with
-(number, kind, payload), kind being "batch", "drawn" (a batch; this epoch has drawn random numbers here), "end" (its stream is exhausted) or "error". A thread in the worker empties its end of the
-pipe at all times, so that main can never block while the worker waits to send a result; and the worker ends when its parent has died.
+(number, kind, payload), kind being "batch", "drawn" (a batch, and random numbers have been drawn in this epoch), "end" (its stream is
+exhausted) or "error". A thread in the worker empties its end of the pipe at all times, so that main can never block while the worker waits
+to send a result; and the worker ends when its parent has died.
 Tensors travel as transport.py says.
 """
 import os
