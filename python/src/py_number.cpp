@@ -21,22 +21,27 @@ template <auto F> Tensor call(const Tensor& x, const Tensor& y) {
   if (!tls.watched) [[likely]] return F(x, y);
   return watched("", {&x, &y}, [&] { return F(x, y); });
 }
+// Of the operators only // has results without a gradient.
+[[gnu::noinline]] void keep_reason_of(PyObject* r, PyObject* a, PyObject* b) {
+  PyObject* const args[] = {a, b};
+  if (r) keep_reason(unwrap(r), "//", args, 2);
+}
 enum class Order { Kept, TensorFirst };  // TensorFirst: 2 * x is x * 2, as in PyTorch
 template <auto F, Order O = Order::Kept> PyObject* binary(PyObject* a, PyObject* b) {
   try {
     Entered in;
-    PyObject* const args[] = {a, b};
     if (is_tensor(a) && is_tensor(b)) [[likely]] {
-      Tensor r = call<F>(unwrap(a), unwrap(b));
-      keep_reason(r, "//", args, 2);  // the one operator whose result may have no gradient
-      return wrap(std::move(r));
+      const Tensor &x = unwrap(a), &y = unwrap(b);
+      PyObject* r = wrap(call<F>(x, y));
+      if (x->requires_grad | y->requires_grad | x->origin | y->origin) [[unlikely]] keep_reason_of(r, a, b);
+      return r;
     }
     Tensor made;
     const Tensor *x = operand(a, made), *y = operand(b, made);
     if (!x || !y) Py_RETURN_NOTIMPLEMENTED;
-    Tensor r = O == Order::TensorFirst && x == &made ? call<F>(*y, *x) : call<F>(*x, *y);
-    keep_reason(r, "//", args, 2);
-    return wrap(std::move(r));
+    PyObject* r = wrap(O == Order::TensorFirst && x == &made ? call<F>(*y, *x) : call<F>(*x, *y));
+    keep_reason_of(r, a, b);
+    return r;
   } catch (...) { return raise_current(); }
 }
 template <auto F> PyObject* in_place(PyObject* a, PyObject* b) {

@@ -27,6 +27,7 @@ def _export():
 
 
 _export()
+_addmm_activation = _C._addmm_activation  # PyTorch has it under this name
 
 # Names that C++ and Python both have for a dtype win over builtins only as attributes of this module.
 float, double, half, short, int, long, bool = (_C.float32, _C.float64, _C.float16, _C.int16, _C.int32, _C.int64, _C.bool)

@@ -266,6 +266,7 @@ from tapegrad._C import exp as exp
 from tapegrad._C import exp2 as exp2
 from tapegrad._C import exp2_ as exp2_
 from tapegrad._C import exp_ as exp_
+from tapegrad._C import explain as explain
 from tapegrad._C import expm1 as expm1
 from tapegrad._C import expm1_ as expm1_
 from tapegrad._C import extra_table as extra_table

@@ -15,7 +15,7 @@ from . import _C
 
 __all__ = ["stats", "summary", "snapshot", "record", "timeline"]
 
-ROLES = {"parameter": "#4e79a7", "optimizer": "#b07aa1", "gradient": "#f28e2b", "saved": "#59a14f", "working": "#bab0ac"}
+ROLES = {"parameter": "#4e79a7", "optimizer": "#b07aa1", "gradient": "#f28e2b", "working": "#bab0ac"}
 
 
 def stats():
@@ -51,7 +51,7 @@ def record(on=True):
 
 def _curve(events):
     """Bytes in use by role after each event, and the owners at the peak."""
-    live, now, points, peak, at_peak = {}, dict.fromkeys(ROLES, 0), [], -1, {}
+    live, now, points, peak, peak_time, at_peak = {}, dict.fromkeys(ROLES, 0), [], -1, 0, {}
     for time, block, made, row in events:
         if made:
             live[block] = row
@@ -80,7 +80,10 @@ def _thinned(points, n):
 
 
 def timeline(path):
-    """Writes an HTML page: the bytes in use over the recorded time by role, and the largest owners at the peak."""
+    """Writes an HTML page: the bytes in use over the recorded time by role, and the largest owners at the peak.
+
+    A block counts by the role it was made with: what is saved later for a backward is still "working" here.
+    """
     from .profiler_events import memory_text, time_text
     from .profiler_picture import STYLE
     events = _C._memory_events()
@@ -98,13 +101,15 @@ def timeline(path):
     svg, base = [], [0] * len(shown)
     for k in range(5):
         b = peak * k / 4
-        svg.append(f'<line x1="{left}" x2="{width - 10}" y1="{y(b):.1f}" y2="{y(b):.1f}" stroke="#eee"/><text x="4" y="{y(b) + 4:.1f}" fill="#888">{memory_text(int(b))}</text>')
+        svg.append(f'<line x1="{left}" x2="{width - 10}" y1="{y(b):.1f}" y2="{y(b):.1f}" stroke="#eee"/>'
+                   f'<text x="4" y="{y(b) + 4:.1f}" fill="#888">{memory_text(int(b))}</text>')
     for k, (role, colour) in enumerate(ROLES.items()):
         top = [b + p[k + 1] for b, p in zip(base, shown)]
         if any(p[k + 1] for p in shown):
             line = " ".join(f"{x(p[0]):.1f},{y(t):.1f}" for p, t in zip(shown, top))
             back = " ".join(f"{x(p[0]):.1f},{y(b):.1f}" for p, b in reversed(list(zip(shown, base))))
-            svg.append(f'<polygon points="{line} {back}" fill="{colour}"><title>{role}: up to {memory_text(max(p[k + 1] for p in shown))}</title></polygon>')
+            most = memory_text(max(p[k + 1] for p in shown))
+            svg.append(f'<polygon points="{line} {back}" fill="{colour}"><title>{role}: up to {most}</title></polygon>')
         base = top
     svg.append(f'<line x1="{x(peak_time):.1f}" x2="{x(peak_time):.1f}" y1="8" y2="{height - 30}" stroke="#d33" stroke-dasharray="3 3"/>')
     keys = " &nbsp; ".join(f'<span class=key style="background:{c}"></span>{role}' for role, c in ROLES.items())
@@ -119,5 +124,6 @@ def timeline(path):
         f.write("\n".join([
             f"<!doctype html><html><head><meta charset=utf-8><title>memory</title><style>{STYLE}</style></head><body>",
             f"<h1>Memory in use: peak {memory_text(peak)}</h1><p>{len(events)} events in {time_text((end - begin) / 1e3)}; the peak is at "
-            f"{time_text((peak_time - begin) / 1e3)} (dashed)</p>", f'<svg width="{width}" height="{height}">', *svg, "</svg>", f"<p>{keys}</p>",
+            f"{time_text((peak_time - begin) / 1e3)} (dashed)</p>",
+            f'<svg width="{width}" height="{height}">', *svg, "</svg>", f"<p>{keys}</p>",
             "<table><tr><th>at the peak<th>blocks<th>role<th>op<th>module<th>line", *table, "</table></body></html>"]))

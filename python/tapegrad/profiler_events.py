@@ -121,11 +121,13 @@ class FunctionEventAvg(_Timed):
         return text if len(self.lines) == 1 else f"{text} and {len(self.lines) - 1} more"
 
     def __repr__(self):
-        return f"<FunctionEventAvg key={self.key} self_cpu_time={self.self_cpu_time_total_str} cpu_time={self.cpu_time_str} count={self.count}>"
+        times = f"self_cpu_time={self.self_cpu_time_total_str} cpu_time={self.cpu_time_str}"
+        return f"<FunctionEventAvg key={self.key} {times} count={self.count}>"
 
 
-_SORTS = ("count", "cpu_time", "cpu_time_total", "self_cpu_time_total", "cpu_memory_usage", "self_cpu_memory_usage", "cuda_time", "cuda_time_total",
-          "self_cuda_time_total", "device_time", "device_time_total", "self_device_time_total", "device_memory_usage", "self_device_memory_usage")
+_SORTS = ("count", "cpu_time", "cpu_time_total", "self_cpu_time_total", "cpu_memory_usage", "self_cpu_memory_usage", "cuda_time",
+          "cuda_time_total", "self_cuda_time_total", "device_time", "device_time_total", "self_device_time_total",
+          "device_memory_usage", "self_device_memory_usage")
 supported_export_stacks_metrics = ["self_cpu_time_total", "self_cuda_time_total", "self_xpu_time_total", "self_privateuse1_time_total"]
 
 
@@ -194,7 +196,8 @@ class EventList(list):
                    ("Self CPU", lambda e: clock(e.self_cpu_time_total), ">"), ("CPU total %", lambda e: share(e.cpu_time_total), ">"),
                    ("CPU total", lambda e: clock(e.cpu_time_total), ">"), ("CPU time avg", lambda e: clock(e.cpu_time), ">")]
         if self.profile_memory:
-            columns += [("CPU Mem", lambda e: memory_text(e.cpu_memory_usage), ">"), ("Self CPU Mem", lambda e: memory_text(e.self_cpu_memory_usage), ">")]
+            columns += [("CPU Mem", lambda e: memory_text(e.cpu_memory_usage), ">"),
+                        ("Self CPU Mem", lambda e: memory_text(e.self_cpu_memory_usage), ">")]
         columns.append(("# of Calls", lambda e: str(e.count), ">"))
         if any(e.input_shapes for e in rows):
             columns.append(("Input Shapes", lambda e: cut(str(e.input_shapes), max_shapes_column_width), "<"))
@@ -269,7 +272,8 @@ def _chrome_events(events, memory):
     held = 0
     for e in events:
         args = {"Line": e.line, "Module": e.module, "Input Dims": e.input_shapes, "Sequence number": e.sequence_nr, "External id": e.id}
-        out.append({"ph": "X", "cat": ("cpu_op", "backward", "user_annotation")[e.kind], "name": e.name, "pid": pid, "tid": e.thread, "ts": e.time_range.start,
+        kind = ("cpu_op", "backward", "user_annotation")[e.kind]
+        out.append({"ph": "X", "cat": kind, "name": e.name, "pid": pid, "tid": e.thread, "ts": e.time_range.start,
                     "dur": round(e.cpu_time_total, 3), "args": {k: v for k, v in args.items() if v not in ("", [], -1)}})
         if e.maker is not None:
             flow = {"cat": "fwdbwd", "name": "fwdbwd", "id": e.id, "pid": pid}
@@ -278,5 +282,6 @@ def _chrome_events(events, memory):
     if memory:
         for e in sorted((e for e in events if e.self_cpu_memory_usage), key=lambda e: e.time_range.end):
             held += e.self_cpu_memory_usage
-            out.append({"ph": "C", "name": "memory since the start", "pid": pid, "tid": e.thread, "ts": e.time_range.end, "args": {"bytes": held}})
+            out.append({"ph": "C", "name": "memory since the start", "pid": pid, "tid": e.thread, "ts": e.time_range.end,
+                        "args": {"bytes": held}})
     return out

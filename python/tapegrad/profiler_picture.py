@@ -6,9 +6,11 @@ from .profiler_events import NODE, RANGE, time_text
 
 __all__ = ["page", "colour", "STYLE"]
 
-STYLE = """body{font:13px system-ui,sans-serif;margin:24px;color:#222;background:#fff}h1{font-size:17px;margin:0 0 2px}p{color:#666;margin:2px 0 14px}
+STYLE = """body{font:13px system-ui,sans-serif;margin:24px;color:#222;background:#fff}
+h1{font-size:17px;margin:0 0 2px}p{color:#666;margin:2px 0 14px}
 svg text{font:11px system-ui,sans-serif;pointer-events:none}rect:hover{stroke:#000}table{border-collapse:collapse;margin-top:18px}
-td,th{padding:2px 12px 2px 0;text-align:left;font-weight:normal}th{color:#666;border-bottom:1px solid #ccc}td.n{text-align:right;font-variant-numeric:tabular-nums}
+td,th{padding:2px 12px 2px 0;text-align:left;font-weight:normal}th{color:#666;border-bottom:1px solid #ccc}
+td.n{text-align:right;font-variant-numeric:tabular-nums}
 .key{display:inline-block;width:10px;height:10px;margin-right:6px;border-radius:2px}"""
 WIDTH, LEFT, ROW, LANES = 1400, 90, 18, ("forward", "backward", "optimizer")
 
@@ -29,7 +31,7 @@ def _lane(e):
     for at in _chain(e):
         if at.kind == RANGE and at.name.startswith("Optimizer."):
             return "optimizer"
-        if at.kind == NODE or at.name in ("backward", "grad"):
+        if at.kind == NODE or at.name == "backward":
             return "backward"
     return "forward"
 
@@ -48,7 +50,8 @@ def _ruler(begin, scale, total, height):
     out, t = [], 0.0
     while t <= total:
         x = LEFT + t * scale
-        out.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="18" y2="{height}" stroke="#eee"/><text x="{x:.1f}" y="12" fill="#888">{time_text(t)}</text>')
+        out.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="18" y2="{height}" stroke="#eee"/>'
+                   f'<text x="{x:.1f}" y="12" fill="#888">{time_text(t)}</text>')
         t += step
     return out
 
@@ -57,7 +60,7 @@ def page(events):
     """The text of the page."""
     title, bars = _last_step(events)
     if not bars:
-        return f"<!doctype html><meta charset=utf-8><title>step</title><style>{STYLE}</style><h1>{escape(title)}</h1><p>nothing was recorded</p>"
+        return f"<!doctype html><meta charset=utf-8><title>step</title><h1>{escape(title)}</h1><p>nothing was recorded</p>"
     begin, end = min(e.time_range.start for e in bars), max(e.time_range.end for e in bars)
     total = max(end - begin, 1e-3)
     scale = (WIDTH - LEFT - 10) / total
@@ -78,16 +81,18 @@ def page(events):
         for e in rows:
             x, w = LEFT + (e.time_range.start - begin) * scale, max(e.cpu_time_total * scale, 0.4)
             top = y + depth[id(e)] * ROW
-            about = "\n".join(t for t in (f"{e.name}  {time_text(e.cpu_time_total)} (self {time_text(e.self_cpu_time_total)})", e.line, e.module,
-                                          f"shapes {e.input_shapes}" if e.input_shapes else "") if t)
-            svg.append(f'<rect x="{x:.2f}" y="{top}" width="{w:.2f}" height="{ROW - 2}" rx="2" fill="{colour(e.name)}"><title>{escape(about)}</title></rect>')
+            times = f"{e.name}  {time_text(e.cpu_time_total)} (self {time_text(e.self_cpu_time_total)})"
+            about = "\n".join(t for t in (times, e.line, e.module, f"shapes {e.input_shapes}" if e.input_shapes else "") if t)
+            svg.append(f'<rect x="{x:.2f}" y="{top}" width="{w:.2f}" height="{ROW - 2}" rx="2" fill="{colour(e.name)}">'
+                       f"<title>{escape(about)}</title></rect>")
             if w > 7 * len(e.name):
                 svg.append(f'<text x="{x + 4:.2f}" y="{top + 12}" fill="#222">{escape(e.name)}</text>')
         y += height + 14
     return "\n".join([
         f"<!doctype html><html><head><meta charset=utf-8><title>{escape(title)}</title><style>{STYLE}</style></head><body>",
         f"<h1>{escape(title)}</h1><p>{time_text(total)}, {len(bars)} events; point at a bar for its line, module and shapes</p>",
-        f'<svg width="{WIDTH}" height="{y}" viewBox="0 0 {WIDTH} {y}">', *_ruler(begin, scale, total, y), *svg, "</svg>", *_largest(bars), "</body></html>"])
+        f'<svg width="{WIDTH}" height="{y}" viewBox="0 0 {WIDTH} {y}">', *_ruler(begin, scale, total, y), *svg, "</svg>",
+        *_largest(bars), "</body></html>"])
 
 
 def _largest(bars):

@@ -48,9 +48,24 @@ static std::mutex& lock_of(const TensorImpl* leaf) {
   (void)at_fork;
   return locks[reinterpret_cast<uintptr_t>(leaf) / sizeof(TensorImpl) % 64];
 }
+// Its holder may wait for the GIL behind a long kernel, so nobody waits for it who has the GIL.
+namespace {
+class LeafLock {
+  std::mutex& lock_;
+ public:
+  explicit LeafLock(const TensorImpl* leaf) : lock_(lock_of(leaf)) {
+    if (lock_.try_lock()) [[likely]] return;
+    void* python = tls.in_python ? unlock_python() : nullptr;
+    lock_.lock();
+    if (python) relock_python(python);
+  }
+  ~LeafLock() { lock_.unlock(); }
+  LeafLock(const LeafLock&) = delete;
+};
+}  // namespace
 static void accumulate_grad(const Tensor& leaf, Tensor g) {
   if (g.dtype() != leaf.dtype()) g = to(g, leaf.dtype());
-  std::lock_guard guard(lock_of(leaf.get()));
+  const LeafLock guard(leaf.get());
   Tensor& grad = extra_of(leaf).grad;
   if (grad.defined()) {
     if (grad_enabled()) grad = add(grad, g);
@@ -69,7 +84,7 @@ Tensor lend_gradient(const Node& n, int k) {
   const TensorImpl* leaf = e.tensor();
   Extra* x = leaf->extra;
   if (!x || !x->hooks.empty() || !x->post_accumulate_hooks.empty()) return {};
-  std::lock_guard guard(lock_of(leaf));
+  const LeafLock guard(leaf);
   Tensor& grad = x->grad;
   if (!grad.defined() || !owned(grad) || !grad->contiguous || grad.dtype() != leaf->dtype || grad->requires_grad) return {};
   Backward::lent(k);

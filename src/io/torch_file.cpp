@@ -257,7 +257,7 @@ class Flattened {
   Flattened(const std::string& path, uint64_t budget) : path_(path), budget_(budget) {}
   void add(const std::string& name, const Item& v, int depth = 0) {
     const bool leaf = v.kind != Kind::None && v.kind != Kind::Other && v.kind != Kind::Tuple && v.kind != Kind::List && v.kind != Kind::Dict;
-    const uint64_t cost = 2 * name.size() + v.text.size() + 8 * v.items.size() + (leaf ? 512 : 1);
+    const uint64_t cost = 2 * name.size() + v.text.size() + (v.is(Kind::Dict) ? 256 : 8) * v.items.size() + (leaf ? 512 : 1);
     if (depth > 100 || budget_ < cost) bad("its containers are nested too deep");
     budget_ -= cost;
     const std::string prefix = name.empty() ? "" : name + ".", own = name.empty() ? "value" : name;

@@ -2,7 +2,9 @@
 // formulas over others.
 #include <cmath>
 
+#include "src/ops/cuda/launch.h"
 #include "src/ops/elementwise.h"
+#include "src/ops/formulas_plain.h"
 #include "src/ops/in_place.h"
 #include "src/ops/op_info.h"
 #include "src/ops/typed.h"
@@ -13,24 +15,29 @@ namespace {
 
 using T = const Tensor&;
 
-/// f(x, y) for numbers of the common dtype, which must be of a kind that f takes.
-template <class F> Tensor pairwise(T a, T b, F f) {
+/// op over numbers of the common dtype, which must be of a kind that it takes.
+template <class Op> Tensor pairwise(T a, T b) {
   const Tensor* in[] = {&a, &b};
   const Dtype d = result_type(in, 2);
   const Shape size = broadcast_shape(in, 2);
+  const bool cuda = any_cuda(in, 2);
   NoGrad off;
-  const Tensor x = expand(to(a, d), size), y = expand(to(b, d), size);
-  const Tensor out = a.sizes() == size ? empty_like(x) : empty(size, d, a.device());
-  Walk<3> walk;
-  for (size_t k = 0; k < size.size(); k++) walk.add(size[k], out->strides[k], x->strides[k], y->strides[k]);
-  LongKernel unlocked(8 * out.numel());
+  const Tensor x = cuda ? to(a, d) : expand(to(a, d), size), y = cuda ? to(b, d) : expand(to(b, d), size);
+  const Tensor out = cuda ? empty(size, d, common_device(in, 2)) : a.sizes() == size ? empty_like(x) : empty(size, d);
+  Op op;
+  if constexpr (std::is_same_v<Op, Nextafter>) op.dtype = d;
   typed(d, [&](auto zero) {
     using E = decltype(zero);
-    if constexpr (requires { f(zero, zero); }) {
+    using W = Wide<E>;
+    if constexpr (requires { op.forward(W(), W()); }) {
+      if (cuda) return cuda_plain(2, IndexIn<Op, PlainBinaryOps>::value, &op, out, x, y);
+      Walk<3> walk;
+      for (size_t k = 0; k < size.size(); k++) walk.add(size[k], out->strides[k], x->strides[k], y->strides[k]);
+      LongKernel unlocked(8 * out.numel());
       const E *p = x->host<const E>(), *q = y->host<const E>();
       E* o = out->host<E>();
       parallel_for(out.numel(), 2048, [&](int64_t begin, int64_t end) {
-        walk(begin, end, [&](const int64_t (&at)[3]) { o[at[0]] = f(p[at[1]], q[at[2]]); });
+        walk(begin, end, [&](const int64_t (&at)[3]) { o[at[0]] = E(op.forward(W(p[at[1]]), W(q[at[2]]))); });
       });
     } else {
       detail::fail<DtypeError>("not for ", d, Named{"input", a}, Named{"other", b});
@@ -39,38 +46,6 @@ template <class F> Tensor pairwise(T a, T b, F f) {
   return out;
 }
 
-// Euclid's algorithm on magnitudes, as unsigned numbers, since the most negative one has no positive counterpart.
-template <class I> concept Whole = std::is_integral_v<I> && !std::is_same_v<I, bool>;
-template <Whole I> uint64_t divisor(I a, I b) {
-  uint64_t x = a < 0 ? 0 - uint64_t(a) : uint64_t(a), y = b < 0 ? 0 - uint64_t(b) : uint64_t(b);
-  while (y) {
-    const uint64_t rest = x % y;
-    x = y, y = rest;
-  }
-  return x;
-}
-constexpr auto kGcd = []<Whole I>(I a, I b) { return I(divisor(a, b)); };
-constexpr auto kLcm = []<Whole I>(I a, I b) {
-  const uint64_t g = divisor(a, b);
-  if (!g) return I(0);
-  const uint64_t x = a < 0 ? 0 - uint64_t(a) : uint64_t(a), y = b < 0 ? 0 - uint64_t(b) : uint64_t(b);
-  return I(x / g * y);
-};
-
-// The neighbour of a 16-bit float: its bits, as a signed magnitude, one up or down.
-template <class H> H next_bits(H a, H b) {
-  const float x = a, y = b;
-  if (x != x || y != y) return H(x + y);
-  if (x == y) return b;
-  H r = a;
-  if (x == 0) r.bits = uint16_t((y < 0 ? 0x8000 : 0) | 1);
-  else r.bits = uint16_t(a.bits + ((x < y) == (x > 0) ? 1 : -1));
-  return r;
-}
-constexpr auto kNext = []<class E>(E a, E b) requires is_real<E> {
-  if constexpr (std::is_floating_point_v<E>) return std::nextafter(a, b);
-  else return next_bits(a, b);
-};
 struct NextafterBackward final : NodeOf<2> {
   Shape sizes[2];
   NextafterBackward(T a, T b) : NodeOf(a, b), sizes{a.sizes(), b.sizes()} {}
@@ -91,14 +66,14 @@ struct FrexpBackward final : NodeOf<1> {
 
 }  // namespace
 
-Tensor gcd(T a, T b) { OpScope op("gcd"); return pairwise(a, b, kGcd); }
+Tensor gcd(T a, T b) { OpScope op("gcd"); return pairwise<Gcd>(a, b); }
 const Tensor& gcd_(T self, T b) { OpScope op("gcd_"); return replace(self, [&](T a) { return gcd(a, b); }); }
-Tensor lcm(T a, T b) { OpScope op("lcm"); return pairwise(a, b, kLcm); }
+Tensor lcm(T a, T b) { OpScope op("lcm"); return pairwise<Lcm>(a, b); }
 const Tensor& lcm_(T self, T b) { OpScope op("lcm_"); return replace(self, [&](T a) { return lcm(a, b); }); }
 
 Tensor nextafter(T a, T b) {
   OpScope op("nextafter");
-  const Tensor out = pairwise(a, b, kNext);
+  const Tensor out = pairwise<Nextafter>(a, b);
   if (recording(a, b)) record<NextafterBackward>(out, a, b);
   return out;
 }
@@ -107,20 +82,19 @@ const Tensor& nextafter_(T self, T b) { OpScope op("nextafter_"); return replace
 std::tuple<Tensor, Tensor> frexp(T x) {
   OpScope op("frexp");
   TG_CHECK(is_floating(x.dtype()), DtypeError, "input must be of a floating dtype, got ", x.dtype(), Named{"input", x});
-  Tensor mantissa = empty(x.sizes(), x.dtype(), x.device()), exponent = empty(x.sizes(), Dtype::Int32, x.device());
+  const Tensor mantissa = empty(x.sizes(), x.dtype(), x.device()), exponent = empty(x.sizes(), Dtype::Int32, x.device());
   {
     NoGrad off;
     const Tensor from = contiguous(x);
-    typed_real(x.dtype(), [&](auto zero) {
+    if (x.is_cuda()) {
+      cuda_plain(1, IndexIn<FrexpMantissa, PlainUnaryOps>::value, nullptr, mantissa, from);
+      cuda_plain(1, IndexIn<FrexpExponent, PlainUnaryOps>::value, nullptr, exponent, from);
+    } else typed_real(x.dtype(), [&](auto zero) {
       using E = decltype(zero);
       const E* p = from->host<const E>();
       E* m = mantissa->host<E>();
       int32_t* e = exponent->host<int32_t>();
-      for (int64_t i = 0; i < x.numel(); i++) {
-        int power = 0;
-        m[i] = E(std::frexp(Wide<E>(p[i]), &power));
-        e[i] = power;
-      }
+      for (int64_t i = 0; i < x.numel(); i++) m[i] = E(tapegrad::mantissa(Wide<E>(p[i]), e[i]));
     });
   }
   if (recording(x)) record<FrexpBackward>(mantissa, x, exponent);

@@ -186,7 +186,7 @@ void gemm_serial(const Gemm<float>& g) { cut(g); }
 void gemm_serial(const Gemm<double>& g) { cut(g); }
 
 void gemm(const BatchedGemm& g) {
-  if (g.device.type == DeviceType::CUDA) [[unlikely]] return cuda_gemm(g);
+  if (g.device.type == DeviceType::CUDA) [[unlikely]] return void(cuda_gemm(g));
   switch (g.dtype) {
     case Dtype::Float32: return batched<float>(g);
     case Dtype::Float64: return batched<double>(g);

@@ -29,10 +29,13 @@ struct BatchedGemm {
   // On a CUDA device, where float16 and complex dtypes are taken too, and bias (not of complex ones) and c are always of `dtype`:
   Device device = {};
   bool add = false;        // to what c holds
+  bool gelu = false;       // of the result, in its form with tanh
+  char* row_sums = nullptr;  // if one product: for the sums of a's rows
 };
 void gemm(const BatchedGemm& g);
 /// On a CUDA device: src/ops/cuda/matmul.cpp. Both matrices are as make_readable (cuda/matmul.h) leaves them, and nothing is empty.
-void cuda_gemm(const BatchedGemm& g);
+/// False, and nothing has been done, where gelu or row_sums cannot be made on the way.
+bool cuda_gemm(const BatchedGemm& g);
 /// How many launches that takes: more than one where the leading dimensions have no common stride.
 int64_t cuda_launches(const BatchedGemm& g);
 /// Whether float32 products on CUDA may round their operands to TF32's 10 bits. False at first.

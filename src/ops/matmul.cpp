@@ -78,7 +78,8 @@ Shape leading_strides(const Tensor& x, const Shape& size) {
 
 // A complex product as one real product of twice the sizes: a row of a is the 2k numbers (re, im, …) as it lies in memory, and
 // b's row j becomes two, b[j] and i b[j], so that re b[j] + im (i b[j]) = a[j] b[j].
-Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias = {});
+struct OnTheWay;
+Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias = {}, const OnTheWay* more = nullptr);
 Tensor float_rows(const Tensor& x) {  // row-major (…, r, c) as (…, r, 2c)
   Tensor f = as_floats(x);
   Shape size(x.sizes());
@@ -117,8 +118,23 @@ Tensor spread(const Tensor& x, Shape size) {
   size.push_back(x.size(-2)), size.push_back(x.size(-1));
   return x.sizes() == size && x->contiguous ? x : contiguous(expand(detach(x), size));
 }
-// The product's numbers. `bias` (n of them, dense, same dtype) starts each row.
-Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias) {
+// What a product on CUDA makes in the same launch, where the library can.
+struct OnTheWay {
+  Tensor* row_sums = nullptr;  // gets the sums of a's rows, or nothing
+  bool* gelu = nullptr;        // set to whether the result is gelu (by tanh) of the product
+};
+void cuda_gemm_with(BatchedGemm& g, const OnTheWay& more) {
+  if (more.row_sums) *more.row_sums = empty({g.m}, g.dtype, g.device), g.row_sums = (*more.row_sums)->data;
+  g.gelu = more.gelu != nullptr;
+  const bool done = cuda_gemm(g);
+  if (more.gelu) *more.gelu = done;
+  if (done) return;
+  if (more.row_sums) *more.row_sums = {};
+  g.row_sums = nullptr, g.gelu = false;
+  cuda_gemm(g);
+}
+// The product's numbers. `bias` (n of them, dense, same dtype) starts each row. `more`: on CUDA, of floats.
+Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias, const OnTheWay* more) {
   const Device device = a.device();
   if (b.device() != device || (bias.defined() && bias.device() != device)) [[unlikely]] devices_differ(a, b, bias);
   const bool cuda = device.type == DeviceType::CUDA;
@@ -149,7 +165,7 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
   }
   if (cuda) [[unlikely]] {
     g.device = device;
-    if (g.count > 1 && cuda_launches(g) > 32) return multiply(spread(a, size), ta, spread(b, size), tb, bias);
+    if (g.count > 1 && cuda_launches(g) > 32) return multiply(spread(a, size), ta, spread(b, size), tb, bias, more);
   }
   size.push_back(x.rows);
   size.push_back(y.cols);
@@ -159,7 +175,7 @@ Tensor multiply(const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor
     start_with(out, bias), g.bias = nullptr, g.add = true;
   if (out.numel() && (g.k || !cuda)) {
     LongKernel release(int64_t(double(g.count) * g.m * g.n * g.k / 4));
-    gemm(g);
+    more ? cuda_gemm_with(g, *more) : gemm(g);
   }
   if (!narrow) return out;
   NoGrad off;
@@ -294,18 +310,19 @@ Tensor fold(const Tensor& x) {
 void check_product_dtypes(const Tensor& a, const Tensor& b, const char* a_name, const char* b_name) { check_dtypes(a, b, {a_name, b_name}); }
 void check_product(const Tensor& a, const Tensor& b) { check_dtypes(a, b, kOther), check_fit(a, b, kOther); }
 
-Tensor gradient_product(const Node& n, int k, const Tensor& a, bool ta, const Tensor& b, bool tb) {
-  const bool plain = a.dim() == 2 && b.dim() == 2 && a.numel() > 0 &&
-                     (a.dtype() == float32 || a.dtype() == float64 || (a.is_cuda() && is_differentiable(a.dtype())));
+Tensor gradient_product(const Node& n, int k, const Tensor& a, bool ta, const Tensor& b, bool tb, Tensor* row_sums) {
+  const bool matrices = a.dim() == 2 && b.dim() == 2 && a.numel() > 0;
+  const bool plain = matrices && (a.dtype() == float32 || a.dtype() == float64 || (a.is_cuda() && is_differentiable(a.dtype())));
   Tensor sum = plain ? lend_gradient(n, k) : Tensor();
-  if (!sum.defined()) return product(a, ta, b, tb);
+  const OnTheWay more{row_sums && matrices && a.is_cuda() && b.numel() > 0 && is_floating(a.dtype()) && !recording(a, b) ? row_sums : nullptr};
+  if (!sum.defined()) return more.row_sums ? multiply(a, ta, b, tb, {}, &more) : product(a, ta, b, tb);
   try {
     const Matrices x(a, ta), y(b, tb);
     LongKernel release(int64_t(double(x.rows) * x.cols * y.cols / 4));
     if (a.is_cuda()) {
-      const BatchedGemm g{a.dtype(), x.rows, y.cols, x.cols, x.data, x.row, x.col, y.data, y.row, y.col, sum->data, nullptr, 1, {}, {}, {},
-                          a.device(), true};
-      if (y.cols) gemm(g);
+      BatchedGemm g{a.dtype(), x.rows, y.cols, x.cols, x.data, x.row, x.col, y.data, y.row, y.col, sum->data, nullptr, 1, {}, {}, {},
+                    a.device(), true};
+      if (y.cols) cuda_gemm_with(g, more);
     } else {
       a.dtype() == float32 ? add_product<float>(sum, x, y) : add_product<double>(sum, x, y);
     }
@@ -316,6 +333,12 @@ Tensor gradient_product(const Node& n, int k, const Tensor& a, bool ta, const Te
   return sum;
 }
 
+Tensor gelu_of_product(const Tensor& a, const Tensor& b, const Tensor& bias) {
+  bool made = false;
+  const OnTheWay more{nullptr, &made};
+  const Tensor out = multiply(a, false, b, false, bias, &more);
+  return made ? out : gelu(out, "tanh");
+}
 Tensor product(const Tensor& a, bool ta, const Tensor& b, bool tb) {
   Tensor out = multiply(a, ta, b, tb);
   if (recording(a, b)) {
@@ -508,8 +531,9 @@ struct LinearBackward final : NodeOf<3> {
       return;
     }
     const Tensor rows = needs(1) || needs(2) ? fold(g) : g;
-    if (needs(1)) dx[1] = gradient_product(*this, 1, rows, true, fold(conj(x.unpack(*this))), false);
-    if (needs(2)) dx[2] = sum(rows, 0);
+    Tensor sums;
+    if (needs(1)) dx[1] = gradient_product(*this, 1, rows, true, fold(conj(x.unpack(*this))), false, needs(2) ? &sums : nullptr);
+    if (needs(2)) dx[2] = sums.defined() ? sums : sum(rows, 0);
   }
   void free_saved() override { x.reset(), weight.reset(); }
 };
@@ -527,13 +551,11 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     const Tensor out = matmul(x, weight);
     return bias.defined() ? add(out, bias) : out;
   }
-  TG_CHECK(x->sizes[x->ndim - 1] == weight->sizes[1], ShapeError,
-      "last dimension of input must equal the last of weight, got ", x.size(-1), " and ",
-           weight.size(1), Named{"input", x}, Named{"weight", weight}, aligned_at_last(x, weight));
+  TG_CHECK(x->sizes[x->ndim - 1] == weight->sizes[1], ShapeError, "last dimension of input must equal the last of weight, got ", x.size(-1),
+      " and ", weight.size(1), Named{"input", x}, Named{"weight", weight}, aligned_at_last(x, weight));
   TG_CHECK(x.dtype() == weight.dtype() && (!bias.defined() || bias.dtype() == x.dtype()), DtypeError,
-      "input, weight and bias must have the same dtype, got ",
-           x.dtype(), ", ", weight.dtype(), bias.defined() ? " and " : "", bias.defined() ? name(bias.dtype()) : "",
-               Named{"input", x}, Named{"weight", weight});
+      "input, weight and bias must have the same dtype, got ", x.dtype(), ", ", weight.dtype(), bias.defined() ? " and " : "",
+      bias.defined() ? name(bias.dtype()) : "", Named{"input", x}, Named{"weight", weight});
   TG_CHECK(x.dtype() != bool_, DtypeError, "products of bool tensors are not defined, got bool", Named{"input", x});
   const int64_t n = weight->sizes[0];
   if (!bias.defined() && x.dim() >= 2) return product(x, false, weight, true);
@@ -547,50 +569,6 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (x.dim() == 1) out = alias(out, n, 1, 0, false);
   if (recording(x, weight, bias)) record<LinearBackward>(out, x, weight, bias);
   return out;
-}
-
-// ---- rows
-void matmul_ops(OpTable& t) {
-  t.add("matmul(Tensor input, Tensor other)", &matmul,
-        "Matrix product over the last two dimensions; leading ones broadcast. A 1-D input is a row, a 1-D other a column, and the "
-        "dimension made for them is dropped: (m, k) x (k, n) -> (m, n), (k) x (k) -> ().")
-      .method().with_out()
-      .complex().samples({"T(2, 3), T(3, 4)", "T(3), T(3)", "T(2, 3), T(3)", "T(3), T(3, 4)", "T(2, 2, 3), T(3, 4)",
-      "T(2, 1, 2, 3), T(3, 3, 2)", "T(3), T(2, 3, 4)",
-                "T(2, 2, 3), T(3)", "T(0, 3), T(3, 2)", "T(2, 0), T(0, 3)"});
-  t.add("mm(Tensor input, Tensor mat2)", &mm, "Product of two matrices: (m, k) x (k, n) -> (m, n). No broadcasting.")
-      .method().with_out().complex().samples({"T(2, 3), T(3, 4)", "T(1, 3), T(3, 1)", "T(0, 3), T(3, 2)", "T(9, 17), T(17, 10)"});
-  t.add("bmm(Tensor input, Tensor mat2)", &bmm, "Products of two batches of matrices: (b, m, k) x (b, k, n) -> (b, m, n).")
-      .method().with_out().complex().samples({"T(2, 3, 4), T(2, 4, 2)", "T(0, 2, 3), T(0, 3, 4)", "T(3, 1, 9), T(3, 9, 10)"});
-  t.add("mv(Tensor input, Tensor vec)", &mv,
-      "Matrix times vector: (m, k) x (k) -> (m).").method().with_out().complex().samples({"T(2, 3), T(3)", "T(9, 10), T(10)", "T(0, 3), T(3)"});
-  t.add("dot(Tensor input, Tensor tensor)", &dot,
-      "Sum of the products of two vectors of equal size.").method().with_out().complex().samples({"T(3), T(3)", "T(0), T(0)", "T(100), T(100)"});
-  t.add("vdot(Tensor input, Tensor other)", &vdot, "dot(conj(input), other).").method().with_out().complex().samples({"T(3), T(3)"});
-  t.add("outer(Tensor input, Tensor vec2)", &outer,
-      "All products of two vectors: (m), (n) -> (m, n).").method().alias("ger").with_out().complex().samples({"T(3), T(4)", "T(0), T(2)"});
-  t.add("addmm(Tensor input, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1)", &addmm,
-        "beta · input + alpha · mat1 mat2; input broadcasts to the product. With beta 0 input is not read.")
-      .method().inplace(&addmm_).with_out()
-      .complex().samples({"T(2, 4), T(2, 3), T(3, 4)", "T(4), T(2, 3), T(3, 4)", "T(2, 1), T(2, 3), T(3, 4), beta=2., alpha=.5",
-      "T(2, 4), T(2, 3), T(3, 4), beta=0, alpha=2"});
-  t.add("addmv(Tensor input, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1)", &addmv, "beta · input + alpha · mat vec.")
-      .method().inplace(&addmv_).with_out().complex().samples({"T(2), T(2, 3), T(3)", "T(1), T(2, 3), T(3), beta=2., alpha=3."});
-  t.add("addr(Tensor input, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1)", &addr,
-      "beta · input + alpha · outer(vec1, vec2).")
-      .method().inplace(&addr_).with_out().complex().samples({"T(2, 3), T(2), T(3)", "T(3), T(2), T(3), beta=.5, alpha=2."});
-  t.add("baddbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)", &baddbmm,
-      "beta · input + alpha · bmm(batch1, batch2).")
-      .method().inplace(&baddbmm_).with_out().complex().samples({"T(2, 3, 2), T(2, 3, 4), T(2, 4, 2)",
-      "T(2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
-  t.add("addbmm(Tensor input, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)", &addbmm,
-      "beta · input + alpha · the sum of bmm(batch1, batch2) over the batch.")
-      .method().inplace(&addbmm_).with_out().complex().samples({"T(3, 2), T(2, 3, 4), T(2, 4, 2)",
-      "T(3, 2), T(2, 3, 4), T(2, 4, 2), beta=.5, alpha=2."});
-  t.add("linear(Tensor input, Tensor weight, Tensor? bias=None)", &linear, "input weightᵀ + bias: (…, in), (out, in), (out) -> (…, out).")
-      .functional_only()
-      .complex().with_out().samples({"T(2, 3), T(4, 3), T(4)", "T(2, 3), T(4, 3)", "T(3), T(4, 3), T(4)", "T(2, 2, 3), T(4, 3), T(4)",
-      "T(2, 3), T(3)", "T(0, 3), T(2, 3), T(2)"});
 }
 
 }  // namespace tapegrad

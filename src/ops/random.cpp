@@ -205,7 +205,12 @@ Tensor randperm(int64_t n, std::optional<Dtype> dtype, std::optional<Device> dev
   TG_CHECK(n >= 0 && n <= int64_t(1) << 31, ValueError, "n must be from 0 to 2^31, got ", n);
   const Dtype d = dtype.value_or(Dtype::Int64);
   TG_CHECK(n - 1 <= whole_numbers(d).second, ValueError, "n must fit ", d, ", got ", n);
-  if (const Device where = device.value_or(default_device()); where.type != DeviceType::CPU) return to(randperm(n, d, Device(), generator), where);
+  if (const Device where = device.value_or(default_device()); where.type != DeviceType::CPU) {
+    NoGrad off;
+    const Tensor keys = empty({n}, Dtype::Int64, where);
+    cuda_whole(keys, 0, uint64_t(1) << 32, generator);
+    return to(sort(keys, 0, false, true).indices, d);
+  }
   Tensor out = empty({n}, d), keys = empty({2, n}, Dtype::Int64);
   uint64_t *a = keys->host<uint64_t>(), *b = a + n;
   each_random_block(RandomStream(generator, (n + 3) / 4), (n + 3) / 4, 0, [=](const uint32_t* w, int64_t block, int64_t count, Streamed&) {

@@ -1,8 +1,9 @@
-// Draws from given distributions: bernoulli, poisson, multinomial. Of CUDA tensors the last two are drawn on the CPU.
+// Draws from given distributions: bernoulli, poisson, multinomial.
 #include <algorithm>
 #include <cmath>
 
 #include "src/ops/cuda/calls.h"
+#include "src/ops/draws.h"
 #include "src/ops/op_info.h"
 #include "src/ops/plain.h"
 #include "src/ops/random.h"
@@ -46,58 +47,53 @@ Tensor bernoulli(const Tensor& p, const Generator* generator) {
 
 // ---- poisson
 
-static double log_factorial(double k) {
-  int sign;  // std::lgamma writes the sign to a global, which other threads write too
-  return ::lgamma_r(k + 1, &sign);
-}
-// Small rates by counting exponential waits; large ones by Hörmann's transformed rejection with squeeze (PTRS, 1993).
-static double poisson_draw(double rate, uint64_t seed, uint64_t counter) {
-  uint32_t w[4];
-  uint64_t used = 0;
-  auto uniform = [&] {
-    if (used % 2 == 0) philox(seed, counter, used / 2, w);
-    return unit53(w + used++ % 2 * 2);
-  };
-  if (rate == 0) return 0;
-  if (rate < 10) {
-    const double limit = std::exp(-rate);
-    double product = 1;
-    for (int64_t n = 0;; n++)
-      if ((product *= 1 - uniform()) < limit) return double(n);
-  }
-  const double b = 0.931 + 2.53 * std::sqrt(rate), a = -0.059 + 0.02483 * b, log_rate = std::log(rate);
-  const double alpha = 1.1239 + 1.1328 / (b - 3.4), bound = 0.9277 - 3.6224 / (b - 2);
-  for (;;) {
-    const double u = uniform() - 0.5, v = 1 - uniform(), s = 0.5 - std::fabs(u);
-    const double k = std::floor((2 * a / s + b) * u + rate + 0.43);
-    if (s >= 0.07 && v <= bound) return k;
-    if (k < 0 || (s < 0.013 && v > s)) continue;
-    if (std::log(v) + std::log(alpha) - std::log(a / (s * s) + b) <= -rate + k * log_rate - log_factorial(k)) return k;
-  }
-}
 Tensor poisson(const Tensor& rates, const Generator* generator) {
   OpScope op("poisson");
   check_floating(rates);
-  const Tensor r = contiguous(to(host_copy(detach(rates)), Dtype::Float64));
-  Tensor out = empty(rates.sizes(), Dtype::Float64);
-  const double* x = r->host<const double>();
-  double* y = out->host<double>();
+  const Tensor r = contiguous(to(detach(rates), Dtype::Float64)), out = empty(rates.sizes(), Dtype::Float64, rates.device());
   const int64_t n = r.numel();
-  for (int64_t i = 0; i < n; i++) TG_CHECK(x[i] >= 0 && x[i] < INFINITY, ValueError, "rates must be finite and not negative, got ", x[i], Named{"input", rates});
-  const RandomStream s(generator, n);
-  {
+  if (rates.is_cuda()) {
+    NoGrad off;
+    TG_CHECK(all(logical_and(r >= 0, r < INFINITY)).item<bool>(), ValueError, "rates must be finite and not negative", Named{"input", rates});
+    cuda_counts(out, r, {}, generator);
+  } else {
+    const double* x = r->host<const double>();
+    double* y = out->host<double>();
+    for (int64_t i = 0; i < n; i++) TG_CHECK(x[i] >= 0 && x[i] < INFINITY, ValueError, "rates must be finite and not negative, got ", x[i], Named{"input", rates});
+    const RandomStream s(generator, n);
     LongKernel unlocked(n * 8);
     parallel_for(n, 256, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; i++) y[i] = poisson_draw(x[i], s.seed, s.first + uint64_t(i));
     });
   }
-  const Tensor drawn = to(out, rates.device(), rates.dtype());
+  const Tensor drawn = to(out, rates.dtype());
   if (recording(rates)) record<DrawBackward<1>>(drawn, "PoissonBackward0", rates);
   return drawn;
 }
 
 // ---- multinomial. With replacement: a search in the running sums. Without: the smallest -log(1 - u) / weight (Efraimidis and
 // Spirakis, 2006).
+// On CUDA, by other ops; the same numbers.
+static Tensor cuda_multinomial(const Tensor& weights, int64_t samples, bool replacement, const Generator* generator) {
+  const int64_t n = weights.size(-1), numbers = ((replacement ? samples : n) + 1) / 2 * 2;
+  const Tensor w = reshape(to(weights, Dtype::Float64), {-1, n}), positive = w > 0;
+  const int64_t rows = w.size(0);
+  TG_CHECK(all(logical_and(w >= 0, w < INFINITY)).item<bool>(), ValueError, "weights must be finite and not negative", Named{"input", weights});
+  const int64_t fewest = rows ? amin(sum(positive, {1})).item<int64_t>() : n;
+  TG_CHECK(fewest, ValueError, "the weights of a row must not all be zero", Named{"input", weights});
+  TG_CHECK(replacement || fewest >= samples, ValueError, "num_samples must not exceed the categories of positive weight without replacement, got ", samples, " of ", fewest);
+  const Tensor u = narrow(rand({rows, numbers}, Dtype::Float64, w.device(), false, generator), 1, 0, replacement ? samples : n);
+  Shape size(weights.sizes());
+  size.back() = samples;
+  if (!replacement) {
+    const Tensor order = sort(where(positive, -log1p(-u) / w, Tensor(double(INFINITY))), 1, false, true).indices;
+    return clone(reshape(narrow(order, 1, 0, samples), size));
+  }
+  const Tensor total = cumsum(w, 1), at = searchsorted(total, u * narrow(total, 1, n - 1, 1), true);
+  // Rounding may point past the last positive weight, or to a zero between two.
+  const Tensor place = arange(Scalar(n), Dtype::Int64, w.device()), last = cummax(where(positive, place, Tensor(0)), 1).values;
+  return reshape(gather(last, 1, clamp_max(at, Scalar(n - 1))), size);
+}
 Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement, const Generator* generator) {
   OpScope op("multinomial");
   TG_CHECK(weights.dim() == 1 || weights.dim() == 2, ShapeError, "input must have 1 or 2 dimensions, got ", weights.dim(), Named{"input", weights});
@@ -107,7 +103,8 @@ Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement,
   const int64_t n = weights->sizes[weights.dim() - 1], rows = n ? weights.numel() / n : 0;
   TG_CHECK(n > 0, ShapeError, "input must have categories to draw from", Named{"input", weights});
   TG_CHECK(replacement || num_samples <= n, ValueError, "num_samples must not exceed the number of categories without replacement, got ", num_samples, " of ", n);
-  const Tensor w = contiguous(to(host_copy(weights), Dtype::Float64));
+  if (weights.is_cuda()) return cuda_multinomial(weights, num_samples, replacement, generator);
+  const Tensor w = contiguous(to(weights, Dtype::Float64));
   Shape size(weights.sizes());
   size.back() = num_samples;
   Tensor out = empty(size, Dtype::Int64);
@@ -144,7 +141,7 @@ Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement,
       for (int64_t k = 0; k < num_samples; k++) y[k] = keys[size_t(k)].second;
     }
   }
-  return to(out, weights.device());
+  return out;
 }
 
 // ---- rows

@@ -2,10 +2,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "src/ops/cpu/special.h"
+#include "src/ops/cuda/calls.h"
+#include "src/ops/cuda/launch.h"
+#include "src/ops/draws.h"
 #include "src/ops/op_info.h"
 #include "src/ops/random.h"
-#include "src/tensor/cuda.h"
 #include "tapegrad/ops_more.h"
 
 namespace tapegrad {
@@ -22,30 +23,6 @@ template <class F> const Tensor& inverted(const Tensor& self, const Generator* g
 }
 void check_floating(const Tensor& t, const char* what) {
   TG_CHECK(is_floating(t.dtype()), DtypeError, what, " must be of a floating dtype, got ", t.dtype(), Named{what, t});
-}
-
-// How many of n trials of probability p succeed, with numbers from counters that belong to this element. Few expected: the gaps
-// between successes are geometric. Many: BTRS, a transformed rejection (Hörmann, 1993).
-template <class U> double binomial_draw(double n, double p, U uniform) {
-  if (p > 0.5) return n - binomial_draw(n, 1 - p, uniform);
-  if (p == 0) return 0;
-  if (n * p < 10) {
-    const double scale = 1 / std::log1p(-p);
-    double trials = 0;
-    for (double successes = 0;; successes++) {
-      trials += std::max(1.0, std::ceil(std::log1p(-uniform()) * scale));
-      if (trials > n) return successes;
-    }
-  }
-  const double deviation = std::sqrt(n * p * (1 - p)), b = 1.15 + 2.53 * deviation, a = -0.0873 + 0.0248 * b + 0.01 * p, c = n * p + 0.5;
-  const double bound = 0.92 - 4.2 / b, alpha = (2.83 + 5.1 / b) * deviation, odds = std::log(p / (1 - p)), mode = std::floor((n + 1) * p);
-  const double peak = lgamma(mode + 1) + lgamma(n - mode + 1);
-  for (;;) {
-    const double u = uniform() - 0.5, s = 0.5 - std::fabs(u), k = std::floor((2 * a / s + b) * u + c), v = 1 - uniform();
-    if (s >= 0.07 && v <= bound) return k;
-    if (k < 0 || k > n) continue;
-    if (std::log(v * alpha / (a / (s * s) + b)) <= peak - lgamma(k + 1) - lgamma(n - k + 1) + (k - mode) * odds) return k;
-  }
 }
 
 }  // namespace
@@ -76,26 +53,28 @@ Tensor binomial(const Tensor& count, const Tensor& prob, const Generator* genera
   OpScope op("binomial");
   check_floating(count, "count");
   TG_CHECK(count.dtype() == prob.dtype(), DtypeError, "count and prob must be of one dtype", Named{"count", count}, Named{"prob", prob});
-  const std::vector<Tensor> both = broadcast_tensors({to(host_copy(detach(count)), Dtype::Float64), to(host_copy(detach(prob)), Dtype::Float64)});
-  const Tensor n = contiguous(both[0]), p = contiguous(both[1]), out = empty(n.sizes(), Dtype::Float64);
-  const double *trials = n->host<double>(), *chance = p->host<double>();
-  for (int64_t i = 0; i < n.numel(); i++) {
-    TG_CHECK(trials[i] >= 0 && trials[i] < INFINITY && std::floor(trials[i]) == trials[i], ValueError,
-        "count must hold whole numbers, not negative, got ", trials[i], Named{"count", count});
-    TG_CHECK(chance[i] >= 0 && chance[i] <= 1, ValueError, "prob must be between 0 and 1, got ", chance[i], Named{"prob", prob});
-  }
-  const RandomStream s(generator, n.numel());
-  parallel_for(n.numel(), 256, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
-      uint64_t draws = 0;
-      out->host<double>()[i] = binomial_draw(trials[i], chance[i], [&] {  // a stream of its own: another seed, this element's counter
-        uint32_t words[4];
-        random_kernels().words(s.seed + 0x9E3779B97F4A7C15u * ++draws, s.first + uint64_t(i), 1, words);
-        return unit53(words);
-      });
+  const std::vector<Tensor> both = broadcast_tensors({to(detach(count), Dtype::Float64), to(detach(prob), Dtype::Float64)});
+  const Tensor n = contiguous(both[0]), p = contiguous(both[1]), out = empty(n.sizes(), Dtype::Float64, n.device());
+  if (n.is_cuda()) {
+    check_same_device("count", count, "prob", prob);
+    NoGrad off;
+    TG_CHECK(all(logical_and(logical_and(n >= 0, n < INFINITY), floor(n) == n)).item<bool>(), ValueError,
+        "count must hold whole numbers, not negative", Named{"count", count});
+    TG_CHECK(all(logical_and(p >= 0, p <= 1)).item<bool>(), ValueError, "prob must be between 0 and 1", Named{"prob", prob});
+    cuda_counts(out, n, p, generator);
+  } else {
+    const double *trials = n->host<double>(), *chance = p->host<double>();
+    for (int64_t i = 0; i < n.numel(); i++) {
+      TG_CHECK(trials[i] >= 0 && trials[i] < INFINITY && std::floor(trials[i]) == trials[i], ValueError,
+          "count must hold whole numbers, not negative, got ", trials[i], Named{"count", count});
+      TG_CHECK(chance[i] >= 0 && chance[i] <= 1, ValueError, "prob must be between 0 and 1, got ", chance[i], Named{"prob", prob});
     }
-  });
-  const Tensor drawn = to(out, count.device(), count.dtype());
+    const RandomStream s(generator, n.numel());
+    parallel_for(n.numel(), 256, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) out->host<double>()[i] = binomial_draw(trials[i], chance[i], s.seed, s.first + uint64_t(i));
+    });
+  }
+  const Tensor drawn = to(out, count.dtype());
   if (recording(count, prob)) {
     const std::vector<Tensor> seen = broadcast_tensors({count, prob});
     record<DrawBackward<2>>(drawn, "BinomialBackward0", seen[0], seen[1]);

@@ -1,9 +1,11 @@
 // torch.special beyond the common ones: each op is a function of one or two plain numbers (special_math.h) and, where PyTorch has
-// it, the formula of its gradient on tensors. One driver and one node serve all; speed is that of the scalar function.
+// it, the formula of its gradient on tensors. One driver and one node serve all; speed is that of the scalar function, which
+// runs on CUDA too.
 #include "tapegrad/special.h"
 
 #include <cmath>
 
+#include "src/ops/cuda/launch.h"
 #include "src/ops/elementwise.h"
 #include "src/ops/in_place.h"
 #include "src/ops/op_info.h"
@@ -16,10 +18,14 @@ namespace {
 /// The gradient for one input, from the output's, the inputs (b undefined for functions of one number) and the output.
 using Gradient = Tensor (*)(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& y);
 struct Function {
+  Special which;
   double (*f)(double, double);
   const char* node = nullptr;  // null: not differentiable
   Gradient gradient[2] = {};
 };
+template <Special f, class... G> constexpr Function function(const char* node, G... gradient) {
+  return {f, special_function<f>, node, {gradient...}};
+}
 
 struct SpecialBackward final : NodeOf<2> {
   const Function& function;
@@ -43,10 +49,14 @@ Tensor apply(const Function& function, const Tensor& a, const Tensor& b = {}) {
   if (!is_floating(d)) d = default_dtype();
   const Shape size = broadcast_shape(in, inputs);
   Tensor out;
-  {
+  if (any_cuda(in, inputs)) {
+    NoGrad off;
+    out = empty(size, d, common_device(in, inputs));
+    cuda_special(function.which, out, to(a, d), b.defined() ? to(b, d) : b);
+  } else {
     NoGrad off;
     const Tensor x = expand(to(a, d), size), z = b.defined() ? expand(to(b, d), size) : x;
-    out = a.sizes() == size ? empty_like(x) : empty(size, d, a.device());
+    out = a.sizes() == size ? empty_like(x) : empty(size, d);
     Walk<3> walk;
     for (size_t k = 0; k < size.size(); k++) walk.add(size[k], out->strides[k], x->strides[k], z->strides[k]);
     LongKernel unlocked(16 * out.numel());
@@ -72,54 +82,37 @@ Tensor refuse(T, T, T, T) { detail::fail<NotImplementedError>("the derivative fo
 
 // ---- the functions
 
-constexpr Function kNdtr = {[](double x, double) { return math::ndtr(x); }, "SpecialNdtrBackward0",
-    {[](T g, T x, T, T) { return g * (exp(x * x * -0.5) * (1 / kSqrtTwoPi)); }}};
-constexpr Function kLogNdtr = {[](double x, double) { return math::log_ndtr(x); }, "SpecialLogNdtrBackward0",
-    {[](T g, T x, T, T) { return g / special::erfcx(x * -M_SQRT1_2) * (2 / kSqrtTwoPi); }}};
-constexpr Function kNdtri = {[](double p, double) { return math::ndtri(p); }, "SpecialNdtriBackward0",
-    {[](T g, T, T, T y) { return g * (exp(y * y * 0.5) * kSqrtTwoPi); }}};
-constexpr Function kErfcx = {[](double x, double) { return math::erfcx(x); }, "SpecialErfcxBackward0",
-    {[](T g, T x, T, T y) { return g * (x * y * 2 - M_2_SQRTPI); }}};
-constexpr Function kEntr = {[](double x, double) { return x > 0 ? -x * std::log(x) : x == 0 ? 0 : std::isnan(x) ? x : -INFINITY; },
-    "SpecialEntrBackward0", {[](T g, T x, T, T) { return g * (-1 - log(x)); }}};
-constexpr Function kXlog1py = {[](double x, double y) { return x == 0 && !std::isnan(y) ? 0 : x * std::log1p(y); },
-    "SpecialXlog1PyBackward0",
-    {[](T g, T x, T y, T) { return g * where(logical_and(x == 0, y <= -1), Tensor(0.0), log1p(y)); },
-     [](T g, T x, T y, T) { return g * (x / (y + 1)); }}};
+constexpr Function kNdtr = function<Special::Ndtr>("SpecialNdtrBackward0",
+    [](T g, T x, T, T) { return g * (exp(x * x * -0.5) * (1 / kSqrtTwoPi)); });
+constexpr Function kLogNdtr = function<Special::LogNdtr>("SpecialLogNdtrBackward0",
+    [](T g, T x, T, T) { return g / special::erfcx(x * -M_SQRT1_2) * (2 / kSqrtTwoPi); });
+constexpr Function kNdtri = function<Special::Ndtri>("SpecialNdtriBackward0",
+    [](T g, T, T, T y) { return g * (exp(y * y * 0.5) * kSqrtTwoPi); });
+constexpr Function kErfcx = function<Special::Erfcx>("SpecialErfcxBackward0",
+    [](T g, T x, T, T y) { return g * (x * y * 2 - M_2_SQRTPI); });
+constexpr Function kEntr = function<Special::Entr>("SpecialEntrBackward0", [](T g, T x, T, T) { return g * (-1 - log(x)); });
+constexpr Function kXlog1py = function<Special::Xlog1py>("SpecialXlog1PyBackward0",
+    [](T g, T x, T y, T) { return g * where(logical_and(x == 0, y <= -1), Tensor(0.0), log1p(y)); },
+    [](T g, T x, T y, T) { return g * (x / (y + 1)); });
 
 // d/dx P(a, x) = x^(a - 1) exp(-x) / gamma(a)
 Tensor gamma_density(T a, T x) { return exp((a - 1) * log(x) - x - lgamma(a)); }
-constexpr Function kIgamma = {math::gamma_p, "IgammaBackward0", {refuse, [](T g, T a, T x, T) { return g * gamma_density(a, x); }}};
-constexpr Function kIgammac = {math::gamma_q, "IgammacBackward0", {refuse, [](T g, T a, T x, T) { return -g * gamma_density(a, x); }}};
-constexpr Function kZeta = {math::zeta, "SpecialZetaBackward0",
-    {refuse, [](T g, T s, T q, T) { return -g * (s * special::zeta(s + 1, q)); }}};
+constexpr Function kIgamma = function<Special::GammaP>("IgammaBackward0", refuse,
+    [](T g, T a, T x, T) { return g * gamma_density(a, x); });
+constexpr Function kIgammac = function<Special::GammaQ>("IgammacBackward0", refuse,
+    [](T g, T a, T x, T) { return -g * gamma_density(a, x); });
+constexpr Function kZeta = function<Special::Zeta>("SpecialZetaBackward0", refuse,
+    [](T g, T s, T q, T) { return -g * (s * special::zeta(s + 1, q)); });
 
-constexpr Function kI0 = {[](double x, double) { return math::bessel_i(0, x); }, "I0Backward0",
-    {[](T g, T x, T, T) { return g * special::i1(x); }}};
-constexpr Function kI0e = {[](double x, double) { return math::bessel_i_scaled(0, x); }, "SpecialI0EBackward0",
-    {[](T g, T x, T, T y) { return g * (special::i1e(x) - sign(x) * y); }}};
+constexpr Function kI0 = function<Special::I0>("I0Backward0", [](T g, T x, T, T) { return g * special::i1(x); });
+constexpr Function kI0e = function<Special::I0e>("SpecialI0EBackward0",
+    [](T g, T x, T, T y) { return g * (special::i1e(x) - sign(x) * y); });
 // i1'(x) = i0(x) - i1(x) / x, 1/2 at 0
-constexpr Function kI1 = {[](double x, double) { return math::bessel_i(1, x); }, "SpecialI1Backward0",
-    {[](T g, T x, T, T y) { return g * where(x == 0, Tensor(0.5), i0(x) - y * inverse_or_zero(x)); }}};
-constexpr Function kI1e = {[](double x, double) { return math::bessel_i_scaled(1, x); }, "SpecialI1EBackward0",
-    {[](T g, T x, T, T y) { return g * where(x == 0, Tensor(0.5), special::i0e(x) - y * (sign(x) + inverse_or_zero(x))); }}};
-constexpr Function kModifiedI0 = {kI0.f}, kModifiedI1 = {kI1.f};
-constexpr Function kK0 = {[](double x, double) { return math::bessel_k(0, x); }},
-    kK1 = {[](double x, double) { return math::bessel_k(1, x); }};
-constexpr Function kScaledK0 = {[](double x, double) { return math::bessel_k_scaled(0, x); }},
-    kScaledK1 = {[](double x, double) { return math::bessel_k_scaled(1, x); }};
-constexpr Function kJ0 = {[](double x, double) { return math::bessel_j(0, x); }},
-    kJ1 = {[](double x, double) { return math::bessel_j(1, x); }};
-constexpr Function kY0 = {[](double x, double) { return math::bessel_y(0, x); }},
-    kY1 = {[](double x, double) { return math::bessel_y(1, x); }};
-constexpr Function kSphericalJ0 = {[](double x, double) { return std::isinf(x) ? 0 : x == 0 ? 1 : std::sin(x) / x; }};
-constexpr Function kAiry = {[](double x, double) { return math::airy_ai(x); }};
-
-/// A polynomial of x whose degree is a tensor too; `shifted` ones live on [0, 1].
-template <auto P, bool shifted = false> constexpr Function kPolynomial = {[](double x, double n) {
-  if (std::isnan(n)) return n;
-  return P(shifted ? 2 * x - 1 : x, n < -1 ? -1 : n > 1e18 ? int64_t(1e18) : int64_t(n));
-}};
+constexpr Function kI1 = function<Special::I1>("SpecialI1Backward0",
+    [](T g, T x, T, T y) { return g * where(x == 0, Tensor(0.5), i0(x) - y * inverse_or_zero(x)); });
+constexpr Function kI1e = function<Special::I1e>("SpecialI1EBackward0",
+    [](T g, T x, T, T y) { return g * where(x == 0, Tensor(0.5), special::i0e(x) - y * (sign(x) + inverse_or_zero(x))); });
+template <Special f> constexpr Function kPlain = {f, special_function<f>};
 
 }  // namespace
 
@@ -134,54 +127,54 @@ Tensor zeta(T x, T q) { OpScope op("special_zeta"); return apply(kZeta, x, q); }
 Tensor i0e(T x) { OpScope op("special_i0e"); return apply(kI0e, x); }
 Tensor i1(T x) { OpScope op("special_i1"); return apply(kI1, x); }
 Tensor i1e(T x) { OpScope op("special_i1e"); return apply(kI1e, x); }
-Tensor modified_bessel_i0(T x) { OpScope op("special_modified_bessel_i0"); return apply(kModifiedI0, x); }
-Tensor modified_bessel_i1(T x) { OpScope op("special_modified_bessel_i1"); return apply(kModifiedI1, x); }
-Tensor modified_bessel_k0(T x) { OpScope op("special_modified_bessel_k0"); return apply(kK0, x); }
-Tensor modified_bessel_k1(T x) { OpScope op("special_modified_bessel_k1"); return apply(kK1, x); }
-Tensor scaled_modified_bessel_k0(T x) { OpScope op("special_scaled_modified_bessel_k0"); return apply(kScaledK0, x); }
-Tensor scaled_modified_bessel_k1(T x) { OpScope op("special_scaled_modified_bessel_k1"); return apply(kScaledK1, x); }
-Tensor bessel_j0(T x) { OpScope op("special_bessel_j0"); return apply(kJ0, x); }
-Tensor bessel_j1(T x) { OpScope op("special_bessel_j1"); return apply(kJ1, x); }
-Tensor bessel_y0(T x) { OpScope op("special_bessel_y0"); return apply(kY0, x); }
-Tensor bessel_y1(T x) { OpScope op("special_bessel_y1"); return apply(kY1, x); }
-Tensor spherical_bessel_j0(T x) { OpScope op("special_spherical_bessel_j0"); return apply(kSphericalJ0, x); }
-Tensor airy_ai(T x) { OpScope op("special_airy_ai"); return apply(kAiry, x); }
+Tensor modified_bessel_i0(T x) { OpScope op("special_modified_bessel_i0"); return apply(kPlain<Special::I0>, x); }
+Tensor modified_bessel_i1(T x) { OpScope op("special_modified_bessel_i1"); return apply(kPlain<Special::I1>, x); }
+Tensor modified_bessel_k0(T x) { OpScope op("special_modified_bessel_k0"); return apply(kPlain<Special::K0>, x); }
+Tensor modified_bessel_k1(T x) { OpScope op("special_modified_bessel_k1"); return apply(kPlain<Special::K1>, x); }
+Tensor scaled_modified_bessel_k0(T x) { OpScope op("special_scaled_modified_bessel_k0"); return apply(kPlain<Special::ScaledK0>, x); }
+Tensor scaled_modified_bessel_k1(T x) { OpScope op("special_scaled_modified_bessel_k1"); return apply(kPlain<Special::ScaledK1>, x); }
+Tensor bessel_j0(T x) { OpScope op("special_bessel_j0"); return apply(kPlain<Special::J0>, x); }
+Tensor bessel_j1(T x) { OpScope op("special_bessel_j1"); return apply(kPlain<Special::J1>, x); }
+Tensor bessel_y0(T x) { OpScope op("special_bessel_y0"); return apply(kPlain<Special::Y0>, x); }
+Tensor bessel_y1(T x) { OpScope op("special_bessel_y1"); return apply(kPlain<Special::Y1>, x); }
+Tensor spherical_bessel_j0(T x) { OpScope op("special_spherical_bessel_j0"); return apply(kPlain<Special::SphericalJ0>, x); }
+Tensor airy_ai(T x) { OpScope op("special_airy_ai"); return apply(kPlain<Special::Airy>, x); }
 Tensor chebyshev_polynomial_t(T x, T n) {
   OpScope op("special_chebyshev_polynomial_t");
-  return apply(kPolynomial<math::chebyshev_t>, x, n);
+  return apply(kPlain<Special::ChebyshevT>, x, n);
 }
 Tensor chebyshev_polynomial_u(T x, T n) {
   OpScope op("special_chebyshev_polynomial_u");
-  return apply(kPolynomial<math::chebyshev_u>, x, n);
+  return apply(kPlain<Special::ChebyshevU>, x, n);
 }
 Tensor chebyshev_polynomial_v(T x, T n) {
   OpScope op("special_chebyshev_polynomial_v");
-  return apply(kPolynomial<math::chebyshev_v>, x, n);
+  return apply(kPlain<Special::ChebyshevV>, x, n);
 }
 Tensor chebyshev_polynomial_w(T x, T n) {
   OpScope op("special_chebyshev_polynomial_w");
-  return apply(kPolynomial<math::chebyshev_w>, x, n);
+  return apply(kPlain<Special::ChebyshevW>, x, n);
 }
 Tensor shifted_chebyshev_polynomial_t(T x, T n) {
   OpScope op("special_shifted_chebyshev_polynomial_t");
-  return apply(kPolynomial<math::chebyshev_t, true>, x, n);
+  return apply(kPlain<Special::ShiftedT>, x, n);
 }
 Tensor shifted_chebyshev_polynomial_u(T x, T n) {
   OpScope op("special_shifted_chebyshev_polynomial_u");
-  return apply(kPolynomial<math::chebyshev_u, true>, x, n);
+  return apply(kPlain<Special::ShiftedU>, x, n);
 }
 Tensor shifted_chebyshev_polynomial_v(T x, T n) {
   OpScope op("special_shifted_chebyshev_polynomial_v");
-  return apply(kPolynomial<math::chebyshev_v, true>, x, n);
+  return apply(kPlain<Special::ShiftedV>, x, n);
 }
 Tensor shifted_chebyshev_polynomial_w(T x, T n) {
   OpScope op("special_shifted_chebyshev_polynomial_w");
-  return apply(kPolynomial<math::chebyshev_w, true>, x, n);
+  return apply(kPlain<Special::ShiftedW>, x, n);
 }
-Tensor hermite_polynomial_h(T x, T n) { OpScope op("special_hermite_polynomial_h"); return apply(kPolynomial<math::hermite_h>, x, n); }
-Tensor hermite_polynomial_he(T x, T n) { OpScope op("special_hermite_polynomial_he"); return apply(kPolynomial<math::hermite_he>, x, n); }
-Tensor laguerre_polynomial_l(T x, T n) { OpScope op("special_laguerre_polynomial_l"); return apply(kPolynomial<math::laguerre>, x, n); }
-Tensor legendre_polynomial_p(T x, T n) { OpScope op("special_legendre_polynomial_p"); return apply(kPolynomial<math::legendre>, x, n); }
+Tensor hermite_polynomial_h(T x, T n) { OpScope op("special_hermite_polynomial_h"); return apply(kPlain<Special::HermiteH>, x, n); }
+Tensor hermite_polynomial_he(T x, T n) { OpScope op("special_hermite_polynomial_he"); return apply(kPlain<Special::HermiteHe>, x, n); }
+Tensor laguerre_polynomial_l(T x, T n) { OpScope op("special_laguerre_polynomial_l"); return apply(kPlain<Special::Laguerre>, x, n); }
+Tensor legendre_polynomial_p(T x, T n) { OpScope op("special_legendre_polynomial_p"); return apply(kPlain<Special::Legendre>, x, n); }
 }  // namespace special
 
 Tensor i0(T x) { OpScope op("i0"); return apply(kI0, x); }

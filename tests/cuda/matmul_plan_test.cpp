@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "src/cuda/ops/matmul_few.h"
 #include "src/cuda/ops/plan_cache.h"
 
 namespace tapegrad::cuda {
@@ -110,6 +111,8 @@ TEST(MatmulPlan, KeysDifferWhereAlgorithmsMay) {
   EXPECT_TRUE(differs([](CudaProduct& q) { q.c_row = 8; }));
   EXPECT_TRUE(differs([](CudaProduct& q) { q.a.data += 4; }));
   EXPECT_TRUE(differs([](CudaProduct& q) { q.bias = memory; }));
+  EXPECT_TRUE(differs([](CudaProduct& q) { q.gelu = true; }));
+  EXPECT_TRUE(differs([](CudaProduct& q) { q.row_sums = memory; }));
   EXPECT_TRUE(differs([](CudaProduct& q) { q.count = 2; }));
   EXPECT_FALSE(differs([](CudaProduct& q) { q.add = true; }));           // only the numbers before the matrices
   EXPECT_FALSE(differs([](CudaProduct& q) { q.a.data += 256; }));
@@ -119,6 +122,26 @@ TEST(MatmulPlan, KeysDifferWhereAlgorithmsMay) {
   EXPECT_TRUE(same(key_of(q, 0), key_of(batched, 0)));
   batched.count = 2, q = batched, q.b.batch = 35;
   EXPECT_FALSE(same(key_of(q, 0), key_of(batched, 0)));
+}
+
+TEST(MatmulPlan, WhatIsForFewRows) {
+  const auto few = [](int64_t m, int64_t n, int64_t k, Dtype d = float32) {
+    CudaProduct p = some();
+    p.dtype = d, p.a.rows = m, p.a.cols = p.b.rows = k, p.b.cols = n;
+    return has_few(p);
+  };
+  EXPECT_TRUE(few(1, 1000, 1000));
+  EXPECT_TRUE(few(1000, 8, 1000));
+  EXPECT_FALSE(few(9, 9, 9));
+  EXPECT_FALSE(few(4, 4, 1 << 20));  // two warps would do it all
+  EXPECT_FALSE(few(4, 400, 400, complex64));
+  for (const int64_t depth : {1, 64, 1000, 100000})
+    for (const int64_t n : {1, 64, 5000, 1000000}) {
+      const int64_t pieces = few_pieces(depth, n, 1);
+      EXPECT_GE(pieces, 1);
+      EXPECT_LE(pieces, 512);
+      EXPECT_LE(pieces, (depth + 63) / 64);
+    }
 }
 
 TEST(MatmulPlan, Alignment) {

@@ -140,3 +140,58 @@ def test_numbers_beside_tensors():
             same(x.cuda() * n, x * n)
             same(tapegrad.where(x.cuda() > n, x.cuda(), 0), tapegrad.where(x > n, x, 0))
     same(tapegrad.full((3, 700), 2.5, device="cuda"), tapegrad.full((3, 700), 2.5))
+
+
+SPECIAL = [f"special.{f}" for f in (
+    "ndtr log_ndtr erfcx entr i0e i1 i1e bessel_j0 bessel_j1 bessel_y0 bessel_y1 modified_bessel_k0 modified_bessel_k1 "
+    "scaled_modified_bessel_k0 scaled_modified_bessel_k1 spherical_bessel_j0 airy_ai").split()]
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("name", SPECIAL)
+def test_special_functions(name, dtype):
+    f = getattr(tapegrad.special, name.split(".")[1])
+    x = tapegrad.cat([tapegrad.linspace(-30, 60, 301), tapegrad.tensor([0.0, -0.0, float("inf"), -float("inf"), float("nan")])]).to(dtype)
+    expected, got = f(x), f(x.cuda())
+    assert got.dtype == dtype
+    np.testing.assert_allclose(got.cpu().double().numpy(), expected.double().numpy(), rtol={tapegrad.float64: 1e-12}.get(dtype, 1e-6), atol=1e-300)
+    strided = x[:300].view(20, 15).t()
+    assert f(strided.cuda()).cpu().double().allclose(f(strided).double(), rtol=1e-6, equal_nan=True)
+
+
+def test_special_functions_of_two():
+    x, n = tapegrad.rand(5, 1, 7, dtype=tapegrad.float64) * 3, tapegrad.arange(6).view(6, 1)
+    for f, b in ((tapegrad.special.zeta, x), (tapegrad.igamma, x), (tapegrad.igammac, x), (tapegrad.special.xlog1py, x), (tapegrad.special.chebyshev_polynomial_t, n),
+                 (tapegrad.special.hermite_polynomial_he, n), (tapegrad.special.shifted_chebyshev_polynomial_w, n)):
+        a = x + 1.5
+        for left, right in ((a, b), (a, b[0]), (a.float(), b)):
+            there = left.cuda(), right.cuda()
+            np.testing.assert_allclose(f(*there).cpu().numpy(), f(left, right).numpy(), rtol=1e-11 if left is a else 1e-6)
+    with pytest.raises(tapegrad.DeviceError, match="one device"):
+        tapegrad.igamma(x, x.cuda())
+    got = tapegrad.igamma(x.cuda(), tapegrad.tensor(0.5))  # a number of the CPU beside it
+    assert got.is_cuda and got.dtype == tapegrad.float64
+
+
+@pytest.mark.parametrize("dtype", [tapegrad.uint8, tapegrad.int8, tapegrad.int16, tapegrad.int32, tapegrad.int64], ids=str)
+def test_divisors(dtype):
+    a, b = tapegrad.arange(-130, 130).to(dtype), tapegrad.arange(0, 24).to(dtype)[:, None]
+    for f in (tapegrad.gcd, tapegrad.lcm):
+        got = f(a.cuda(), b.cuda())
+        assert got.dtype == dtype and got.cpu().equal(f(a, b))
+    twelve = tapegrad.tensor(12, dtype=dtype)  # a number of the CPU beside it
+    assert tapegrad.gcd(a.cuda(), twelve).cpu().equal(tapegrad.gcd(a, twelve))
+    with pytest.raises(tapegrad.DtypeError, match="not for"):
+        tapegrad.gcd(a.float().cuda(), b.cuda())
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_neighbours_and_parts(dtype):
+    x = tapegrad.cat([tapegrad.linspace(-3, 3, 61), tapegrad.tensor([0.0, -0.0, 65504.0, float("inf"), -float("inf"), float("nan")])]).to(dtype)
+    for to in (tapegrad.zeros_like(x), tapegrad.full_like(x, float("inf")), -x):
+        got, expected = tapegrad.nextafter(x.cuda(), to.cuda()), tapegrad.nextafter(x, to)
+        assert got.dtype == dtype
+        np.testing.assert_array_equal(got.cpu().double().numpy(), expected.double().numpy())
+    for got, expected in zip(tapegrad.frexp(x.cuda()), tapegrad.frexp(x)):
+        assert got.dtype == expected.dtype
+        np.testing.assert_array_equal(got.cpu().double().numpy(), expected.double().numpy())

@@ -25,8 +25,9 @@ def check(f, *inputs, tolerance=None):
 
 @pytest.mark.parametrize("dtype", list(TOLERANCE), ids=str)
 @pytest.mark.parametrize("ta, tb", [(False, False), (False, True), (True, False), (True, True)])
-def test_transposes(dtype, ta, tb):
-    a, b = made(*((9, 7) if ta else (7, 9)), dtype=dtype), made(*((5, 9) if tb else (9, 5)), dtype=dtype)
+@pytest.mark.parametrize("m, n", [(7, 5), (17, 15)])
+def test_transposes(dtype, ta, tb, m, n):
+    a, b = made(*((9, m) if ta else (m, 9)), dtype=dtype), made(*((n, 9) if tb else (9, n)), dtype=dtype)
     check(lambda a, b: (a.t() if ta else a) @ (b.t() if tb else b), a, b)
 
 
@@ -51,10 +52,35 @@ def test_strides(change):
 
 
 @pytest.mark.parametrize("dtype", [tg.float16, tg.float32])
-def test_memory_that_is_hardly_aligned(dtype):
+@pytest.mark.parametrize("m, n, k", [(7, 5, 11), (10, 9, 7), (3, 9, 16)])
+def test_memory_that_is_hardly_aligned(dtype, m, n, k):
     x, w, bias = made(200, dtype=dtype), made(200, dtype=dtype), made(40, dtype=dtype)
     for at in (0, 1, 2, 3, 4, 8):
-        check(lambda x, w, b: tg.nn.functional.linear(x[at:at + 77].view(7, 11), w[at + 1:at + 56].view(5, 11), b[at:at + 5]), x, w, bias)
+        check(lambda x, w, b: tg.nn.functional.linear(x[at:at + m * k].view(m, k), w[at + 1:at + 1 + n * k].view(n, k), b[at:at + n]), x, w, bias)
+
+
+@pytest.mark.parametrize("dtype", [tg.float16, tg.bfloat16, tg.float32, tg.float64], ids=str)
+@pytest.mark.parametrize("m", [1, 2, 3, 8])
+@pytest.mark.parametrize("n, k", [(70, 304), (9, 301), (130, 7)])
+def test_few_rows(dtype, m, n, k):
+    """The kernels for them, by rows and by columns of the large matrix, whole and in pieces."""
+    x, w, bias = made(m, k, dtype=dtype), made(n, k, dtype=dtype), made(n, dtype=dtype)
+    limit = 4 * TOLERANCE[dtype]
+    check(tg.nn.functional.linear, x, w, bias, tolerance=limit)
+    check(lambda x, w: x @ w, x, made(k, n, dtype=dtype), tolerance=limit)
+    check(lambda x, w: w @ x.t(), x, w, tolerance=limit)
+    check(lambda x, w: w.t() @ x.t(), x, made(k, n, dtype=dtype), tolerance=limit)
+    check(lambda x, w, b: tg.nn.functional.linear(x.t(), w, b), made(k, m, dtype=dtype), w, bias, tolerance=limit)
+    check(lambda x, w: x @ w, made(3, m, k, dtype=dtype), made(3, k, n, dtype=dtype), tolerance=limit)
+    check(lambda x, w: x @ w.mT, made(3, m, k, dtype=dtype), made(3, n, k, dtype=dtype), tolerance=limit)
+
+
+@pytest.mark.parametrize("f", [lambda x, w: x @ w.t(), lambda x, w: x @ w.t().contiguous()], ids=["rows", "columns"])
+def test_a_row_does_not_depend_on_the_others(f):
+    x, w = made(8, 301).cuda(), made(70, 301).cuda()
+    all_rows = f(x, w)
+    for m in (1, 2, 5):
+        assert f(x[:m], w).equal(all_rows[:m])
 
 
 BATCHES = [((3, 4, 5), (3, 5, 2)), ((4, 5), (3, 5, 2)), ((3, 4, 5), (5, 2)), ((1, 4, 5), (3, 5, 2)), ((3, 4, 5), (1, 5, 2)), ((2, 3, 4, 5), (2, 3, 5, 2)),
@@ -62,7 +88,12 @@ BATCHES = [((3, 4, 5), (3, 5, 2)), ((4, 5), (3, 5, 2)), ((3, 4, 5), (5, 2)), ((1
            ((3, 4, 0), (3, 0, 2)), ((2, 1, 3, 4, 5), (7, 1, 5, 2))]
 
 
-@pytest.mark.parametrize("a, b", BATCHES, ids=str)
+def grown(size):
+    """With larger matrices: those for which the library is asked."""
+    return tuple(n + 9 if n and i >= len(size) - 2 else n for i, n in enumerate(size))
+
+
+@pytest.mark.parametrize("a, b", BATCHES + [(grown(a), grown(b)) for a, b in BATCHES], ids=str)
 def test_batches_broadcast(a, b):
     check(tg.matmul, made(*a), made(*b))
     check(tg.matmul, made(*a, dtype=tg.bfloat16), made(*b, dtype=tg.bfloat16))
@@ -123,11 +154,15 @@ def gradients(f, device, *inputs):
     return [leaf.grad for leaf in leaves]
 
 
-@pytest.mark.parametrize("dtype", [tg.float32, tg.bfloat16, tg.complex64], ids=str)
-@pytest.mark.parametrize("f, sizes", [
+GRADIENTS = [
     (tg.matmul, ((4, 5), (5, 3))), (tg.matmul, ((2, 4, 5), (5, 3))), (tg.matmul, ((2, 4, 5), (2, 5, 3))), (tg.matmul, ((2, 1, 4, 5), (3, 5, 2))),
-    (lambda a, b: a.transpose(0, 1) @ b, ((4, 2, 5), (2, 5, 3))), (tg.nn.functional.linear, ((2, 4, 5), (3, 5), (3,))),
-    (lambda x, w, b: tg.addmm(b, x, w), ((4, 5), (5, 3), (3,))), (lambda x, w: tg.einsum("bij,kj->bik", x, w), ((2, 4, 5), (3, 5)))], ids=str)
+    (tg.nn.functional.linear, ((2, 4, 5), (3, 5), (3,))),
+    (lambda x, w, b: tg.addmm(b, x, w), ((4, 5), (5, 3), (3,))), (lambda x, w: tg.einsum("bij,kj->bik", x, w), ((2, 4, 5), (3, 5)))]
+SWAPPED = [(lambda a, b: a.transpose(0, 1) @ b, ((4, 2, 5), (2, 5, 3))), (lambda a, b: a.transpose(0, 1) @ b, ((14, 2, 15), (2, 15, 13)))]
+
+
+@pytest.mark.parametrize("dtype", [tg.float32, tg.bfloat16, tg.complex64], ids=str)
+@pytest.mark.parametrize("f, sizes", GRADIENTS + [(f, tuple(map(grown, sizes))) for f, sizes in GRADIENTS] + SWAPPED, ids=str)
 def test_gradients(f, sizes, dtype):
     inputs = [made(*size, dtype=dtype) for size in sizes]
     for got, expected in zip(gradients(f, "cuda", *inputs), gradients(f, "cpu", *inputs)):
@@ -195,3 +230,38 @@ def test_threads_share_plans():
     for t in threads:
         t.join()
     assert not wrong
+
+
+@pytest.mark.parametrize("dtype", [tg.float16, tg.bfloat16, tg.float32, tg.float64], ids=str)
+@pytest.mark.parametrize("m", [5, 20])
+def test_activations_of_products(dtype, m):
+    """gelu in the product's launch where the library has it (here of 16-bit floats) and for few rows; else after it."""
+    a, b, bias = made(m, 30, dtype=dtype), made(30, 17, dtype=dtype), made(17, dtype=dtype)
+    gelu = tg.nn.functional.gelu
+    got = tg._addmm_activation(bias.cuda(), a.cuda(), b.cuda(), use_gelu=True)
+    expected = gelu(tg.addmm(bias, a, b), approximate="tanh")
+    limit = 2 * TOLERANCE[dtype]
+    np.testing.assert_allclose(got.cpu().double().numpy(), expected.double().numpy(), rtol=limit, atol=4 * limit)
+    check(lambda bias, a, b: tg._addmm_activation(bias, a, b), bias, a, b)
+    grad = tg._addmm_activation(bias.cuda().requires_grad_(), a.cuda(), b.cuda(), use_gelu=True)
+    assert grad.requires_grad
+
+
+@pytest.mark.parametrize("dtype", [tg.float16, tg.float32], ids=str)
+def test_the_gradient_of_a_bias(dtype):
+    """Made by the weight's product for 16-bit floats, whatever is done with the gradients afterwards."""
+    x, w, b = made(40, 24, dtype=dtype), made(16, 24, dtype=dtype), made(16, dtype=dtype)
+    for g in (made(40, 16, dtype=dtype), made(16, dtype=dtype).expand(40, 16), made(16, 40, dtype=dtype).t()):
+        results = []
+        for device in ("cpu", "cuda"):
+            leaves = [t.clone().to(device).requires_grad_() for t in (x, w, b)]
+            for _ in range(2):  # the second time added to the first
+                tg.nn.functional.linear(*leaves).backward(g.to(device))
+            results.append([t.grad for t in leaves])
+        for cpu, cuda in zip(*results):
+            np.testing.assert_allclose(cuda.cpu().float().numpy(), cpu.float().numpy(), rtol=4 * TOLERANCE[dtype], atol=20 * TOLERANCE[dtype])
+    leaves = [t.double().cuda().requires_grad_() for t in (x, w, b)]
+    (db,) = tg.autograd.grad((tg.nn.functional.linear(*leaves) ** 2).sum(), leaves[2:], create_graph=True)
+    assert db.requires_grad
+    db.sum().backward()
+    assert leaves[0].grad.isfinite().all()

@@ -75,13 +75,37 @@ def test_strided_and_given_generators():
 def test_laws_of_given_parameters():
     p = tg.rand(50, 3)
     check(lambda d: tg.bernoulli(p.to(d)))
-    check(lambda d: tg.multinomial(p.to(d), 2))
-    check(lambda d: tg.multinomial(p.to(d), 5, replacement=True))
-    check(lambda d: tg.poisson(p.to(d) * 20))
-    check(lambda d: tg.binomial(tg.full((9,), 20.0, device=d), tg.full((9,), 0.3, device=d)))
     check(lambda d: tg.normal(p.to(d), p.to(d)))
     with pytest.raises(ValueError, match="probabilities must be between 0 and 1"):
         tg.bernoulli(tg.tensor([0.5, 1.5]).cuda()).cpu()
+
+
+@pytest.mark.parametrize("dtype", [tg.float32, tg.float64, tg.bfloat16])
+def test_counts(dtype):
+    rates = (tg.rand(500, 3) * 30).to(dtype)
+    rates[:20] = 0
+    check(lambda d: tg.poisson(rates.to(d)))
+    n, p = tg.tensor([0.0, 1.0, 7.0, 200.0]).to(dtype), tg.linspace(0, 1, 33).to(dtype)
+    check(lambda d: tg.binomial(n.to(d)[:, None], p.to(d)))
+    for bad in (lambda x: tg.poisson(x), lambda x: tg.binomial(x, x.abs() / 9), lambda x: tg.binomial(x.abs(), x)):
+        with pytest.raises(ValueError, match="must"):
+            bad(tg.tensor([1.0, -2.0]).cuda())
+
+
+def test_multinomial():
+    w = tg.rand(50, 7)
+    w[:, 3] = 0
+    w[5, :4] = 0
+    w[6, 4:] = 0
+    check(lambda d: tg.multinomial(w.to(d), 3))
+    check(lambda d: tg.multinomial(w.to(d), 40, replacement=True))
+    check(lambda d: tg.multinomial(w[0].double().to(d), 1))
+    check(lambda d: tg.multinomial(tg.tensor([0.0, 0.0, 2.0]).to(d), 5, replacement=True))
+    for bad, message in ((w.cuda() - 1, "not negative"), (w.cuda() * 0, "not all be zero")):
+        with pytest.raises(ValueError, match=message):
+            tg.multinomial(bad, 2)
+    with pytest.raises(ValueError, match="positive weight"):
+        tg.multinomial(w.cuda(), 6)
 
 
 @pytest.mark.parametrize("dtype", [tg.float32, tg.float16, tg.bfloat16, tg.float64])

@@ -87,6 +87,16 @@ def test_layer_norm_sums_over_many_rows():
         compare(lambda t, u, v: F.layer_norm(t, [12], u, v), array((rows, 12)), array((12,), 1), array((12,), 2), limit=1e-4)
 
 
+@pytest.mark.parametrize("rows, n", [(5, 8), (1030, 8), (270, 1032), (3, 1024)])
+@pytest.mark.parametrize("dtype", [tg.float32, tg.bfloat16])
+def test_norm_gradients_in_one_pass(rows, n, dtype):
+    """Rows that all begin alike: fewer than there are teams of threads, and more."""
+    x, w, b = array((rows, n)), array((n,), 1), array((n,), 2)
+    limit = 1e-1 if dtype == tg.bfloat16 else 2e-4  # the sums of gradients over the rows
+    compare(lambda t, u, v: F.layer_norm(t, [n], u, v), x, w, b, dtype=dtype, limit=limit)
+    compare(lambda t, u: F.rms_norm(t, [n], u), x, w, dtype=dtype, limit=limit)
+
+
 def test_layer_norm_mixed_dtypes():
     out = []
     for device in ("cpu", "cuda"):

@@ -102,5 +102,22 @@ def test_waiting_for_each_kernel_changes_nothing():
     assert run(code, TAPEGRAD_CUDA_SYNC="1") == run(code, TAPEGRAD_CUDA_SYNC="0")
 
 
+def test_waiting_for_each_kernel_finds_the_index_at_once():
+    code = """
+x, i = tg.zeros(3, device="cuda"), tg.tensor([0, 7]).cuda()
+try:
+    y = x[i]
+    print("later")
+    y.cpu()
+except IndexError as e:
+    print(e)
+print(x[:2].sum().item())
+"""
+    said = "index: index 7 is out of bounds for dimension 0 with size 3"
+    at_once, later = (run(code, TAPEGRAD_CUDA_SYNC=v).splitlines() for v in "10")
+    assert at_once[0].startswith(said) and at_once[-1] == "0.0"
+    assert later[0] == "later" and f"{said[7:]} (found on the device, in index)" in later[1] and later[-1] == "0.0"
+
+
 def test_import_loads_nothing_of_cuda():
     assert run('print([l for l in open("/proc/self/maps") if "cuda" in l.lower() and "tapegrad/cuda" not in l])') == "[]"

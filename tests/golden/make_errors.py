@@ -15,7 +15,8 @@ from op_samples import Call, Leaf, all_samples, function_of, load_rows, map_tree
 
 FILE = HERE / "errors.txt"
 SHAPES = {0: (7,), 1: (7, 11), 2: (5, 7, 11), 3: (7, 11), 4: (5, 7, 11)}  # instead of a tensor with so many dimensions
-MOST = 2  # texts of one kind that are kept for an overload
+MOST = 2  # texts of one kind that are kept for an overload …
+ONE = ("missing", "keyword", "type")  # … of these, whose texts are the matcher's, one
 
 
 def leaf(old, shape=None, dtype=None):
@@ -91,18 +92,18 @@ def errors_of(sample, f):
 
 def texts():
     """The lines of the file."""
-    lines = []
+    lines, said = [], set()
     rows = [r for r in load_rows(tapegrad._C.op_table()) if not r["name"].startswith("_")]
     for row in rows:
-        said, kept = set(), {}
+        kept = {}
         for sample in all_samples([row]):
             for call, kind, text in errors_of(sample, function_of(tapegrad, row)):
                 shape_of_text = "".join(c for c in text if not c.isdigit() and c not in "-[], ")  # one of those that differ in numbers only
-                if shape_of_text in said or kept.get(kind, 0) >= MOST:
+                if shape_of_text in said or kept.get(kind, 0) >= (1 if kind in ONE else MOST):
                     continue
                 said.add(shape_of_text)
                 kept[kind] = kept.get(kind, 0) + 1
-                if kind in ("missing", "keyword", "type"):
+                if kind in ONE:
                     text = text.split("\n")[0]  # signatures follow, which docs/ops.md has
                 lines += [f">>> {call}", *text.split("\n"), ""]
     return lines

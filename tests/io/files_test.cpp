@@ -265,3 +265,21 @@ TEST(Files, SurviveDamagedPickles) {
   EXPECT_GT(refused, kRounds / 4);
   EXPECT_LT(refused, kRounds);
 }
+
+// A pickle can name one thing many times: what looks at it each time must not take time or memory in proportion to the square of the file.
+TEST(TorchFile, WorkStaysInProportion) {
+  const Folder f;
+  const auto repeat = [](std::string_view s, int n) {
+    std::string out;
+    while (n-- > 0) out += s;
+    return out;
+  };
+  const std::string begin = "\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.\x80\2M\xe9\3.\x80\2}.";  // what PyTorch wrote before 1.6
+  const std::string copies = "\x80\2(" + repeat("K\1", 100000) + std::string("lq\0", 3) + "c__builtin__\nset\nq\1" + repeat(std::string("h\1h\0\x85R0", 7), 50000) + ".";
+  const std::string looks = std::string("\x80\2}q\0(", 6) + repeat("NN", 200000) + "u0](" + repeat(std::string("h\0", 2), 100000) + "e.";
+  for (const std::string& pickle : {copies, looks}) {
+    write(f / "square", begin + pickle + "\x80\2].");
+    const std::string error = error_of([&] { load_torch(f / "square"); });
+    EXPECT_TRUE(error.find("more items than the pickle has") != error.npos || error.find("nested too deep") != error.npos) << error;
+  }
+}

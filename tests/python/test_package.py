@@ -37,7 +37,7 @@ def test_public_names_are_documented():
     for name in ("nn", "nn.functional", "nn.init", "nn.utils", "optim", "optim.lr_scheduler", "autograd", "autograd.functional", "utils.data",
                  "utils.checkpoint", "utils.tensorboard", "safetensors", "serialization", "testing", "datasets", "cuda", "cuda.amp", "amp", "amp.autocast_mode",
                  "multiprocessing", "multiprocessing.spawn", "multiprocessing.reductions", "linalg", "random", "creation", "dtypes",
-                 "func", "functional", "settings", "jit", "profiler", "distributed", "compiler", "cpu", "accelerator", "backends.cuda", "backends.cudnn",
+                 "func", "functional", "settings", "jit", "profiler", "profiler_events", "profiler_picture", "memory", "distributed", "compiler", "cpu", "accelerator", "backends.cuda", "backends.cudnn",
                  "utils._pytree", "legacy", "lowrank", "checkpoint", "signal.windows", "nn.grad", "nn.utils.prune", "nn.parallel", "autograd.forward_ad"):
         module = sys.modules.get(f"tapegrad.{name}") or __import__(f"tapegrad.{name}", fromlist=["x"])
         for key, value in vars(module).items():

@@ -258,4 +258,6 @@ def check(**ranges):
 
 def zeros_like(p):
     """A state tensor laid out as its parameter."""
-    return _C.zeros_like(p.detach())
+    state = _C.zeros_like(p.detach())
+    _C._own_with(state, p, _OPTIMIZER)
+    return state

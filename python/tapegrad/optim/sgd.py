@@ -1,6 +1,6 @@
 """Stochastic gradient descent."""
 from .. import _C
-from .optimizer import Optimizer, check
+from .optimizer import Optimizer, check, zeros_like
 
 __all__ = ["SGD"]
 
@@ -36,7 +36,7 @@ class SGD(Optimizer):
                 chosen = [k for k, f in enumerate(fresh) if f == first]
                 if not chosen:
                     continue
-                buffers = [_C.empty_like(params[k].detach()) if first else states[k]["momentum_buffer"] for k in chosen]
+                buffers = [zeros_like(params[k]) if first else states[k]["momentum_buffer"] for k in chosen]
                 _step([params[k] for k in chosen], [grads[k] for k in chosen], buffers, *options, first)
                 for k, b in zip(chosen, buffers if first else ()):
                     states[k]["momentum_buffer"] = b

@@ -39,6 +39,7 @@ template <class... P, class... A> void launch(void (*kernel)(P...), dim3 grid, d
 #ifdef TG_SIMULATED
   auto thread = [&] { std::apply(kernel, values); };
   TG_CUDA(simulator::launch(f, grid, block, shared, thread));
+  launched(current_stream());
 #else
   void* at[sizeof...(P) + 1];
   std::apply([&](auto&... value) { int i = 0; ((at[i++] = &value), ...); }, values);

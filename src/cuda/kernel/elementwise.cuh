@@ -21,6 +21,7 @@ template <> struct StoredAs<int64_t> { using list = Types<int64_t, uint32_t>; };
 template <> struct StoredAs<int32_t> { using list = Types<int32_t, bool, uint8_t, int8_t, int16_t, uint16_t>; };
 template <> struct StoredAs<Complex<double>> { using list = Types<Complex<double>, Complex<float>>; };
 template <class T> using Stored = typename StoredAs<T>::list;
+using AnyFloat = Types<double, float, Half, BFloat>;  // for functions that are computed in double whatever comes
 template <class T> inline constexpr Compute compute_of = [] {
   constexpr Dtype stored[] = {Dtype::Float32, Dtype::Float64, Dtype::Int64, Dtype::Int32, Dtype::Bool, Dtype::Complex64, Dtype::Complex128};
   int c = 0;
@@ -261,7 +262,7 @@ elementwise_kernel(const __grid_constant__ KernelWalk<F::inputs + 1> p, const __
 template <class F> KernelEntry entry_of(size_t param_bytes) {
   const ElementwiseKernel<F::inputs + 1> kernel = elementwise_kernel<F>;
   return {reinterpret_cast<void (*)()>(kernel), F::inputs + 1, F::mask + 1, F::each, uint8_t(param_bytes), compute_of<typename F::T>,
-          !std::is_same_v<typename F::Result, typename F::T>};
+          !std::is_same_v<typename F::Result, typename F::T>, std::is_same_v<typename F::In, AnyFloat>};
 }
 
 }  // namespace tapegrad::cuda

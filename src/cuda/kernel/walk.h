@@ -37,6 +37,7 @@ struct KernelEntry {
   uint8_t operands = 0, mask = 0, each = 0, param_bytes = 0;  // mask: 0, or which of the operands is a bool
   Compute compute = Compute::None;                            // in what
   bool gives_bool = false;                                    // unlike the inputs
+  bool any_float = false;                                     // reads and writes all floating dtypes
 };
 
 }  // namespace tapegrad::cuda

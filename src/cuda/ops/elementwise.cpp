@@ -17,7 +17,8 @@ namespace {
 constexpr Dtype kStored[kAllComputes] = {Dtype::Float32, Dtype::Float64, Dtype::Int64, Dtype::Int32, Dtype::Bool,
                                          Dtype::Complex64, Dtype::Complex128, Dtype::UInt64};
 /// Do kernels of this compute type read and write d? As StoredAs in kernel/elementwise.cuh.
-bool reads(Compute c, Dtype d) {
+bool reads(const KernelEntry& e, Compute c, Dtype d) {
+  if (e.any_float) return is_floating(d);
   switch (c) {
     case Compute::F32: return d == Dtype::Float32 || d == Dtype::Float16 || d == Dtype::BFloat16;
     case Compute::I64: return d == Dtype::Int64 || d == Dtype::UInt32;
@@ -95,17 +96,17 @@ bool run(const KernelEntry& e, const void* params, const CudaWalk& walk) {
   if (!e.kernel) return false;
   if (!walk.numel) return true;
   Params bytes;
-  std::memcpy(bytes.bytes, params, e.param_bytes);
+  if (e.param_bytes) std::memcpy(bytes.bytes, params, e.param_bytes);
   CudaWalk w = walk;
   std::optional<Scratch> memory[5];
   for (int k = 1; k < w.args; k++) {
     const Compute as = e.mask == k ? Compute::Bool : e.compute;
     CudaArg& a = w.arg[k];
     if (!a.data) convert_number(a, kStored[int(as)]);
-    else if (!reads(as, a.dtype)) replace(w, k, kStored[int(as)], true, memory[k]);
+    else if (!reads(e, as, a.dtype)) replace(w, k, kStored[int(as)], true, memory[k]);
   }
   const Compute gives = e.gives_bool ? Compute::Bool : e.compute;
-  const bool foreign = !reads(gives, w.arg[0].dtype);
+  const bool foreign = !reads(e, gives, w.arg[0].dtype);
   if (foreign) replace(w, 0, kStored[int(gives)], false, memory[0]);
   run_elementwise(e, bytes, w);
   if (foreign) {
@@ -121,7 +122,7 @@ const ElementwiseTable& table() {
   static const ElementwiseTable* const all = [] {
     auto* t = new ElementwiseTable;
     add_arithmetic(*t), add_integers(*t), add_rounding(*t), add_functions(*t), add_activations(*t);
-    add_unary_backward(*t), add_backward(*t), add_complex(*t), add_unsigned(*t);
+    add_unary_backward(*t), add_backward(*t), add_complex(*t), add_unsigned(*t), add_plain(*t), add_special(*t);
     return t;
   }();
   return *all;
@@ -147,6 +148,10 @@ void fill(CudaElementwise& f) {
   f.backward = [](int inputs, int index, int k, Compute c, const void* params, const CudaWalk& w) {
     return run(table().op[inputs - 1][index].backward[k][int(c)], params, w);
   };
+  f.plain = [](int inputs, int index, Compute c, const void* params, const CudaWalk& w) {
+    return run(table().plain[inputs - 1][index][int(c)], params, w);
+  };
+  f.special = [](Special which, const CudaWalk& w) { run(table().special[int(which)], nullptr, w); };
   f.copy = copy_elements;
 }
 

@@ -3,6 +3,7 @@
 
 #include "src/cuda/lib/cublaslt.h"
 #include "src/cuda/ops/families.h"
+#include "src/cuda/ops/matmul_few.h"
 #include "src/cuda/ops/matmul_integers.h"
 #include "src/cuda/ops/matmul_plan.h"
 #include "src/cuda/ops/plan_cache.h"
@@ -38,7 +39,8 @@ struct Plan {
   Owned<lt::Layout> layout[MatmulKey::kMatrices];
   lt::Heuristic best;
   bool wide;            // alpha and beta are doubles
-  std::mutex has_bias;  // held while desc has a call's bias
+  bool possible = true; // else the library cannot do what the key asks for beside the product
+  std::mutex has_bias;  // held while desc has a call's bias (or memory for sums)
 
   Plan(const MatmulKey& key, const void* bias);
   void set_bias(const void* p) { TG_CUBLASLT(MatmulDescSetAttribute, desc.get(), lt::DescBiasPointer, &p, sizeof p); }
@@ -78,6 +80,12 @@ Owned<lt::Preference> new_preference(const MatmulKey& key) {
   return p;
 }
 
+lt::Epilogue epilogue_of(const MatmulKey& key) {
+  if (key.sums) return lt::EpilogueBgradB;  // of our a, which is the second operand there
+  if (key.gelu) return key.bias_alignment ? lt::EpilogueGeluBias : lt::EpilogueGelu;
+  return key.bias_alignment ? lt::EpilogueBias : lt::EpilogueDefault;
+}
+
 Plan::Plan(const MatmulKey& key, const void* bias)
     : desc(new_desc(numbers_of(key))),
       layout{new_layout(key, MatmulKey::kFirst, numbers_of(key).matrix), new_layout(key, MatmulKey::kSecond, numbers_of(key).matrix),
@@ -87,17 +95,17 @@ Plan::Plan(const MatmulKey& key, const void* bias)
     const int32_t op = key.transposed[which] ? lt::OpT : lt::OpN;
     TG_CUBLASLT(MatmulDescSetAttribute, desc.get(), which == MatmulKey::kFirst ? lt::DescTransA : lt::DescTransB, &op, sizeof op);
   }
-  if (bias) {
-    const uint32_t epilogue = lt::EpilogueBias;
-    TG_CUBLASLT(MatmulDescSetAttribute, desc.get(), lt::DescEpilogue, &epilogue, sizeof epilogue);
-    set_bias(bias);  // whose alignment counts
-  }
+  const uint32_t epilogue = epilogue_of(key);
+  TG_CUBLASLT(MatmulDescSetAttribute, desc.get(), lt::DescEpilogue, &epilogue, sizeof epilogue);
+  if (bias) set_bias(bias);  // its alignment counts
   int found = 0;
   const lt::Status s = lt::functions().MatmulAlgoGetHeuristic(lt::handle(), desc.get(), layout[0].get(), layout[1].get(), layout[2].get(),
                                                               layout[2].get(), new_preference(key).get(), 1, &best, &found);
-  if (s == lt::NotSupported || (s == lt::Success && (found == 0 || best.status != lt::Success)))
+  if (s == lt::NotSupported || (s == lt::Success && (found == 0 || best.status != lt::Success))) {
+    if (possible = !key.gelu && !key.sums; !possible) return;
     fail(CudaHost::kNotImplemented, "cuBLASLt has no algorithm for %d products of matrices of %lld x %lld and %lld x %lld; "
          "move the tensors to the CPU", int(key.count), (long long)key.columns, (long long)key.depth, (long long)key.depth, (long long)key.rows);
+  }
   lt::check(s, "cublasLtMatmulAlgoGetHeuristic");
 }
 
@@ -110,20 +118,24 @@ std::shared_ptr<Plan> plan_of(const MatmulKey& key, const void* bias) {
   return last;
 }
 
-void product(const CudaProduct& p) {
-  if (is_integral(p.dtype)) return multiply_integers(p);
+bool product(const CudaProduct& p) {
+  if (is_integral(p.dtype)) return multiply_integers(p), true;
+  if (has_few(p)) return multiply_few(p), true;
   const cudaStream_t stream = current_stream();  // from here on the device is CUDA's current one, too
-  const std::shared_ptr<Plan> plan = plan_of(key_of(p, current_device()), p.bias);
+  const void* beside = p.row_sums ? p.row_sums : p.bias;
+  const std::shared_ptr<Plan> plan = plan_of(key_of(p, current_device()), beside);
+  if (!plan->possible) return false;
   static constexpr float one[2] = {1}, zero[2] = {};
   static constexpr double wide_one[2] = {1}, wide_zero[2] = {};
   const void* alpha = plan->wide ? static_cast<const void*>(wide_one) : one;
   const void* beta = plan->wide ? static_cast<const void*>(p.add ? wide_one : wide_zero) : p.add ? one : zero;
   const Scratch workspace(plan->best.workspace);
   std::unique_lock<std::mutex> with_bias;
-  if (p.bias) with_bias = std::unique_lock(plan->has_bias), plan->set_bias(p.bias);
+  if (beside) with_bias = std::unique_lock(plan->has_bias), plan->set_bias(beside);
   TG_CUBLASLT(Matmul, lt::handle(), plan->desc.get(), alpha, p.b.data, plan->layout[0].get(), p.a.data, plan->layout[1].get(), beta, p.c,
               plan->layout[2].get(), p.c, plan->layout[2].get(), &plan->best.algo, workspace.data(), plan->best.workspace, stream);
   launched(stream);
+  return true;
 }
 
 }  // namespace

@@ -13,9 +13,9 @@ struct MatmulKey {
   int64_t rows, columns, depth;
   int64_t leading[kMatrices], batch[kMatrices];
   int32_t count, device;
-  uint16_t alignment[kMatrices], bias_alignment;  // 0: no bias
+  uint16_t alignment[kMatrices], bias_alignment;  // the last one of bias or row sums; 0: neither
   Dtype dtype;
-  uint8_t tf32, transposed[2], unused[4];
+  uint8_t tf32, transposed[2], gelu, sums, unused[2];
 };
 static_assert(sizeof(MatmulKey) == 9 * 8 + 8 + 8 + 8);
 
@@ -41,7 +41,9 @@ inline MatmulKey key_of(const CudaProduct& p, int device) {
   operand(MatmulKey::kSecond, p.a);
   key.leading[MatmulKey::kResult] = p.c_row, key.batch[MatmulKey::kResult] = p.count > 1 ? p.c_batch : 0;
   key.alignment[MatmulKey::kResult] = alignment_of(p.c);
-  key.bias_alignment = p.bias ? alignment_of(p.bias) : uint16_t(0);
+  const char* beside = p.row_sums ? p.row_sums : p.bias;
+  key.bias_alignment = beside ? alignment_of(beside) : uint16_t(0);
+  key.gelu = p.gelu, key.sums = p.row_sums != nullptr;
   key.count = int32_t(p.count), key.device = device, key.dtype = p.dtype;
   key.tf32 = p.tf32 && (p.dtype == float32 || p.dtype == complex64);
   return key;

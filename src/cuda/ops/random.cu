@@ -1,6 +1,6 @@
 // Random numbers and dropout. A thread makes the four words of one counter. Compiled without fused multiply-adds (cmake/Cuda.cmake), so that
 // the numbers have the CPU's bits.
-#include "src/ops/formulas_random.h"
+#include "src/ops/draws.h"
 
 #include "src/cuda/kernel/fault.cuh"
 #include "src/cuda/kernel/cuda.cuh"
@@ -149,6 +149,12 @@ void bernoulli(CudaStreamPart s, const float* p, Dtype d, void* out, int64_t n) 
   });
 }
 
+__global__ void draw_counts(CudaStreamPart s, const double* a, const double* p, double* out, int64_t n) {
+  const int64_t i = counter_number();
+  if (i < n) out[i] = p ? binomial_draw(a[i], p[i], s.seed, s.first + uint64_t(i)) : poisson_draw(a[i], s.seed, s.first + uint64_t(i));
+}
+void counts(CudaStreamPart s, const double* a, const double* p, double* out, int64_t n) { launch_counters(draw_counts, n, 1, s, a, p, out, n); }
+
 template <class T> __global__ void drop(CudaStreamPart s, uint32_t threshold, bool below, Wide<T> scale, const T* x, T* y, int64_t n) {
   const int64_t block = counter_number(), at = 4 * block;
   if (at >= n) return;
@@ -176,6 +182,6 @@ void dropout(CudaStreamPart s, uint32_t threshold, bool below, double scale, Dty
 
 }  // namespace
 
-void fill(CudaRandom& t) { t.real = real, t.whole = whole, t.chance = chance, t.bernoulli = bernoulli, t.dropout = dropout; }
+void fill(CudaRandom& t) { t.real = real, t.whole = whole, t.chance = chance, t.bernoulli = bernoulli, t.counts = counts, t.dropout = dropout; }
 
 }  // namespace tapegrad::cuda

@@ -32,6 +32,17 @@ template <class Words, class Bits> TG_IN Words low_words(Bits b) {
   if constexpr (sizeof(Bits) == 4) return Words(b); else return __builtin_convertvector(b, Words);
 }
 
+template <class Words, class Bits> TG_IN Words high_words(Bits b) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(Bits) == 64) {  // one shuffle, no shift
+    typedef uint16_t All __attribute__((vector_size(64)));
+    const All w = (All)b;
+    return __builtin_shufflevector(w, w, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+  }
+#endif
+  return low_words<Words>(b >> 16);
+}
+
 template <class F> TG_IN F widened(Brain, typename HalvesOf<F>::Words w) { return __builtin_bit_cast(F, bits_of<typename HalvesOf<F>::Bits>(w) << 16); }
 // By integer arithmetic, for processors without instructions for it: long, so not inline.
 template <class F> [[gnu::noinline]] F widened_half(typename HalvesOf<F>::Words w) {
@@ -59,8 +70,8 @@ template <class F> TG_IN F widened(Half, typename HalvesOf<F>::Words w) {
   return widened_half<F>(w);
 }
 template <class F> TG_IN typename HalvesOf<F>::Words narrowed(Brain, F x) {
-  const auto u = __builtin_bit_cast(typename HalvesOf<F>::Bits, x), top = u >> 16;
-  return low_words<typename HalvesOf<F>::Words>(x == x ? (u + (0x7fff + (top & 1))) >> 16 : (top & 0x8000) | 0x7fc0);
+  const auto u = __builtin_bit_cast(typename HalvesOf<F>::Bits, x), v = x == x ? u : (u & 0x80000000) | 0x7fc00000;
+  return high_words<typename HalvesOf<F>::Words>(v + (0x7fff + (v >> 16 & 1)));
 }
 template <class F> TG_IN typename HalvesOf<F>::Words narrowed(Half, F x) {
 #if defined(__F16C__)

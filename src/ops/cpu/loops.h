@@ -1,4 +1,4 @@
-// One loop per op and compute type over a dense run. T is a packet for float and double, a number for integers, bools and in
+// One loop per op and compute type over a dense run. T is a packet for floats, 16-bit ones among them, a number for integers, bools and in
 // the debug set. Family<N, Ops>::table takes the address of every loop, which is what instantiates them.
 #pragma once
 #include "src/ops/cpu/elementwise.h"

@@ -49,6 +49,8 @@ void cuda_real(const Tensor& out, const CudaReal& law, const Generator* g);
 void cuda_whole(const Tensor& out, int64_t low, uint64_t range, const Generator* g);
 void cuda_chance(const Tensor& out, uint32_t threshold, const Generator* g);
 void cuda_bernoulli(const Tensor& out, const Tensor& p, const Generator* g);
+/// Poisson counts of rates a, or with p, of one shape, binomial ones of a trials; all are float64.
+void cuda_counts(const Tensor& out, const Tensor& a, const Tensor& p, const Generator* g);
 /// Recorded, unlike the others: its gradient is the same of g, with the same numbers drawn again.
 Tensor cuda_dropout(const Tensor& x, double p);
 

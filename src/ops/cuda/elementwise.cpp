@@ -47,6 +47,21 @@ void cuda_backward(const OpEntry& op, int k, Compute c, const void* params, cons
   if (w.numel && !cuda_kernels().elementwise.backward(op.inputs, op.index, k, c, params, w)) arg[0].t->host();
 }
 
+void cuda_special(Special f, const Tensor& out, const Tensor& a, const Tensor& b) {
+  const CudaGuard device(out.device());
+  const Operand arg[] = {{out.get(), Compute::F64}, {a.get(), Compute::F64}, {b.defined() ? b.get() : nullptr, Compute::F64}};
+  CudaWalk w = cuda_walk(arg, b.defined() ? 3 : 2);
+  if (!b.defined()) w.args = 3, w.arg[2] = {nullptr, Dtype::Float64, {}, {}};  // a number that nobody looks at
+  if (w.numel) cuda_kernels().elementwise.special(f, w);
+}
+void cuda_plain(int inputs, int index, const void* params, const Tensor& out, const Tensor& a, const Tensor& b) {
+  const CudaGuard device(out.device());
+  const Compute c = compute_for(a.dtype());
+  const Operand arg[] = {{out.get(), c}, {a.get(), c}, {b.defined() ? b.get() : nullptr, c}};
+  const CudaWalk w = cuda_walk(arg, 1 + inputs);
+  if (w.numel && !cuda_kernels().elementwise.plain(inputs, index, c, params, w)) out->host();
+}
+
 // On one device.
 static void copy_within(const Tensor& dst, const Tensor& src) {
   const CudaGuard device(dst.device());

@@ -40,10 +40,11 @@ int64_t cuda_launches(const BatchedGemm& g) {
   return lead.dims ? g.count / lead.size[lead.longest()] : 1;
 }
 
-void cuda_gemm(const BatchedGemm& g) {
+bool cuda_gemm(const BatchedGemm& g) {
   const Lead lead(g);
   const int64_t item = int64_t(item_size(g.dtype));
-  CudaProduct p{g.dtype, tf32, g.add, 1, {g.a, g.m, g.k, g.a_row, g.a_col, 0}, {g.b, g.k, g.n, g.b_row, g.b_col, 0}, g.c, g.n, 0, g.bias};
+  CudaProduct p{g.dtype, tf32, g.add, 1, {g.a, g.m, g.k, g.a_row, g.a_col, 0}, {g.b, g.k, g.n, g.b_row, g.b_col, 0}, g.c, g.n, 0, g.bias,
+                g.gelu, g.row_sums};
   const size_t batch = lead.dims ? lead.longest() : 0;
   if (lead.dims) p.count = lead.size[batch], p.a.batch = lead.a[batch], p.b.batch = lead.b[batch], p.c_batch = lead.c[batch] * g.m * g.n;
   const CudaGuard on(g.device);
@@ -55,8 +56,9 @@ void cuda_gemm(const BatchedGemm& g) {
       rest /= lead.size[d], at[0] += k * lead.a[d], at[1] += k * lead.b[d], at[2] += k * lead.c[d] * g.m * g.n;
     }
     p.a.data = g.a + at[0] * item, p.b.data = g.b + at[1] * item, p.c = g.c + at[2] * item;
-    cuda_kernels().matmul.product(p);
+    if (!cuda_kernels().matmul.product(p)) return false;  // all launches are of one kind: it is the first
   }
+  return true;
 }
 
 void allow_tf32(bool allow) { tf32 = allow; }

@@ -9,7 +9,7 @@ struct CudaMatrix {
   const char* data;
   int64_t rows, cols, row, col, batch;
 };
-/// c = a b + bias, or c += a b: `count` products of row-major matrices. None of m, n, k and count is 0.
+/// c = a b + bias, or its gelu, or c += a b: `count` products of row-major matrices. None of m, n, k and count is 0.
 struct CudaProduct {
   Dtype dtype;             // of all four: any but bool and the wide unsigned ones
   bool tf32, add;          // tf32: float32 may be rounded to 10 bits before it is multiplied. add: then there is no bias
@@ -18,10 +18,13 @@ struct CudaProduct {
   char* c;
   int64_t c_row, c_batch;  // its columns lie side by side
   const char* bias;        // a number a column, or null; null for complex numbers
+  bool gelu = false;       // in its form with tanh; of floats only
+  char* row_sums = nullptr;  // for the sums of a's rows, m of `dtype`, made on the way. Then there is neither bias nor gelu
 };
 
 struct CudaMatmul {
-  void (*product)(const CudaProduct& p);
+  /// False, and nothing has been done, where there is no way to make gelu or row_sums on the way.
+  bool (*product)(const CudaProduct& p);
 };
 
 /// Whether a matrix can be multiplied as it lies: one of its strides is 1, and the other leaves room for the dimension of that

@@ -58,6 +58,12 @@ void cuda_bernoulli(const Tensor& out, const Tensor& p, const Generator* g) {
   const CudaStreamPart part = reserve(g, out.numel(), 4);
   if (out.numel()) cuda_kernels().random.bernoulli(part, reinterpret_cast<const float*>(p->data), out.dtype(), out->data, out.numel());
 }
+void cuda_counts(const Tensor& out, const Tensor& a, const Tensor& p, const Generator* g) {
+  const CudaGuard device(out.device());
+  const CudaStreamPart part = reserve(g, out.numel(), 1);
+  const auto numbers = [](const Tensor& t) { return t.defined() ? reinterpret_cast<double*>(t->data) : nullptr; };
+  if (out.numel()) cuda_kernels().random.counts(part, numbers(a), numbers(p), numbers(out), out.numel());
+}
 // float32 drops where a word is below p; the others, as on the CPU, keep where one is below 1 - p in float.
 Tensor cuda_dropout(const Tensor& x, double p) {
   const bool below = x.dtype() != Dtype::Float32;

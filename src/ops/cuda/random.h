@@ -21,6 +21,8 @@ struct CudaRandom {
   void (*chance)(CudaStreamPart, uint32_t threshold, Dtype, void* out, int64_t n);
   /// The same with a probability for each; one outside [0, 1] is a fault.
   void (*bernoulli)(CudaStreamPart, const float* p, Dtype, void* out, int64_t n);
+  /// Poisson counts of rates a, or with p binomial ones of a trials.
+  void (*counts)(CudaStreamPart, const double* a, const double* p, double* out, int64_t n);
   /// y = x * scale where a word's 24 bits are at least `threshold` (below: where they are less), else 0.
   void (*dropout)(CudaStreamPart, uint32_t threshold, bool below, double scale, Dtype, const void* x, void* y, int64_t n);
 };

@@ -55,6 +55,15 @@ void cuda_norm_backward(const CudaNormCall& c, const Tensor& grad, const Tensor&
   const CudaGuard device(x.device());
   const CudaNorm norm = norm_of(c, x, w, stats);
   const CudaRows& k = cuda_kernels().rows;
+  if (wanted[0] && (wanted[1] || wanted[2]) && !c.channels && x.numel() && norm_at_once(d, c.n)) {
+    const Tensor out = empty(x.sizes(), d, x.device()), partial = empty({2, norm_shares(norm.rows, c.n), c.n}, c_dtype, x.device());
+    Tensor sums[2];
+    for (int i = 0; i < 2; i++) if (wanted[1 + i]) sums[i] = empty(own, d, x.device());
+    k.norm_backward_sums(norm, g->data, out->data, partial->data, memory(sums[0]), memory(sums[1]));
+    dx[0] = cast_back(out, input.dtype());
+    for (int i = 0; i < 2; i++) if (wanted[1 + i]) dx[1 + i] = cast_back(sums[i], w_dtype);
+    return;
+  }
   if (wanted[0]) {
     const Tensor out = empty(x.sizes(), d, x.device());
     if (x.numel()) k.norm_backward(norm, g->data, out->data);

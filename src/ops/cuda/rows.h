@@ -43,7 +43,9 @@ struct CudaRows {
   /// Sums over rows of g * (x - mean) / deviation and of g for each place of a row; either result may be null. `partial`: C, of 2 *
   /// norm_pieces(rows) * n elements.
   void (*norm_sums)(const CudaNorm&, const void* g, void* partial, void* dweight, void* dbias);
-  /// The same for each run of channel_size elements: C (rows * n / channel_size) each.
+  /// Both in one pass, where norm_at_once says so. `partial`: C, of 2 * norm_shares(rows, n) * n elements.
+  void (*norm_backward_sums)(const CudaNorm&, const void* g, void* dx, void* partial, void* dweight, void* dbias);
+  /// norm_sums for each run of channel_size elements: C (rows * n / channel_size) each.
   void (*norm_dots)(const CudaNorm&, const void* g, void* sum_gx, void* sum_g);
   /// Each row's loss (C) and the weight of its class, 0 where ignored (C). A class out of bounds is a fault.
   void (*class_loss)(const CudaClassLoss&, void* each, void* weights);
@@ -54,5 +56,15 @@ struct CudaRows {
 };
 /// Pieces that `rows` are cut into for sums over rows: a function of the shape only.
 inline int64_t norm_pieces(int64_t rows) { return rows <= 64 ? 1 : rows <= 4096 ? (rows + 63) / 64 : 64; }
+/// Whether norm_backward_sums takes rows of n elements: those that registers hold and that all begin alike.
+inline bool norm_at_once(Dtype d, int64_t n) {
+  const int64_t pack = 16 / int64_t(item_size(d)), held = d == Dtype::Float64 ? 16 : 32;
+  return n % pack == 0 && n <= 256 * held - pack;
+}
+/// How many teams of threads share the rows there: a function of the shape only.
+inline int64_t norm_shares(int64_t rows, int64_t n) {
+  const int64_t most = n <= 1024 ? 1024 : 256;
+  return rows < most ? rows : most;
+}
 
 }  // namespace tapegrad

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
+#include <numeric>
 #include <vector>
 
 #include "src/cuda/lib/cublaslt.h"
@@ -96,6 +97,10 @@ void store(lt::Type t, void* p, int64_t i, Number v) {
   }
 }
 
+bool has_gelu(uint32_t epilogue) { return epilogue == lt::EpilogueGelu || epilogue == lt::EpilogueGeluBias; }
+bool has_bias(uint32_t epilogue) { return epilogue == lt::EpilogueBias || epilogue == lt::EpilogueGeluBias; }
+bool uses_bias(uint32_t epilogue) { return has_bias(epilogue) || epilogue == lt::EpilogueBgradB; }
+
 // A problem as the heuristic saw it. Its bytes are what an algorithm is good for.
 struct Problem {
   int64_t rows, columns, depth, ld[3], batch[3];
@@ -131,8 +136,12 @@ Status describe(lt::Desc d, lt::Layout a, lt::Layout b, lt::Layout c, lt::Layout
   }
   REQUIRE(r->count == 1 || r->batch >= r->ld * (p.columns - 1) + p.rows || r->ld >= r->batch * (r->count - 1) + p.rows, lt::InvalidValue,
           "matrices of the result overlap");
-  REQUIRE(d->epilogue == lt::EpilogueDefault || (d->epilogue == lt::EpilogueBias && !is_complex(type)), lt::NotSupported, "this epilogue is not known here");
-  REQUIRE(d->epilogue != lt::EpilogueBias || d->bias, lt::InvalidValue, "no bias");
+  const bool half = type == lt::R_16F || type == lt::R_16BF, sums = d->epilogue == lt::EpilogueBgradB, gelu = has_gelu(d->epilogue);
+  REQUIRE(d->epilogue == lt::EpilogueDefault || (has_bias(d->epilogue) && !is_complex(type)) || gelu || sums, lt::NotSupported,
+          "this epilogue is not known here");
+  if ((gelu || sums) && !(half || (type == lt::R_32F && d->compute == lt::Compute32FFastTF32))) return lt::NotSupported;  // as on some devices
+  REQUIRE(!sums || r->count == 1, lt::NotSupported, "sums of several products");
+  REQUIRE(!uses_bias(d->epilogue) || d->bias, lt::InvalidValue, "no bias");
   p.count = r->count, p.type = type, p.compute = d->compute, p.epilogue = d->epilogue;
   return lt::Success;
 }
@@ -156,7 +165,9 @@ uint64_t alignment_of(const void* p) {
   return a;
 }
 
-void multiply(const Problem& p, const void* alpha, const void* a, const void* b, const void* beta, const void* c, void* d, const void* bias) {
+double gelu(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
+
+void multiply(const Problem& p, const void* alpha, const void* a, const void* b, const void* beta, const void* c, void* d, void* bias) {
   const lt::Type type = lt::Type(p.type);
   const lt::Type scale = is_complex(type) || type == lt::R_64F ? type : lt::R_32F;
   const Number by = load(scale, alpha, 0), keep = load(scale, beta, 0);
@@ -172,6 +183,7 @@ void multiply(const Problem& p, const void* alpha, const void* a, const void* b,
   for (int64_t item = 0; item < p.count; item++)
     for (int64_t j = 0; j < p.columns; j++) {
       for (int64_t k = 0; k < p.depth; k++) column[size_t(k)] = operand(b, k, j, 1, item);
+      if (p.epilogue == lt::EpilogueBgradB) store(type, bias, j, std::accumulate(column.begin(), column.end(), Number()));
       for (int64_t i = 0; i < p.rows; i++) {
         Number sum = 0;
         for (int64_t k = 0; k < p.depth; k++) {
@@ -181,7 +193,8 @@ void multiply(const Problem& p, const void* alpha, const void* a, const void* b,
         const int64_t at = item * p.batch[2] + j * p.ld[2] + i;
         sum *= by;
         if (keep != 0.0) sum += keep * load(type, c, at);
-        if (p.epilogue == lt::EpilogueBias) sum += load(type, bias, i);
+        if (has_bias(p.epilogue)) sum += load(type, bias, i);
+        if (has_gelu(p.epilogue)) sum = gelu(sum.real());
         store(type, d, at, sum);
       }
     }
@@ -248,7 +261,7 @@ EXPORT Status cublasLtMatmulAlgoGetHeuristic(lt::Handle h, lt::Desc d, lt::Layou
   if (const Status s = describe(d, a, b, c, r, p); s != lt::Success) return s;
   for (const uint32_t alignment : preference->alignment)
     REQUIRE(alignment >= std::min<size_t>(item_size(a->type), 16), lt::NotSupported, "matrices are less aligned than their items");
-  Choice choice = {hash_of(p), d->epilogue == lt::EpilogueBias ? alignment_of(d->bias) : 1, {}, p.depth >= 32 ? 2048u : 0u};  // deep ones in pieces
+  Choice choice = {hash_of(p), uses_bias(d->epilogue) ? alignment_of(d->bias) : 1, {}, p.depth >= 32 ? 2048u : 0u};  // deep ones in pieces
   memcpy(choice.alignment, preference->alignment, sizeof choice.alignment);
   if (choice.workspace > preference->workspace) choice.workspace = 0;
   memset(out, 0, sizeof *out);
@@ -267,11 +280,11 @@ EXPORT Status cublasLtMatmul(lt::Handle h, lt::Desc d, const void* alpha, const 
   REQUIRE(choice.problem == hash_of(p), lt::NotSupported, "the algorithm was chosen for another product");
   REQUIRE(aligned(a, choice.alignment[0]) && aligned(b, choice.alignment[1]) && aligned(c, choice.alignment[2]) && aligned(r, choice.alignment[3]),
           lt::InvalidValue, "a matrix is less aligned than the algorithm was chosen for");
-  REQUIRE(p.epilogue != lt::EpilogueBias || aligned(d->bias, choice.bias_alignment), lt::InvalidValue, "bias is less aligned than the algorithm was chosen for");
+  REQUIRE(!uses_bias(p.epilogue) || aligned(d->bias, choice.bias_alignment), lt::InvalidValue, "bias is less aligned than the algorithm was chosen for");
   REQUIRE(workspace_bytes >= choice.workspace && (!choice.workspace || (workspace && aligned(workspace, 256))), lt::InvalidValue, "the workspace is missing or not aligned");
   simulator::run_in(stream, [&] {
     if (choice.workspace) memset(workspace, 0xff, choice.workspace);
-    multiply(p, alpha, a, b, beta, c, r, p.epilogue == lt::EpilogueBias ? d->bias : nullptr);
+    multiply(p, alpha, a, b, beta, c, r, const_cast<void*>(d->bias));
   });
   return lt::Success;
 }

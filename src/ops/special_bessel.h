@@ -1,22 +1,19 @@
 // Bessel functions of orders 0 and 1 and Airy's function, without tables of coefficients: power series, backward recurrence,
 // a rapidly converging integral, and asymptotic series, each where it is exact to rounding.
-#include <algorithm>
+#pragma once
 #include <cmath>
-#include <limits>
 
-#include "src/ops/special_math.h"
+#include "src/ops/special_gamma.h"
 
 namespace tapegrad::math {
-namespace {
 
-constexpr double kEpsilon = std::numeric_limits<double>::epsilon() / 2, kEuler = 0.57721566490153286061;
-constexpr double kLarge = 25;  // from here on the asymptotic series are exact to rounding
+inline constexpr double kLarge = 25;  // from here on the asymptotic series are exact to rounding
 
 struct Pair {
   double cosine, sine;
 };
 // The even and the odd terms of Hankel's series (DLMF 10.17.3).
-Pair hankel(int order, double x) {
+TG_HD inline Pair hankel(int order, double x) {
   double term = 1, even = 1, odd = 0;
   for (int k = 1; k < 60; k++) {
     const double next = term * (4. * order * order - (2. * k - 1) * (2. * k - 1)) / (8 * k * x);
@@ -28,7 +25,7 @@ Pair hankel(int order, double x) {
   return {even, odd};
 }
 // cos and sin of x - order pi / 2 - pi / 4.
-Pair phase(int order, double x) {
+TG_HD inline Pair phase(int order, double x) {
   const double s = std::sin(x), c = std::cos(x), a = (c + s) * M_SQRT1_2, b = (s - c) * M_SQRT1_2;
   return order ? Pair{b, -a} : Pair{a, b};
 }
@@ -38,7 +35,7 @@ Pair phase(int order, double x) {
 struct JandY {
   double j, y;
 };
-JandY miller(int order, double x) {
+TG_HD inline JandY miller(int order, double x) {
   const double half = std::log(x / 2) + kEuler;
   if (x < 1e-8) return order ? JandY{x / 2, -2 / (M_PI * x)} : JandY{1, 2 / M_PI * half};
   const int start = 2 * (int(x) / 2) + 34;
@@ -59,9 +56,7 @@ JandY miller(int order, double x) {
   return {j1, 2 / M_PI * ((half - 1) * j1 - j0 / x - series)};
 }
 
-}  // namespace
-
-double bessel_j(int order, double x) {
+TG_HD inline double bessel_j(int order, double x) {
   if (std::isnan(x)) return x;
   const double a = std::fabs(x), sign = order && x < 0 ? -1 : 1;
   if (a == 0 || std::isinf(a)) return order || a ? 0 * sign : 1;
@@ -69,7 +64,7 @@ double bessel_j(int order, double x) {
   const Pair h = hankel(order, a), p = phase(order, a);
   return sign * std::sqrt(2 / (M_PI * a)) * (p.cosine * h.cosine - p.sine * h.sine);
 }
-double bessel_y(int order, double x) {
+TG_HD inline double bessel_y(int order, double x) {
   if (!(x > 0)) return x == 0 ? -INFINITY : NAN;
   if (std::isinf(x)) return 0;
   if (x <= kLarge) return miller(order, x).y;
@@ -78,7 +73,7 @@ double bessel_y(int order, double x) {
 }
 
 // The power series has positive terms only (DLMF 10.25.2); beyond it DLMF 10.40.1.
-double bessel_i_scaled(int order, double x) {
+TG_HD inline double bessel_i_scaled(int order, double x) {
   const double a = std::fabs(x), sign = order && x < 0 ? -1 : 1;
   if (std::isinf(a)) return 0;
   double term = order ? a / 2 : 1, sum = term;
@@ -95,18 +90,18 @@ double bessel_i_scaled(int order, double x) {
   }
   return sign * sum / std::sqrt(2 * M_PI * a);
 }
-double bessel_i(int order, double x) {
+TG_HD inline double bessel_i(int order, double x) {
   const double half = std::exp(std::fabs(x) / 2);  // in two steps: I itself overflows later than exp(|x|)
   return std::isinf(x) ? (order && x < 0 ? -INFINITY : INFINITY) : bessel_i_scaled(order, x) * half * half;
 }
 
 // The integral over t > 0 of exp(-x (cosh t - 1)) cosh(order t) (DLMF 10.32.9). The trapezoidal rule converges exponentially,
 // since the integrand is analytic, even and falls doubly exponentially.
-double bessel_k_scaled(double order, double x) {
+TG_HD inline double bessel_k_scaled(double order, double x) {
   if (!(x > 0)) return x == 0 ? INFINITY : NAN;
   if (std::isinf(x)) return 0;
   if (x < 1e-8) return (1 + x) * (order == 0 ? -std::log(x / 2) - kEuler : std::tgamma(order) / 2 * std::pow(2 / x, order));
-  const double step = std::min(0.2, 0.5 / std::sqrt(x));  // large x: a narrow bell
+  const double step = std::fmin(0.2, 0.5 / std::sqrt(x));  // large x: a narrow bell
   double sum = 0.5;
   for (int k = 1;; k++) {
     const double t = k * step, s = std::sinh(t / 2), fall = std::exp(-2 * x * s * s) * std::cosh(order * t);
@@ -115,10 +110,10 @@ double bessel_k_scaled(double order, double x) {
   }
   return sum * step;
 }
-double bessel_k(double order, double x) { return std::isinf(x) && x > 0 ? 0 : bessel_k_scaled(order, x) * std::exp(-x); }
+TG_HD inline double bessel_k(double order, double x) { return std::isinf(x) && x > 0 ? 0 : bessel_k_scaled(order, x) * std::exp(-x); }
 
 // Up to -9 the asymptotic series DLMF 9.7.9; to 1 Taylor steps of y'' = x y from 0; above, K of order 1/3 (DLMF 9.6.2).
-double airy_ai(double x) {
+TG_HD inline double airy_ai(double x) {
   if (!std::isfinite(x)) return std::isnan(x) ? x : 0;
   if (x < -9) {
     const double z = -x, zeta = 2. / 3 * z * std::sqrt(z), s = std::sin(zeta), c = std::cos(zeta);
