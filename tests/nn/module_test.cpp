@@ -72,8 +72,8 @@ TEST(Module, LoadsAStateAndSaysWhatDoesNotFit) {
     b.load_state_dict(wrong);
     FAIL();
   } catch (const Error& e) {
-    EXPECT_EQ(std::string(e.what()).find("load_state_dict: the state does not fit Net\n  conv.weight: the module has shape [4, 1, 3, 3], the state [2]\n"
-                                         "  missing: conv.bias\n  unexpected: conv.other\n  called at "), 0u) << e.what();
+    EXPECT_TRUE(std::string(e.what()).starts_with("load_state_dict: the state does not fit Net\n  conv.weight: the module has shape [4, 1, 3, 3], the state [2]\n"
+                                                  "  missing: conv.bias\n  unexpected: conv.other")) << e.what();
   }
 }
 
