@@ -523,19 +523,12 @@ PyObject* to_python(Result& r, PyTypeObject* fields) {
   Py_RETURN_NONE;
 }
 
-static PyObject* call_autocast(const Overload& o, Value* v) {
-  Casts casts;
-  cast_arguments(o, v, casts);
-  Result r;
-  o.call.invoke(o.call.function, v, r);
-  return to_python(r, o.fields);
-}
-[[gnu::noinline]] static PyObject* call_watched(const Op& op, const Overload& o, Value* v) {
+// Under autocast, or while somebody watches.
+[[gnu::noinline]] static void invoke_rarely(const Op& op, const Overload& o, Value* v, Result& r) {
   Casts casts;
   if (o.casts && autocast_used) cast_arguments(o, v, casts);
-  Result r;
-  invoke_watched(op.name.c_str(), o.call, v, r);
-  return to_python(r, o.fields);
+  if (tls.watched) invoke_watched(op.name.c_str(), o.call, v, r);
+  else o.call.invoke(o.call.function, v, r);
 }
 
 PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
@@ -550,9 +543,8 @@ PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObjec
       matched = &o;
       Result r;
       if (s.out) [[unlikely]] return call_with_out(o, v, s.out, r);
-      if (in.t.watched) [[unlikely]] return call_watched(op, o, v);
-      if (o.casts && autocast_used) [[unlikely]] return call_autocast(o, v);
-      o.call.invoke(o.call.function, v, r);
+      if (in.t.watched | (o.casts && autocast_used)) [[unlikely]] invoke_rarely(op, o, v, r);
+      else o.call.invoke(o.call.function, v, r);
       const Py_ssize_t given = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
       if (r.kind == Result::Kind::Tensor) [[likely]] {
         if (r.tensor.defined()) keep_reason(r.tensor, op.name.c_str(), args, given);
