@@ -95,7 +95,7 @@ Notes& notes() {
 thread_local const std::pair<const NoteKey, uint16_t>* recent[16];
 }  // namespace
 
-uint16_t make_note(const char* op, const Place& place) {
+uint16_t make_note(const char* op, const Place& place) try {
   const NoteKey key{place.where, place.offset, op};
   auto& r = recent[(reinterpret_cast<uintptr_t>(place.where) >> 4 ^ size_t(place.offset) >> 1 ^ reinterpret_cast<uintptr_t>(op)) % 16];
   if (r && r->first == key) [[likely]] return r->second;
@@ -109,6 +109,8 @@ uint16_t make_note(const char* op, const Place& place) {
   }
   r = &*it;
   return it->second;
+} catch (const std::bad_alloc&) {
+  return 0;  // what is noted has been done by now
 }
 Note note(uint16_t number) {
   std::lock_guard guard(notes().lock);
