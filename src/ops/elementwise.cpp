@@ -55,7 +55,7 @@ Device common_device(const Tensor* const* in, int count) {
     const Tensor& t = *in[k];
     if (t.dim() == 0 && !t.is_cuda()) continue;  // travels with the launch
     TG_CHECK(!first || first->device() == t.device(), DeviceError, "all tensors must be on one device, got ", first->device(), " and ", t.device(),
-             Named{"one", *first}, Named{"other", t});
+             Named{"input", *first}, Named{"other", t});
     first = &t;
   }
   for (int k = 0; k < count && !first; k++) if (in[k]->is_cuda()) first = in[k];
