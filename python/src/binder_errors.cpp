@@ -66,8 +66,10 @@ void rename_words(std::string& sentence, const std::string& from, const std::str
 /// In a picture of shapes (src/tensor/align.h) names stand in front, filled up with blanks.
 void rename_row(std::string& line, const std::string& from, const std::string& to) {
   const std::string old = "    " + from;
-  if (!line.starts_with(old) || line.find_first_not_of(' ', old.size()) < old.size() + 2) return;
-  const size_t room = line.find_first_not_of(' ', old.size()) - 4;
+  if (!line.starts_with(old)) return;
+  const size_t sizes = std::min(line.find_first_not_of(' ', old.size()), line.size());  // a 0-d tensor has none
+  if (sizes < old.size() + 2) return;
+  const size_t room = sizes - 4;
   if (to.size() + 2 <= room) line.replace(4, room, to + std::string(room - to.size(), ' '));
 }
 
@@ -127,7 +129,9 @@ PyObject* raise_in_call(const Overload& o, PyObject* const* args, Py_ssize_t nar
   } catch (const OutOfMemoryError&) {
     return raise_current();
   } catch (const Error& e) {
-    return raise_error(e, in_words_of_call(e.what(), tensors_of_call(o, args, nargs, kwnames)));
+    try {
+      return raise_error(e, in_words_of_call(e.what(), tensors_of_call(o, args, nargs, kwnames)));
+    } catch (...) { return raise_current(); }
   } catch (...) { return raise_current(); }
 }
 

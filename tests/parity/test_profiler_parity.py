@@ -46,12 +46,9 @@ def test_schedules_agree():
 
 
 def test_which_steps_are_traced():
-    def steps(lib):
-        seen = []
-        with lib.profiler.profile(schedule=lib.profiler.schedule(wait=1, warmup=1, active=2, repeat=2),
-                                  on_trace_ready=lambda p: seen.append(p.step_num)) as p:
-            for _ in range(9):
-                lib.ones(2) + 1
-                p.step()
-        return seen
-    assert steps(tg) == steps(torch)
+    seen = []  # PyTorch's own run of this crashes now and then, in libkineto; the numbers are what it gave
+    with tg.profiler.profile(schedule=tg.profiler.schedule(wait=1, warmup=1, active=2, repeat=2), on_trace_ready=lambda p: seen.append(p.step_num)) as p:
+        for _ in range(9):
+            tg.ones(2) + 1
+            p.step()
+    assert seen == [4, 8]
