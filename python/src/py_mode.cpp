@@ -4,6 +4,8 @@
 // being created anew each time. Called with a function it decorates it: the wrapper enters a new mode around each call, and around
 // each step of a generator.
 
+#include <set>
+
 #include "py.h"
 #include "src/tensor/ledger.h"
 
@@ -246,7 +248,8 @@ struct PyModuleBase {
 bool global_hooks;
 
 // "encoder.2": what `parent` calls the module, itself or through modules that are not called (lists). "" if it does not know it.
-std::string name_in(PyObject* parent, PyObject* module) {
+std::string name_in(PyObject* parent, PyObject* module, std::set<PyObject*>& seen) {
+  if (!seen.insert(parent).second) return {};  // modules may hold each other
   const Obj children = Obj::take(PyObject_GetAttrString(parent, "_modules"));
   if (!PyDict_Check(children.get())) return {};
   PyObject *key, *child;
@@ -254,13 +257,14 @@ std::string name_in(PyObject* parent, PyObject* module) {
     if (child == Py_None || !PyUnicode_Check(key)) continue;
     const std::string name = PyUnicode_AsUTF8(key);
     if (child == module) return name;
-    if (const std::string below = name_in(child, module); !below.empty()) return name + "." + below;
+    if (const std::string below = name_in(child, module, seen); !below.empty()) return name + "." + below;
   }
   return {};
 }
 thread_local PyObject* running_module;
 uint16_t new_path(PyObject* self) {
-  std::string name = running_module ? name_in(running_module, self) : "";
+  std::set<PyObject*> seen;
+  std::string name = running_module ? name_in(running_module, self, seen) : "";
   if (name.empty()) name = Py_TYPE(self)->tp_name;
   const uint16_t path = module_path(tls.module, name.substr(name.rfind(' ') + 1));
   const Obj parameters = Obj::take(PyObject_GetAttrString(self, "_parameters"));

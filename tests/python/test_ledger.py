@@ -134,3 +134,17 @@ def test_a_shared_layer_has_the_path_it_is_called_by():
     one, two = Two()(tg.randn(50, 20))
     modules = [b["module"] for b in tg.memory.snapshot()["blocks"] if b["bytes"] >= 4000 and b["module"].startswith("Two")]
     assert {"Two.a", "Two.b.0"} <= set(modules)
+
+
+def test_modules_that_hold_each_other():
+    class Net(tg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = tg.nn.Linear(40, 40)
+            self.me, self.unnamed = self, [tg.nn.ReLU()]  # a list is no child: the search for its name finds nothing
+
+        def forward(self, x):
+            return self.unnamed[0](self.linear(x))
+
+    y = Net()(tg.ones(8, 40))
+    assert any(b["module"].endswith(".ReLU") for b in tg.memory.snapshot()["blocks"] if b["bytes"] >= y.nbytes)
