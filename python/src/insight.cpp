@@ -95,17 +95,19 @@ void warn(const std::string& text) {
 PyObject* py_watch_nonfinite(PyObject*, PyObject* only_warn) {
   return guarded([&]() -> PyObject* {
     const bool w = only_warn == Py_True;
-    PyThreadState* python = PyEval_SaveThread();  // see remove_watcher()
-    watch_nonfinite(w ? warn : [](const std::string& text) { detail::fail<GradError>("detect_nonfinite: ", text); });
-    PyEval_RestoreThread(python);
+    {
+      const WithoutPython free;  // see remove_watcher()
+      watch_nonfinite(w ? warn : raise_nonfinite);
+    }
     Py_RETURN_NONE;
   });
 }
 PyObject* py_unwatch_nonfinite(PyObject*, PyObject*) {
   return guarded([]() -> PyObject* {
-    PyThreadState* python = PyEval_SaveThread();
-    unwatch_nonfinite();
-    PyEval_RestoreThread(python);
+    {
+      const WithoutPython free;
+      unwatch_nonfinite();
+    }
     Py_RETURN_NONE;
   });
 }

@@ -94,12 +94,6 @@ class Recorder final : public Watcher {
     for (; l.open.size() >= k; l.open.pop_back()) close(l.events[size_t(l.open.back())], t);  // those inside were left by an exception
   }
   static void close(Event& e, int64_t t) { e.end = t, e.bytes = bytes_of_thread() - e.bytes; }
-  static void put_shape(std::string& s, const Tensor& t) {
-    s += '[';
-    if (t.defined())
-      for (int64_t d = 0; d < t.dim(); d++) s += (d ? ", " : "") + std::to_string(t.size(d));
-    s += ']';
-  }
   // "[[2, 3], [], [[3], [4]]]"
   static std::string shapes_of(std::span<const Argument> arguments) {
     std::string s = "[";
@@ -108,7 +102,7 @@ class Recorder final : public Watcher {
       if (a.list) s += '[';
       for (size_t k = 0; k < a.count; k++) {
         if (k) s += ", ";
-        put_shape(s, a.tensors[k]);
+        s += a.tensors[k].defined() ? to_string(a.tensors[k].sizes()) : "[]";
       }
       if (a.list) s += ']';
       else if (!a.count) s += "[]";
@@ -232,9 +226,10 @@ PyObject* py_start(PyObject*, PyObject* capsule) {
   return guarded([&]() -> PyObject* {
     Recorder& r = recorder_of(capsule);
     running.push_back(&r);
-    PyThreadState* python = PyEval_SaveThread();  // see remove_watcher()
-    add_watcher(&r);
-    PyEval_RestoreThread(python);
+    {
+      const WithoutPython free;  // see remove_watcher()
+      add_watcher(&r);
+    }
     Py_RETURN_NONE;
   });
 }
@@ -242,9 +237,10 @@ PyObject* py_stop(PyObject*, PyObject* capsule) {
   return guarded([&]() -> PyObject* {
     Recorder& r = recorder_of(capsule);
     std::erase(running, &r);
-    PyThreadState* python = PyEval_SaveThread();
-    remove_watcher(&r);
-    PyEval_RestoreThread(python);
+    {
+      const WithoutPython free;
+      remove_watcher(&r);
+    }
     r.finish();
     return r.events();
   });

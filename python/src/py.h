@@ -113,6 +113,12 @@ struct CallPython {
   ~CallPython() { PyGILState_Release(state); }
 };
 
+/// Lets Python go on meanwhile: for what waits on a lock whose holder may wait for the GIL.
+struct WithoutPython {
+  PyThreadState* state = PyEval_SaveThread();
+  ~WithoutPython() { PyEval_RestoreThread(state); }
+};
+
 /// When `out` has no gradient though an argument of op has one, or inherits the reason from an argument: notes it for explain().
 /// Inline is what decides in nearly all calls.
 [[gnu::noinline, gnu::cold]] void note_why(const Tensor& out, const char* op, PyObject* const* args, Py_ssize_t n);

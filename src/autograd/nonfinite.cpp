@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <mutex>
 
 #include "src/tensor/float_flags.h"
@@ -178,10 +179,13 @@ Search* search = nullptr;
 
 void watch_nonfinite(void (*hit)(const std::string& text)) {
   std::lock_guard guard(lock);
-  if (users++) return;
-  search = new Search(hit);
-  collect_float_flags = true;
-  add_watcher(search);
+  if (!users) {
+    auto made = std::make_unique<Search>(hit);
+    add_watcher(made.get());
+    search = made.release();
+    collect_float_flags = true;
+  }
+  users++;
 }
 void unwatch_nonfinite() {
   std::lock_guard guard(lock);
@@ -191,9 +195,8 @@ void unwatch_nonfinite() {
   delete search;
 }
 
-DetectNonfinite::DetectNonfinite() {
-  watch_nonfinite([](const std::string& text) { detail::fail<GradError>("detect_nonfinite: ", text); });
-}
+void raise_nonfinite(const std::string& text) { detail::fail<GradError>("detect_nonfinite: ", text); }
+DetectNonfinite::DetectNonfinite() { watch_nonfinite(raise_nonfinite); }
 DetectNonfinite::~DetectNonfinite() { unwatch_nonfinite(); }
 
 }  // namespace tapegrad

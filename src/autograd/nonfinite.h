@@ -9,6 +9,7 @@ namespace tapegrad {
 
 /// `hit` gets the text of an error; what it throws ends the op or the backward.
 TG_API void watch_nonfinite(void (*hit)(const std::string& text));
+TG_API void raise_nonfinite(const std::string& text);  ///< a hit that throws GradError
 TG_API void unwatch_nonfinite();
 
 }  // namespace tapegrad

@@ -2,7 +2,6 @@
 #include "tapegrad/tape.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <unordered_map>
@@ -182,23 +181,7 @@ Tape read_tape(const Tensor& root, const TapeNames& names, TapeVisitor* visitor)
 
 namespace {
 
-std::string bytes_text(int64_t n) {
-  if (n < 10000) return std::to_string(n) + " B";
-  static constexpr const char* units[] = {"KB", "MB", "GB", "TB"};
-  double v = double(n) / 1000;
-  int unit = 0;
-  while (v >= 1000 && unit < 3) v /= 1000, unit++;
-  char text[32];
-  std::snprintf(text, sizeof text, v < 100 ? "%.1f %s" : "%.0f %s", v, units[unit]);
-  return text;
-}
-std::string sizes_text(Dtype dtype, IntList sizes) {
-  std::string s;
-  detail::put(s, dtype);
-  s += '[';
-  for (size_t k = 0; k < sizes.size(); k++) s += (k ? ", " : "") + std::to_string(sizes[k]);
-  return s + ']';
-}
+std::string sizes_text(Dtype dtype, IntList sizes) { return std::string(name(dtype)) + to_string(sizes); }
 std::string leaf_text(const Tape& t, size_t k) { return t.leaves[k].name.empty() ? "leaf " + std::to_string(k) : t.leaves[k].name; }
 std::string input_text(const Tape& t, const TapeStep::Input& in) {
   if (in.kind == in.constant) return "-";
@@ -222,7 +205,7 @@ std::string inputs_text(const Tape& t, const TapeStep& s) {
 std::string saved_text(const TapeStep& s) {
   if (s.saved.empty()) return "";
   const bool freed = std::all_of(s.saved.begin(), s.saved.end(), [](const auto& v) { return v.state == v.freed; });
-  return freed ? "freed" : bytes_text(s.saved_bytes);
+  return freed ? "freed" : readable(s.saved_bytes);
 }
 std::string line_text(const TapeStep& s) {
   if (s.file.empty()) return s.place;
@@ -258,7 +241,7 @@ std::string Tape::text() const {
     const TapeStep& s = steps[k];
     rows.push_back({{std::to_string(k), s.op, outputs_text(s), inputs_text(*this, s), saved_text(s), s.module, line_text(s)}});
   }
-  std::string text = aligned(rows) + std::to_string(steps.size()) + (steps.size() == 1 ? " step; " : " steps; ") + bytes_text(saved_bytes) +
+  std::string text = aligned(rows) + std::to_string(steps.size()) + (steps.size() == 1 ? " step; " : " steps; ") + readable(saved_bytes) +
                      " saved for backward, leaves not counted\nleaves: ";
   for (size_t k = 0; k < leaves.size(); k++)
     text += (k ? ", " : "") + leaf_text(*this, k) + " " + sizes_text(leaves[k].tensor.dtype(), leaves[k].tensor.sizes());

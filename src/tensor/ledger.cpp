@@ -29,6 +29,8 @@ template <class Key> std::vector<std::pair<Key, Sum>> largest_first(const std::m
   std::stable_sort(rows.begin(), rows.end(), [](auto& a, auto& b) { return a.second.bytes > b.second.bytes; });
   return rows;
 }
+}  // namespace
+
 std::string readable(int64_t bytes) {
   const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   int unit = 0;
@@ -38,6 +40,9 @@ std::string readable(int64_t bytes) {
   std::snprintf(text, sizeof text, unit ? "%.1f %s" : "%.0f %s", n, units[unit]);
   return text;
 }
+
+namespace {
+
 std::string padded(std::string s, size_t width) { return s.resize(std::max(width, s.size()), ' '), s; }
 std::string right(const std::string& s, size_t width) { return std::string(width > s.size() ? width - s.size() : 0, ' ') + s; }
 
@@ -65,13 +70,11 @@ std::string owners_text(const Ledger& ledger, size_t rows) {
 uint16_t module_path(uint16_t parent, std::string_view name) {
   Paths& p = paths();
   std::lock_guard g(p.lock);
-  auto [it, fresh] = p.numbers.try_emplace({parent, std::string(name)}, uint16_t(p.texts.size()));
-  if (fresh && p.texts.size() > 65535) {
-    p.numbers.erase(it);
-    return 0;
-  }
-  if (fresh) p.texts.push_back(parent ? p.texts[parent] + "." + std::string(name) : std::string(name));
-  return it->second;
+  std::pair key(parent, std::string(name));
+  if (const auto it = p.numbers.find(key); it != p.numbers.end()) return it->second;
+  if (p.texts.size() > 65535) return 0;
+  p.texts.push_back(parent ? p.texts[parent] + "." + key.second : key.second);  // one that nobody finds, should the next line throw
+  return p.numbers.emplace(std::move(key), uint16_t(p.texts.size() - 1)).first->second;
 }
 std::string module_path_text(uint16_t path) {
   std::lock_guard g(paths().lock);

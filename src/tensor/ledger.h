@@ -33,6 +33,7 @@ struct Ledger {
 };
 TG_API Ledger read_ledger();
 TG_API const char* role_name(MemoryRole role);
+std::string readable(int64_t bytes);  ///< "1.5 MiB"
 /// From now on the storage's memory counts as that. Small and foreign memory has no owner.
 TG_API void set_role(const Storage& s, MemoryRole role);
 TG_API MemoryRole role_of(const Storage& s);

@@ -90,7 +90,7 @@ def test_an_optimiser_step_is_named():
     says(str(e.value), "step")
 
 
-def test_errors_of_ops_inside_backward():
+def wrong(gradient):
     class Wrong(tg.autograd.Function):
         @staticmethod
         def forward(ctx, x):
@@ -98,25 +98,23 @@ def test_errors_of_ops_inside_backward():
 
         @staticmethod
         def backward(ctx, g):
-            return g @ tg.ones(7)
+            return gradient(g)
 
-    y = Wrong.apply(leaf())  #: custom op
+    return Wrong
+
+
+def test_errors_of_ops_inside_backward():
+    y = wrong(lambda g: g @ tg.ones(7)).apply(leaf())  #: custom op
     with pytest.raises(RuntimeError) as e:
         y.sum().backward()
     says(str(e.value), "custom op", "WrongBackward")
 
 
 def test_python_errors_inside_backward_get_a_note():
-    class Wrong(tg.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 2
+    def fail(g):
+        raise KeyError("what")
 
-        @staticmethod
-        def backward(ctx, g):
-            raise KeyError("what")
-
-    y = Wrong.apply(leaf())  #: custom python
+    y = wrong(fail).apply(leaf())  #: custom python
     with pytest.raises(KeyError) as e:
         y.sum().backward()
     notes = "\n".join(e.value.__notes__)
