@@ -146,6 +146,8 @@ def main():
     options.add_argument("--seconds", type=float, default=0.04, help="length of a round of one library")
     options.add_argument("--threads", type=int, nargs="*", help="instead of each case's own")
     o = options.parse_args()
+    if unknown := set(o.groups) - {*groups, "busy", "cpp", "startup"}:
+        options.error(f"no such group: {', '.join(sorted(unknown))}")
     head = machine()
     print(head, flush=True)
     results = {}

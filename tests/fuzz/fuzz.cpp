@@ -113,6 +113,7 @@ void zip(const uint8_t* data, size_t size) {
       if (e.name.ends_with("data.pkl")) pickle += e.size;
     }
   });
+  if (size < 4 || std::memcmp(data, "PK\3\4", 4) != 0) return;  // load() takes it for what safetensors and old_pt read
   within(2 * unpacked + 1024 * pickle + 1024 * entries + 64 * size + kSmall, [] { look_at(load(path)); });
 }
 

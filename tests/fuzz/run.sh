@@ -2,6 +2,7 @@
 # run.sh LIBTAPEGRAD_A: fuzzes every reader for FUZZ_SECONDS (60), two at a time, from the seeds of seeds.py and the corpus found so far.
 # What handles bytes is compiled here, with clang++ and the sanitizers; the ops come from the library that is given. Writes what each
 # target did and the sum; what it finds lies in build/fuzz/found. FUZZ_KEEP=1 packs the minimised corpus into corpus.tar.xz.
+# FUZZ_SEED (1) chooses the walk: the same tree is judged by the same inputs, as far as the seconds go, whoever else uses the machine.
 set -euo pipefail
 library=$(realpath "$1")
 cd "$(dirname "$0")/../.."
@@ -32,7 +33,7 @@ export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=0 UBSAN_OPTIONS=pri
 fuzz() {  # fuzz TARGET
   local t=$1
   mkdir -p "$out/corpus/$t"
-  "$out/$t" -max_total_time="$seconds" -timeout=30 -rss_limit_mb=1024 -print_final_stats=1 -close_fd_mask=1 \
+  "$out/$t" -seed="${FUZZ_SEED:-1}" -max_total_time="$seconds" -timeout=30 -rss_limit_mb=1024 -print_final_stats=1 -close_fd_mask=1 \
     -dict=tests/fuzz/words.dict -artifact_prefix="$out/found/$t-" "$out/corpus/$t" "$out/seeds/$t" >"$out/$t.log" 2>&1 ||
     { tail -40 "$out/$t.log"; echo "FOUND by $t: $(ls -t "$out"/found/"$t"-* | head -1)"; return 1; }
 }

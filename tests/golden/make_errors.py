@@ -11,7 +11,7 @@ sys.path.insert(0, str(HERE.parent / "python"))
 
 import numpy as np  # noqa: E402
 import tapegrad  # noqa: E402
-from op_samples import Call, Leaf, all_samples, function_of, load_rows, map_tree, run_raw  # noqa: E402
+from op_samples import Call, Leaf, all_samples, function_of, leaves, load_rows, map_tree, run_raw  # noqa: E402
 
 FILE = HERE / "errors.txt"
 SHAPES = {0: (7,), 1: (7, 11), 2: (5, 7, 11), 3: (7, 11), 4: (5, 7, 11)}  # instead of a tensor with so many dimensions
@@ -24,12 +24,6 @@ def leaf(old, shape=None, dtype=None):
     kind = {"f": "float", "i": "int", "b": "bool"}[dtype[0]] if dtype else old.kind
     values = np.arange(int(np.prod(shape))).reshape(shape) % 3
     return Leaf(values > 0 if kind == "bool" else values + (0.25 if kind == "float" else 0), kind, dtype or old.dtype)
-
-
-def leaves(tree):
-    found = []
-    map_tree(lambda v: found.append(v) if isinstance(v, Leaf) else None, tree)
-    return found
 
 
 def replaced(tree, number, new):
