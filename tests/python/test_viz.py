@@ -10,10 +10,9 @@ import numpy as np
 import op_samples
 import pytest
 import tapegrad as tg
+from browser import CHROMIUM, open_page
 from tapegrad import viz
 from test_ops_gradcheck import SAMPLES
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 
 
 def model():
@@ -156,25 +155,87 @@ def test_large_values_are_summarised():
     assert sum(data["leaves"][0]["value"]["bins"]) == 2500 and data["steps"][0]["value"][0]["odd"] == 2500
 
 
-def browse(page, position="", *flags):
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1280,800", *flags, f"file://{page}{position}"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout
+STATE = "({...document.documentElement.dataset})"
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="no chromium or chrome to show the page")
 def test_page_in_a_browser(tmp_path):  # a start of the browser takes a second or two
-    loss, _, _ = model()
-    page = tmp_path / "g.html"
-    ops = [s.op for s in viz.graph(loss, page).tape]
-    dom = browse(page, "#check", "--dump-dom")  # every step forward and backward
-    assert 'data-errors="0"' in dom and f'data-nodes="{len(ops)}"' in dom and f'data-check="{" ".join(ops + ops[::-1])}"' in dom
-    viz.graph(long_chain(10_000), page)
-    dom = browse(page, "#step=10002", "--dump-dom")
-    assert 'data-errors="0"' in dom and 'data-nodes="10001"' in dom and 'data-step="10002"' in dom
-    assert 'data-op="SumBackward0"' in dom and '<body class="back">' in dom and 'class="has now"' in dom
-    shot = tmp_path / "shot.png"
-    browse(page, "#step=10002", f"--screenshot={shot}")
-    assert shot.read_bytes()[:4] == b"\x89PNG" and shot.stat().st_size > 20_000
+    small, large, shot = tmp_path / "small.html", tmp_path / "large.html", tmp_path / "shot.png"
+    ops = [s.op for s in viz.graph(model()[0], small).tape]
+    viz.graph(long_chain(10_000), large)
+    with open_page(f"file://{small}#check") as page:  # every step forward and backward
+        state = page.js(STATE)
+        assert (state["errors"], state["nodes"], state["check"].split()) == ("0", str(len(ops)), ops + ops[::-1])
+        page.go(f"file://{large}#step=10002")
+        state = page.js(STATE)
+        assert [state[k] for k in ("errors", "nodes", "step", "op")] == ["0", "10001", "10002", "SumBackward0"]
+        assert page.js("document.body.className") == "back" and page.js("document.querySelectorAll('.has.now').length") == 1
+        page.shot(shot)
+        assert shot.read_bytes()[:4] == b"\x89PNG" and shot.stat().st_size > 20_000
+
+
+class Block(tg.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mlp = tg.nn.Sequential(tg.nn.Linear(4, 8), tg.nn.GELU(), tg.nn.Linear(8, 4))
+        self.norm = tg.nn.LayerNorm(4)
+
+    def forward(self, x):
+        return x + self.mlp(self.norm(x))
+
+
+class Net(tg.nn.Module):
+    def __init__(self, blocks):
+        super().__init__()
+        self.stem = tg.nn.Linear(4, 4)
+        self.encoder = tg.nn.ModuleList(Block() for _ in range(blocks))
+
+    def forward(self, x):
+        x = self.stem(x)
+        for block in self.encoder:
+            x = block(x)
+        return (x.square().sum(1) + 1).sqrt().log().mean()
+
+
+def test_modules_are_groups():
+    small, large = viz.graph(Net(2)(tg.randn(3, 4))), viz.graph(Net(20)(tg.randn(3, 4)))
+    assert [(g.path, g.first, g.last, g.depth, g.open) for g in small.groups] == [
+        ("Net.encoder", 1, 10, 0, True), ("Net.encoder.0", 1, 5, 1, True), ("Net.encoder.0.mlp", 2, 4, 2, True),
+        ("Net.encoder.1", 6, 10, 1, True), ("Net.encoder.1.mlp", 7, 9, 2, True)]
+    assert len(small.cells) == len(small.tape) == 17
+    assert {g.path: g.open for g in large.groups}["Net.encoder.3"] is False and len(large.tape) == 107
+    assert len(large.cells) == 27 and [c.group.path for c in large.cells if c.group][3] == "Net.encoder.3"
+    assert [i.index for i in large.cells[5].inputs] == [4]  # parameters stay inside
+    cell, x = tg.nn.Linear(4, 4), tg.randn(2, 4)
+    for _ in range(3):  # a module that runs again is another group: nothing goes in circles
+        x = tg.nn.Sequential(cell, tg.nn.Tanh())(x).exp()
+    assert [(g.first, g.last) for g in viz.graph(x.sum(), collapse=True).groups] == [(0, 1), (3, 4), (6, 7)]
+
+
+def test_pictures_of_modules(tmp_path):
+    loss = Net(3)(tg.randn(3, 4))
+    for collapse, modules, frames in ((True, 1, 0), (False, 0, 7)):
+        g = viz.graph(loss, collapse=collapse)
+        assert g.svg.count('class="module"') == g.dot.count("box3d") == modules
+        assert g.svg.count('fill-opacity=".035"') == g.dot.count("subgraph") == frames and g.dot.count("{") == g.dot.count("}")
+        html.parser.HTMLParser().feed(g.svg)
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no chromium or chrome to show the page")
+def test_modules_open_and_close_on_a_click(tmp_path):
+    drawn = viz.graph(Net(20)(tg.randn(3, 4)), tmp_path / "g.html")
+    middle = "(([x, y]) => [(x - view.x) * view.s + size.w / 2, (y - view.y) * view.s + size.h / 2])"
+    with open_page(f"file://{tmp_path}/g.html#step=30") as page:
+        page.until("!glide")
+        assert page.js("[boxes.filter(b => b.group).length, boxes.length]") == [20, len(drawn.cells) + 2]  # with the stem's leaves
+        assert page.js("boxOf[29].group.path") == "Net.encoder.5" and page.js(STATE)["op"] == drawn.tape[29].op
+        page.click(*page.js(middle + "([boxOf[29].x, boxOf[29].y])"))
+        assert page.js("[boxOf[26].step.op, boxOf[29].group.path, boxes.length]") == ["NativeLayerNormBackward0", "Net.encoder.5.mlp", 33]
+        page.until("!glide")
+        page.click(*page.js(middle + "((({ l, t }) => [l + 4, t + 8])(frames[0].name))"))
+        assert page.js("[boxOf[26].group.path, boxes.length]") == ["Net.encoder.5", 29]
+        page.go(f"file://{tmp_path}/g.html?#check")
+        assert page.js(STATE)["errors"] == "0" and page.js(STATE)["closedAndOpen"].split()[0] == "29"
 
 
 # ---- the chain rule as source

@@ -18,9 +18,19 @@ NODE = """<g class="{kind}"><title>{hint}</title>
 """
 
 
-def svg_of(tape, layout, height):
-    parts = [HEAD.format(width=layout.width + 40, height=layout.height + height + 20, box=height)]
-    for *_, points in layout.edges:
+FRAME = """<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="12" fill="#1c2330" fill-opacity=".035" stroke="#b4bcc9"/>
+<text x="{right:.1f}" y="{below:.1f}" font-size="11" font-weight="600" fill="#687386" text-anchor="start">{path}</text>
+"""
+
+
+def steps_text(group):
+    return f"{len(group)} steps"
+
+
+def svg_of(tape, cells, groups, layout, height):
+    frames, right = _frames(cells, groups, layout, height)
+    parts = [HEAD.format(width=max(layout.width, right) + 40, height=layout.height + height + 20, box=height), *frames]
+    for points in layout.paths:
         x, y = points[0][0], points[0][1] + height / 2
         path = f"M{x:.1f} {y:.1f}"
         for k, (nx, ny) in enumerate(points[1:], 2):
@@ -30,28 +40,69 @@ def svg_of(tape, layout, height):
             x, y = nx, ny
         parts.append(EDGE.format(path=path))
     for k, box in enumerate(layout.boxes):
-        if k < len(tape):
-            s = tape[k]
-            look = {"kind": "step", "color": "#2563eb", "radius": 8, "title": s.title, "detail": shape_text(s.outputs[0]),
-                    "hint": f"step {k}: {s.op} from {s.where}"}
-        else:
-            leaf = tape.leaves[layout.drawn[k - len(tape)]]
+        if k >= len(cells):
+            leaf = tape.leaves[layout.drawn[k - len(cells)]]
             look = {"kind": "leaf", "color": "#2f855a", "radius": height / 2, "title": leaf.short, "detail": str(list(leaf.tensor.shape)),
                     "hint": f"leaf {leaf.name}"}
+        elif g := cells[k].group:
+            look = {"kind": "module", "color": "#475569", "radius": 3, "title": "▸ " + g.title, "detail": steps_text(g),
+                    "hint": f"steps {g.first} to {g.last}: {g.path}"}
+        else:
+            s = cells[k].step
+            look = {"kind": "step", "color": "#2563eb", "radius": 8, "title": s.title, "detail": shape_text(s.outputs[0]),
+                    "hint": f"step {s.number}: {s.op} from {s.where}"}
         look.update({name: html.escape(look[name]) for name in ("title", "detail", "hint")})
         parts.append(NODE.format(left=box.x - box.width / 2, top=box.y - height / 2, width=box.width, height=height, x=box.x, y=box.y - 3,
                                  below=box.y + 13, **look))
     return "".join(parts) + "</g></svg>\n"
 
 
-def dot_of(tape):
+def _frames(cells, groups, layout, height):
+    """The frames of the open groups, and how far to the right they go."""
+    out, furthest = [], 0.0
+    for g in groups:
+        inside = [k for k, c in enumerate(cells) if g.first <= c.step.number <= g.last] if g.open else []
+        if not inside or cells[inside[0]].group in _around(g):
+            continue
+        pad = 14 + 9 * (max(other.depth for other in groups if g.first <= other.first and other.last <= g.last) - g.depth)
+        left, top, right, bottom = layout.frame(inside)
+        x, y = left - pad, top - height / 2 - pad
+        out.append(FRAME.format(x=x, y=y, width=right - left + 2 * pad, height=bottom + height / 2 + pad - y, right=right + pad + 7,
+                                below=y + 12, path=html.escape(g.path)))
+        furthest = max(furthest, right + pad + 14 + 6.5 * len(g.path))
+    return out, furthest
+
+
+def _around(g):
+    """The groups that g is in."""
+    while g.parent is not None:
+        yield g.parent
+        g = g.parent
+
+
+def dot_of(tape, cells, groups):
     def quoted(*lines):
         return '"' + "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") for line in lines) + '"'
 
     lines = ["digraph tape {", '  node [shape=box, style=rounded, fontname="sans-serif"];']
-    for k, leaf in enumerate(tape.leaves):
+    for k in sorted({i.index for c in cells for i in c.inputs if i.kind == "leaf"}) if cells else [0]:
+        leaf = tape.leaves[k]
         lines.append(f"  leaf{k} [shape=ellipse, label={quoted(leaf.name, str(list(leaf.tensor.shape)))}];")
-    for s in tape:
-        lines.append(f"  step{s.number} [label={quoted(s.title, shape_text(s.outputs[0]))}, tooltip={quoted(s.where)}];")
-        lines += [f"  {i.kind}{i.index} -> step{s.number};" for i in s.inputs if i.kind != "constant"]
-    return "\n".join([*lines, "}", ""])
+    edges, around = [], []
+    starts = {}
+    for k, g in enumerate(groups):
+        starts.setdefault(g.first, []).append((k, g))
+    for k, c in enumerate(cells):
+        while around and around[-1].last < c.step.number:
+            around.pop()
+            lines.append("  }")
+        for number, g in starts.get(c.step.number, ()):
+            if g.open and not any(not outer.open for outer in _around(g)):
+                lines.append(f"  subgraph cluster{number} {{ label={quoted(g.path)};")
+                around.append(g)
+        if g := c.group:
+            lines.append(f"  step{k} [shape=box3d, label={quoted(g.title, steps_text(g))}, tooltip={quoted(g.path)}];")
+        else:
+            lines.append(f"  step{k} [label={quoted(c.step.title, shape_text(c.step.outputs[0]))}, tooltip={quoted(c.step.where)}];")
+        edges += [f"  {i.kind}{i.index} -> step{k};" for i in c.inputs]
+    return "\n".join([*lines, *["  }"] * len(around), *edges, "}", ""])
