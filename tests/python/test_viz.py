@@ -238,6 +238,76 @@ def test_modules_open_and_close_on_a_click(tmp_path):
         assert page.js(STATE)["errors"] == "0" and page.js(STATE)["closedAndOpen"].split()[0] == "29"
 
 
+# ---- in a notebook
+
+def test_tensors_in_a_notebook():
+    x = tg.tensor([[1.0, 2.5], [float("nan"), -3.0]], requires_grad=True)
+    y = x * 2
+    text = y._repr_html_()
+    html.parser.HTMLParser().feed(text)
+    line = f"test_viz.py:{y.grad_fn.place.rpartition(' in ')[0].rpartition(':')[2]}"
+    assert all(part in text for part in ("float32[2, 2]", "cpu", "grad_fn=MulBackward0", line, "y = x * 2", ">5<", ">nan<", ">-6<"))
+    assert "float32[2, 2] · cpu · requires_grad" in x._repr_html_() and repr(x).startswith("tensor([[ 1.0000")
+    assert "<b>Parameter</b>" in tg.nn.Linear(2, 2).weight._repr_html_()
+    shown = tg.arange(100_000).view(10, 100, 100)._repr_html_()
+    assert all(f">{k}<" in shown for k in (0, 3, 96, 9999, 10_000)) and ">4<" not in shown and ">20000<" not in shown and "8 more" in shown
+    for t in (tg.tensor(True), tg.zeros(0, 3), tg.zeros(3, 0), tg.tensor([1 + 2j]), tg.ones(3, dtype=tg.bfloat16), tg.ones(1, 1, 1, 1, 1), tg.ones(20)):
+        html.parser.HTMLParser().feed(t._repr_html_())
+
+
+def test_large_tensors_are_not_read():
+    t = tg.zeros(1 << 14, 1 << 12)[:, ::2]
+    start = time.perf_counter()
+    text = t._repr_html_()
+    assert time.perf_counter() - start < 0.1 and len(text) < 5000  # 0.3 ms
+
+
+def test_nodes_and_tapes_in_a_notebook():
+    loss, w, _ = model()
+    text = loss.grad_fn._repr_html_()
+    assert text.count('class="step"') == len(tg.tape(loss)) and text.count('class="leaf"') == 2 and "test_viz.py:" in text and w.grad is None
+    assert "float32[3, 2] · cpu · requires_grad" in w.mul(1).grad_fn.next_functions[0][0]._repr_html_()
+    long = long_chain(1000)
+    text, tape = long.grad_fn._repr_html_(), tg.tape(long)._repr_html_()
+    assert 40 <= text.count('class="step"') <= 41 and "left out" in text and 40 <= tape.count('class="step"') <= 41
+    assert "the last 100 of 1,001 steps" in tape and tape.count("<tr>") == 101
+    text = tg.tape(Net(20)(tg.randn(3, 4)))._repr_html_()
+    assert text.count('class="module"') == 20 and "left out" not in text
+    loss.backward()
+    assert loss.grad_fn._repr_html_().count('class="step"') == 5 and tg.tape(w)._repr_html_().startswith("<table>")
+
+
+def test_notebooks_find_the_hooks():
+    formatters = pytest.importorskip("IPython.core.formatters")
+    show = formatters.HTMLFormatter()
+    loss, w, _ = model()
+    assert show(w) == w._repr_html_() and "<svg" in show(loss.grad_fn) and "<table>" in show(tg.tape(loss)) and show(tg.Tensor) is None
+
+
+def test_backward_explains(capsys):
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    loss = (x * x).sum()
+    assert loss.backward(explain=True) is None and x.grad.tolist() == [2, 4]
+    text = capsys.readouterr().out
+    scope = {"values": {"x": x.detach().numpy()}}
+    exec(text, scope)
+    assert scope["gradients"]["x"].tolist() == [2, 4] and "# step 0, MulBackward0, from test_viz.py:" in text
+    y = x.exp()
+    y.backward(tg.tensor([1.0, 3.0]), explain=True)
+    assert "d_y = gradient" in capsys.readouterr().out
+    chain = viz.explain_backward(x.exp(), gradient=tg.tensor([1.0, 3.0]))
+    np.testing.assert_allclose(chain.run()["x"], np.exp([1, 2]) * [1, 3], rtol=1e-6)
+    (x * 2).sum().backward(explain=False)
+    x.grad = None
+    with pytest.raises(RuntimeError, match="scalar"):
+        x.exp().backward(explain=True)
+    with pytest.raises(NotImplementedError, match="CumprodBackward0"):
+        x.cumprod(0).sum().backward(explain=True)
+    with pytest.raises(TypeError):
+        x.sum().backward(None, None, False, None, True)
+    assert x.grad is None and not capsys.readouterr().out
+
+
 # ---- the chain rule as source
 
 F = tg.nn.functional

@@ -47,7 +47,7 @@ class Chain:
         return scope["gradients"]
 
 
-def explain_backward(tensor, model=None):
+def explain_backward(tensor, model=None, gradient=None):
     """The chain rule from `tensor` to its leaves as NumPy source with a comment for each step: print it, or run() it.
 
         chain = tapegrad.viz.explain_backward(loss)
@@ -55,9 +55,20 @@ def explain_backward(tensor, model=None):
         chain.run()["W1"]          # equals W1.grad after loss.backward()
 
     It uses what the tape saved, so call it before backward(), or after backward(retain_graph=True). An op whose gradient has no formula
-    here is a NotImplementedError that names it. `model` names the leaves, as for tapegrad.tape().
+    here is a NotImplementedError that names it. `model` names the leaves, as for tapegrad.tape(); `gradient` is that of `tensor`,
+    1 for each element if it is left out.
     """
-    writer = _Writer(Tape(tensor, find_names(model, sys._getframe(1))))
+    return _chain(tensor, find_names(model, sys._getframe(1)), gradient)
+
+
+def print_backward(tensor, gradient):
+    """For tensor.backward(gradient, explain=True)."""
+    if gradient is not None or tensor.numel() == 1:  # else backward() says what is missing
+        print(_chain(tensor, find_names(None, sys._getframe(1)), gradient))
+
+
+def _chain(tensor, names, gradient):
+    writer = _Writer(Tape(tensor, names), gradient)
     after = _C._read_tape(tensor, (), writer)
     if after[3]:
         raise RuntimeError("explain_backward: " + after[3])
@@ -74,7 +85,7 @@ def array_of(t):
 class _Writer:
     """Sees the backward on the side, last step first, and writes a paragraph for each."""
 
-    def __init__(self, tape):
+    def __init__(self, tape, gradient):
         import numpy
         self.np, self.tape, self.random = numpy, tape, numpy.random.default_rng(0)
         self.values, self.helpers, self.written, self.body = {}, set(), set(), []
@@ -88,9 +99,9 @@ class _Writer:
                 self.names["step", s.number, k] = self.fresh(o.name or (f"v{s.number}" if len(s.outputs) == 1 else f"v{s.number}_{k}"))
         if tape.steps:
             root = next(k for k, o in enumerate(tape[-1].outputs) if o.shape is not None)
-            self.start("step", len(tape) - 1, root)
+            self.start(gradient, "step", len(tape) - 1, root)
         else:
-            self.start("leaf", 0, 0)
+            self.start(gradient, "leaf", 0, 0)
 
     def fresh(self, name):
         """The name as an identifier that nothing else has."""
@@ -101,10 +112,10 @@ class _Writer:
         self.taken.update((name, "d_" + name))
         return name
 
-    def start(self, *where):
-        name = self.names[where]
-        shape = tuple(self.tape.tensor.shape)
-        self.body.append(f"d_{name} = {'1.0' if not shape else f'np.ones({shape})'}\n")
+    def start(self, gradient, *where):
+        name, shape = self.names[where], tuple(self.tape.tensor.shape)
+        ones = "1.0" if not shape else f"np.ones({shape})"
+        self.body.append(f"d_{name} = {ones if gradient is None else self.use(self.fresh('gradient'), array_of(gradient))}\n")
         self.written.add(name)
 
     # ---- the visitor

@@ -9,15 +9,13 @@ import sys
 from pathlib import Path
 
 from .chain import formula_of
-from .layout import Layout
 from .modules import cells_of, groups_of, open_up
-from .pictures import dot_of, steps_text, svg_of
+from .pictures import BOX, dot_of, leaf_width, step_width, svg_of
 from .recording import values_of
-from .steps import Tape, find_names, shape_text
+from .steps import Tape, find_names
 from .values import summary
 
-BOX = 46.0            # height of a box
-LONGEST_FILE = 4000   # lines; of longer files only the part that was run is in the page
+LONGEST_FILE = 4000  # lines; of longer files only the part that was run is in the page
 
 
 class _Gradients:
@@ -87,7 +85,7 @@ class Graph:
             "title": self.title, "savedBytes": tape.saved_bytes, "problem": tape.problem, "files": sources, "boxHeight": BOX,
             "groups": [[g.path, at.get(id(g.parent), -1), g.first, g.last, g.open] for g in self.groups],
             "steps": [self._step(s, values[s.number], files) for s in tape],
-            "leaves": [{"name": leaf.name, "short": leaf.short, "width": _leaf_width(leaf), "value": summary(leaf.tensor),
+            "leaves": [{"name": leaf.name, "short": leaf.short, "width": leaf_width(leaf), "value": summary(leaf.tensor),
                         "grad": self.gradients.of_leaf.get(k), "total": None if leaf.tensor.grad is None else summary(leaf.tensor.grad)}
                        for k, leaf in enumerate(tape.leaves)]}
 
@@ -119,7 +117,7 @@ class Graph:
 
         saved = [[v.role, v.state, v.tensor.numel() * v.tensor.element_size() if v.state in ("kept", "changed") else 0,
                   summary(v.tensor) if v.state == "kept" and v.role.startswith("saved") else None] for v in s.saved]
-        return {"op": s.op, "title": s.title, "width": _step_width(s), "formula": formula_of(s.op), "out": [[o.name] for o in s.outputs],
+        return {"op": s.op, "title": s.title, "width": step_width(s), "formula": formula_of(s.op), "out": [[o.name] for o in s.outputs],
                 "known": [known(o) for o in s.outputs], "in": s.inputs,
                 "file": files.get(s.file, -1), "line": s.line, "fn": s.function, "module": s.module,
                 "saved": saved, "value": [values.get(k) for k in range(len(s.outputs))],
@@ -133,25 +131,11 @@ class Graph:
 
     @property
     def svg(self):
-        widths = [_step_width(c.step) if c.group is None else _width("▸ " + c.group.title, steps_text(c.group)) for c in self.cells]
-        layout = Layout(self.cells, widths, [_leaf_width(leaf) for leaf in self.tape.leaves])
-        return svg_of(self.tape, self.cells, self.groups, layout, BOX)
+        return svg_of(self.tape.leaves, self.cells, self.groups)
 
     @property
     def dot(self):
-        return dot_of(self.tape, self.cells, self.groups)
-
-
-def _width(title, detail):
-    return round(max(64.0, 36 + 7.6 * len(title), 18 + 6.5 * len(detail)), 1)
-
-
-def _step_width(s):
-    return _width(s.title, shape_text(s.outputs[0]))
-
-
-def _leaf_width(leaf):
-    return _width(leaf.short, str(list(leaf.tensor.shape)))
+        return dot_of(self.tape.leaves, self.cells, self.groups)
 
 
 def graph(tensor, path=None, model=None, *, collapse=None):
