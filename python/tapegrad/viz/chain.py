@@ -18,7 +18,8 @@ from .steps import Tape, find_names
 
 RESERVED = {*keyword.kwlist, "np", "math", "values", "gradients", "n", "gx", "mean", "scale", "part", "half", "gaps", "weights", "gw", "ds",
             "sums", "hidden_sums", "dh", "dc", "dw_hr", *HELPERS}
-PARTS = ("mean, scale = ", "n = ", "gx = ", "half = ", "gaps = ", "weights = ", "gw = ", "ds = ", "sums, ")  # statements of rules that are the same for every input
+# statements of rules that are the same for every input
+PARTS = ("mean, scale = ", "n = ", "gx = ", "half = ", "gaps = ", "weights = ", "gw = ", "ds = ", "sums, ")
 WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -144,7 +145,8 @@ class _Writer:
             lines += [line for line in self.assign(name, found, case) if not (line in lines and line.startswith(PARTS))]
             if formula and formula not in formulas:
                 formulas.append(formula)
-        head = [f"# step {index}, {s.op}, from {s.where}" + (f": {s.source}" if s.source else "")] + ["#     " + line for f in formulas for line in f.split("\n")]
+        head = [f"# step {index}, {s.op}, from {s.where}" + (f": {s.source}" if s.source else "")]
+        head += ["#     " + line for f in formulas for line in f.split("\n")]
         self.body.append("\n".join(head + lines) + "\n")
 
     def assign(self, name, found, case):

@@ -56,14 +56,15 @@ def recurrences(c):
         return f"{name}.reshape({steps}, {batch}, -1)"
     dy = by_step("g0_") if c.outs[0] is not None else f"np.zeros(({steps}, {batch}, 1))"
     dh, dc = (f"g{k}_" if len(c.outs) > k and c.outs[k] is not None else "0.0" for k in (1, 2))
-    sums, hidden = "sums", "sums"
+    sums, hidden = "sums", "hidden_sums" if gru else "sums"
     for order in (f"range({steps})", f"range({steps})[::-1]") if steps > 1 else (f"range({steps})",):
         if lstm:
             projection = f", {w_hr}" if w_hr else ""
-            call = f"sums, dh, dc, dw_hr = lstm_backward({order}, {dy}, {dh}, {dc}, {by_step(gates)}, {by_step(kept)}, {w_hh}{projection})"
+            call = (f"sums, dh, dc, dw_hr = lstm_backward({order}, {dy}, {dh}, {dc}, {by_step(gates)}, {by_step(kept)}, "
+                    f"{w_hh}{projection})")
         elif gru:
-            hidden = "hidden_sums"
-            call = f"sums, hidden_sums, dh = gru_backward({order}, {dy}, {dh}, {by_step(gates)}, {by_step(kept)}, {by_step(before)}, {w_hh})"
+            call = (f"sums, hidden_sums, dh = gru_backward({order}, {dy}, {dh}, {by_step(gates)}, {by_step(kept)}, {by_step(before)}, "
+                    f"{w_hh})")
         else:
             y = by_step(gates)
             slope = f"({y} > 0)" if "Relu" in c.op else f"1 - {y}**2"
