@@ -230,6 +230,8 @@ PyObject* call_node(Node& n, PyObject* args);
 /// What n saved: a list of (role, tensor or None, state).
 PyObject* saved_by(Node& n);
 PyMethodDef* tape_functions();
+/// The function of that name of tapegrad.viz.MODULE, called with a, and with b if there is one.
+PyObject* call_viz(const char* module, const char* function, PyObject* a, PyObject* b = nullptr);
 PyObject* set_internal_prefix(PyObject*, PyObject* prefix);
 void init_module_base(PyObject* module);
 

@@ -116,5 +116,11 @@ PyObject* call_node(Node& n, PyObject* args) {
 }
 PyObject* saved_by(Node& n) { return saved_list(saved_tensors(n)); }
 PyMethodDef* tape_functions() { return functions; }
+PyObject* call_viz(const char* module, const char* function, PyObject* a, PyObject* b) {
+  return guarded([&] {
+    const Obj viz = Obj::take(PyImport_ImportModule((std::string("tapegrad.viz.") + module).c_str()));
+    return PyObject_CallMethod(viz.get(), function, b ? "OO" : "O", a, b);
+  });
+}
 
 }  // namespace tapegrad::py

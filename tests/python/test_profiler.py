@@ -7,6 +7,7 @@ import threading
 import pytest
 import tapegrad as tg
 import tapegrad.nn.functional as F
+from browser import CHROMIUM, open_page
 from tapegrad.profiler import ProfilerActivity, profile, record_function, schedule
 
 
@@ -130,6 +131,39 @@ def test_chrome_trace(prof, tmp_path):
     check_trace(trace)
     linear = next(e for e in trace["traceEvents"] if e["name"] == "linear")
     assert linear["args"]["Input Dims"][0] == [16, 64] and linear["args"]["Module"] == "Net.body.0" and linear["cat"] == "cpu_op"
+
+
+SHOW = """(async text => {
+  const { TimelinePanel } = (await import('./panels/timeline/timeline.js')).TimelinePanel;
+  const { ViewManager } = (await import('./ui/legacy/legacy.js')).ViewManager;
+  await ViewManager.instance().showView('timeline');
+  globalThis.panel = TimelinePanel.instance();
+  await panel.loadFromFile(new File([text], 'trace.json', { type: 'application/json' }));
+})"""
+SLICES = """[...panel.model.parsedTrace(0).data.Renderer.processes.values()].flatMap(process => [...process.threads.values()].map(
+  thread => [thread.name, thread.entries.map(e => e.name)]))"""
+CHART = """(chart => { chart.expandGroup(0, true); chart.expandGroup(1, true); const d = chart.timelineData();
+  return [d.groups.map(g => g.name.split(' (')[0]), d.entryLevels.length, new Set(d.entryLevels).size]; })(panel.getFlameChart().getMainFlameChart())"""
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no chromium or chrome to show the trace")
+def test_chrome_trace_opens_in_a_viewer(prof, tmp_path):
+    """In the Performance panel of Chromium's DevTools, which is there without a network; ui.perfetto.dev reads the same format."""
+    prof.export_chrome_trace(tmp_path / "t.json")
+    text = (tmp_path / "t.json").read_text()
+    slices = [e for e in json.loads(text)["traceEvents"] if e["ph"] == "X"]
+    with open_page("devtools://devtools/bundled/devtools_app.html?panel=timeline") as page:
+        try:
+            page.js(f"{SHOW}({json.dumps(text)})")
+        except RuntimeError as e:
+            pytest.skip(f"the DevTools of this version have other modules: {e}")
+        page.until("panel.hasActiveTrace()")
+        (thread, names), = page.js(SLICES)
+        assert thread == "main thread" and sorted(names) == sorted(e["name"] for e in slices) and "linear" in names
+        groups, bars, levels = page.until(f"panel.getFlameChart().getMainFlameChart().timelineData()?.groups.length && {CHART}")
+        assert groups == ["tapegrad", "main thread"] and bars == len(slices) and levels >= 2
+        page.shot(tmp_path / "shot.png")
+        assert (tmp_path / "shot.png").stat().st_size > 20_000
 
 
 def test_threads_have_lanes_of_their_own(tmp_path):
