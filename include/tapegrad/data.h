@@ -123,9 +123,9 @@ class Sampler {
 // Each as Python's sampler of the name, with the same numbers for the same generator.
 TG_API Sampler sequential_sampler(int64_t n);
 /// Without a generator, each pass seeds one from the default one.
-TG_API Sampler random_sampler(int64_t n, std::optional<Generator> generator = {}, bool replacement = false, std::optional<int64_t> num_samples = {});
+TG_API Sampler random_sampler(int64_t n, std::optional<Generator> generator = {}, OnlyBool replacement = false, std::optional<int64_t> num_samples = {});
 TG_API Sampler subset_random_sampler(Tensor indices, Generator generator = default_generator());
-TG_API Sampler weighted_random_sampler(Tensor weights, int64_t num_samples, bool replacement = true, Generator generator = default_generator());
+TG_API Sampler weighted_random_sampler(Tensor weights, int64_t num_samples, OnlyBool replacement = true, Generator generator = default_generator());
 
 // ---- the loader ----------------------------------------------------------------------------------------------------
 
