@@ -554,7 +554,7 @@ PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObjec
       return to_python(r, o.fields);
     }
     return no_match(op, args, nargs, kwnames);
-  } catch (...) { return matched ? raise_in_call(*matched, args, nargs, kwnames) : raise_current(); }
+  } catch (...) { return matched ? raise_in_call(op.name, *matched, args, nargs, kwnames) : raise_current(); }
 }
 
 void init_ops(PyObject* module) {
