@@ -44,8 +44,6 @@ struct Op {
 /// The space that converted arguments need beyond their Values.
 struct Scratch;
 
-/// UTF-8 of a str, for messages.
-std::string text_of(PyObject* s);
 /// "Tensor float32[2, 3] cpu", or the name of its type.
 std::string type_of(PyObject* o);
 /// The running C++ exception, thrown by a call of `name`'s overload `o`, as a Python error; returns null.

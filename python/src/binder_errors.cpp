@@ -7,10 +7,6 @@
 
 namespace tapegrad::py {
 
-std::string text_of(PyObject* s) {
-  const char* c = PyUnicode_AsUTF8(s);
-  return c ? c : "?";
-}
 std::string type_of(PyObject* o) {
   if (!is_tensor(o)) return Py_TYPE(o)->tp_name;
   std::string s;
