@@ -248,6 +248,8 @@ def test_tensors_in_a_notebook():
     assert "<b>Parameter</b>" in tg.nn.Linear(2, 2).weight._repr_html_()
     shown = tg.arange(100_000).view(10, 100, 100)._repr_html_()
     assert all(f">{k}<" in shown for k in (0, 3, 96, 9999, 10_000)) and ">4<" not in shown and ">20000<" not in shown and "8 more" in shown
+    own = type("Own", (tg.Tensor,), {"__repr__": lambda self: "mine"})
+    assert tg.ones(2).as_subclass(own)._repr_html_() is None
     for t in (tg.tensor(True), tg.zeros(0, 3), tg.zeros(3, 0), tg.tensor([1 + 2j]), tg.ones(3, dtype=tg.bfloat16), tg.ones(1, 1, 1, 1, 1), tg.ones(20)):
         html.parser.HTMLParser().feed(t._repr_html_())
 
