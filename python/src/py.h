@@ -50,6 +50,8 @@ inline void checked(int status) { if (status < 0) throw PythonError(); }
 
 /// Sets a Python error of that type and throws.
 [[noreturn, gnu::cold]] void raise(PyObject* type, const char* format, ...);
+/// UTF-8 of a str, for messages; "?" for one that has none.
+std::string text_of(PyObject* s);
 /// The running C++ exception as a Python error; returns null.
 PyObject* raise_current();
 /// The same for an Error, with this text in place of its own; returns null.

@@ -1,9 +1,9 @@
 // backward(), grad(), the Node object, hooks, saved-tensor hooks, anomaly mode.
 
-#include <mutex>
 #include <unordered_map>
 
 #include "py.h"
+#include "src/tensor/fork.h"
 
 namespace tapegrad::py {
 namespace {
@@ -381,7 +381,7 @@ PyObject* tensor_register_hook(PyObject* self, PyObject* hook) { return add_hook
 PyObject* tensor_register_post_hook(PyObject* self, PyObject* hook) { return add_hook(self, hook, true); }
 
 namespace {
-std::mutex owned_lock;
+ForkSafeMutex owned_lock;
 std::unordered_multimap<const Node*, PyObject*>& owned() {  // never freed: nodes outlive static destructors
   static auto& map = *new std::unordered_multimap<const Node*, PyObject*>;
   return map;

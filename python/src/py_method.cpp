@@ -75,7 +75,7 @@ PyObject* type_method(PyObject* self, PyObject* args, PyObject* kwargs) {
     }
     if (read_dtype(dtype, d)) return wrap(to(t, d));
     if (PyUnicode_Check(dtype) || PyType_Check(dtype)) {  // "torch.LongTensor" or the old constructor of that name
-      const std::string_view wanted = PyType_Check(dtype) ? reinterpret_cast<PyTypeObject*>(dtype)->tp_name : PyUnicode_AsUTF8(dtype);
+      const std::string wanted = PyType_Check(dtype) ? reinterpret_cast<PyTypeObject*>(dtype)->tp_name : text_of(dtype);
       const Device device(wanted.find("cuda.") != wanted.npos ? DeviceType::CUDA : DeviceType::CPU);
       for (const TypeName& n : kTypeNames) if (wanted.ends_with(n.name)) return wrap(device.type == t.device().type ? to(t, n.dtype) : to(t, device, n.dtype));
     }

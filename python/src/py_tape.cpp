@@ -83,9 +83,9 @@ struct PyObserver final : TapeObserver {
     if (busy) return;  // what the callable records itself
     CallPython hold;
     const NoGrad off;
+    const Obj f = Obj::keep(callable), value = Obj::take(wrap(detach(out)));  // f: the call may replace it
     busy = true;
-    const Obj value = Obj::take(wrap(detach(out)));
-    PyObject* r = PyObject_CallFunction(callable, "NIO", wrap_node(&node), output_nr, value.get());
+    PyObject* r = PyObject_CallFunction(f.get(), "NIO", wrap_node(&node), output_nr, value.get());
     busy = false;
     Obj::take(r);
   }

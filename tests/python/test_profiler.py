@@ -230,6 +230,22 @@ def test_step_picture(prof, tmp_path):
     assert "<rect" in text and "AddmmBackward0" in text and "http" not in text and "<script" not in text
 
 
+def test_a_stack_whose_file_name_is_no_text():
+    with profile(with_stack=True) as p:
+        exec(compile("tg.ones(2) + 1", "lone\udcff.py", "exec"))
+    assert any("?(1): <module>" in frame for e in p.events() for frame in e.stack)
+
+
+def test_a_node_that_runs_again_still_knows_its_op():
+    x = tg.ones(2, requires_grad=True)
+    with profile() as p:
+        y = x.exp()
+        for _ in range(2):  # each time the node gives y, which it saved, back its history
+            tg.autograd.grad(y.sum(), x, create_graph=True)
+    nodes = [e for e in p.events() if e.name == "ExpBackward0"]
+    assert len(nodes) == 2 and len({e.maker for e in nodes}) == 1
+
+
 def test_results_are_the_same_while_watched():
     def run():
         tg.manual_seed(0)

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import time
 
 import pytest
@@ -90,6 +91,27 @@ def test_node_call_and_saved():
     assert y.grad_fn.saved[0][0] == "output 0" and y.grad_fn.saved[0][2] == "kept"
     with pytest.raises(ValueError, match="has 1 outputs, got 2 gradients"):
         y.grad_fn(tg.ones(2), tg.ones(2))
+    with pytest.raises(ValueError, match="ExpBackward0 got no gradient"):
+        y.grad_fn(None)
+    with pytest.raises(ValueError, match="SplitBackward0 got no gradient"):
+        (x * 1).split(1)[0].grad_fn(None, None)
+
+
+def test_an_observer_may_look_at_views():
+    program = """if True:
+        import tapegrad as tg
+        x, z = tg.ones(4, requires_grad=True), tg.ones(4, requires_grad=True)
+        def two(t):
+            y = t * 1
+            view = y[:2]
+            y.mul_(2)  # the view's node is made when somebody asks for it
+            return view
+        a, b = two(x), two(z)
+        tg._C._observe_tape(lambda node, nr, value: b.grad_fn)
+        print(a.grad_fn.name())
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "AsStridedBackward0\n", done.stderr
 
 
 # ---- drawing
