@@ -37,24 +37,26 @@ bool recording(TensorList in) {
 }
 
 // No gradient flows through integers: the node only lives until the caller is done with its pointer.
-[[gnu::cold, gnu::noinline]] static void keep_for_caller(Node* owned) {
+[[gnu::cold, gnu::noinline]] static void keep_for_caller(TensorImpl* out, Node* owned) {
   static thread_local Ref<Node> last;
   last = Ref<Node>::steal(owned);
+  out->origin = make_note(called_op(), owned->place);
+}
+// What few calls need stands apart, so that the others save no registers.
+[[gnu::noinline, gnu::cold]] static void end_of_set_history(const Tensor& out, Node* old, Node& n, uint32_t output_nr) {
+  if (old && old->drop()) Node::destroy(old);
+  if (__atomic_load_n(&tls.watched, __ATOMIC_RELAXED)) detail::tell_recorded(n, out);
+  if (tape_observer) tape_observer->recorded(out, n, output_nr);
 }
 void set_history(const Tensor& out, Node* owned, uint32_t output_nr) {
   TensorImpl* i = out.get();
-  if (!is_differentiable(i->dtype)) [[unlikely]] {
-    i->origin = make_note(called_op(), owned->place);
-    return keep_for_caller(owned);
-  }
+  if (!is_differentiable(i->dtype)) [[unlikely]] return keep_for_caller(i, owned);
   Node* old = i->grad_fn;
   i->grad_fn = owned;
   i->output_nr = output_nr;
   i->requires_grad = true;
   if (i->base) i->history = i->base->history;
-  if (old && old->drop()) Node::destroy(old);
-  if (__atomic_load_n(&tls.watched, __ATOMIC_RELAXED)) [[unlikely]] detail::tell_recorded(*owned, out);
-  if (tape_observer) [[unlikely]] tape_observer->recorded(out, *owned, output_nr);
+  if (old || tape_observer || __atomic_load_n(&tls.watched, __ATOMIC_RELAXED)) [[unlikely]] end_of_set_history(out, old, *owned, output_nr);
 }
 
 Node* grad_fn(const Tensor& t) {
