@@ -268,7 +268,7 @@ void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
       if (!add_in_parts(l, x.dtype(), x->host<T>(), i, from->host<T>(), fresh, add)) refuse_outside(at, dim, l.x_size);
       return;
     }
-    if (what == Scatter::Multiply) return run(zero, [](T& to, T& v) { to = T(W(to) * W(v)); });
+    if (what == Scatter::Multiply) return run(zero, [](T& to, T& v) { const auto product = W(to) * W(v); to = T(product); });
     if constexpr (ComplexNumber<T>) refuse_dtype(x.dtype());
     else switch (what) {
       case Scatter::Max: return run(zero, [](T& to, T& v) { to = T(larger(W(to), W(v))); });
