@@ -271,7 +271,7 @@ template <class Dataset, class CollateFn> class DataLoader<Dataset, CollateFn>::
       if constexpr (indexed) {
         place = detail::begin_pass(l.place_, l.dataset_.size(), l.options_);
         source.order = place->order;
-        source.at = place->batches < source.order.numel() / b ? place->batches * b : source.order.numel();
+        source.at = place->batches <= source.order.numel() / b ? place->batches * b : source.order.numel();
       } else {
         place = detail::begin_pass(l.place_, -1, l.options_);
         for (int64_t k = 0; k < place->batches; k++)

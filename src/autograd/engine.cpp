@@ -261,10 +261,10 @@ void Backward::run() {
     if (inputs > 8) [[unlikely]] many.resize(size_t(inputs)), running.dx = dx = many.data();
     const bool after = n->extra && !n->extra->after.empty();
     if (after) [[unlikely]] seen_by_hooks.assign(g, g + n->output_count);
-    if (tls.watched) [[unlikely]] detail::tell_node_opened(*n, g);
+    if (is_watched()) [[unlikely]] detail::tell_node_opened(*n, g);
     if (n->output_count == 1) n->backward(std::move(g[0]), dx);
     else n->backward_all(g, dx);
-    if (tls.watched) [[unlikely]] detail::tell_node_closed(*n, dx);
+    if (is_watched()) [[unlikely]] detail::tell_node_closed(*n, dx);
     if (after) [[unlikely]]
       for (auto& h : std::vector(n->extra->after)) (*h)(dx, inputs, seen_by_hooks.data(), n->output_count);
     if (tls.anomaly) [[unlikely]] check_nan(*n, dx);

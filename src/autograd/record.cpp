@@ -41,20 +41,26 @@ bool recording(TensorList in) {
   static thread_local Ref<Node> last;
   last = Ref<Node>::steal(owned);
 }
-void set_history(const Tensor& out, Node* owned, uint32_t output_nr) {
+void link_history(const Tensor& out, Node* owned, uint32_t output_nr) {
   TensorImpl* i = out.get();
-  if (!is_differentiable(i->dtype)) [[unlikely]] {
-    i->origin = make_note(called_op(), owned->place);
-    return keep_for_caller(owned);
-  }
   Node* old = i->grad_fn;
   i->grad_fn = owned;
   i->output_nr = output_nr;
   i->requires_grad = true;
   if (i->base) i->history = i->base->history;
   if (old && old->drop()) Node::destroy(old);
-  if (__atomic_load_n(&tls.watched, __ATOMIC_RELAXED)) [[unlikely]] detail::tell_recorded(*owned, out);
-  if (tape_observer) [[unlikely]] tape_observer->recorded(out, *owned, output_nr);
+}
+void tell_listeners(const Tensor& out, Node& node, uint32_t output_nr) {
+  if (is_watched()) [[unlikely]] detail::tell_recorded(node, out);
+  if (tape_observer) [[unlikely]] tape_observer->recorded(out, node, output_nr);
+}
+void set_history(const Tensor& out, Node* owned, uint32_t output_nr) {
+  if (!is_differentiable(out->dtype)) [[unlikely]] {
+    out->origin = make_note(called_op(), owned->place);
+    return keep_for_caller(owned);
+  }
+  link_history(out, owned, output_nr);
+  tell_listeners(out, *owned, output_nr);
 }
 
 Node* grad_fn(const Tensor& t) {
@@ -74,7 +80,7 @@ InPlace::InPlace(const Tensor& self, bool will_record) : self_(self) {
   if (!needs_grad(self)) return;
   Node* n = tapegrad::grad_fn(self);
   n->retain();
-  set_history(before_, n, self->output_nr);
+  link_history(before_, n, self->output_nr);
 }
 void InPlace::check_leaf(bool will_record) const {
   const TensorImpl* base = self_->base;

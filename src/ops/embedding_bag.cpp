@@ -1,16 +1,22 @@
-// embedding_bag: sums, means and maxima of groups of embedding rows, put together from gathers and index_add.
+// embedding_bag: sums, means and maxima of groups of embedding rows.
 #include <algorithm>
-#include <vector>
 
+#include "src/ops/cuda/calls.h"
+#include "src/ops/cuda/launch.h"
 #include "src/ops/embedding_bag.h"
 #include "src/ops/op_info.h"
 #include "src/ops/typed.h"
-#include "src/ops/view.h"
-#include "src/tensor/cuda.h"
 #include "tapegrad/ops_more.h"
 
 namespace tapegrad {
 namespace {
+
+/// How often each of `count` rows comes in `rows`; with `used`, a bool for each of them, where that is set.
+Tensor uses_of(const Tensor& rows, int64_t count, const Tensor& used = {}) {
+  NoGrad off;
+  const Tensor each = used.defined() ? to(used, Dtype::Int64) : ones({rows.numel()}, Dtype::Int64, rows.device());
+  return index_add_(zeros({count}, Dtype::Int64, rows.device()), 0, rows, each);
+}
 
 /// Divides the gradient of each row by how often the batch uses that row.
 struct FrequencyBackward final : NodeOf<1> {
@@ -19,17 +25,7 @@ struct FrequencyBackward final : NodeOf<1> {
   const char* name() const override { return "EmbeddingFrequencyBackward0"; }
   void backward(Tensor g, Tensor* dx) override { dx[0] = g / to(counts, g.dtype()); }
 };
-Tensor divide_gradient(const Tensor& rows, const Tensor& flat_indices) {
-  if (!recording(rows)) return rows;
-  Tensor out;
-  {
-    NoGrad off;
-    out = detach(rows);
-  }
-  const Tensor uses = bincount(flat_indices);
-  record<FrequencyBackward>(out, rows, unsqueeze(index_select(uses, 0, flat_indices), 1));
-  return out;
-}
+
 }  // namespace
 
 Tensor embedding_by_frequency(const Tensor& input, const Tensor& weight, std::optional<int64_t> padding_idx) {
@@ -37,53 +33,167 @@ Tensor embedding_by_frequency(const Tensor& input, const Tensor& weight, std::op
   const Tensor flat = reshape(input, {-1});
   Shape size(input.sizes());
   size.push_back(weight.size(-1));
-  return reshape(divide_gradient(embedding(weight, flat, padding_idx), flat), size);
+  const Tensor rows = embedding(weight, flat, padding_idx);
+  if (!recording(rows)) return reshape(rows, size);
+  Tensor out;
+  {
+    NoGrad off;
+    out = detach(rows);
+  }
+  record<FrequencyBackward>(out, rows, unsqueeze(index_select(uses_of(flat, weight->sizes[0]), 0, flat), 1));
+  return reshape(out, size);
 }
 
 namespace {
 
-/// Which entries count, and the bag of each, from the bags' beginnings.
-struct Bags {
-  Tensor entries, bag;
-  int64_t count;
+struct Piece {
+  int64_t begin, end;
 };
-Bags bags_of(const Tensor& flat, const Tensor& offsets, bool include_last, std::optional<int64_t> padding_idx) {
-  const int64_t n = flat.numel(), count = offsets.numel() - include_last;
-  const Tensor index_here = host_copy(flat), offsets_here = host_copy(offsets);
-  const int64_t *index = index_here->host<int64_t>(), *start = offsets_here->host<int64_t>();
-  TG_CHECK(count >= 0, ShapeError, "offsets must not be empty with include_last_offset");
-  std::vector<int64_t> entries, bag;
-  for (int64_t b = 0; b < count; b++) {
-    const int64_t end = b + 1 < offsets.numel() ? start[b + 1] : n;
-    TG_CHECK((b || start[0] == 0) && start[b] <= end && end <= n, ValueError, "offsets must begin with 0 and rise up to the ", n,
-        " indices, got ", start[b], " to ", end, " for bag ", b);
-    for (int64_t i = start[b]; i < end; i++)
-      if (!padding_idx || index[i] != *padding_idx) entries.push_back(i), bag.push_back(b);
-  }
-  const auto as_tensor = [&](const std::vector<int64_t>& v) {
-    Tensor t = empty({int64_t(v.size())}, Dtype::Int64);
-    std::copy(v.begin(), v.end(), t->host<int64_t>());
-    return to(t, flat.device());
-  };
-  return {as_tensor(entries), as_tensor(bag), count};
+Piece piece_of(const EmbeddingBags& p, int64_t b) {
+  if (!p.start) return {b * p.width, (b + 1) * p.width};
+  return {p.start[b], b + 1 < p.starts ? p.start[b + 1] : p.n};
 }
-/// int64[bags, columns]: which of the rows has the largest value of each column in each bag; the first of equals. Found on the CPU.
-Tensor largest_rows(const Tensor& rows_in, const Bags& bags) {
-  const Tensor rows = host_copy(contiguous(detach(rows_in))), bag_here = host_copy(bags.bag);
-  const int64_t columns = rows->sizes[1], *bag = bag_here->host<int64_t>();
-  Tensor best = full({bags.count, columns}, -1, Dtype::Int64);
-  int64_t* at = best->host<int64_t>();
-  typed_real(rows.dtype(), [&](auto zero) {
-    using W = Wide<decltype(zero)>;
-    const auto* p = rows->host<const decltype(zero)>();
-    for (int64_t r = 0; r < rows->sizes[0]; r++)
-      for (int64_t c = 0; c < columns; c++) {
-        int64_t& b = at[bag[r] * columns + c];
-        if (b < 0 || W(p[r * columns + c]) > W(p[b * columns + c])) b = r;
+/// The row of weight that entry i names, or -1.
+int64_t row_of(const EmbeddingBags& p, int64_t i) {
+  const int64_t row = p.index[i];
+  return row == p.padding ? -1 : row < 0 ? row + p.rows : row;
+}
+void check_bags(const EmbeddingBags& p) {
+  for (int64_t b = 0; b < p.bags; b++) {
+    const Piece bag = piece_of(p, b);
+    TG_CHECK((b || bag.begin == 0) && bag.begin <= bag.end && bag.end <= p.n, ValueError, "offsets must begin with 0 and rise up to the ",
+        p.n, " indices, got ", bag.begin, " to ", bag.end, " for bag ", b);
+    for (int64_t i = bag.begin; i < bag.end; i++)
+      TG_CHECK(p.index[i] == p.padding || (p.index[i] >= -p.rows && p.index[i] < p.rows), IndexError, "index ", p.index[i],
+          " is out of bounds for dimension 0 with size ", p.rows);
+  }
+}
+template <class T> void fill_bags(const EmbeddingBags& p, const T* weight, const T* scale, T* out, int64_t* kept) {
+  using W = Wide<T>;
+  constexpr int64_t kBlock = 256;  // columns at a time
+  parallel_for(p.bags, grain_for(p.columns * std::max<int64_t>(1, p.n / std::max<int64_t>(1, p.bags))), [&](int64_t first, int64_t last) {
+    W all[kBlock];
+    int64_t best[kBlock];
+    for (int64_t b = first; b < last; b++)
+      for (int64_t at = 0; at < p.columns; at += kBlock) {
+        const Piece bag = piece_of(p, b);
+        const int64_t n = std::min(kBlock, p.columns - at);
+        int64_t count = 0;
+        std::fill_n(all, n, W(0));
+        std::fill_n(best, n, -1);
+        for (int64_t i = bag.begin; i < bag.end; i++) {
+          const int64_t row = row_of(p, i);
+          if (row < 0) continue;
+          const T* w = weight + row * p.columns + at;
+          count++;
+          if (p.mode == BagMode::Max) {
+            for (int64_t c = 0; c < n; c++)
+              if (best[c] < 0 || W(w[c]) > all[c]) all[c] = W(w[c]), best[c] = row;
+          } else if (scale) {
+            for (int64_t c = 0; c < n; c++) all[c] += W(scale[i]) * W(w[c]);
+          } else {
+            for (int64_t c = 0; c < n; c++) all[c] += W(w[c]);
+          }
+        }
+        T* to = out + b * p.columns + at;
+        if (p.mode == BagMode::Mean) {
+          kept[b] = count;
+          for (int64_t c = 0; c < n; c++) all[c] /= W(std::max<int64_t>(1, count));
+        }
+        for (int64_t c = 0; c < n; c++) to[c] = T(all[c]);
+        if (p.mode == BagMode::Max) std::copy_n(best, n, kept + b * p.columns + at);
       }
   });
-  return to(best, rows_in.device());
 }
+void find_entries(const EmbeddingBags& p, int64_t* row, int64_t* bag) {
+  std::fill_n(row, p.n, -1);
+  std::fill_n(bag, p.n, 0);
+  for (int64_t b = 0; b < p.bags; b++) {
+    const Piece piece = piece_of(p, b);
+    for (int64_t i = piece.begin; i < piece.end; i++) row[i] = row_of(p, i), bag[i] = b;
+  }
+}
+
+/// A call's bags; `index` and `starts` (or none) are int64, row-major and on weight's device.
+struct Bags {
+  Tensor index, starts;
+  EmbeddingBags p;  // without them
+  bool by_frequency;
+
+  EmbeddingBags on_host(const Tensor& i, const Tensor& s) const {
+    EmbeddingBags at = p;
+    at.index = i->host<const int64_t>(), at.start = s.defined() ? s->host<const int64_t>() : nullptr;
+    return at;
+  }
+  /// Whether there may be entries that do not count.
+  bool leaves_out() const { return p.padding >= 0 || p.starts > p.bags; }
+};
+/// *kept: the entries of each bag that count ('mean'), or the row that each number is from, -1 in an empty bag ('max').
+Tensor filled(const Bags& bags, const Tensor& weight_in, const Tensor& scale_in, Tensor* kept) {
+  NoGrad off;
+  const Tensor weight = contiguous(weight_in), scale = scale_in.defined() ? contiguous(scale_in) : scale_in;
+  const Tensor out = empty({bags.p.bags, bags.p.columns}, weight.dtype(), weight.device());
+  if (bags.p.mode == BagMode::Max) *kept = empty(out.sizes(), Dtype::Int64, weight.device());
+  if (bags.p.mode == BagMode::Mean) *kept = zeros({bags.p.bags}, Dtype::Int64, weight.device());
+  if (weight.is_cuda()) {
+    cuda_fill_bags(bags.p, bags.index, bags.starts, weight, scale, out, *kept);
+    return out;
+  }
+  const EmbeddingBags p = bags.on_host(bags.index, bags.starts);
+  int64_t* keep = kept->defined() ? (*kept)->host<int64_t>() : nullptr;
+  check_bags(p);
+  LongKernel unlock(p.n * p.columns);
+  typed_real(weight.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    fill_bags(p, weight->host<const T>(), scale.defined() ? scale->host<const T>() : nullptr, out->host<T>(), keep);
+  });
+  return out;
+}
+
+struct EmbeddingBagBackward final : NodeOf<2> {
+  Bags bags;
+  SavedTensor index, starts, weight, scale, kept;
+  EmbeddingBagBackward(const Tensor& w, const Tensor& s, const Bags& b, const Tensor& k)
+      : NodeOf(w, s), bags(b), index(b.index), starts(b.starts), scale(s), kept(k) {
+    if (needs_grad(s)) weight.save(w);
+    bags.index = bags.starts = {};
+  }
+  const char* name() const override { return "EmbeddingBagBackward0"; }
+  void free_saved() override { index.reset(), starts.reset(), weight.reset(), scale.reset(), kept.reset(); }
+
+  void backward(Tensor g, Tensor* dx) override {
+    const EmbeddingBags& p = bags.p;
+    const Tensor s = scale.unpack(*this), k = kept.unpack(*this), none = zeros({p.rows, p.columns}, g.dtype(), g.device());
+    if (!g.numel() || !p.rows) {
+      dx[0] = none;
+      if (needs(1)) dx[1] = zeros_like(s);
+    } else if (p.mode == BagMode::Max) {
+      dx[0] = scatter_add(none, 0, clamp_min(k, Scalar(0)), masked_fill(g, k < 0, Scalar(0)));
+    } else {
+      by_entries(p.mode == BagMode::Mean ? g / to(unsqueeze(clamp_min(k, Scalar(1)), 1), g.dtype()) : g, s, none, dx);
+    }
+  }
+  void by_entries(const Tensor& g, const Tensor& s, const Tensor& none, Tensor* dx) {
+    Tensor row = empty({bags.p.n}, Dtype::Int64, g.device()), bag = empty_like(row), used;
+    entries(row, bag);
+    if (bags.leaves_out()) used = row >= 0, row = clamp_min(row, Scalar(0));
+    const auto where_used = [&](const Tensor& t) {
+      return used.defined() ? masked_fill(t, logical_not(t.dim() == 2 ? unsqueeze(used, 1) : used), Scalar(0)) : t;
+    };
+    Tensor each = index_select(g, 0, bag);
+    if (needs(1)) dx[1] = reshape(where_used(sum(each * index_select(weight.unpack(*this), 0, row), {1})), s.sizes());
+    if (!needs(0)) return;
+    if (s.defined()) each = each * unsqueeze(reshape(s, {-1}), 1);
+    if (bags.by_frequency)
+      each = each / to(unsqueeze(clamp_min(index_select(uses_of(row, bags.p.rows, used), 0, row), Scalar(1)), 1), g.dtype());
+    dx[0] = index_add(none, 0, row, where_used(each));
+  }
+  void entries(const Tensor& row, const Tensor& bag) {
+    const Tensor i = index.unpack(*this), s = starts.unpack(*this);
+    if (row.is_cuda()) cuda_bag_entries(bags.p, i, s, row, bag);
+    else find_entries(bags.on_host(i, s), row->host<int64_t>(), bag->host<int64_t>());
+  }
+};
 
 }  // namespace
 
@@ -113,22 +223,18 @@ Tensor embedding_bag(const Tensor& indices, const Tensor& weight, const Tensor& 
   if (padding_idx && *padding_idx < 0) *padding_idx += vocabulary;
   TG_CHECK(!padding_idx || (*padding_idx >= 0 && *padding_idx < vocabulary), ValueError, "padding_idx must be within the ", vocabulary,
       " rows of weight, got ", *padding_idx);
-  const Tensor flat = contiguous(to(reshape(indices, {-1}), Dtype::Int64));
-  const Tensor starts = offsets.defined() ? contiguous(to(offsets, Dtype::Int64))
-                                          : arange(0, indices->sizes[0], 1, Dtype::Int64) * indices->sizes[1];
-  const Bags bags = bags_of(flat, starts, offsets.defined() && include_last_offset, padding_idx);
-  const Tensor used = index_select(flat, 0, bags.entries);
-  Tensor rows = index_select(weight, 0, used);
-  if (scale_grad_by_freq) rows = divide_gradient(rows, used);
-  if (mode == "max") {
-    if (!used.numel()) return zeros({bags.count, weight->sizes[1]}, weight.dtype(), weight.device());
-    const Tensor best = largest_rows(rows, bags);
-    return masked_fill(gather(rows, 0, clamp_min(best, Scalar(0))), best < 0, Scalar(0));
-  }
-  if (per_sample_weights.defined()) rows = rows * unsqueeze(index_select(reshape(per_sample_weights, {-1}), 0, bags.entries), 1);
-  const Tensor total = index_add(zeros({bags.count, weight->sizes[1]}, weight.dtype(), weight.device()), 0, bags.bag, rows);
-  if (mode == "sum") return total;
-  return total / to(unsqueeze(clamp_min(bincount(bags.bag, {}, bags.count), Scalar(1)), 1), weight.dtype());
+  const bool by_row = indices.dim() == 2;
+  const int64_t starts = by_row ? indices->sizes[0] : offsets.numel(), bags = starts - (!by_row && include_last_offset);
+  TG_CHECK(bags >= 0, ShapeError, "offsets must not be empty with include_last_offset");
+  if (per_sample_weights.defined()) check_same_device("weight", weight, "per_sample_weights", per_sample_weights);
+  const auto integers = [&](const Tensor& t) { return contiguous(to(reshape(detach(t), {-1}), weight.device(), Dtype::Int64)); };
+  const Bags call{integers(indices), by_row ? Tensor() : integers(offsets),
+                  {nullptr, nullptr, indices.numel(), bags, starts, by_row ? indices->sizes[1] : 0, vocabulary, weight->sizes[1],
+                   padding_idx.value_or(-1), mode == "sum" ? BagMode::Sum : mode == "mean" ? BagMode::Mean : BagMode::Max},
+                  scale_grad_by_freq};
+  Tensor kept, out = filled(call, weight, per_sample_weights, &kept);
+  if (recording(weight, per_sample_weights)) record<EmbeddingBagBackward>(out, weight, per_sample_weights, call, kept);
+  return out;
 }
 
 void embedding_bag_ops(OpTable& t) {

@@ -200,6 +200,7 @@ static Tensor new_empty(const Tensor& x, IntList size, OptDtype dtype, OptDevice
   return finish(empty(size, dtype.value_or(x->dtype), device.value_or(x->device)), requires_grad);
 }
 static Tensor new_empty_strided(const Tensor& x, IntList size, IntList stride, OptDtype dtype, OptDevice device, bool requires_grad) {
+  OpScope op("new_empty_strided");
   return finish(empty_strided(size, stride, dtype.value_or(x->dtype), device.value_or(x->device)), requires_grad);
 }
 static Tensor empty_permuted(IntList size, IntList layout, OptDtype dtype, OptDevice device, bool requires_grad) {

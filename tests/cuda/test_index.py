@@ -86,6 +86,51 @@ def test_one_hot_and_take():
     compare(lambda t: tg.take(t, on(t.device, x)), array((3, 4)))
 
 
+@pytest.mark.parametrize("dtype", [tg.float32, tg.bfloat16, tg.float16, tg.float64])
+@pytest.mark.parametrize("dim", [1, 6, 8, 300])
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_embedding_bag(mode, dim, dtype):
+    ids, starts = RNG.integers(0, 20, 57), np.array([0, 0, 5, 6, 6, 40])
+    weight = array((20, dim))
+
+    def bags(**options):
+        compare(lambda w: F.embedding_bag(on(w.device, ids), w, on(w.device, starts), mode=mode, **options), weight, dtype=dtype)
+
+    bags()
+    bags(padding_idx=int(ids[6]))
+    bags(include_last_offset=True)  # what is behind the last offset is in no bag
+    compare(lambda w: F.embedding_bag(on(w.device, ids[:56].reshape(8, 7)), w, mode=mode, padding_idx=3), weight, dtype=dtype)
+    compare(lambda w: F.embedding_bag(on(w.device, ids[:0]), w, on(w.device, starts[:2]), mode=mode), weight, dtype=dtype)
+    if mode != "max":
+        bags(scale_grad_by_freq=True, padding_idx=int(ids[6]))
+    if mode == "sum":
+        for options in ({}, {"padding_idx": int(ids[6])}, {"include_last_offset": True}):
+            compare(lambda w, s: F.embedding_bag(on(w.device, ids), w, on(w.device, starts), mode=mode, per_sample_weights=s, **options), weight,
+                    array((57,), 1), dtype=dtype)
+
+
+@pytest.mark.parametrize("mode,options", [("sum", {"scaled": True}), ("mean", {"scale_grad_by_freq": True}), ("max", {})])
+def test_embedding_bag_waits_for_nothing(mode, options):
+    """What a kernel finds wrong is raised when the host waits: neither forward nor backward does."""
+    weight, scale = (tg.randn(*size, device="cuda", requires_grad=True) for size in ((5, 4), (3,)))
+    options = {"per_sample_weights": scale} if options.pop("scaled", False) else options
+    ids, starts = tg.tensor([0, 5, 1]).cuda(), tg.tensor([0, 1]).cuda()
+    F.embedding_bag(ids, weight, starts, mode=mode, padding_idx=1, **options).sum().backward()
+    with pytest.raises(IndexError, match="index 5 is out of bounds for dimension 0 with size 5 .found on the device, in embedding_bag"):
+        tg.cuda.synchronize()
+
+
+def test_embedding_bag_errors():
+    weight, ids = tg.randn(5, 4, device="cuda"), tg.tensor([0, 5, 1]).cuda()
+    with pytest.raises(IndexError, match="index 5 is out of bounds for dimension 0 with size 5 .found on the device, in embedding_bag"):
+        F.embedding_bag(ids, weight, tg.tensor([0, 1]).cuda()).cpu()
+    for starts in ([1, 2], [0, 4], [0, 2, 1]):
+        with pytest.raises(ValueError, match="offsets must begin with 0 and rise up to the 3 indices, got .* .found on the device, in embedding_bag"):
+            F.embedding_bag(ids.clamp(0, 4), weight, tg.tensor(starts).cuda()).cpu()
+    with pytest.raises(tg.Error, match="one device"):
+        F.embedding_bag(ids, weight, tg.tensor([0]).cuda(), mode="sum", per_sample_weights=tg.ones(3))
+
+
 @pytest.mark.parametrize("run,name", [
     (lambda x, i: F.embedding(i, x), "embedding"), (lambda x, i: x[i], "index"), (lambda x, i: x.index_select(0, i), "index_select"),
     (lambda x, i: x.gather(0, i[:, None]), "gather"), (lambda x, i: x.scatter_add(0, i[:, None], x[:3]), "scatter_add"),

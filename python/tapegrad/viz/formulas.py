@@ -8,6 +8,8 @@ what the node gives.
 import itertools
 import math
 
+from . import formulas_layers, formulas_linalg
+
 # A line is: node, expressions for a; for b; for c. Expressions that may hold are separated by "|", tried from the left.
 TABLE = """
 Neg          -g
@@ -153,6 +155,8 @@ HELPERS = {
     e = np.exp(x - x.max(axis, keepdims=True))
     return e / e.sum(axis, keepdims=True)
 ''',
+    **formulas_layers.HELPERS,
+    **formulas_linalg.HELPERS,
 }
 
 
@@ -491,4 +495,6 @@ RULES = {_node(name): rule for rule, names in {
     moves: "Flip Roll Tril Triu Repeat",
     reads: "ConstantPadNd SliceBackwardBackward0 SelectBackwardBackward0",
     indexes: "Index IndexSelect Embedding Gather MaskedSelect",
+    **formulas_layers.RULES,
+    **formulas_linalg.RULES,
 }.items() for name in names.split()}

@@ -8,9 +8,12 @@ void fill(CudaElementwise&);
 void fill(CudaReduce&);
 void fill(CudaRows&);
 void fill_norm(CudaRows&);           // called by the one before, as are those below
+void fill_norm_backward(CudaRows&);
+void fill_norm_sums(CudaRows&);
 void fill_cross_entropy(CudaRows&);
 void fill(CudaIndex&);
 void fill_index_put(CudaIndex&);
+void fill_embedding_bag(CudaIndex&);
 void fill(CudaSort&);
 void fill(CudaRandom&);
 void fill(CudaMatmul&);

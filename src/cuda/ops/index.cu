@@ -78,6 +78,7 @@ void get_rows(const CudaPick& pick, const void* x, void* out, int element_size) 
 void fill(CudaIndex& t) {
   t.offsets = offsets, t.line_offsets = line_offsets, t.gather = gather, t.get_rows = get_rows;
   fill_index_put(t);
+  fill_embedding_bag(t);
 }
 
 }  // namespace tapegrad::cuda

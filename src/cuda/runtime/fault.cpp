@@ -33,6 +33,8 @@ void raise_fault() {
       fail(CudaHost::kIndexError, "index %lld is out of bounds for dimension %d with size %lld (found on the device, in %s)", value, found.dim, size, op);
     case Fault::kClass:
       fail(CudaHost::kIndexError, "target must hold classes from 0 to %lld or ignore_index, got %lld (found on the device, in %s)", size - 1, value, op);
+    case Fault::kOffsets:
+      fail(CudaHost::kValueError, "offsets must begin with 0 and rise up to the %lld indices, got %lld (found on the device, in %s)", size, value, op);
     default: fail(CudaHost::kValueError, "probabilities must be between 0 and 1 (found on the device, in %s)", op);
   }
 }

@@ -6,7 +6,7 @@
 namespace tapegrad::cuda {
 
 struct Fault {
-  enum Kind : int { kNone, kIndex, kClass, kProbability };
+  enum Kind : int { kNone, kIndex, kClass, kProbability, kOffsets };
   int taken;       // by the first thread that has something to note; it alone writes the rest
   int kind, dim;
   const char* op;  // a literal of the core's, or null

@@ -1,4 +1,4 @@
-// Gather, scatter, indexing by rows: src/cuda/ops/index.cu, index_put.cu.
+// Gather, scatter, indexing by rows: src/cuda/ops/index.cu, index_put.cu, embedding_bag.cu.
 //
 // An index out of bounds is a fault (src/cuda/runtime/fault.h): nothing is read or written for it, and an IndexError follows at the next
 // synchronisation.
@@ -28,6 +28,14 @@ struct CudaIndexPart {
   int dim;
 };
 enum class CudaPut : uint8_t { Set, Add, Multiply, Max, Min };
+/// embedding_bag: entries of `index`, a piece for each bag: from its start to the next one (the last one's to n unless there is a start
+/// more), or `width` each where `start` is null. An entry is a row of weight, or `padding`, which does not count. Also used on the CPU.
+enum class BagMode : uint8_t { Sum, Mean, Max };
+struct EmbeddingBags {
+  const int64_t *index, *start;
+  int64_t n, bags, starts, width, rows, columns, padding;  // padding -1: none
+  BagMode mode;
+};
 
 struct CudaIndex {
   /// out[k] = the sum of index[k] * stride over the parts, wrapped and checked.
@@ -48,6 +56,11 @@ struct CudaIndex {
   /// by place; `sorted`: the places in that order. The first ten dtypes; `values` times alpha first.
   void (*fold_rows)(const CudaPick&, CudaPut, Dtype, void* x, const void* values, bool one, double alpha, const int64_t* sorted,
                     const int64_t* order, void* partial);
+  /// out (bags, columns) from weight (rows, columns), all row-major. `scale`: a factor for each entry, or null. `kept`: of 'mean' (bags)
+  /// how many entries count; of 'max' (bags, columns) the row that each number is from, or -1. Starts that do not rise are a fault.
+  void (*fill_bags)(const EmbeddingBags&, Dtype, const void* weight, const void* scale, void* out, int64_t* kept);
+  /// Each entry's row of weight, or -1 where it does not count, and its bag, or 0.
+  void (*bag_entries)(const EmbeddingBags&, int64_t* row, int64_t* bag);
 };
 inline constexpr int64_t kCudaFoldTile = 32;  // sorted rows that a thread folds before they are joined across tiles
 /// Bytes of fold_rows' `partial`.

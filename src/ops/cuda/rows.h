@@ -1,4 +1,4 @@
-// Rows: softmax, norms, losses: src/cuda/ops/softmax.cu, norm.cu, cross_entropy.cu.
+// Rows: softmax, norms, losses: src/cuda/ops/softmax.cu, norm*.cu, cross_entropy.cu.
 //
 // Operands are row-major and of one floating dtype; 16-bit ones are read and written as they are and computed in float. `stats` are
 // float, or double for Float64 ("C" below). A result depends on its row's length and alignment, never on the grid.
