@@ -120,9 +120,9 @@ struct Bags {
   EmbeddingBags p;
   bool by_frequency;
 
-  EmbeddingBags on(const Tensor& i, const Tensor& s) const {
+  EmbeddingBags on_host(const Tensor& i, const Tensor& s) const {
     EmbeddingBags at = p;
-    at.index = reinterpret_cast<const int64_t*>(i->data), at.start = s.defined() ? reinterpret_cast<const int64_t*>(s->data) : nullptr;
+    at.index = i->host<int64_t>(), at.start = s.defined() ? s->host<int64_t>() : nullptr;
     return at;
   }
   /// Whether there may be entries that do not count.
@@ -131,22 +131,20 @@ struct Bags {
 /// *kept: the entries of each bag that count ('mean'), or the row that each number is from, -1 in an empty bag ('max').
 Tensor filled(const Bags& bags, const Tensor& weight_in, const Tensor& scale_in, Tensor* kept) {
   NoGrad off;
-  const EmbeddingBags p = bags.on(bags.index, bags.starts);
   const Tensor weight = contiguous(weight_in), scale = scale_in.defined() ? contiguous(scale_in) : scale_in;
-  const Tensor out = empty({p.bags, p.columns}, weight.dtype(), weight.device());
-  if (p.mode == BagMode::Max) *kept = empty(out.sizes(), Dtype::Int64, weight.device());
-  if (p.mode == BagMode::Mean) *kept = zeros({p.bags}, Dtype::Int64, weight.device());
-  int64_t* keep = kept->defined() ? reinterpret_cast<int64_t*>((*kept)->data) : nullptr;
+  const Tensor out = empty({bags.p.bags, bags.p.columns}, weight.dtype(), weight.device());
+  if (bags.p.mode == BagMode::Max) *kept = empty(out.sizes(), Dtype::Int64, weight.device());
+  if (bags.p.mode == BagMode::Mean) *kept = zeros({bags.p.bags}, Dtype::Int64, weight.device());
   if (weight.is_cuda()) {
-    const CudaGuard device(weight.device());
-    cuda_kernels().index.fill_bags(p, weight.dtype(), weight->data, scale.defined() ? scale->data : nullptr, out->data, keep);
+    cuda_fill_bags(bags.p, bags.index, bags.starts, weight, scale, out, *kept);
     return out;
   }
+  const EmbeddingBags p = bags.on_host(bags.index, bags.starts);
   check_bags(p);
   LongKernel unlock(p.n * p.columns);
   typed_real(weight.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    fill_bags(p, weight->host<const T>(), scale.defined() ? scale->host<const T>() : nullptr, out->host<T>(), keep);
+    fill_bags(p, weight->host<const T>(), scale.defined() ? scale->host<const T>() : nullptr, out->host<T>(), kept->defined() ? (*kept)->host<int64_t>() : nullptr);
   });
   return out;
 }
@@ -177,7 +175,9 @@ struct EmbeddingBagBackward final : NodeOf<2> {
   }
   void by_entries(const Tensor& g, const Tensor& s, const Tensor& none, Tensor* dx) {
     Tensor row = empty({bags.p.n}, Dtype::Int64, g.device()), bag = empty_like(row), used;
-    entries(reinterpret_cast<int64_t*>(row->data), reinterpret_cast<int64_t*>(bag->data), g.device());
+    const Tensor i = index.unpack(*this), starting = starts.unpack(*this);
+    if (g.is_cuda()) cuda_bag_entries(bags.p, i, starting, row, bag);
+    else find_entries(bags.on_host(i, starting), row->host<int64_t>(), bag->host<int64_t>());
     if (bags.leaves_out()) used = row >= 0, row = clamp_min(row, Scalar(0));
     const auto where_used = [&](const Tensor& t) {
       return used.defined() ? masked_fill(t, logical_not(t.dim() == 2 ? unsqueeze(used, 1) : used), Scalar(0)) : t;
@@ -189,13 +189,6 @@ struct EmbeddingBagBackward final : NodeOf<2> {
     if (bags.by_frequency)
       each = each / to(unsqueeze(clamp_min(index_select(uses_of(row, bags.p.rows, used), 0, row), Scalar(1)), 1), g.dtype());
     dx[0] = index_add(none, 0, row, where_used(each));
-  }
-  void entries(int64_t* row, int64_t* bag, Device device) {
-    const Tensor i = index.unpack(*this), s = starts.unpack(*this);
-    const EmbeddingBags p = bags.on(i, s);
-    if (device.type != DeviceType::CUDA) return find_entries(p, row, bag);
-    const CudaGuard on(device);
-    cuda_kernels().index.bag_entries(p, row, bag);
   }
 };
 
