@@ -15,8 +15,10 @@ def test_device_texts():
     texts = make_errors.device_texts()
     diff = list(difflib.unified_diff(make_errors.DEVICES.read_text().split("\n"), texts, "tests/golden/errors_devices.txt", "now", n=3, lineterm=""))
     assert not diff, "messages changed; if for the better, run tests/golden/make_errors.py\n" + "\n".join(diff[:200])
-    blocks = [b.split("\n") for b in "\n".join(texts).split("\n\n")]
-    for call, said, *rest in (b for b in blocks if b[1:] != ["is taken"] and b != [""]):
+    for block in "\n".join(texts).strip().split("\n\n"):
+        call, said, *rest = block.split("\n")
+        if said == "is taken":
+            continue
         op = call.removeprefix(">>> ").split("(")[0]
         assert said.startswith(f"DeviceError: {op}: ") and "cuda:0" in said and "cpu" in said, (call, said)
         assert any(line.endswith(" cpu") for line in rest) and any(line.endswith(" cuda:0") for line in rest), (call, rest)
