@@ -54,6 +54,7 @@ std::vector<Shown> tensors_of_call(const Overload& o, PyObject* const* args, Py_
 bool word_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 /// An alias, or an op that is another one with other arguments: the message begins with that one's name.
 void name_called(std::string& sentence, const std::string& called) {
+  if (sentence.starts_with("detect_nonfinite: ")) return;
   size_t end = 0;
   while (end < sentence.size() && (word_char(sentence[end]) || sentence[end] == '.')) end++;
   if (end && sentence.compare(end, 2, ": ") == 0) sentence.replace(0, end, called);

@@ -145,7 +145,9 @@ namespace {
 struct Writes {
   std::vector<std::pair<Tensor, Tensor>> all;  // a tensor, its new values
   void add(const Tensor& to, const Tensor& values) { all.emplace_back(to, values); }
-  void run() const { for (auto& [to, values] : all) copy_(to, values); }
+  void run() const {
+    for (auto& [to, values] : all) copy_(to, values);
+  }
 };
 }  // namespace
 

@@ -118,7 +118,8 @@ void move(const std::vector<Tensor>& params, double t, const Tensor& direction) 
 }
 
 /// One step of several iterations; gives the first loss.
-template <class History, class Evaluate> Tensor minimise(const LBFGSOptions& o, const std::vector<Tensor>& all, History& h, Evaluate evaluate) {
+template <class History, class Evaluate>
+Tensor minimise(const LBFGSOptions& o, const std::vector<Tensor>& all, History& h, Evaluate evaluate) {
   const int64_t max_eval = o.max_eval.value_or(o.max_iter * 5 / 4);
   const Tensor first_loss = evaluate();
   double loss = number(first_loss);
