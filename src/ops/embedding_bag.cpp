@@ -153,15 +153,14 @@ Tensor filled(const Bags& bags, const Tensor& weight_in, const Tensor& scale_in,
 
 struct EmbeddingBagBackward final : NodeOf<2> {
   Bags bags;
-  SavedTensor index, starts, weight, scale;
-  Tensor kept;
+  SavedTensor index, starts, weight, scale, kept;
   EmbeddingBagBackward(const Tensor& w, const Tensor& s, const Bags& b, const Tensor& k)
       : NodeOf(w, s), bags(b), index(b.index), starts(b.starts), scale(s), kept(k) {
     if (needs_grad(s)) weight.save(w);
     bags.index = bags.starts = {};
   }
   const char* name() const override { return "EmbeddingBagBackward0"; }
-  void free_saved() override { index.reset(), starts.reset(), weight.reset(), scale.reset(), kept = {}; }
+  void free_saved() override { index.reset(), starts.reset(), weight.reset(), scale.reset(), kept.reset(); }
 
   void backward(Tensor g, Tensor* dx) override {
     const EmbeddingBags& p = bags.p;
@@ -169,10 +168,10 @@ struct EmbeddingBagBackward final : NodeOf<2> {
     if (!g.numel() || !p.rows) {
       dx[0] = none;
       if (needs(1)) dx[1] = zeros_like(s);
-    } else if (p.mode == BagMode::Max) {
-      dx[0] = scatter_add(none, 0, clamp_min(kept, Scalar(0)), masked_fill(g, kept < 0, Scalar(0)));
+    } else if (const Tensor k = kept.unpack(*this); p.mode == BagMode::Max) {
+      dx[0] = scatter_add(none, 0, clamp_min(k, Scalar(0)), masked_fill(g, k < 0, Scalar(0)));
     } else {
-      by_entries(p.mode == BagMode::Mean ? g / to(unsqueeze(clamp_min(kept, Scalar(1)), 1), g.dtype()) : g, s, none, dx);
+      by_entries(p.mode == BagMode::Mean ? g / to(unsqueeze(clamp_min(k, Scalar(1)), 1), g.dtype()) : g, s, none, dx);
     }
   }
   void by_entries(const Tensor& g, const Tensor& s, const Tensor& none, Tensor* dx) {
