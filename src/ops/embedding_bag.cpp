@@ -117,12 +117,12 @@ void find_entries(const EmbeddingBags& p, int64_t* row, int64_t* bag) {
 /// A call's bags; `index` and `starts` (or none) are int64, row-major and on weight's device.
 struct Bags {
   Tensor index, starts;
-  EmbeddingBags p;
+  EmbeddingBags p;  // without them
   bool by_frequency;
 
-  EmbeddingBags on(const Tensor& i, const Tensor& s) const {
+  EmbeddingBags on_host(const Tensor& i, const Tensor& s) const {
     EmbeddingBags at = p;
-    at.index = reinterpret_cast<const int64_t*>(i->data), at.start = s.defined() ? reinterpret_cast<const int64_t*>(s->data) : nullptr;
+    at.index = i->host<const int64_t>(), at.start = s.defined() ? s->host<const int64_t>() : nullptr;
     return at;
   }
   /// Whether there may be entries that do not count.
@@ -131,17 +131,16 @@ struct Bags {
 /// *kept: the entries of each bag that count ('mean'), or the row that each number is from, -1 in an empty bag ('max').
 Tensor filled(const Bags& bags, const Tensor& weight_in, const Tensor& scale_in, Tensor* kept) {
   NoGrad off;
-  const EmbeddingBags p = bags.on(bags.index, bags.starts);
   const Tensor weight = contiguous(weight_in), scale = scale_in.defined() ? contiguous(scale_in) : scale_in;
-  const Tensor out = empty({p.bags, p.columns}, weight.dtype(), weight.device());
-  if (p.mode == BagMode::Max) *kept = empty(out.sizes(), Dtype::Int64, weight.device());
-  if (p.mode == BagMode::Mean) *kept = zeros({p.bags}, Dtype::Int64, weight.device());
-  int64_t* keep = kept->defined() ? reinterpret_cast<int64_t*>((*kept)->data) : nullptr;
+  const Tensor out = empty({bags.p.bags, bags.p.columns}, weight.dtype(), weight.device());
+  if (bags.p.mode == BagMode::Max) *kept = empty(out.sizes(), Dtype::Int64, weight.device());
+  if (bags.p.mode == BagMode::Mean) *kept = zeros({bags.p.bags}, Dtype::Int64, weight.device());
   if (weight.is_cuda()) {
-    const CudaGuard device(weight.device());
-    cuda_kernels().index.fill_bags(p, weight.dtype(), weight->data, scale.defined() ? scale->data : nullptr, out->data, keep);
+    cuda_fill_bags(bags.p, bags.index, bags.starts, weight, scale, out, *kept);
     return out;
   }
+  const EmbeddingBags p = bags.on_host(bags.index, bags.starts);
+  int64_t* keep = kept->defined() ? (*kept)->host<int64_t>() : nullptr;
   check_bags(p);
   LongKernel unlock(p.n * p.columns);
   typed_real(weight.dtype(), [&](auto zero) {
@@ -164,11 +163,11 @@ struct EmbeddingBagBackward final : NodeOf<2> {
 
   void backward(Tensor g, Tensor* dx) override {
     const EmbeddingBags& p = bags.p;
-    const Tensor s = scale.unpack(*this), none = zeros({p.rows, p.columns}, g.dtype(), g.device());
+    const Tensor s = scale.unpack(*this), k = kept.unpack(*this), none = zeros({p.rows, p.columns}, g.dtype(), g.device());
     if (!g.numel() || !p.rows) {
       dx[0] = none;
       if (needs(1)) dx[1] = zeros_like(s);
-    } else if (const Tensor k = kept.unpack(*this); p.mode == BagMode::Max) {
+    } else if (p.mode == BagMode::Max) {
       dx[0] = scatter_add(none, 0, clamp_min(k, Scalar(0)), masked_fill(g, k < 0, Scalar(0)));
     } else {
       by_entries(p.mode == BagMode::Mean ? g / to(unsqueeze(clamp_min(k, Scalar(1)), 1), g.dtype()) : g, s, none, dx);
@@ -176,7 +175,7 @@ struct EmbeddingBagBackward final : NodeOf<2> {
   }
   void by_entries(const Tensor& g, const Tensor& s, const Tensor& none, Tensor* dx) {
     Tensor row = empty({bags.p.n}, Dtype::Int64, g.device()), bag = empty_like(row), used;
-    entries(reinterpret_cast<int64_t*>(row->data), reinterpret_cast<int64_t*>(bag->data), g.device());
+    entries(row, bag);
     if (bags.leaves_out()) used = row >= 0, row = clamp_min(row, Scalar(0));
     const auto where_used = [&](const Tensor& t) {
       return used.defined() ? masked_fill(t, logical_not(t.dim() == 2 ? unsqueeze(used, 1) : used), Scalar(0)) : t;
@@ -189,12 +188,10 @@ struct EmbeddingBagBackward final : NodeOf<2> {
       each = each / to(unsqueeze(clamp_min(index_select(uses_of(row, bags.p.rows, used), 0, row), Scalar(1)), 1), g.dtype());
     dx[0] = index_add(none, 0, row, where_used(each));
   }
-  void entries(int64_t* row, int64_t* bag, Device device) {
+  void entries(const Tensor& row, const Tensor& bag) {
     const Tensor i = index.unpack(*this), s = starts.unpack(*this);
-    const EmbeddingBags p = bags.on(i, s);
-    if (device.type != DeviceType::CUDA) return find_entries(p, row, bag);
-    const CudaGuard on(device);
-    cuda_kernels().index.bag_entries(p, row, bag);
+    if (row.is_cuda()) cuda_bag_entries(bags.p, i, s, row, bag);
+    else find_entries(bags.on_host(i, s), row->host<int64_t>(), bag->host<int64_t>());
   }
 };
 

@@ -42,6 +42,10 @@ void cuda_put_rows(const Tensor& x, const Rows& rows, const Tensor& values, Put 
 /// `index` is int64 and contiguous in these two.
 Tensor cuda_gather(const Tensor& x, int64_t dim, const Tensor& index);
 void cuda_scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, CudaPut how);
+/// CudaIndex::fill_bags and bag_entries of tensors: int64 and row-major, starts, scale and kept may be undefined.
+void cuda_fill_bags(EmbeddingBags p, const Tensor& index, const Tensor& starts, const Tensor& weight, const Tensor& scale, const Tensor& out,
+                    const Tensor& kept);
+void cuda_bag_entries(EmbeddingBags p, const Tensor& index, const Tensor& starts, const Tensor& row, const Tensor& bag);
 
 // ---- random numbers (random.cpp): into row-major memory
 
