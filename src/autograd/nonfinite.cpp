@@ -55,10 +55,11 @@ bool any_nonfinite(const Tensor& t) {
 bool seen(const Tensor& t) { return t.defined() && t.numel() && is_differentiable(t.dtype()) && !t.is_cuda(); }
 struct Quiet {  // looking runs ops, too
   NoGrad off;
-  bool watched = tls.watched;
+  bool watched = is_watched();
   Node* differentiating = tls.differentiating;
-  Quiet() { tls.watched = false, tls.differentiating = nullptr; }
-  ~Quiet() { tls.watched = watched, tls.differentiating = differentiating; }
+  Quiet() { set_watched(false), tls.differentiating = nullptr; }
+  ~Quiet() { set_watched(watched), tls.differentiating = differentiating; }
+  static void set_watched(bool on) { __atomic_store_n(&tls.watched, on, __ATOMIC_RELAXED); }  // remove_watcher() does, too
 };
 bool has_nonfinite(const Tensor& t) {
   if (!seen(t)) return false;
