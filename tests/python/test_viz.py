@@ -250,12 +250,12 @@ def test_modules_open_and_close_on_a_click(tmp_path):
     drawn = viz.graph(Net(20)(tg.randn(3, 4)), tmp_path / "g.html")
     middle = "(([x, y]) => [(x - view.x) * view.s + size.w / 2, (y - view.y) * view.s + size.h / 2])"
     with open_page(f"file://{tmp_path}/g.html#step=30") as page:
-        page.until("!glide")
+        page.until("!glide && !wanted")  # moved and drawn
         assert page.js("[boxes.filter(b => b.group).length, boxes.length]") == [20, len(drawn.cells) + 2]  # with the stem's leaves
         assert page.js("boxOf[29].group.path") == "Net.encoder.5" and page.js(STATE)["op"] == drawn.tape[29].op
         page.click(*page.js(middle + "([boxOf[29].x, boxOf[29].y])"))
         assert page.js("[boxOf[26].step.op, boxOf[29].group.path, boxes.length]") == ["NativeLayerNormBackward0", "Net.encoder.5.mlp", 33]
-        page.until("!glide")
+        page.until("!glide && !wanted")  # moved and drawn
         page.click(*page.js(middle + "((({ l, t }) => [l + 4, t + 8])(frames[0].name))"))
         assert page.js("[boxOf[26].group.path, boxes.length]") == ["Net.encoder.5", 29]
         page.go(f"file://{tmp_path}/g.html?#check")
