@@ -17,9 +17,12 @@ const Tensor* operand(PyObject* o, Tensor& made) {
 }
 
 // The names that watchers hear are the ops' own, from their OpScopes.
-template <auto F> Tensor call(const Tensor& x, const Tensor& y) {
-  if (!is_watched()) [[likely]] return F(x, y);
+template <auto F> [[gnu::noinline, gnu::cold]] Tensor call_watched(const Tensor& x, const Tensor& y) {
   return watched({&x, &y}, [&] { return F(x, y); });
+}
+template <auto F> [[gnu::always_inline]] inline Tensor call(const Tensor& x, const Tensor& y) {
+  if (is_watched()) [[unlikely]] return call_watched<F>(x, y);
+  return F(x, y);
 }
 // Of the operators only // has results without a gradient.
 [[gnu::noinline]] void keep_reason_of(PyObject* r, PyObject* a, PyObject* b) {
@@ -33,7 +36,7 @@ template <auto F, Order O = Order::Kept> PyObject* binary(PyObject* a, PyObject*
     if (is_tensor(a) && is_tensor(b)) [[likely]] {
       const Tensor &x = unwrap(a), &y = unwrap(b);
       PyObject* r = wrap(call<F>(x, y));
-      if ((x->requires_grad | y->requires_grad | x->origin | y->origin) && r && !unwrap(r)->requires_grad) [[unlikely]] keep_reason_of(r, a, b);
+      if (r && !unwrap(r)->requires_grad && (x->requires_grad | y->requires_grad | x->origin | y->origin)) [[unlikely]] keep_reason_of(r, a, b);
       return r;
     }
     Tensor made;

@@ -8,6 +8,7 @@
 #include "src/ops/cpu/complex.h"
 #include "src/ops/cpu/conv.h"
 #include "src/ops/cpu/depthwise.h"
+#include "src/ops/cpu/distance.h"
 #include "src/ops/cpu/elementwise.h"
 #include "src/ops/cpu/fft.h"
 #include "src/ops/cpu/gemm.h"
@@ -69,6 +70,7 @@ TG_FAMILY(attention, AttentionTable)
 TG_FAMILY(moves, MoveTable)
 TG_FAMILY(scan, ScanTable)
 TG_FAMILY(complex, ComplexTable)
+TG_FAMILY(distance, DistanceTable)
 TG_FAMILY(sgd, OptimTable<SgdStep>)
 TG_FAMILY(adam, OptimTable<AdamStep>)
 TG_FAMILY(rmsprop, OptimTable<RmspropStep>)

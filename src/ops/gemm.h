@@ -30,11 +30,12 @@ struct BatchedGemm {
   Device device = {};
   bool add = false;        // to what c holds
   bool gelu = false;       // of the result, in its form with tanh
+  char* before_gelu = nullptr;  // for the numbers that gelu is of, as c's
   char* row_sums = nullptr;  // if one product: for the sums of a's rows
 };
 void gemm(const BatchedGemm& g);
 /// On a CUDA device: src/ops/cuda/matmul.cpp. Both matrices are as make_readable (cuda/matmul.h) leaves them, and nothing is empty.
-/// False, and nothing has been done, where gelu or row_sums cannot be made on the way.
+/// False, and nothing has been done, where gelu, before_gelu or row_sums cannot be made on the way.
 bool cuda_gemm(const BatchedGemm& g);
 /// How many launches that takes: more than one where the leading dimensions have no common stride.
 int64_t cuda_launches(const BatchedGemm& g);

@@ -7,6 +7,7 @@
 #include "src/autograd/node.h"
 #include "src/ops/complex.h"
 #include "src/ops/cuda/matmul.h"
+#include "src/ops/elementwise.h"
 #include "src/ops/gemm.h"
 #include "src/ops/op_info.h"
 #include "src/tensor/align.h"
@@ -122,15 +123,17 @@ Tensor spread(const Tensor& x, Shape size) {
 struct OnTheWay {
   Tensor* row_sums = nullptr;  // gets the sums of a's rows, or nothing
   bool* gelu = nullptr;        // set to whether the result is gelu (by tanh) of the product
+  Tensor* before_gelu = nullptr;  // gets the product itself, if one that made gelu was asked for it
 };
 void cuda_gemm_with(BatchedGemm& g, const OnTheWay& more) {
   if (more.row_sums) *more.row_sums = empty({g.m}, g.dtype, g.device), g.row_sums = (*more.row_sums)->data;
+  if (more.before_gelu) *more.before_gelu = empty({g.m, g.n}, g.dtype, g.device), g.before_gelu = (*more.before_gelu)->data;
   g.gelu = more.gelu != nullptr;
   const bool done = cuda_gemm(g);
   if (more.gelu) *more.gelu = done;
   if (done) return;
   if (more.row_sums) *more.row_sums = {};
-  g.row_sums = nullptr, g.gelu = false;
+  g.row_sums = g.before_gelu = nullptr, g.gelu = false;
   cuda_gemm(g);
 }
 // The product's numbers. `bias` (n of them, dense, same dtype) starts each row. `more`: on CUDA, of floats.
@@ -333,12 +336,6 @@ Tensor gradient_product(const Node& n, int k, const Tensor& a, bool ta, const Te
   return sum;
 }
 
-Tensor gelu_of_product(const Tensor& a, const Tensor& b, const Tensor& bias) {
-  bool made = false;
-  const OnTheWay more{nullptr, &made};
-  const Tensor out = multiply(a, false, b, false, bias, &more);
-  return made ? out : gelu(out, "tanh");
-}
 Tensor product(const Tensor& a, bool ta, const Tensor& b, bool tb) {
   Tensor out = multiply(a, ta, b, tb);
   if (recording(a, b)) {
@@ -457,6 +454,19 @@ Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta,
     out = add_scaled(input, multiply(a, false, b, false), beta, alpha);
   }
   if (recording(input, a, b)) record<AddmmBackward>(out, input, a, b, beta, alpha);
+  return out;
+}
+Tensor gelu_of_product(const Tensor& a, const Tensor& b, const Tensor& bias) {
+  const bool records = recording(bias, a, b);
+  bool made = false;
+  Tensor sum;
+  const OnTheWay more{nullptr, &made, records ? &sum : nullptr};
+  Tensor out = multiply(a, false, b, false, bias, &more);
+  if (!made) sum = out;
+  if (records) record<AddmmBackward>(sum, bias, a, b, 1, 1);
+  if (!made) return gelu(sum, "tanh");
+  const Tensor* in[] = {&sum};
+  if (records) record_elementwise(out, entry<GeluTanh, 1>, nullptr, in, false);
   return out;
 }
 Tensor addmv(const Tensor& input, const Tensor& a, const Tensor& v, Scalar beta, Scalar alpha) {

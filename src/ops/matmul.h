@@ -11,7 +11,8 @@ Tensor product(const Tensor& a, bool ta, const Tensor& b, bool tb);
 /// The same as the gradient for input k of a node: added to what the leaf behind it has already, where that can be. *row_sums gets the sums
 /// of op(a)'s rows where they cost next to nothing (on CUDA), else it stays undefined.
 Tensor gradient_product(const Node& n, int k, const Tensor& a, bool ta, const Tensor& b, bool tb, Tensor* row_sums = nullptr);
-/// gelu, in its form with tanh, of bias + a b for matrices of floats on CUDA that fit; in one launch where the library can. Not recorded.
+/// gelu, in its form with tanh, of bias + a b for matrices of floats on CUDA that fit; in one launch where the library can. Recorded as
+/// the product and the gelu that it is.
 Tensor gelu_of_product(const Tensor& a, const Tensor& b, const Tensor& bias);
 /// x as one matrix: all but its last dimension folded into rows.
 Tensor fold(const Tensor& x);

@@ -7,7 +7,7 @@ namespace tapegrad {
 // On CUDA, where all fits, in one launch. PyTorch has it under this name, without a gradient.
 static Tensor addmm_activation(const Tensor& input, const Tensor& a, const Tensor& b, Scalar beta, Scalar alpha, bool use_gelu) {
   OpScope op("_addmm_activation");
-  const bool plain = use_gelu && !recording(input, a, b) && is_floating(a.dtype()) && beta.to_double() == 1 && alpha.to_double() == 1;
+  const bool plain = use_gelu && is_floating(a.dtype()) && beta.to_double() == 1 && alpha.to_double() == 1;
   const bool fits = plain && a.is_cuda() && a.dim() == 2 && b.dim() == 2 && input.dim() == 1 && input.numel() == b.size(1) && a.size(1) == b.size(0) &&
                     input.dtype() == a.dtype() && b.dtype() == a.dtype() && (input.stride(0) == 1 || input.numel() < 2);
   if (fits) return gelu_of_product(a, b, input);

@@ -226,8 +226,10 @@ struct GroupNormBackward final : NodeOf<3> {
     if (needs(2)) dx[2] = joined(0);
   }
 };
-static void check_channels(const Tensor& input, const Tensor& t, const char* name) {
-  TG_CHECK(!t.defined() || (t.dim() == 1 && t.numel() == input.size(1)), ShapeError, name, " must have one element a channel (", input.size(1), ")", Named{name, t}, Named{"input", input});
+void check_channels(const Tensor& input, const Tensor& t, const char* name) {
+  if (!t.defined()) return;
+  TG_CHECK(t.dim() == 1 && t.numel() == input.size(1), ShapeError, name, " must have one element a channel (", input.size(1), ")", Named{name, t}, Named{"input", input});
+  check_same_device("input", input, name, t);
 }
 static Tensor normalized_groups(const Tensor& input, int64_t groups, const Tensor& weight, const Tensor& bias, double eps, Tensor* stats) {
   const Dtype t = input.dtype(), d = row_dtype(t);

@@ -94,7 +94,7 @@ Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor&
   TG_CHECK(input.dim() >= 2, ShapeError, "input must be (N, C, ...), got ", input.dim(), " dimensions", Named{"input", input});
   const int64_t channels = input.size(1);
   for (auto [t, name] : {std::pair{&running_mean, "running_mean"}, {&running_var, "running_var"}, {&weight, "weight"}, {&bias, "bias"}})
-    TG_CHECK(!t->defined() || (t->dim() == 1 && t->numel() == channels), ShapeError, name, " must have one element a channel (", channels, ")", Named{name, *t}, Named{"input", input});
+    check_channels(input, *t, name);
   TG_CHECK(training || (running_mean.defined() && running_var.defined()), ValueError, "expected running_mean and running_var to be defined when training=False");
   const uint32_t dims = all_but_channels(input);
   const int64_t count = reduced_count(input, dims);

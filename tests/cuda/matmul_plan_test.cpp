@@ -112,6 +112,7 @@ TEST(MatmulPlan, KeysDifferWhereAlgorithmsMay) {
   EXPECT_TRUE(differs([](CudaProduct& q) { q.a.data += 4; }));
   EXPECT_TRUE(differs([](CudaProduct& q) { q.bias = memory; }));
   EXPECT_TRUE(differs([](CudaProduct& q) { q.gelu = true; }));
+  EXPECT_TRUE(differs([](CudaProduct& q) { q.before_gelu = memory; }));
   EXPECT_TRUE(differs([](CudaProduct& q) { q.row_sums = memory; }));
   EXPECT_TRUE(differs([](CudaProduct& q) { q.count = 2; }));
   EXPECT_FALSE(differs([](CudaProduct& q) { q.add = true; }));           // only the numbers before the matrices

@@ -375,7 +375,7 @@ class _Case:
         def real(m):
             word = m[0]
             if word in HELPERS:
-                w.helpers.add(word)
+                w.helpers.update((word, *(other for other in WORD.findall(HELPERS[word]) if other in HELPERS)))
             if word == "g":
                 return "d_" + w.names["step", s.number, self.first]
             if re.fullmatch(r"g\d+_", word):

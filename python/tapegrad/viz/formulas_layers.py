@@ -1,7 +1,40 @@
-"""Gradients of ops that are whole layers, recurrent ones and attention, as NumPy source; see formulas.py."""
+"""Gradients of ops that are whole layers, convolutions, pools, recurrent ones and attention, as NumPy source; see formulas.py."""
+import itertools
 import math
 
 HELPERS = {
+    "taps": '''def taps(w, sizes, stride, dilation):
+    """(place in the kernel, what it reads for each of the outputs)"""
+    for tap in np.ndindex(w):
+        yield tap, (..., *(slice(i * dilation, i * dilation + stride * (n - 1) + 1, stride) for i, n in zip(tap, sizes)))
+''',
+    "conv_dx": '''def conv_dx(g, w, shape, stride, padding, dilation=1, groups=1):
+    d = np.zeros((shape[0], groups, shape[1] // groups, *(n + 2 * padding for n in shape[2:])), g.dtype)
+    g, w = g.reshape(len(g), groups, -1, *g.shape[2:]), w.reshape(groups, -1, *w.shape[1:])
+    for tap, read in taps(w.shape[3:], g.shape[3:], stride, dilation):
+        d[read] += np.einsum("nko...,koc->nkc...", g, w[(..., *tap)])
+    return d[(..., *(slice(padding, padding + n) for n in shape[2:]))].reshape(shape)
+''',
+    "conv_dw": '''def conv_dw(g, x, shape, stride, padding, dilation=1, groups=1):
+    x = np.pad(x, ((0, 0), (0, 0), *((padding, padding),) * (x.ndim - 2)))
+    x, g, d = x.reshape(len(x), groups, -1, *x.shape[2:]), g.reshape(len(g), groups, -1, *g.shape[2:]), np.zeros(shape, g.dtype)
+    for tap, read in taps(shape[2:], g.shape[3:], stride, dilation):
+        d[(..., *tap)] = np.einsum("nkoz,nkcz->koc", g.reshape(*g.shape[:3], -1), x[read].reshape(*x.shape[:3], -1)).reshape(shape[:2])
+    return d
+''',
+    "conv": '''def conv(x, w, shape, stride, padding, dilation=1, groups=1):
+    x = np.pad(x, ((0, 0), (0, 0), *((padding, padding),) * (x.ndim - 2)))
+    x, w, y = x.reshape(len(x), groups, -1, *x.shape[2:]), w.reshape(groups, -1, *w.shape[1:]), 0
+    for tap, read in taps(w.shape[3:], shape[2:], stride, dilation):
+        y = y + np.einsum("nkc...,koc->nko...", x[read], w[(..., *tap)])
+    return y.reshape(shape)
+''',
+    "avg_pool_dx": '''def avg_pool_dx(g, kernel, shape, stride, padding):
+    d = np.zeros((*shape[:2], *(n + 2 * padding for n in shape[2:])), g.dtype)
+    for _, read in taps((kernel,) * (g.ndim - 2), g.shape[2:], stride, 1):
+        d[read] += g / kernel**(g.ndim - 2)
+    return d[(..., *(slice(padding, padding + n) for n in shape[2:]))]
+''',
     "rnn_backward": '''def rnn_backward(order, dy, dh, y, slope, w_hh):
     """Through the steps, last one first: the gradients of the sums before the activation and of the first state."""
     sums = np.zeros_like(y)
@@ -38,6 +71,45 @@ HELPERS = {
     return sums.reshape(-1, sums.shape[-1]), dh, dc, dw_hr
 ''',
 }
+
+
+def convolutions(c):
+    """da = the taps of the kernel, each times g, added where they were read; dw = for each tap, g times what it read"""
+    if len(c.shape) == 1:
+        yield f"g.sum({(0, *range(2, c.g.ndim))})"
+        return
+    for other in c.saved_names():
+        x, w = (c.shape, c.arrays[other].shape) if c.number == 0 else (c.arrays[other].shape, c.shape)
+        if not len(x) == len(w) == c.g.ndim:
+            continue
+        for read, made, back in ((x, c.g.shape, False), (c.g.shape, x, True)):  # a transposed one reads g
+            groups = read[1] // w[1]
+            if not groups or groups * w[1] != read[1] or made[1] != w[0]:
+                continue
+            for stride, dilation in itertools.product(range(1, 5), range(1, 5)):
+                for padding in range(max(w[2:]) * dilation):
+                    if all((n + 2 * padding - dilation * (k - 1) - 1) // stride + 1 == m for n, k, m in zip(read[2:], w[2:], made[2:])):
+                        how = f"{c.shape}, {stride}, {padding}" + (f", {dilation}, {groups}" if dilation > 1 or groups > 1 else "")
+                        if c.number == 0:
+                            yield f"{'conv' if back else 'conv_dx'}(g, {other}, {how})"
+                        else:
+                            yield f"conv_dw({other}, g, {how})" if back else f"conv_dw(g, {other}, {how})"
+
+
+def max_pools(c):
+    """g goes to the elements that were the largest of their window"""
+    for index in c.saved_names():
+        planes = math.prod(c.shape[:-int(c.op[7])])  # MaxPool2D…: the last two dimensions
+        yield [f"{{d}} = np.zeros(({planes}, {c.truth.size // max(1, planes)}), g.dtype)",
+               f"np.add.at({{d}}, (np.arange({planes})[:, None], {index}.reshape({planes}, -1)), g.reshape({planes}, -1))",
+               f"{{d}} = {{d}}.reshape({c.shape})"]
+
+
+def average_pools(c):
+    """each element gets g / (the window's size) of the windows that it is in"""
+    for stride, kernel, padding in itertools.product(range(1, 8), range(1, 8), range(4)):
+        if 2 * padding <= kernel and all((n + 2 * padding - kernel) // stride + 1 == m for n, m in zip(c.shape[2:], c.g.shape[2:])):
+            yield f"avg_pool_dx(g, {kernel}, {c.shape}, {stride}, {padding})"
 
 
 def recurrences(c):
@@ -94,4 +166,6 @@ def attentions(c):
     yield lines("weights_", "p * ")
 
 
-RULES = {recurrences: "RnnTanh RnnRelu Lstm Gru", attentions: "ScaledDotProductFlashAttentionForCpu"}
+RULES = {convolutions: "Convolution", max_pools: "MaxPool1DWithIndices MaxPool2DWithIndices MaxPool3DWithIndices",
+         average_pools: "AvgPool1D AvgPool2D AvgPool3D AdaptiveAvgPool1D AdaptiveAvgPool2D AdaptiveAvgPool3D",
+         recurrences: "RnnTanh RnnRelu Lstm Gru", attentions: "ScaledDotProductFlashAttentionForCpu"}

@@ -112,8 +112,7 @@ def dot_of(leaves, cells, groups):
     for k in sorted({i.index for c in cells for i in c.inputs if i.kind == "leaf"}) if cells else [0]:
         leaf = leaves[k]
         lines.append(f"  leaf{k} [shape=ellipse, label={quoted(leaf.name, str(list(leaf.tensor.shape)))}];")
-    edges, around = [], []
-    starts = {}
+    edges, around, starts = [], [], {}
     for k, g in enumerate(groups):
         starts.setdefault(g.first, []).append((k, g))
     for k, c in enumerate(cells):
@@ -121,7 +120,7 @@ def dot_of(leaves, cells, groups):
             around.pop()
             lines.append("  }")
         for number, g in starts.get(c.step.number, ()):
-            if g.open and not any(not outer.open for outer in _around(g)):
+            if g.open and all(outer.open for outer in _around(g)):
                 lines.append(f"  subgraph cluster{number} {{ label={quoted(g.path)};")
                 around.append(g)
         if g := c.group:

@@ -40,10 +40,11 @@ struct Plan {
   lt::Heuristic best;
   bool wide;            // alpha and beta are doubles
   bool possible = true; // else the library cannot do what the key asks for beside the product
-  std::mutex has_bias;  // held while desc has a call's bias (or memory for sums)
+  std::mutex has_pointers;  // held while desc has a call's
 
-  Plan(const MatmulKey& key, const void* bias);
-  void set_bias(const void* p) { TG_CUBLASLT(MatmulDescSetAttribute, desc.get(), lt::DescBiasPointer, &p, sizeof p); }
+  Plan(const MatmulKey& key, const CudaProduct& p);
+  template <class T> void set(lt::DescAttribute a, T value) { TG_CUBLASLT(MatmulDescSetAttribute, desc.get(), a, &value, sizeof value); }
+  void set_pointers(const CudaProduct& p);
 };
 
 Owned<lt::Desc> new_desc(const Numbers& n) {
@@ -82,22 +83,29 @@ Owned<lt::Preference> new_preference(const MatmulKey& key) {
 
 lt::Epilogue epilogue_of(const MatmulKey& key) {
   if (key.sums) return lt::EpilogueBgradB;  // of our a, which is the second operand there
+  if (key.before_gelu) return key.bias_alignment ? lt::EpilogueGeluAuxBias : lt::EpilogueGeluAux;
   if (key.gelu) return key.bias_alignment ? lt::EpilogueGeluBias : lt::EpilogueGelu;
   return key.bias_alignment ? lt::EpilogueBias : lt::EpilogueDefault;
 }
 
-Plan::Plan(const MatmulKey& key, const void* bias)
+void Plan::set_pointers(const CudaProduct& p) {
+  if (const void* beside = p.row_sums ? p.row_sums : p.bias) set(lt::DescBiasPointer, beside);
+  if (p.before_gelu) set<const void*>(lt::DescEpilogueAuxPointer, p.before_gelu);
+}
+
+Plan::Plan(const MatmulKey& key, const CudaProduct& p)
     : desc(new_desc(numbers_of(key))),
       layout{new_layout(key, MatmulKey::kFirst, numbers_of(key).matrix), new_layout(key, MatmulKey::kSecond, numbers_of(key).matrix),
              new_layout(key, MatmulKey::kResult, numbers_of(key).matrix)},
       wide(numbers_of(key).compute == lt::Compute64F) {
-  for (const auto which : {MatmulKey::kFirst, MatmulKey::kSecond}) {
-    const int32_t op = key.transposed[which] ? lt::OpT : lt::OpN;
-    TG_CUBLASLT(MatmulDescSetAttribute, desc.get(), which == MatmulKey::kFirst ? lt::DescTransA : lt::DescTransB, &op, sizeof op);
+  for (const auto which : {MatmulKey::kFirst, MatmulKey::kSecond})
+    set(which == MatmulKey::kFirst ? lt::DescTransA : lt::DescTransB, int32_t(key.transposed[which] ? lt::OpT : lt::OpN));
+  set(lt::DescEpilogue, uint32_t(epilogue_of(key)));
+  if (key.before_gelu) {
+    if (possible = key.leading[MatmulKey::kResult] % 8 == 0 && key.count == 1; !possible) return;
+    set(lt::DescEpilogueAuxLd, key.leading[MatmulKey::kResult]);
   }
-  const uint32_t epilogue = epilogue_of(key);
-  TG_CUBLASLT(MatmulDescSetAttribute, desc.get(), lt::DescEpilogue, &epilogue, sizeof epilogue);
-  if (bias) set_bias(bias);  // its alignment counts
+  set_pointers(p);  // their alignment counts
   int found = 0;
   const lt::Status s = lt::functions().MatmulAlgoGetHeuristic(lt::handle(), desc.get(), layout[0].get(), layout[1].get(), layout[2].get(),
                                                               layout[2].get(), new_preference(key).get(), 1, &best, &found);
@@ -109,29 +117,28 @@ Plan::Plan(const MatmulKey& key, const void* bias)
   lt::check(s, "cublasLtMatmulAlgoGetHeuristic");
 }
 
-std::shared_ptr<Plan> plan_of(const MatmulKey& key, const void* bias) {
+std::shared_ptr<Plan> plan_of(const MatmulKey& key, const CudaProduct& p) {
   using Plans = PlanCache<MatmulKey, Plan, 512>;
   static Plans& plans = *new Plans;  // never destroyed: the driver may go first
   static thread_local MatmulKey last_key;
   static thread_local std::shared_ptr<Plan> last;
-  if (!last || !Plans::equal(key, last_key)) last = plans.get(key, [&] { return std::make_shared<Plan>(key, bias); }), last_key = key;
+  if (!last || !Plans::equal(key, last_key)) last = plans.get(key, [&] { return std::make_shared<Plan>(key, p); }), last_key = key;
   return last;
 }
 
 bool product(const CudaProduct& p) {
   if (is_integral(p.dtype)) return multiply_integers(p), true;
-  if (has_few(p)) return multiply_few(p), true;
+  if (has_few(p)) return !p.before_gelu && (multiply_few(p), true);
   const cudaStream_t stream = current_stream();  // from here on the device is CUDA's current one, too
-  const void* beside = p.row_sums ? p.row_sums : p.bias;
-  const std::shared_ptr<Plan> plan = plan_of(key_of(p, current_device()), beside);
+  const std::shared_ptr<Plan> plan = plan_of(key_of(p, current_device()), p);
   if (!plan->possible) return false;
   static constexpr float one[2] = {1}, zero[2] = {};
   static constexpr double wide_one[2] = {1}, wide_zero[2] = {};
   const void* alpha = plan->wide ? static_cast<const void*>(wide_one) : one;
   const void* beta = plan->wide ? static_cast<const void*>(p.add ? wide_one : wide_zero) : p.add ? one : zero;
   const Scratch workspace(plan->best.workspace);
-  std::unique_lock<std::mutex> with_bias;
-  if (beside) with_bias = std::unique_lock(plan->has_bias), plan->set_bias(beside);
+  std::unique_lock<std::mutex> with_pointers;
+  if (p.row_sums || p.bias || p.before_gelu) with_pointers = std::unique_lock(plan->has_pointers), plan->set_pointers(p);
   TG_CUBLASLT(Matmul, lt::handle(), plan->desc.get(), alpha, p.b.data, plan->layout[0].get(), p.a.data, plan->layout[1].get(), beta, p.c,
               plan->layout[2].get(), p.c, plan->layout[2].get(), &plan->best.algo, workspace.data(), plan->best.workspace, stream);
   launched(stream);

@@ -15,7 +15,7 @@ struct MatmulKey {
   int32_t count, device;
   uint16_t alignment[kMatrices], bias_alignment;  // the last one of bias or row sums; 0: neither
   Dtype dtype;
-  uint8_t tf32, transposed[2], gelu, sums, unused[2];
+  uint8_t tf32, transposed[2], gelu, before_gelu, sums, unused[1];
 };
 static_assert(sizeof(MatmulKey) == 9 * 8 + 8 + 8 + 8);
 
@@ -43,7 +43,7 @@ inline MatmulKey key_of(const CudaProduct& p, int device) {
   key.alignment[MatmulKey::kResult] = alignment_of(p.c);
   const char* beside = p.row_sums ? p.row_sums : p.bias;
   key.bias_alignment = beside ? alignment_of(beside) : uint16_t(0);
-  key.gelu = p.gelu, key.sums = p.row_sums != nullptr;
+  key.gelu = p.gelu, key.before_gelu = p.before_gelu != nullptr, key.sums = p.row_sums != nullptr;
   key.count = int32_t(p.count), key.device = device, key.dtype = p.dtype;
   key.tf32 = p.tf32 && (p.dtype == float32 || p.dtype == complex64);
   return key;

@@ -33,6 +33,7 @@ extern const struct AttentionTable* const attention_tables[];
 extern const struct MoveTable* const moves_tables[];
 extern const struct ScanTable* const scan_tables[];
 extern const struct ComplexTable* const complex_tables[];
+extern const struct DistanceTable* const distance_tables[];
 template <class Step> struct OptimTable;
 extern const OptimTable<struct SgdStep>* const sgd_tables[];
 extern const OptimTable<struct AdamStep>* const adam_tables[];

@@ -44,7 +44,7 @@ bool cuda_gemm(const BatchedGemm& g) {
   const Lead lead(g);
   const int64_t item = int64_t(item_size(g.dtype));
   CudaProduct p{g.dtype, tf32, g.add, 1, {g.a, g.m, g.k, g.a_row, g.a_col, 0}, {g.b, g.k, g.n, g.b_row, g.b_col, 0}, g.c, g.n, 0, g.bias,
-                g.gelu, g.row_sums};
+                g.gelu, g.before_gelu, g.row_sums};
   const size_t batch = lead.dims ? lead.longest() : 0;
   if (lead.dims) p.count = lead.size[batch], p.a.batch = lead.a[batch], p.b.batch = lead.b[batch], p.c_batch = lead.c[batch] * g.m * g.n;
   const CudaGuard on(g.device);

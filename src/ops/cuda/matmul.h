@@ -19,11 +19,12 @@ struct CudaProduct {
   int64_t c_row, c_batch;  // its columns lie side by side
   const char* bias;        // a number a column, or null; null for complex numbers
   bool gelu = false;       // in its form with tanh; of floats only
+  char* before_gelu = nullptr;  // for the numbers that gelu is of, in c's places
   char* row_sums = nullptr;  // for the sums of a's rows, m of `dtype`, made on the way. Then there is neither bias nor gelu
 };
 
 struct CudaMatmul {
-  /// False, and nothing has been done, where there is no way to make gelu or row_sums on the way.
+  /// False, and nothing has been done, where there is no way to make gelu, before_gelu or row_sums on the way.
   bool (*product)(const CudaProduct& p);
 };
 

@@ -27,7 +27,8 @@ struct DescTag {
   Type scale;
   int32_t operation[2] = {OpN, OpN};
   uint32_t epilogue = EpilogueDefault;
-  const void* bias = nullptr;
+  const void *bias = nullptr, *aux = nullptr;
+  int64_t aux_ld = 0;
 };
 struct LayoutTag {
   Type type;
@@ -97,13 +98,15 @@ void store(lt::Type t, void* p, int64_t i, Number v) {
   }
 }
 
-bool has_gelu(uint32_t epilogue) { return epilogue == lt::EpilogueGelu || epilogue == lt::EpilogueGeluBias; }
-bool has_bias(uint32_t epilogue) { return epilogue == lt::EpilogueBias || epilogue == lt::EpilogueGeluBias; }
+bool aligned(const void* p, uint64_t to) { return reinterpret_cast<uintptr_t>(p) % to == 0; }
+bool has_aux(uint32_t epilogue) { return epilogue == lt::EpilogueGeluAux || epilogue == lt::EpilogueGeluAuxBias; }
+bool has_gelu(uint32_t epilogue) { return epilogue == lt::EpilogueGelu || epilogue == lt::EpilogueGeluBias || has_aux(epilogue); }
+bool has_bias(uint32_t epilogue) { return epilogue == lt::EpilogueBias || epilogue == lt::EpilogueGeluBias || epilogue == lt::EpilogueGeluAuxBias; }
 bool uses_bias(uint32_t epilogue) { return has_bias(epilogue) || epilogue == lt::EpilogueBgradB; }
 
 // A problem as the heuristic saw it. Its bytes are what an algorithm is good for.
 struct Problem {
-  int64_t rows, columns, depth, ld[3], batch[3];
+  int64_t rows, columns, depth, ld[3], batch[3], aux_ld;
   int32_t count, type, compute, operation[2];
   uint32_t epilogue;
 };
@@ -142,6 +145,11 @@ Status describe(lt::Desc d, lt::Layout a, lt::Layout b, lt::Layout c, lt::Layout
   if ((gelu || sums) && !(half || (type == lt::R_32F && d->compute == lt::Compute32FFastTF32))) return lt::NotSupported;  // as on some devices
   REQUIRE(!sums || r->count == 1, lt::NotSupported, "sums of several products");
   REQUIRE(!uses_bias(d->epilogue) || d->bias, lt::InvalidValue, "no bias");
+  if (has_aux(d->epilogue)) {
+    REQUIRE(d->aux && aligned(d->aux, 16) && r->count == 1, lt::InvalidValue, "nowhere to put what gelu is of");
+    REQUIRE(d->aux_ld % 8 == 0 && d->aux_ld >= p.rows, lt::InvalidValue, "the leading dimension of what gelu is of");
+    p.aux_ld = d->aux_ld;
+  }
   p.count = r->count, p.type = type, p.compute = d->compute, p.epilogue = d->epilogue;
   return lt::Success;
 }
@@ -158,7 +166,6 @@ uint64_t hash_of(const Problem& p) {
   for (size_t i = 0; i < sizeof p; i++) h = (h ^ bytes[i]) * 1099511628211u;
   return h;
 }
-bool aligned(const void* p, uint64_t to) { return reinterpret_cast<uintptr_t>(p) % to == 0; }
 uint64_t alignment_of(const void* p) {
   uint64_t a = 1;
   while (a < 16 && aligned(p, 2 * a)) a *= 2;
@@ -167,7 +174,8 @@ uint64_t alignment_of(const void* p) {
 
 double gelu(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
 
-void multiply(const Problem& p, const void* alpha, const void* a, const void* b, const void* beta, const void* c, void* d, void* bias) {
+void multiply(const Problem& p, const void* alpha, const void* a, const void* b, const void* beta, const void* c, void* d, void* bias,
+              void* aux) {
   const lt::Type type = lt::Type(p.type);
   const lt::Type scale = is_complex(type) || type == lt::R_64F ? type : lt::R_32F;
   const Number by = load(scale, alpha, 0), keep = load(scale, beta, 0);
@@ -194,6 +202,7 @@ void multiply(const Problem& p, const void* alpha, const void* a, const void* b,
         sum *= by;
         if (keep != 0.0) sum += keep * load(type, c, at);
         if (has_bias(p.epilogue)) sum += load(type, bias, i);
+        if (has_aux(p.epilogue)) store(type, aux, j * p.aux_ld + i, sum);
         if (has_gelu(p.epilogue)) sum = gelu(sum.real());
         store(type, d, at, sum);
       }
@@ -222,6 +231,8 @@ EXPORT Status cublasLtMatmulDescSetAttribute(lt::Desc d, lt::DescAttribute what,
     case lt::DescTransB: if (read(d->operation[1], p, bytes)) return lt::Success; break;
     case lt::DescEpilogue: if (read(d->epilogue, p, bytes)) return lt::Success; break;
     case lt::DescBiasPointer: if (read(d->bias, p, bytes)) return lt::Success; break;
+    case lt::DescEpilogueAuxPointer: if (read(d->aux, p, bytes)) return lt::Success; break;
+    case lt::DescEpilogueAuxLd: if (read(d->aux_ld, p, bytes)) return lt::Success; break;
     default: return refuse(lt::NotSupported, "this attribute of a product is not known here");
   }
   return refuse(lt::InvalidValue, "an attribute of another size");
@@ -284,7 +295,7 @@ EXPORT Status cublasLtMatmul(lt::Handle h, lt::Desc d, const void* alpha, const 
   REQUIRE(workspace_bytes >= choice.workspace && (!choice.workspace || (workspace && aligned(workspace, 256))), lt::InvalidValue, "the workspace is missing or not aligned");
   simulator::run_in(stream, [&] {
     if (choice.workspace) memset(workspace, 0xff, choice.workspace);
-    multiply(p, alpha, a, b, beta, c, r, const_cast<void*>(d->bias));
+    multiply(p, alpha, a, b, beta, c, r, const_cast<void*>(d->bias), const_cast<void*>(d->aux));
   });
   return lt::Success;
 }
