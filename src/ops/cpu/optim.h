@@ -21,10 +21,14 @@ struct AdamaxStep { double size, beta1, beta2, eps, weight_decay; bool maximize;
 struct NadamStep { double lr, beta1, beta2, eps, weight_decay; bool decoupled, maximize; double correction2, from_grad, from_mean; };
 struct RadamStep { double lr, beta1, beta2, eps, weight_decay; bool decoupled, maximize, adapt; double move; };
 
-// A method's kernels by type. Their states, in this order (null: not there):
-//   sgd: momentum buffer or null            adagrad: sum of squares                      nadam, radam: mean, mean square
-//   adam: mean, mean square, its maximum or null   adadelta: mean square, mean squared step
-//   rmsprop: mean square, mean or null, momentum buffer or null   adamax: mean, decayed maximum
+// A method's kernels by type. The states, in this order, null where there is none:
+//   sgd         momentum buffer or null
+//   adam        mean, mean square, its maximum or null
+//   rmsprop     mean square, mean or null, momentum buffer or null
+//   adagrad     sum of squares
+//   adadelta    mean square, mean squared step
+//   adamax      mean, decayed maximum
+//   nadam, radam    mean, mean square
 template <class Step> struct OptimTable {
   void (*f32)(const OptimPart&, const Step&);
   void (*f64)(const OptimPart&, const Step&);
