@@ -15,7 +15,7 @@ PUBLIC_STD = set(
 
 FOR_BINDINGS = ["include/tapegrad", "src/tensor/cuda.h", "src/ops/cuda/kernels.h", "src/ops/gemm.h", "src/ops/op_info.h",
                 "src/ops/signature.h", "src/autograd/debug_layout.h", "src/io/checksum.h",
-                "src/tensor/places.h", "src/tensor/ledger.h", "src/autograd/watch.h", "src/autograd/nonfinite.h"]
+                "src/tensor/fork.h", "src/tensor/places.h", "src/tensor/ledger.h", "src/autograd/watch.h", "src/autograd/nonfinite.h"]
 EIGEN_H = "include/tapegrad/eigen.h"
 # Code on the CPU reads x->host(), which refuses device memory. x->data, a mere address, is for these.
 HOST_CODE = ("src/ops/", "src/nn/", "src/optim/", "src/io/")

@@ -423,7 +423,8 @@ TG_API std::vector<Tensor> apply_function(const char* name, TensorList inputs, F
 ///   Cube::apply(x)[0].sum().backward();
 ///   assert(equal(x.grad(), tensor({3.0, 12.0})));
 template <class F> struct Function {
-  template <class... A> static std::vector<Tensor> apply(const A&... args) {
+  template <class... A> [[gnu::noinline]] static std::vector<Tensor> apply(const A&... args) {
+    const OpScope op("CppFunctionBackward");  // keeps the place of the user's call
     std::vector<Tensor> inputs;
     auto collect = [&](const auto& a) { if constexpr (std::is_same_v<std::remove_cvref_t<decltype(a)>, Tensor>) inputs.push_back(a); };
     (collect(args), ...);

@@ -123,9 +123,9 @@ class Sampler {
 // Each as Python's sampler of the name, with the same numbers for the same generator.
 TG_API Sampler sequential_sampler(int64_t n);
 /// Without a generator, each pass seeds one from the default one.
-TG_API Sampler random_sampler(int64_t n, std::optional<Generator> generator = {}, bool replacement = false, std::optional<int64_t> num_samples = {});
+TG_API Sampler random_sampler(int64_t n, std::optional<Generator> generator = {}, OnlyBool replacement = false, std::optional<int64_t> num_samples = {});
 TG_API Sampler subset_random_sampler(Tensor indices, Generator generator = default_generator());
-TG_API Sampler weighted_random_sampler(Tensor weights, int64_t num_samples, bool replacement = true, Generator generator = default_generator());
+TG_API Sampler weighted_random_sampler(Tensor weights, int64_t num_samples, OnlyBool replacement = true, Generator generator = default_generator());
 
 // ---- the loader ----------------------------------------------------------------------------------------------------
 
@@ -271,7 +271,7 @@ template <class Dataset, class CollateFn> class DataLoader<Dataset, CollateFn>::
       if constexpr (indexed) {
         place = detail::begin_pass(l.place_, l.dataset_.size(), l.options_);
         source.order = place->order;
-        source.at = place->batches < source.order.numel() / b ? place->batches * b : source.order.numel();
+        source.at = place->batches <= source.order.numel() / b ? place->batches * b : source.order.numel();
       } else {
         place = detail::begin_pass(l.place_, -1, l.options_);
         for (int64_t k = 0; k < place->batches; k++)

@@ -179,7 +179,8 @@ template <class Forward, class Backward, class... In> class CustomOp {
   }
  public:
   CustomOp(const char* name, Forward f, Backward b) : name_(name), forward_(std::move(f)), backward_(std::move(b)) {}
-  Tensor operator()(const detail::TensorFor<In>&... x) const {
+  [[gnu::noinline]] Tensor operator()(const detail::TensorFor<In>&... x) const {
+    const OpScope scope(name_);  // keeps the place of the user's call
     struct Body final : tapegrad::detail::FunctionBody {
       CustomOp op;
       explicit Body(const CustomOp& o) : op(o) {}

@@ -27,8 +27,8 @@ TG_API Tensor hfftn(const Tensor& input, Dims s = {}, Dims dim = {}, Norm norm =
 TG_API Tensor ihfftn(const Tensor& input, Dims s = {}, Dims dim = {}, Norm norm = {});
 
 /// The frequencies that belong to fft's and rfft's results, for samples d apart.
-TG_API Tensor fftfreq(int64_t n, double d = 1, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
-TG_API Tensor rfftfreq(int64_t n, double d = 1, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor fftfreq(int64_t n, double d = 1, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
+TG_API Tensor rfftfreq(int64_t n, double d = 1, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
 /// Frequency 0 to the middle, and back.
 TG_API Tensor fftshift(const Tensor& input, Dims dim = {});
 TG_API Tensor ifftshift(const Tensor& input, Dims dim = {});

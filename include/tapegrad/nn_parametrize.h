@@ -1,5 +1,5 @@
-// Tensors of layers that are computed from others before each call: weight_norm, spectral_norm, and functions of your own. nn.h does
-// not include it.
+// Tensors of layers that are computed from others before each call: weight_norm, spectral_norm, orthogonal, and functions of your own.
+// nn.h does not include it.
 //   struct Net : nn::ModuleOf<Net> {
 //     nn::Parametrized<nn::Conv2d> conv = register_module("conv", nn::utils::parametrizations::spectral_norm(nn::Conv2d(3, 16, 3)));
 //     Tensor forward(const Tensor& x) const { return conv(x).relu(); }
@@ -18,6 +18,8 @@ namespace detail {
 class TG_API ParametrizationList : public Module {
  public:
   struct TG_API Step : Counted {
+    size_t inputs;  // originals that it takes
+    explicit Step(size_t n) : inputs(n) {}
     virtual Tensor run(const std::vector<Tensor>& from) const = 0;
     virtual std::vector<Tensor> right_inverse(const Tensor& value) const = 0;
     virtual ~Step();
@@ -41,10 +43,11 @@ class TG_API ParametrizationList : public Module {
 };
 /// P is a module with forward(original), or forward(original0, original1) and right_inverse(value), which gives both.
 template <class P> struct StepOf final : ParametrizationList::Step {
+  static constexpr bool two = requires(const P m, Tensor t) { m.forward(t, t); };
   P module;
-  explicit StepOf(const P& m) : module(m) {}
+  explicit StepOf(const P& m) : Step(two ? 2 : 1), module(m) {}
   Tensor run(const std::vector<Tensor>& from) const override {
-    if constexpr (requires { module.forward(from[0], from[1]); }) return module(from[0], from[1]);
+    if constexpr (two) return module(from[0], from[1]);
     else return module(from[0]);
   }
   std::vector<Tensor> right_inverse(const Tensor& value) const override {
@@ -122,6 +125,16 @@ struct TG_API SpectralNorm : ModuleOf<SpectralNorm> {
  private:
   void iterate(const Tensor& matrix, int64_t times) const;
 };
+/// An orthogonal matrix of any one: "householder", or "matrix_exp" or "cayley" of a skew-symmetric matrix; times the buffer "base", the
+/// value that it started from, with use_trivialization. An empty map is matrix_exp for squares, else householder.
+class TG_API Orthogonal : public ModuleOf<Orthogonal> {
+  std::string map_;
+  bool use_trivialization_;
+ public:
+  Orthogonal(const Tensor& weight, std::string_view orthogonal_map, bool use_trivialization);
+  Tensor forward(const Tensor& weight) const;
+  std::vector<Tensor> right_inverse(const Tensor& value) const;
+};
 /// Where the outputs of a layer's weight are.
 template <class Layer> inline constexpr int64_t output_dim = 0;
 template <int N> inline constexpr int64_t output_dim<ConvTranspose<N>> = 1;
@@ -137,6 +150,14 @@ Parametrized<Layer> spectral_norm(const Layer& layer, Tensor Layer::*tensor = &L
                                   double eps = 1e-12, std::optional<int64_t> dim = {}) {
   return parametrize::register_parametrization(
       layer, tensor, SpectralNorm(layer.*tensor, n_power_iterations, eps, dim.value_or(output_dim<Layer>)));
+}
+/// A weight with orthonormal rows or columns, or a batch of them (Lezcano-Casado 2019).
+/// Example: const auto fc = nn::utils::parametrizations::orthogonal(nn::Linear(3, 5));
+///   const Tensor w = fc.layer().weight; assert(allclose(matmul(w.mT(), w), eye(3), 0, 1e-5));
+template <class Layer>
+Parametrized<Layer> orthogonal(const Layer& layer, Tensor Layer::*tensor = &Layer::weight, std::string_view orthogonal_map = {},
+                               bool use_trivialization = true) {
+  return parametrize::register_parametrization(layer, tensor, Orthogonal(layer.*tensor, orthogonal_map, use_trivialization));
 }
 }  // namespace utils::parametrizations
 

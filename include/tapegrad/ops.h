@@ -36,33 +36,33 @@ TG_API const Tensor& zero_(const Tensor& self);
 // ## factories
 // Example: assert(equal(arange(3), tensor({0, 1, 2}))); assert(equal(full({2}, 1.5), tensor({1.5, 1.5})));
 //   assert(eye(3).sum().item<int>() == 3);
-TG_API Tensor zeros(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
-TG_API Tensor ones(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor zeros(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
+TG_API Tensor ones(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
 /// Without a dtype, that of the value (bool, int64, default float).
-TG_API Tensor full(IntList size, Scalar value, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
-TG_API Tensor zeros_like(const Tensor& x, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
-TG_API Tensor ones_like(const Tensor& x, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
-TG_API Tensor full_like(const Tensor& x, Scalar value, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor full(IntList size, Scalar value, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
+TG_API Tensor zeros_like(const Tensor& x, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
+TG_API Tensor ones_like(const Tensor& x, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
+TG_API Tensor full_like(const Tensor& x, Scalar value, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
 /// start, start + step, … below end. int64 when all three are integers.
-TG_API Tensor arange(Scalar start, Scalar end, Scalar step = 1, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
-TG_API Tensor arange(Scalar end, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
-TG_API Tensor linspace(Scalar start, Scalar end, int64_t steps, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
-TG_API Tensor logspace(Scalar start, Scalar end, int64_t steps, double base = 10, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
-TG_API Tensor eye(int64_t n, std::optional<int64_t> m = {}, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor arange(Scalar start, Scalar end, Scalar step = 1, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
+TG_API Tensor arange(Scalar end, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
+TG_API Tensor linspace(Scalar start, Scalar end, int64_t steps, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
+TG_API Tensor logspace(Scalar start, Scalar end, int64_t steps, double base = 10, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
+TG_API Tensor eye(int64_t n, std::optional<int64_t> m = {}, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
 TG_API Tensor tril_indices(int64_t row, int64_t col, int64_t offset = 0);
 TG_API Tensor triu_indices(int64_t row, int64_t col, int64_t offset = 0);
 
 // ## random
 // Example: manual_seed(0); const Tensor x = randn({2, 3}); manual_seed(0); assert(equal(x, randn({2, 3})));
-TG_API Tensor rand(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false, const Generator* generator = nullptr);
-TG_API Tensor randn(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false, const Generator* generator = nullptr);
+TG_API Tensor rand(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false, const Generator* generator = nullptr);
+TG_API Tensor randn(IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false, const Generator* generator = nullptr);
 TG_API Tensor randint(int64_t low, int64_t high, IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, const Generator* generator = nullptr);
 TG_API Tensor randperm(int64_t n, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, const Generator* generator = nullptr);
-TG_API Tensor rand_like(const Tensor& x, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
-TG_API Tensor randn_like(const Tensor& x, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor rand_like(const Tensor& x, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
+TG_API Tensor randn_like(const Tensor& x, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
 TG_API Tensor randint_like(const Tensor& x, int64_t low, int64_t high, std::optional<Dtype> dtype = {}, std::optional<Device> device = {});
 TG_API Tensor bernoulli(const Tensor& p, const Generator* generator = nullptr);
-TG_API Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement = false, const Generator* generator = nullptr);
+TG_API Tensor multinomial(const Tensor& weights, int64_t num_samples, OnlyBool replacement = false, const Generator* generator = nullptr);
 TG_API Tensor normal(const Tensor& mean, const Tensor& std, const Generator* generator = nullptr);
 TG_API Tensor normal(double mean, double std, IntList size, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, const Generator* generator = nullptr);
 TG_API Tensor poisson(const Tensor& rates, const Generator* generator = nullptr);
@@ -275,11 +275,11 @@ TG_API Tensor block_diag(TensorList tensors);
 
 // ## signal: windows (periodic: one period of length window_length) and the short-time Fourier transform
 // Example: assert(allclose(hann_window(4), tensor({0.0, 0.5, 1.0, 0.5}), 0, 1e-6));
-TG_API Tensor hann_window(int64_t window_length, bool periodic = true, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
-TG_API Tensor hamming_window(int64_t window_length, bool periodic = true, double alpha = 0.54, double beta = 0.46, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
-TG_API Tensor blackman_window(int64_t window_length, bool periodic = true, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
-TG_API Tensor bartlett_window(int64_t window_length, bool periodic = true, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
-TG_API Tensor kaiser_window(int64_t window_length, bool periodic = true, double beta = 12, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, bool requires_grad = false);
+TG_API Tensor hann_window(int64_t window_length, OnlyBool periodic = true, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
+TG_API Tensor hamming_window(int64_t window_length, OnlyBool periodic = true, double alpha = 0.54, double beta = 0.46, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
+TG_API Tensor blackman_window(int64_t window_length, OnlyBool periodic = true, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
+TG_API Tensor bartlett_window(int64_t window_length, OnlyBool periodic = true, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
+TG_API Tensor kaiser_window(int64_t window_length, OnlyBool periodic = true, double beta = 12, std::optional<Dtype> dtype = {}, std::optional<Device> device = {}, OnlyBool requires_grad = false);
 /// (samples) or (batch, samples) -> (…, frequencies, frames).
 TG_API Tensor stft(const Tensor& x, int64_t n_fft, std::optional<int64_t> hop_length = {}, std::optional<int64_t> win_length = {}, const Tensor& window = {}, bool center = true, std::string_view pad_mode = "reflect", bool normalized = false, std::optional<bool> onesided = {}, std::optional<bool> return_complex = {});
 TG_API Tensor istft(const Tensor& x, int64_t n_fft, std::optional<int64_t> hop_length = {}, std::optional<int64_t> win_length = {}, const Tensor& window = {}, bool center = true, bool normalized = false, std::optional<bool> onesided = {}, std::optional<int64_t> length = {}, bool return_complex = false);

@@ -322,7 +322,7 @@ class TG_API Tensor {
   const Tensor& zero_() const;
   // random
   Tensor bernoulli(const Generator* generator = nullptr) const;
-  Tensor multinomial(int64_t num_samples, bool replacement = false, const Generator* generator = nullptr) const;
+  Tensor multinomial(int64_t num_samples, OnlyBool replacement = false, const Generator* generator = nullptr) const;
   const Tensor& uniform_(double low = 0, double high = 1, const Generator* generator = nullptr) const;
   const Tensor& normal_(double mean = 0, double std = 1, const Generator* generator = nullptr) const;
   const Tensor& bernoulli_(double p = 0.5, const Generator* generator = nullptr) const;

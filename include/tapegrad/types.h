@@ -190,6 +190,7 @@ class Scalar {
   constexpr Scalar(unsigned long v) : kind_(Kind::Int), i_(int64_t(v)) {}
   constexpr Scalar(float v) : kind_(Kind::Float), d_(v) {}
   constexpr Scalar(double v) : kind_(Kind::Float), d_(v) {}
+  template <class T> Scalar(T*) = delete;  // would be a bool
   template <ComplexNumber Z> constexpr Scalar(const Z& z) : kind_(Kind::Complex), d_(z.real()), imag_(z.imag()) {}
   constexpr Kind kind() const { return kind_; }
   constexpr bool is_float() const { return kind_ == Kind::Float; }
@@ -215,6 +216,15 @@ class Scalar {
   double imag_ = 0;
 };
 TG_API std::string to_string(Scalar s);
+
+/// A bool parameter that takes no pointer: in rand({2}, float32, "cpu", &generator) the generator would have been requires_grad, true.
+class OnlyBool {
+  bool value_;
+ public:
+  constexpr OnlyBool(bool value) : value_(value) {}
+  template <class T> OnlyBool(T*) = delete;
+  constexpr operator bool() const { return value_; }
+};
 
 /// A number, or numbers in braces to any depth. Does not own: only for passing to tensor().
 struct Numbers {

@@ -371,7 +371,11 @@ PyObject* give_out(std::string_view op, PyObject* out, Result& r) {
   return nullptr;
 }
 
-PyObject* call_with_out(const Overload& o, const Value* v, PyObject* out, Result& r) {
+void invoke(const Op& op, const Overload& o, const Value* v, Result& r) {
+  if (is_watched()) [[unlikely]] invoke_watched(op.name.c_str(), o.call, v, r);
+  else o.call.invoke(o.call.function, v, r);
+}
+PyObject* call_with_out(const Op& op, const Overload& o, const Value* v, PyObject* out, Result& r) {
   struct Target {  // the op may throw before it takes the target
     ~Target() { set_out_target(nullptr); }
   } target;
@@ -379,7 +383,7 @@ PyObject* call_with_out(const Overload& o, const Value* v, PyObject* out, Result
   std::vector<Value> values(v, v + o.call.kinds.size());
   for (size_t k = 0; k < values.size(); k++)  // a dtype that is not given is out's: sums are then computed in it
     if (o.call.kinds[k] == ArgKind::OptionalDtype && values[k].none && is_tensor(out)) values[k].none = false, values[k].dtype = unwrap(out).dtype();
-  o.call.invoke(o.call.function, values.data(), r);
+  invoke(op, o, values.data(), r);
   if (PyObject* given = give_out(o.info->name, out, r)) return given;
   return to_python(r, o.fields);
 }
@@ -527,8 +531,7 @@ PyObject* to_python(Result& r, PyTypeObject* fields) {
 [[gnu::noinline]] static void invoke_rarely(const Op& op, const Overload& o, Value* v, Result& r) {
   Casts casts;
   if (o.casts && autocast_used) cast_arguments(o, v, casts);
-  if (tls.watched) invoke_watched(op.name.c_str(), o.call, v, r);
-  else o.call.invoke(o.call.function, v, r);
+  invoke(op, o, v, r);
 }
 
 PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
@@ -542,8 +545,8 @@ PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObjec
       if (!match(o, args, nargs, kwnames, v, s)) continue;
       matched = &o;
       Result r;
-      if (s.out) [[unlikely]] return call_with_out(o, v, s.out, r);
-      if (in.t.watched | (o.casts && autocast_used)) [[unlikely]] invoke_rarely(op, o, v, r);
+      if (s.out) [[unlikely]] return call_with_out(op, o, v, s.out, r);
+      if (__atomic_load_n(&in.t.watched, __ATOMIC_RELAXED) | (o.casts && autocast_used)) [[unlikely]] invoke_rarely(op, o, v, r);
       else o.call.invoke(o.call.function, v, r);
       const Py_ssize_t given = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
       if (r.kind == Result::Kind::Tensor) [[likely]] {
@@ -554,7 +557,7 @@ PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObjec
       return to_python(r, o.fields);
     }
     return no_match(op, args, nargs, kwnames);
-  } catch (...) { return matched ? raise_in_call(*matched, args, nargs, kwnames) : raise_current(); }
+  } catch (...) { return matched ? raise_in_call(op.name, *matched, args, nargs, kwnames) : raise_current(); }
 }
 
 void init_ops(PyObject* module) {

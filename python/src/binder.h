@@ -44,12 +44,10 @@ struct Op {
 /// The space that converted arguments need beyond their Values.
 struct Scratch;
 
-/// UTF-8 of a str, for messages.
-std::string text_of(PyObject* s);
 /// "Tensor float32[2, 3] cpu", or the name of its type.
 std::string type_of(PyObject* o);
-/// The running C++ exception, thrown by a call of `o`, as a Python error; returns null.
-[[gnu::cold]] PyObject* raise_in_call(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);
+/// The running C++ exception, thrown by a call of `name`'s overload `o`, as a Python error; returns null.
+[[gnu::cold]] PyObject* raise_in_call(const std::string& name, const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);
 
 PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);
 

@@ -7,10 +7,6 @@
 
 namespace tapegrad::py {
 
-std::string text_of(PyObject* s) {
-  const char* c = PyUnicode_AsUTF8(s);
-  return c ? c : "?";
-}
 std::string type_of(PyObject* o) {
   if (!is_tensor(o)) return Py_TYPE(o)->tp_name;
   std::string s;
@@ -51,6 +47,12 @@ std::vector<Shown> tensors_of_call(const Overload& o, PyObject* const* args, Py_
 }
 
 bool word_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
+/// An alias, or an op that is another one with other arguments: the message begins with that one's name.
+void name_called(std::string& sentence, const std::string& called) {
+  size_t end = 0;
+  while (end < sentence.size() && (word_char(sentence[end]) || sentence[end] == '.')) end++;
+  if (end && sentence.compare(end, 2, ": ") == 0) sentence.replace(0, end, called);
+}
 /// In a sentence `from` is a name unless it follows an article.
 void rename_words(std::string& sentence, const std::string& from, const std::string& to) {
   for (size_t at = 0; (at = sentence.find(from, at)) != sentence.npos; at += to.size()) {
@@ -87,7 +89,7 @@ void show_own(std::vector<std::string>& lines, const std::vector<Shown>& own) {
   for (size_t k = 0; k < own.size(); k++) lines.insert(lines.begin() + std::ptrdiff_t(k) + 1, own[k].line());
 }
 
-std::string in_words_of_call(const std::string& message, std::vector<Shown> own) {
+std::string in_words_of_call(const std::string& called, const std::string& message, std::vector<Shown> own) {
   std::vector<std::string> lines;
   for (size_t at = 0, end; at <= message.size(); at = end + 1) {
     end = std::min(message.find('\n', at), message.size());
@@ -116,6 +118,7 @@ std::string in_words_of_call(const std::string& message, std::vector<Shown> own)
     for (size_t row = k; row < lines.size(); row++) rename_row(lines[row], s.name, same->name);
   }
   if (!any || foreign) show_own(lines, own);
+  name_called(lines[0], called);
   std::string text = lines[0];
   for (size_t k = 1; k < lines.size(); k++) text += "\n" + lines[k];
   return text;
@@ -123,14 +126,14 @@ std::string in_words_of_call(const std::string& message, std::vector<Shown> own)
 
 }  // namespace
 
-PyObject* raise_in_call(const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+PyObject* raise_in_call(const std::string& name, const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
   try {
     throw;
   } catch (const OutOfMemoryError&) {
     return raise_current();
   } catch (const Error& e) {
     try {
-      return raise_error(e, in_words_of_call(e.what(), tensors_of_call(o, args, nargs, kwnames)));
+      return raise_error(e, in_words_of_call(name, e.what(), tensors_of_call(o, args, nargs, kwnames)));
     } catch (...) { return raise_current(); }
   } catch (...) { return raise_current(); }
 }

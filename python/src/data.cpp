@@ -36,8 +36,8 @@ std::optional<Dtype> numpy_scalar_dtype(PyObject* o) {
   PyObject* type = PyObject_GetAttrString(o, "dtype");
   if (!type) { PyErr_Clear(); return {}; }
   const Obj held = Obj::take(type), name = Obj::take(PyObject_GetAttrString(type, "name"));
-  const char* text = PyUnicode_AsUTF8(name.get());
-  for (int k = 0; text && k < kDtypes; k++) if (!std::strcmp(text, tapegrad::name(Dtype(k)))) return Dtype(k);
+  const std::string text = text_of(name.get());
+  for (int k = 0; k < kDtypes; k++) if (text == tapegrad::name(Dtype(k))) return Dtype(k);
   return {};
 }
 

@@ -72,6 +72,11 @@ void init_errors(PyObject* module) {
   add_class(module, typeid(IoError), "IoError", "A file cannot be read or written; also an OSError.", PyExc_OSError);
 }
 
+std::string text_of(PyObject* s) {
+  if (const char* text = PyUnicode_AsUTF8(s)) return text;
+  PyErr_Clear();
+  return "?";
+}
 void raise(PyObject* type, const char* format, ...) {
   va_list args;
   va_start(args, format);
@@ -92,9 +97,9 @@ void note_forward_line() {
   PyErr_Clear();
   if (!notes && (notes = PyList_New(0))) PyObject_SetAttrString(value, "__notes__", notes);
   PyObject* message = PyObject_Str(value);
-  const char* said = message ? PyUnicode_AsUTF8(message) : nullptr;
+  const std::string said = message ? text_of(message) : "";
   PyObject* text = PyUnicode_FromStringAndSize(line.data(), Py_ssize_t(line.size()));
-  if (notes && PyList_Check(notes) && text && !(said && std::string_view(said).find(describe(n->place)) != std::string_view::npos) &&
+  if (notes && PyList_Check(notes) && text && said.find(describe(n->place)) == said.npos &&
       PySequence_Contains(notes, text) == 0) PyList_Append(notes, text);
   Py_XDECREF(text);
   Py_XDECREF(message);

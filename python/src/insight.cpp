@@ -92,21 +92,12 @@ void warn(const std::string& text) {
   CallPython hold;
   if (PyErr_WarnEx(PyExc_RuntimeWarning, text.c_str(), 1) < 0) throw PythonError();
 }
-PyObject* py_watch_nonfinite(PyObject*, PyObject* only_warn) {
+template <void (*F)(NonfiniteHit)> PyObject* py_watching(PyObject*, PyObject* only_warn) {
   return guarded([&]() -> PyObject* {
-    const bool w = only_warn == Py_True;
+    const NonfiniteHit hit = only_warn == Py_True ? warn : raise_nonfinite;
     {
       const WithoutPython free;  // see remove_watcher()
-      watch_nonfinite(w ? warn : raise_nonfinite);
-    }
-    Py_RETURN_NONE;
-  });
-}
-PyObject* py_unwatch_nonfinite(PyObject*, PyObject*) {
-  return guarded([]() -> PyObject* {
-    {
-      const WithoutPython free;
-      unwatch_nonfinite();
+      F(hit);
     }
     Py_RETURN_NONE;
   });
@@ -120,8 +111,8 @@ PyMethodDef functions[] = {
     {"_set_role", function_pointer(py_set_role), METH_FASTCALL, "What the tensor's memory is for."},
     {"_own_with", function_pointer(py_own_with), METH_FASTCALL, "The same, and the module is that of another tensor."},
     {"_fail_allocation_at", py_fail_allocation_at, METH_O, "For tests: the n-th allocation from now fails, 0: none. Returns how many there were since the last call."},
-    {"_watch_nonfinite", py_watch_nonfinite, METH_O, nullptr},
-    {"_unwatch_nonfinite", py_unwatch_nonfinite, METH_NOARGS, nullptr},
+    {"_watch_nonfinite", py_watching<watch_nonfinite>, METH_O, "(only_warn)"},
+    {"_unwatch_nonfinite", py_watching<unwatch_nonfinite>, METH_O, "The same argument again."},
     {}};
 
 }  // namespace

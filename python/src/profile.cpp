@@ -6,13 +6,13 @@
 #include <atomic>
 #include <deque>
 #include <map>
-#include <mutex>
 #include <set>
 #include <thread>
 #include <unordered_map>
 
 #include "py.h"
 #include "src/autograd/watch.h"
+#include "src/tensor/fork.h"
 #include "src/tensor/ledger.h"
 
 namespace tapegrad::py {
@@ -48,7 +48,7 @@ int64_t now() {
 class Recorder final : public Watcher {
   const bool shapes_, stacks_;
   const uint64_t id_ = ++last_id_;
-  std::mutex lock_;
+  ForkSafeMutex lock_;
   std::map<std::thread::id, Lane> lanes_;
   std::set<std::string> names_;                       // of nodes and ranges: what events point to
   std::map<std::string, int32_t> texts_;
@@ -114,7 +114,7 @@ class Recorder final : public Watcher {
     PyFrameObject* f = PyThreadState_GetFrame(PyThreadState_Get());
     for (int depth = 0; f && depth < 64; depth++) {
       PyCodeObject* code = PyFrame_GetCode(f);
-      text += std::string(text.empty() ? "" : "\n") + PyUnicode_AsUTF8(code->co_filename) + "(" + std::to_string(PyFrame_GetLineNumber(f)) + "): " + PyUnicode_AsUTF8(code->co_name);
+      text += (text.empty() ? "" : "\n") + text_of(code->co_filename) + "(" + std::to_string(PyFrame_GetLineNumber(f)) + "): " + text_of(code->co_name);
       Py_DECREF(code);
       PyFrameObject* outer = PyFrame_GetBack(f);
       Py_DECREF(f);
@@ -205,13 +205,16 @@ PyObject* Recorder::events() {
 
 // ---- from Python: a recorder is a capsule
 
-std::vector<Recorder*> running;  // under the GIL; record_function tells them
-
 void delete_recorder(PyObject* capsule) { delete static_cast<Recorder*>(PyCapsule_GetPointer(capsule, nullptr)); }
 Recorder& recorder_of(PyObject* capsule) {
   auto* r = static_cast<Recorder*>(PyCapsule_GetPointer(capsule, nullptr));
   if (!r) throw PythonError();
   return *r;
+}
+/// Those that listen, owned: nobody may hold another reference. record_function tells them. Under the GIL.
+std::vector<Obj>& running() {
+  static auto& capsules = *new std::vector<Obj>;
+  return capsules;
 }
 PyObject* py_new(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return guarded([&]() -> PyObject* {
@@ -225,7 +228,7 @@ PyObject* py_new(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
 PyObject* py_start(PyObject*, PyObject* capsule) {
   return guarded([&]() -> PyObject* {
     Recorder& r = recorder_of(capsule);
-    running.push_back(&r);
+    running().push_back(Obj::keep(capsule));
     {
       const WithoutPython free;  // see remove_watcher()
       add_watcher(&r);
@@ -236,7 +239,7 @@ PyObject* py_start(PyObject*, PyObject* capsule) {
 PyObject* py_stop(PyObject*, PyObject* capsule) {
   return guarded([&]() -> PyObject* {
     Recorder& r = recorder_of(capsule);
-    std::erase(running, &r);
+    std::erase_if(running(), [&](const Obj& o) { return o.get() == capsule; });
     {
       const WithoutPython free;
       remove_watcher(&r);
@@ -249,13 +252,13 @@ PyObject* py_enter_range(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return guarded([&]() -> PyObject* {
     const char* name = nargs == 2 ? PyUnicode_AsUTF8(args[0]) : nullptr;
     if (!name) raise(PyExc_TypeError, "record_function() takes a name");
-    for (Recorder* r : running) r->range_opened(name, args[1]);
+    for (const Obj& o : running()) recorder_of(o.get()).range_opened(name, args[1]);
     Py_RETURN_NONE;
   });
 }
 PyObject* py_exit_range(PyObject*, PyObject* key) {
   return guarded([&]() -> PyObject* {
-    for (Recorder* r : running) r->range_closed(key);
+    for (const Obj& o : running()) recorder_of(o.get()).range_closed(key);
     Py_RETURN_NONE;
   });
 }

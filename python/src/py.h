@@ -50,6 +50,8 @@ inline void checked(int status) { if (status < 0) throw PythonError(); }
 
 /// Sets a Python error of that type and throws.
 [[noreturn, gnu::cold]] void raise(PyObject* type, const char* format, ...);
+/// UTF-8 of a str, for messages; "?" for one that has none.
+std::string text_of(PyObject* s);
 /// The running C++ exception as a Python error; returns null.
 PyObject* raise_current();
 /// The same for an Error, with this text in place of its own; returns null.
@@ -230,6 +232,8 @@ PyObject* call_node(Node& n, PyObject* args);
 /// What n saved: a list of (role, tensor or None, state).
 PyObject* saved_by(Node& n);
 PyMethodDef* tape_functions();
+/// The function of that name of tapegrad.viz.MODULE, called with a, and with b if there is one.
+PyObject* call_viz(const char* module, const char* function, PyObject* a, PyObject* b = nullptr);
 PyObject* set_internal_prefix(PyObject*, PyObject* prefix);
 void init_module_base(PyObject* module);
 

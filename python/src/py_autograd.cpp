@@ -1,9 +1,9 @@
 // backward(), grad(), the Node object, hooks, saved-tensor hooks, anomaly mode.
 
-#include <mutex>
 #include <unordered_map>
 
 #include "py.h"
+#include "src/tensor/fork.h"
 
 namespace tapegrad::py {
 namespace {
@@ -192,10 +192,13 @@ PyObject* node_register(PyObject* o, PyObject* hook, bool before) {
 PyObject* node_register_hook(PyObject* o, PyObject* hook) { return node_register(o, hook, false); }
 PyObject* node_register_prehook(PyObject* o, PyObject* hook) { return node_register(o, hook, true); }
 
+PyObject* node_html(PyObject* o, PyObject*) { return call_viz("notebook", "node_html", o); }
+
 PyMethodDef node_methods[] = {{"name", node_get_name, METH_NOARGS, nullptr},
                               {"register_hook", node_register_hook, METH_O, "fn(grad_inputs, grad_outputs) after the node's backward."},
                               {"register_prehook", node_register_prehook, METH_O, "fn(grad_outputs) before the node's backward."},
-                              {"_sequence_nr", node_sequence, METH_NOARGS, nullptr}, {}};
+                              {"_sequence_nr", node_sequence, METH_NOARGS, nullptr},
+                              {"_repr_html_", node_html, METH_NOARGS, "A picture of the steps that lead to the node, for notebooks."}, {}};
 PyGetSetDef node_getset[] = {{"next_functions", node_next, nullptr, nullptr, nullptr}, {"variable", node_variable, nullptr, nullptr, nullptr},
                              {"place", node_place, nullptr, "File, line and function that called the op.", nullptr},
                              {"saved", node_saved, nullptr, "What the node keeps for backward: a list of (role, tensor or None, state).", nullptr}, {}};
@@ -351,15 +354,15 @@ PyObject* tensor_backward(PyObject* self, PyObject* const* args, Py_ssize_t narg
       backward(unwrap(self));
       Py_RETURN_NONE;
     }
-    static constexpr const char* names[] = {"gradient", "retain_graph", "create_graph", "inputs"};
-    PyObject* v[4] = {};
+    static constexpr const char* names[] = {"gradient", "retain_graph", "create_graph", "inputs", "explain"};
+    PyObject* v[5] = {};
     if (nargs > 4) raise(PyExc_TypeError, "backward() takes at most 4 arguments, got %zd", nargs);
     for (Py_ssize_t k = 0; k < nargs; k++) v[k] = args[k];
     for (Py_ssize_t k = 0; kwnames && k < PyTuple_GET_SIZE(kwnames); k++) {
       PyObject* name = PyTuple_GET_ITEM(kwnames, k);
       int at = 0;
-      while (at < 4 && PyUnicode_CompareWithASCIIString(name, names[at])) at++;
-      if (at == 4) raise(PyExc_TypeError, "backward() got an unexpected keyword argument %R", name);
+      while (at < 5 && PyUnicode_CompareWithASCIIString(name, names[at])) at++;
+      if (at == 5) raise(PyExc_TypeError, "backward() got an unexpected keyword argument %R", name);
       v[at] = args[nargs + k];
     }
     BackwardOptions o;
@@ -369,6 +372,7 @@ PyObject* tensor_backward(PyObject* self, PyObject* const* args, Py_ssize_t narg
     if (v[0] && v[0] != Py_None) gradient.push_back(tensor_or_none(v[0], "gradient"));
     const auto inputs = tensor_list(v[3], "inputs", false);
     if (v[3] && v[3] != Py_None && inputs.empty()) raise(PyExc_RuntimeError, "`inputs` argument to `backward()` cannot be empty.");
+    if (read_optional(v[4], "explain", false)) Obj::take(call_viz("chain", "print_backward", self, v[0] ? v[0] : Py_None));
     backward(unwrap(self), gradient, o, inputs);
     Py_RETURN_NONE;
   });
@@ -377,7 +381,7 @@ PyObject* tensor_register_hook(PyObject* self, PyObject* hook) { return add_hook
 PyObject* tensor_register_post_hook(PyObject* self, PyObject* hook) { return add_hook(self, hook, true); }
 
 namespace {
-std::mutex owned_lock;
+ForkSafeMutex owned_lock;
 std::unordered_multimap<const Node*, PyObject*>& owned() {  // never freed: nodes outlive static destructors
   static auto& map = *new std::unordered_multimap<const Node*, PyObject*>;
   return map;

@@ -75,7 +75,7 @@ PyObject* type_method(PyObject* self, PyObject* args, PyObject* kwargs) {
     }
     if (read_dtype(dtype, d)) return wrap(to(t, d));
     if (PyUnicode_Check(dtype) || PyType_Check(dtype)) {  // "torch.LongTensor" or the old constructor of that name
-      const std::string_view wanted = PyType_Check(dtype) ? reinterpret_cast<PyTypeObject*>(dtype)->tp_name : PyUnicode_AsUTF8(dtype);
+      const std::string wanted = PyType_Check(dtype) ? reinterpret_cast<PyTypeObject*>(dtype)->tp_name : text_of(dtype);
       const Device device(wanted.find("cuda.") != wanted.npos ? DeviceType::CUDA : DeviceType::CPU);
       for (const TypeName& n : kTypeNames) if (wanted.ends_with(n.name)) return wrap(device.type == t.device().type ? to(t, n.dtype) : to(t, device, n.dtype));
     }
@@ -319,6 +319,8 @@ PyObject* to_device(PyObject* self, PyObject* args, PyObject* kwargs) {
     return wrap(to(unwrap(self), wanted));
   });
 }
+PyObject* repr_html(PyObject* self, PyObject*) { return call_viz("notebook", "tensor_html", self); }
+
 PyMethodDef functions[] = {{"to_bytes", to_bytes, METH_O, "The bytes of the elements, row-major, in the machine's order."}, {}};
 
 }  // namespace
@@ -331,10 +333,12 @@ PyMethodDef tensor_methods[] = {
     {"type", function_pointer(type_method), METH_VARARGS | METH_KEYWORDS, "type(dtype=None)\n\nThe old name of its type, or x cast."},
     {"new_tensor", function_pointer(new_tensor), METH_VARARGS | METH_KEYWORDS, "new_tensor(data, *, dtype=None, device=None, requires_grad=False)"},
     {"backward", function_pointer(tensor_backward), METH_FASTCALL | METH_KEYWORDS,
-     "backward(gradient=None, retain_graph=None, create_graph=False, inputs=None)\n\nAdds the gradients of x * gradient to the leaves' .grad."},
+     "backward(gradient=None, retain_graph=None, create_graph=False, inputs=None, *, explain=False)\n\n"
+     "Adds the gradients of x * gradient to the leaves' .grad. With explain=True the chain rule is printed first, as NumPy source."},
     {"register_hook", tensor_register_hook, METH_O, "register_hook(hook)\n\nCalls hook(grad) with each gradient of x; it may return another."},
     {"register_post_accumulate_grad_hook", tensor_register_post_hook, METH_O, "Calls hook(x) after x.grad was written."},
     {"numpy", function_pointer(numpy), METH_FASTCALL | METH_KEYWORDS, "numpy(*, force=False)\n\nThe same memory as a NumPy array."},
+    {"_repr_html_", repr_html, METH_NOARGS, "A line about the tensor and a small table of its values, for notebooks."},
     {"__array__", function_pointer(array), METH_VARARGS | METH_KEYWORDS, nullptr},
     {"__array_wrap__", array_wrap, METH_VARARGS, nullptr},
     {"__complex__", as_complex, METH_NOARGS, nullptr},

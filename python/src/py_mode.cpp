@@ -255,7 +255,7 @@ std::string name_in(PyObject* parent, PyObject* module, std::set<PyObject*>& see
   PyObject *key, *child;
   for (Py_ssize_t at = 0; PyDict_Next(children.get(), &at, &key, &child);) {
     if (child == Py_None || !PyUnicode_Check(key)) continue;
-    const std::string name = PyUnicode_AsUTF8(key);
+    const std::string name = text_of(key);
     if (child == module) return name;
     if (const std::string below = name_in(child, module, seen); !below.empty()) return name + "." + below;
   }

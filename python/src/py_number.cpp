@@ -17,9 +17,12 @@ const Tensor* operand(PyObject* o, Tensor& made) {
 }
 
 // The names that watchers hear are the ops' own, from their OpScopes.
-template <auto F> Tensor call(const Tensor& x, const Tensor& y) {
-  if (!tls.watched) [[likely]] return F(x, y);
-  return watched("", {&x, &y}, [&] { return F(x, y); });
+template <auto F> [[gnu::noinline, gnu::cold]] Tensor call_watched(const Tensor& x, const Tensor& y) {
+  return watched({&x, &y}, [&] { return F(x, y); });
+}
+template <auto F> [[gnu::always_inline]] inline Tensor call(const Tensor& x, const Tensor& y) {
+  if (is_watched()) [[unlikely]] return call_watched<F>(x, y);
+  return F(x, y);
 }
 // Of the operators only // has results without a gradient.
 [[gnu::noinline]] void keep_reason_of(PyObject* r, PyObject* a, PyObject* b) {
@@ -33,7 +36,7 @@ template <auto F, Order O = Order::Kept> PyObject* binary(PyObject* a, PyObject*
     if (is_tensor(a) && is_tensor(b)) [[likely]] {
       const Tensor &x = unwrap(a), &y = unwrap(b);
       PyObject* r = wrap(call<F>(x, y));
-      if ((x->requires_grad | y->requires_grad | x->origin | y->origin) && r && !unwrap(r)->requires_grad) [[unlikely]] keep_reason_of(r, a, b);
+      if (r && !unwrap(r)->requires_grad && (x->requires_grad | y->requires_grad | x->origin | y->origin)) [[unlikely]] keep_reason_of(r, a, b);
       return r;
     }
     Tensor made;
@@ -44,6 +47,13 @@ template <auto F, Order O = Order::Kept> PyObject* binary(PyObject* a, PyObject*
     return r;
   } catch (...) { return raise_current(); }
 }
+/// f() writes into the tensor of a, the first of these.
+template <class F> PyObject* write_into(PyObject* a, PyObject* b, std::initializer_list<const Tensor*> tensors, F&& f) {
+  if (!is_watched()) [[likely]] f();
+  else watched(tensors, [&] { return f(), unwrap(a); }, true);
+  keep_reason(unwrap(a), "an in-place operator", &b, 1);
+  return Py_NewRef(a);
+}
 template <auto F> PyObject* in_place(PyObject* a, PyObject* b) {
   try {
     Entered in;
@@ -51,16 +61,13 @@ template <auto F> PyObject* in_place(PyObject* a, PyObject* b) {
     const Tensor* y = operand(b, made);
     if (!y) Py_RETURN_NOTIMPLEMENTED;
     const Tensor& x = unwrap(a);
-    if (!tls.watched) [[likely]] F(x, *y);
-    else watched("", {&x, y}, [&] { return F(x, *y), x; });
-    keep_reason(x, "an in-place operator", &b, 1);
-    return Py_NewRef(a);
+    return write_into(a, b, {&x, y}, [&] { F(x, *y); });
   } catch (...) { return raise_current(); }
 }
 template <Tensor (*F)(const Tensor&)> PyObject* unary(PyObject* a) {
   return guarded([&] {
     const Tensor& x = unwrap(a);
-    Tensor r = tls.watched ? watched("", {&x}, [&] { return F(x); }) : F(x);
+    Tensor r = is_watched() ? watched({&x}, [&] { return F(x); }) : F(x);
     keep_reason(r, "an operator", &a, 1);
     return wrap(std::move(r));
   });
@@ -72,7 +79,7 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
     if (modulus != Py_None) raise(PyExc_TypeError, "pow() of a tensor takes no modulus");
     Scalar s = 0;
     const auto run = [&](std::initializer_list<const Tensor*> tensors, auto&& f) {
-      Tensor r = tls.watched ? watched("", tensors, f) : f();
+      Tensor r = is_watched() ? watched(tensors, f) : f();
       PyObject* const args[] = {a, b};
       keep_reason(r, "**", args, 2);
       return wrap(std::move(r));
@@ -85,11 +92,11 @@ PyObject* power(PyObject* a, PyObject* b, PyObject* modulus) {
 }
 PyObject* in_place_power(PyObject* a, PyObject* b, PyObject*) {
   return guarded([&]() -> PyObject* {
+    const Tensor& x = unwrap(a);
     Scalar s = 0;
-    if (is_tensor(b)) pow_(unwrap(a), unwrap(b));
-    else if (read_scalar(b, s)) pow_(unwrap(a), s);
-    else Py_RETURN_NOTIMPLEMENTED;
-    return Py_NewRef(a);
+    if (is_tensor(b)) return write_into(a, b, {&x, &unwrap(b)}, [&] { pow_(x, unwrap(b)); });
+    if (read_scalar(b, s)) return write_into(a, b, {&x}, [&] { pow_(x, s); });
+    Py_RETURN_NOTIMPLEMENTED;
   });
 }
 PyObject* positive(PyObject* a) { return Py_NewRef(a); }

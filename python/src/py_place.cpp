@@ -146,8 +146,7 @@ std::string source_text(PyObject* file, int line) {
   PyObject* module = PyImport_ImportModule("linecache");
   PyObject* text = module ? PyObject_CallMethod(module, "getline", "Oi", file, line) : nullptr;
   PyObject* stripped = text && PyUnicode_Check(text) ? PyObject_CallMethod(text, "strip", nullptr) : nullptr;
-  const char* s = stripped ? PyUnicode_AsUTF8(stripped) : nullptr;
-  const std::string r = s ? s : "";
+  const std::string r = stripped ? text_of(stripped) : "";
   Py_XDECREF(stripped);
   Py_XDECREF(text);
   Py_XDECREF(module);
@@ -173,10 +172,8 @@ std::string place_text(const Place& p) {
     const auto* table = reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(e->lines));
     line = decode_line(table, table + PyBytes_GET_SIZE(e->lines), e->first_line, p.offset);
   }
-  const char *f = PyUnicode_AsUTF8(file), *n = PyUnicode_AsUTF8(name);
-  PyErr_Clear();
   const std::string text = source_text(file, line);
-  return std::string(f ? f : "?") + ":" + std::to_string(line) + " in " + (n ? n : "?") + (text.empty() ? "" : "\n" + text);
+  return text_of(file) + ":" + std::to_string(line) + " in " + text_of(name) + (text.empty() ? "" : "\n" + text);
 }
 
 }  // namespace

@@ -83,9 +83,9 @@ struct PyObserver final : TapeObserver {
     if (busy) return;  // what the callable records itself
     CallPython hold;
     const NoGrad off;
+    const Obj f = Obj::keep(callable), value = Obj::take(wrap(detach(out)));  // f: the call may replace it
     busy = true;
-    const Obj value = Obj::take(wrap(detach(out)));
-    PyObject* r = PyObject_CallFunction(callable, "NIO", wrap_node(&node), output_nr, value.get());
+    PyObject* r = PyObject_CallFunction(f.get(), "NIO", wrap_node(&node), output_nr, value.get());
     busy = false;
     Obj::take(r);
   }
@@ -116,5 +116,11 @@ PyObject* call_node(Node& n, PyObject* args) {
 }
 PyObject* saved_by(Node& n) { return saved_list(saved_tensors(n)); }
 PyMethodDef* tape_functions() { return functions; }
+PyObject* call_viz(const char* module, const char* function, PyObject* a, PyObject* b) {
+  return guarded([&] {
+    const Obj viz = Obj::take(PyImport_ImportModule((std::string("tapegrad.viz.") + module).c_str()));
+    return PyObject_CallMethod(viz.get(), function, b ? "OO" : "O", a, b);
+  });
+}
 
 }  // namespace tapegrad::py

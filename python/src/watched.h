@@ -9,12 +9,12 @@ namespace tapegrad::py {
 
 /// The op's function on these arguments, as o.call.invoke.
 void invoke_watched(const char* name, const Callable& call, const Value* v, Result& r);
-/// f() of an operator on these tensors.
-template <class F> Tensor watched(const char* name, std::initializer_list<const Tensor*> tensors, F&& f) {
-  Argument arguments[4];
+/// f() of an operator on these tensors, or into the first of them.
+template <class F> Tensor watched(std::initializer_list<const Tensor*> tensors, F&& f, bool in_place = false) {
+  Argument arguments[2];
   size_t n = 0;
   for (const Tensor* t : tensors) arguments[n++] = {t, 1};
-  const Call call(name, {arguments, n});
+  const Call call("", {arguments, n}, in_place ? *tensors.begin() : nullptr);
   Tensor r = f();
   call.returned({&r, 1});
   return r;

@@ -15,7 +15,7 @@ from . import _C
 
 __all__ = ["stats", "summary", "snapshot", "record", "timeline"]
 
-ROLES = {"parameter": "#4e79a7", "optimizer": "#b07aa1", "gradient": "#f28e2b", "working": "#bab0ac"}
+ROLES = {"parameter": "#4e79a7", "optimizer": "#b07aa1", "gradient": "#f28e2b", "saved": "#59a14f", "working": "#bab0ac"}
 
 
 def stats():
@@ -82,7 +82,7 @@ def _thinned(points, n):
 def timeline(path):
     """Writes an HTML page: the bytes in use over the recorded time by role, and the largest owners at the peak.
 
-    A block counts by the role it was made with: what is saved later for a backward is still "working" here.
+    A block counts by the role that it had last, from when it was made: what an op saves for a backward is "saved" from the beginning.
     """
     from .profiler_events import memory_text, time_text
     from .profiler_picture import STYLE

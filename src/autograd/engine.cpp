@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -40,26 +39,27 @@ static void accumulate(Tensor& into, Tensor g) {
   into = std::move(g);
 }
 
-// Concurrent backwards may meet in one leaf.
-static std::mutex& lock_of(const TensorImpl* leaf) {
-  static std::mutex locks[64];
+// Concurrent backwards may meet in one leaf. They seldom do, so a lock is one exchange: a mutex takes two, and two calls.
+namespace {
+struct alignas(64) Taken : std::atomic<bool> {};
+Taken& lock_of(const TensorImpl* leaf) {
+  static Taken locks[64];
   // A fork must not wait for their holders, who may need the forking thread to go on: in the child they are free.
-  static const int at_fork = pthread_atfork(nullptr, nullptr, [] { for (std::mutex& m : locks) new (&m) std::mutex; });
+  static const int at_fork = pthread_atfork(nullptr, nullptr, [] { for (Taken& lock : locks) lock.store(false, std::memory_order_relaxed); });
   (void)at_fork;
   return locks[reinterpret_cast<uintptr_t>(leaf) / sizeof(TensorImpl) % 64];
 }
 // Its holder may wait for the GIL behind a long kernel, so nobody waits for it who has the GIL.
-namespace {
 class LeafLock {
-  std::mutex& lock_;
+  Taken& lock_;
  public:
   explicit LeafLock(const TensorImpl* leaf) : lock_(lock_of(leaf)) {
-    if (lock_.try_lock()) [[likely]] return;
+    if (!lock_.exchange(true, std::memory_order_acquire)) [[likely]] return;
     void* python = tls.in_python ? unlock_python() : nullptr;
-    lock_.lock();
+    while (lock_.exchange(true, std::memory_order_acquire)) std::this_thread::yield();
     if (python) relock_python(python);
   }
-  ~LeafLock() { lock_.unlock(); }
+  ~LeafLock() { lock_.store(false, std::memory_order_release); }
   LeafLock(const LeafLock&) = delete;
 };
 }  // namespace
@@ -261,10 +261,10 @@ void Backward::run() {
     if (inputs > 8) [[unlikely]] many.resize(size_t(inputs)), running.dx = dx = many.data();
     const bool after = n->extra && !n->extra->after.empty();
     if (after) [[unlikely]] seen_by_hooks.assign(g, g + n->output_count);
-    if (tls.watched) [[unlikely]] detail::tell_node_opened(*n, g);
+    if (is_watched()) [[unlikely]] detail::tell_node_opened(*n, g);
     if (n->output_count == 1) n->backward(std::move(g[0]), dx);
     else n->backward_all(g, dx);
-    if (tls.watched) [[unlikely]] detail::tell_node_closed(*n, dx);
+    if (is_watched()) [[unlikely]] detail::tell_node_closed(*n, dx);
     if (after) [[unlikely]]
       for (auto& h : std::vector(n->extra->after)) (*h)(dx, inputs, seen_by_hooks.data(), n->output_count);
     if (tls.anomaly) [[unlikely]] check_nan(*n, dx);

@@ -27,6 +27,11 @@ Tensor lend_gradient(const Node& n, int k);
 /// Puts it back when the sum could not be made, so that an exception takes no gradient with it.
 void give_back_gradient(const Node& n, int k, Tensor lent);
 
+/// set_history() in two steps. Only the first for a node that has been recorded before; no lock may be held in the second, which may
+/// run Python code.
+void link_history(const Tensor& out, Node* owned, uint32_t output_nr);
+void tell_listeners(const Tensor& out, Node& node, uint32_t output_nr);
+
 /// Note [Reading what a node saved]
 /// free_saved() lists a node's saved tensors. While a reader is set in this thread, SavedTensor::reset() shows it what it holds and
 /// keeps it, so that no node needs a second list.

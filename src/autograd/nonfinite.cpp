@@ -1,10 +1,10 @@
 #include "src/autograd/nonfinite.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <memory>
 #include <mutex>
 
 #include "src/tensor/float_flags.h"
@@ -105,15 +105,24 @@ bool silent(std::string_view op) {
 /// Numbers that are rounded or combined by hand.
 bool silent(Dtype d) { return d == Dtype::Float16 || d == Dtype::BFloat16 || is_complex(d); }
 
-class Search final : public Watcher {
-  void (*const hit_)(const std::string&);
-  static inline thread_local std::vector<Tensor> held;     // the gradients that the running nodes got, for the report
-  static inline thread_local const char* last_op = "";   // the outermost that began last: calls of operators have no name
+std::atomic<NonfiniteHit> innermost_hit = nullptr;  // of those who watch, the one who came last
 
+struct Given {  // to a node that runs
+  const Node* node;
+  std::vector<Tensor> gradients;
+};
+thread_local std::vector<Given> given_to_nodes;  // the innermost is the last
+
+class Search final : public Watcher {
+  static inline thread_local const char* last_op = "";  // the outermost that began last: calls of operators have no name
+
+  static bool overwritten(const Tensor& t, const Call& call) { return call.target && t->storage == (*call.target)->storage; }
   static bool given_nonfinite(const Call& call) {
+    if (!call.target_was_finite) return true;
     for (const Argument& a : call.arguments) {
       if (!std::isfinite(a.number)) return true;
-      for (size_t k = 0; k < a.count; k++) if (a.tensors[k].defined() && has_nonfinite(a.tensors[k])) return true;
+      for (size_t k = 0; k < a.count; k++)
+        if (const Tensor& t = a.tensors[k]; t.defined() && !overwritten(t, call) && has_nonfinite(t)) return true;
     }
     return false;
   }
@@ -130,20 +139,22 @@ class Search final : public Watcher {
       for (const Argument& a : call->arguments) {
         k++;
         for (size_t n = 0; n < a.count; n++)
-          if (a.tensors[n].defined()) text += "\n  argument " + std::to_string(k) + (a.list ? "[" + std::to_string(n) + "]" : "") + ": " + text_of(a.tensors[n]);
+          if (const Tensor& t = a.tensors[n]; t.defined())
+            text += "\n  argument " + std::to_string(k) + (a.list ? "[" + std::to_string(n) + "]" : "") + ": " + (overwritten(t, *call) ? "overwritten" : text_of(t));
       }
     }
     clear_float_flags();
-    hit_(text);
+    innermost_hit.load()(text);
   }
 
  public:
-  explicit Search(void (*hit)(const std::string&)) : hit_(hit) {}
   void opened(const OpScope& scope) noexcept override {
     if (scope.outer) return;
     last_op = scope.name;
+    given_to_nodes.clear();  // what an exception has left
     clear_float_flags();
   }
+  void will_write(Call& call) override { call.target_was_finite = !has_nonfinite(*call.target); }
   void returned(const Call& call, std::span<const Tensor> results) override {
     for (const Tensor& r : results)
       if (r.defined()) check(*call.name ? call.name : last_op, r);
@@ -151,11 +162,17 @@ class Search final : public Watcher {
   void recorded(const Node&, const Tensor& out) override { check(tls.scope ? tls.scope->name : "", out); }
   void node_opened(const Node& n, const Tensor* g) override {
     clear_float_flags();
-    held.assign(g, g + n.output_count);
+    given_to_nodes.push_back({&n, {g, g + n.output_count}});
   }
   void node_closed(const Node& n, const Tensor* dx) override {
-    const std::vector<Tensor> given = std::move(held);
-    held.clear();
+    std::vector<Tensor> given;
+    while (!given_to_nodes.empty()) {  // above it are nodes whose backwards threw
+      const Given last = std::move(given_to_nodes.back());
+      given_to_nodes.pop_back();
+      if (last.node != &n) continue;
+      given = std::move(last.gradients);
+      break;
+    }
     int k = 0;
     while (k < n.edge_count && !dx[k].defined()) k++;
     if (k == n.edge_count || (!float_flags() && !silent(n.name()) && !silent(dx[k].dtype()))) return;
@@ -167,36 +184,40 @@ class Search final : public Watcher {
                        "\n  its forward was called at " + describe(n.place) + in_module(n.module);
     for (const Tensor& g : given) if (g.defined()) text += "\n  gradient that it got: " + text_of(g);
     clear_float_flags();
-    hit_(text);
+    innermost_hit.load()(text);
   }
 };
 
 std::mutex lock;
-int users = 0;
-Search* search = nullptr;
+auto& hits = *new std::vector<NonfiniteHit>;  // of all that watch; ops may run after static destructors
+Search& search = *new Search;
 
 }  // namespace
 
-void watch_nonfinite(void (*hit)(const std::string& text)) {
+void watch_nonfinite(NonfiniteHit h) {
   std::lock_guard guard(lock);
-  if (!users) {
-    auto made = std::make_unique<Search>(hit);
-    add_watcher(made.get());
-    search = made.release();
-    collect_float_flags = true;
-  }
-  users++;
+  hits.reserve(hits.size() + 1);
+  innermost_hit = h;
+  if (hits.empty()) add_watcher(&search);
+  hits.push_back(h);
+  collect_float_flags = true;
 }
-void unwatch_nonfinite() {
+void unwatch_nonfinite(NonfiniteHit h) {
   std::lock_guard guard(lock);
-  if (--users) return;
-  remove_watcher(search);
+  const auto at = std::find(hits.rbegin(), hits.rend(), h);
+  if (at == hits.rend()) return;
+  hits.erase(at.base() - 1);
+  if (!hits.empty()) {
+    innermost_hit = hits.back();
+    return;
+  }
+  remove_watcher(&search);
   collect_float_flags = false;
-  delete search;
+  given_to_nodes.clear();
 }
 
 void raise_nonfinite(const std::string& text) { detail::fail<GradError>("detect_nonfinite: ", text); }
 DetectNonfinite::DetectNonfinite() { watch_nonfinite(raise_nonfinite); }
-DetectNonfinite::~DetectNonfinite() { unwatch_nonfinite(); }
+DetectNonfinite::~DetectNonfinite() { unwatch_nonfinite(raise_nonfinite); }
 
 }  // namespace tapegrad

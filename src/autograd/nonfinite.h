@@ -7,9 +7,11 @@
 
 namespace tapegrad {
 
-/// `hit` gets the text of an error; what it throws ends the op or the backward.
-TG_API void watch_nonfinite(void (*hit)(const std::string& text));
-TG_API void raise_nonfinite(const std::string& text);  ///< a hit that throws GradError
-TG_API void unwatch_nonfinite();
+/// Gets the text of an error; what it throws ends the op or the backward.
+using NonfiniteHit = void (*)(const std::string& text);
+TG_API void raise_nonfinite(const std::string& text);  ///< throws GradError
+/// Of several that watch at once, the one that came last is told.
+TG_API void watch_nonfinite(NonfiniteHit hit);
+TG_API void unwatch_nonfinite(NonfiniteHit hit);
 
 }  // namespace tapegrad

@@ -37,24 +37,37 @@ bool recording(TensorList in) {
 }
 
 // No gradient flows through integers: the node only lives until the caller is done with its pointer.
-[[gnu::cold, gnu::noinline]] static void keep_for_caller(Node* owned) {
+[[gnu::cold, gnu::noinline]] static void keep_for_caller(TensorImpl* out, Node* owned) {
   static thread_local Ref<Node> last;
   last = Ref<Node>::steal(owned);
+  out->origin = make_note(called_op(), owned->place);
+}
+static void release(Node* old) {
+  if (old && old->drop()) Node::destroy(old);
+}
+/// `owned` made `out` from now on; the node that did before.
+[[gnu::always_inline]] static inline Node* link(TensorImpl* out, Node* owned, uint32_t output_nr) {
+  Node* old = out->grad_fn;
+  out->grad_fn = owned;
+  out->output_nr = output_nr;
+  out->requires_grad = true;
+  if (out->base) out->history = out->base->history;
+  return old;
+}
+void link_history(const Tensor& out, Node* owned, uint32_t output_nr) { release(link(out.get(), owned, output_nr)); }
+void tell_listeners(const Tensor& out, Node& node, uint32_t output_nr) {
+  if (is_watched()) detail::tell_recorded(node, out);
+  if (tape_observer) tape_observer->recorded(out, node, output_nr);
+}
+// What few calls need stands apart, so that the others save no registers.
+[[gnu::noinline, gnu::cold]] static void end_of_set_history(const Tensor& out, Node* old, Node& node, uint32_t output_nr) {
+  release(old);
+  tell_listeners(out, node, output_nr);
 }
 void set_history(const Tensor& out, Node* owned, uint32_t output_nr) {
-  TensorImpl* i = out.get();
-  if (!is_differentiable(i->dtype)) [[unlikely]] {
-    i->origin = make_note(called_op(), owned->place);
-    return keep_for_caller(owned);
-  }
-  Node* old = i->grad_fn;
-  i->grad_fn = owned;
-  i->output_nr = output_nr;
-  i->requires_grad = true;
-  if (i->base) i->history = i->base->history;
-  if (old && old->drop()) Node::destroy(old);
-  if (__atomic_load_n(&tls.watched, __ATOMIC_RELAXED)) [[unlikely]] detail::tell_recorded(*owned, out);
-  if (tape_observer) [[unlikely]] tape_observer->recorded(out, *owned, output_nr);
+  if (!is_differentiable(out->dtype)) [[unlikely]] return keep_for_caller(out.get(), owned);
+  Node* old = link(out.get(), owned, output_nr);
+  if (old || tape_observer || is_watched()) [[unlikely]] end_of_set_history(out, old, *owned, output_nr);
 }
 
 Node* grad_fn(const Tensor& t) {
@@ -74,7 +87,7 @@ InPlace::InPlace(const Tensor& self, bool will_record) : self_(self) {
   if (!needs_grad(self)) return;
   Node* n = tapegrad::grad_fn(self);
   n->retain();
-  set_history(before_, n, self->output_nr);
+  link_history(before_, n, self->output_nr);
 }
 void InPlace::check_leaf(bool will_record) const {
   const TensorImpl* base = self_->base;

@@ -106,7 +106,7 @@ void SavedTensor::reset() {
 static Tensor relinked(const Tensor& data, Node& by, uint32_t output_nr) {
   Tensor y = detach(data);
   by.retain();
-  set_history(y, &by, output_nr);
+  link_history(y, &by, output_nr);
   return y;
 }
 static std::string freed_line(const Node& n) {

@@ -25,6 +25,8 @@ std::vector<TapeStep::Saved> saved_tensors(Node& n) {
 std::vector<Tensor> run_node(Node& n, TensorList grad_outputs) {
   TG_CHECK(grad_outputs.size() == n.output_count, ValueError, n.name(), " has ", int64_t(n.output_count),
            " outputs, got ", int64_t(grad_outputs.size()), " gradients");
+  const bool any = std::any_of(grad_outputs.begin(), grad_outputs.end(), [](const Tensor& g) { return g.defined(); });
+  TG_CHECK(any, ValueError, n.name(), " got no gradient");
   struct Aside {  // what the engine sets; anomaly mode keeps a node from adding to a leaf's .grad itself
     Node* outer = tls.differentiating;
     uint32_t unwanted = tls.unwanted;

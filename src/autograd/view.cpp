@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "src/autograd/node.h"
 #include "tapegrad/ops.h"
 
 namespace tapegrad {
@@ -174,11 +175,17 @@ Tensor record_view(const Tensor& x, Tensor out, const char* name) {
   return out;
 }
 void renew_view(const Tensor& view) {
-  std::lock_guard g(renew_lock);
-  const Tensor base = Tensor::share(view->base);
-  if (!base->requires_grad || view->history == base->history) return;
-  record<ViewNode>(view, base, view, "AsStridedBackward0");
-  if (base->grad_fn) view->grad_fn->place = base->grad_fn->place;
+  Ref<Node> made;
+  {
+    std::lock_guard g(renew_lock);
+    const Tensor base = Tensor::share(view->base);
+    if (!base->requires_grad || view->history == base->history) return;
+    Node* n = detail::new_node<ViewNode>(base, view, "AsStridedBackward0");
+    link_history(view, n, 0);
+    if (base->grad_fn) n->place = base->grad_fn->place;
+    made = Ref<Node>::share(n);
+  }
+  tell_listeners(view, *made, 0);
 }
 void write_into_base(const Tensor& view, const Tensor& value) {
   const Tensor base = Tensor::share(view->base);

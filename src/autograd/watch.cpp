@@ -1,5 +1,7 @@
 #include "src/autograd/watch.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <mutex>
 #include <shared_mutex>
@@ -12,10 +14,14 @@ struct Watchers {
   std::vector<Watcher*> all;
 };
 Watchers& watchers() {
-  static Watchers& w = *new Watchers;  // ops may run after static destructors
+  static Watchers& w = *[] {  // never destroyed: ops may run after static destructors
+    // A fork cannot wait for those who are inside: they may wait for Python's lock. They are not in the child.
+    pthread_atfork(nullptr, nullptr, [] { new (&watchers().lock) std::shared_mutex; });
+    return new Watchers;
+  }();
   return w;
 }
-template <class... P, class... A> void tell(void (Watcher::*what)(P...), const A&... about) {
+template <class... P, class... A> void tell(void (Watcher::*what)(P...), A&&... about) {
   std::shared_lock guard(watchers().lock);
   for (Watcher* w : watchers().all) (w->*what)(about...);
 }
@@ -33,9 +39,13 @@ void add_watcher(Watcher* w) {
   detail::set_watched(true);
 }
 void remove_watcher(Watcher* w) {
+  {
+    std::shared_lock guard(watchers().lock);
+    if (watchers().all.size() == 1) detail::set_watched(false);  // or threads that take turns inside would keep the lock for ever
+  }
   std::lock_guard guard(watchers().lock);
   std::erase(watchers().all, w);
-  if (watchers().all.empty()) detail::set_watched(false);
+  detail::set_watched(!watchers().all.empty());
 }
 
 void OpScope::opened() noexcept { tell_noexcept<const OpScope&>(&Watcher::opened, *this); }
@@ -44,7 +54,10 @@ void detail::tell_recorded(const Node& n, const Tensor& out) { tell(&Watcher::re
 void detail::tell_node_opened(const Node& n, const Tensor* g) { tell(&Watcher::node_opened, n, g); }
 void detail::tell_node_closed(const Node& n, const Tensor* dx) { tell(&Watcher::node_closed, n, dx); }
 
-Call::Call(const char* n, std::span<const Argument> a) : name(n), arguments(a), outer(innermost), scope(tls.scope) { innermost = this; }
+Call::Call(const char* n, std::span<const Argument> a, const Tensor* t) : name(n), arguments(a), outer(innermost), scope(tls.scope), target(t) {
+  if (target) tell(&Watcher::will_write, *this);
+  innermost = this;
+}
 Call::~Call() { innermost = outer; }
 void Call::returned(std::span<const Tensor> results) const { tell(&Watcher::returned, *this, results); }
 const Call* running_call() { return innermost; }

@@ -17,7 +17,9 @@ struct TG_API Call {
   std::span<const Argument> arguments;
   const Call* outer;
   const OpScope* scope;  // that it was made in
-  Call(const char* name, std::span<const Argument> a);
+  const Tensor* target;  // that it writes into, or null
+  bool target_was_finite = true;  // for a Watcher to set
+  Call(const char* name, std::span<const Argument> a, const Tensor* target = nullptr);
   ~Call();
   Call(const Call&) = delete;
   /// To be called with what the op gave. May throw.
@@ -32,6 +34,8 @@ struct Watcher {
   virtual void opened(const OpScope&) noexcept {}
   virtual void closed(const OpScope&) noexcept {}
   // What follows may throw: the op or the backward then ends with it.
+  /// Before an op with a target.
+  virtual void will_write(Call&) {}
   virtual void returned(const Call&, std::span<const Tensor>) {}
   virtual void recorded(const Node&, const Tensor& /*out*/) {}
   /// A node's backward begins and ends; the latter is not heard when it throws. g: by output, dx: by input, undefined for none.
@@ -39,12 +43,14 @@ struct Watcher {
   virtual void node_closed(const Node&, const Tensor* /*dx*/) {}
   virtual ~Watcher() = default;
 };
+/// Does anybody listen to this thread? Another thread may have begun it.
+inline bool is_watched() { return __atomic_load_n(&tls.watched, __ATOMIC_RELAXED); }
 /// From now on `w` hears of the ops of all threads; it hears of the end of an op whose begin it has missed.
 TG_API void add_watcher(Watcher* w);
 /// Afterwards no thread is inside `w`. Not to be called by a Watcher, nor with Python's lock held: a Watcher may wait for that.
 TG_API void remove_watcher(Watcher* w);
 
-namespace detail {  // where tls.watched
+namespace detail {  // where is_watched()
 void tell_recorded(const Node& n, const Tensor& out);
 void tell_node_opened(const Node& n, const Tensor* g);
 void tell_node_closed(const Node& n, const Tensor* dx);

@@ -23,7 +23,7 @@ Sampler sequential_sampler(int64_t n) {
   return Sampler(n, [n] { return arange(n); });
 }
 
-Sampler random_sampler(int64_t n, std::optional<Generator> generator, bool replacement, std::optional<int64_t> num_samples) {
+Sampler random_sampler(int64_t n, std::optional<Generator> generator, OnlyBool replacement, std::optional<int64_t> num_samples) {
   const int64_t wanted = num_samples.value_or(n);
   TG_CHECK(wanted > 0 || (!num_samples && n == 0), ValueError, "random_sampler: num_samples must be positive, got ", wanted);
   return Sampler(n == 0 ? 0 : wanted, [n, generator, replacement, wanted] {
@@ -42,7 +42,7 @@ Sampler subset_random_sampler(Tensor indices, Generator generator) {
   return Sampler(indices.numel(), [indices, generator] { return index_select(indices, 0, randperm(indices.numel(), {}, {}, &generator)); });
 }
 
-Sampler weighted_random_sampler(Tensor weights, int64_t num_samples, bool replacement, Generator generator) {
+Sampler weighted_random_sampler(Tensor weights, int64_t num_samples, OnlyBool replacement, Generator generator) {
   TG_CHECK(weights.dim() == 1, ShapeError, "weighted_random_sampler: expected one dimension of weights", Named{"weights", weights});
   TG_CHECK(num_samples > 0, ValueError, "weighted_random_sampler: num_samples must be positive, got ", num_samples);
   return Sampler(num_samples, [weights = to(weights, float64), num_samples, replacement, generator] {

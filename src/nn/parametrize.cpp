@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "src/nn/layer.h"
+#include "tapegrad/linalg.h"
 #include "tapegrad/nn_parametrize.h"
 
 namespace tapegrad::nn {
@@ -32,8 +33,10 @@ void ParametrizationList::push_back(const Module& parametrization, Ref<Step> ste
   Parts& p = *parts_;
   NoGrad no_grad;
   const bool first = p.steps.empty();
+  TG_CHECK(first || step->inputs == 1, ValueError, parametrization.name(), ": it takes ", int64_t(step->inputs),
+           " tensors, so it can only be the first parametrization of ", p.name);
   const Tensor before = first ? p.originals[0] : (*this)();
-  const std::vector<Tensor> start = step->right_inverse(before);
+  const std::vector<Tensor> start = first ? step->right_inverse(before) : std::vector{before};
   const Tensor after = step->run(start);
   TG_CHECK(after.sizes() == before.sizes() && after.dtype() == before.dtype(), ShapeError, parametrization.name(),
            ": a parametrization may not change shape or dtype", Named{"before", before}, Named{"after", after});
@@ -125,6 +128,73 @@ Tensor SpectralNorm::forward(const Tensor& weight) const {
   const Tensor matrix = rows_along(weight, dim);
   if (is_training()) iterate(matrix, n_power_iterations);
   return weight / dot(clone(u), mv(matrix, clone(v)));  // copies: the next call changes them in place
+}
+
+Orthogonal::Orthogonal(const Tensor& weight, std::string_view orthogonal_map, bool use_trivialization)
+    : ModuleOf("_Orthogonal", ""), map_(orthogonal_map), use_trivialization_(use_trivialization) {
+  TG_CHECK(weight.dim() >= 2, ValueError, "orthogonal: expected a matrix or a batch of matrices", Named{"weight", weight});
+  if (map_.empty()) map_ = weight.size(-2) == weight.size(-1) ? "matrix_exp" : "householder";
+  TG_CHECK(map_ == "matrix_exp" || map_ == "cayley" || map_ == "householder", ValueError,
+           "orthogonal: orthogonal_map has to be \"matrix_exp\", \"cayley\" or \"householder\", got \"", map_, "\"");
+}
+static bool is_wide(const Tensor& x) { return x.size(-2) < x.size(-1); }
+static Tensor main_diagonal(const Tensor& x) { return diagonal(x, 0, -2, -1); }
+/// x and `columns` more.
+static Tensor widened(const Tensor& x, int64_t columns, Tensor (*make)(IntList, Dtype)) {
+  Shape more = x.sizes();
+  more.back() = columns;
+  return cat({x, make(more, x.dtype())}, -1);
+}
+/// Q of the QR decomposition whose R has a positive diagonal, which makes it the only one.
+static Tensor orthonormal(const Tensor& a) {
+  const auto [q, r] = linalg::qr(a);
+  return q * main_diagonal(r).sgn().unsqueeze(-2);
+}
+
+Tensor Orthogonal::forward(const Tensor& weight) const {
+  const bool wide = is_wide(weight);
+  Tensor x = wide ? weight.mT() : weight, q;
+  const int64_t n = x.size(-2), k = x.size(-1);
+  if (map_ == "householder") {
+    const Tensor a = tril(x, -1);
+    q = linalg::householder_product(a, 2 / (1 + a.square().sum(-2)));
+    q = q * detach(main_diagonal(x)).trunc().unsqueeze(-2);
+  } else {
+    x = tril(x);
+    if (n != k) x = widened(x, n - k, [](IntList size, Dtype d) { return zeros(size, d); });
+    const Tensor a = x - x.mT();
+    if (map_ == "matrix_exp") {
+      q = matrix_exp(a);
+    } else {
+      const Tensor one = eye(n, {}, a.dtype());
+      q = linalg::solve(one - 0.5 * a, one + 0.5 * a);
+    }
+    q = narrow(q, -1, 0, k);
+  }
+  if (!state_->buffers.empty()) q = matmul(state_->buffers[0].tensor, q);
+  return wide ? q.mT() : q;
+}
+std::vector<Tensor> Orthogonal::right_inverse(const Tensor& value) const {
+  const NoGrad no_grad;
+  const bool wide = is_wide(value);
+  const Tensor m = wide ? value.mT() : value;
+  const int64_t n = m.size(-2), k = m.size(-1);
+  if (!use_trivialization_) {
+    if (map_ != "householder") return {value};  // no matrix is known to give it: it is where the search begins
+    const auto [a, tau] = geqrf(m);
+    const Tensor d = main_diagonal(a);
+    copy_(d, where(tau == 0, -d.sign(), d.sign()));
+    return {wide ? a.mT() : a};
+  }
+  const double epsilon = m.dtype() == float64 ? 0x1p-52 : 0x1p-23;
+  Tensor base;
+  if (n != k) base = orthonormal(widened(m, n - k, [](IntList size, Dtype d) { return randn(size, d); }));
+  else if (allclose(matmul(m.mT(), m), eye(k, {}, m.dtype()), 1e-5, 10.0 * double(n) * epsilon)) base = clone(m);
+  else base = orthonormal(m);
+  Module(*this).register_buffer("base", base);
+  const Tensor start = zeros_like(value);
+  main_diagonal(start).fill_(-1);
+  return {start};
 }
 
 }  // namespace utils::parametrizations

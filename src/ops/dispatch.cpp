@@ -8,6 +8,7 @@
 #include "src/ops/cpu/complex.h"
 #include "src/ops/cpu/conv.h"
 #include "src/ops/cpu/depthwise.h"
+#include "src/ops/cpu/distance.h"
 #include "src/ops/cpu/elementwise.h"
 #include "src/ops/cpu/fft.h"
 #include "src/ops/cpu/gemm.h"
@@ -42,6 +43,7 @@ namespace tapegrad {
   extern "C" const OptimTable tg_optim_##isa;                                                                 \
   extern "C" const MoveTable tg_moves_##isa;                                                                  \
   extern "C" const ScanTable tg_scan_##isa;                                                                   \
+  extern "C" const DistanceTable tg_distance_##isa;                                                           \
   extern "C" const ComplexTable tg_complex_##isa;                                                             \
   static constexpr KernelTable table_##isa = {                                                                \
       .name = #isa,                                                                                           \
@@ -64,6 +66,7 @@ namespace tapegrad {
       .moves = &tg_moves_##isa,                                                                               \
       .scan = &tg_scan_##isa,                                                                                 \
       .complex = &tg_complex_##isa,                                                                           \
+      .distance = &tg_distance_##isa,                                                                         \
   };
 
 #ifdef TG_HAVE_avx512

@@ -1,50 +1,88 @@
 // Distances between vectors.
+#include "src/ops/cpu/distance.h"
+#include "src/ops/cpu/table.h"
 #include "src/ops/linalg.h"
 
 namespace tapegrad {
 
 namespace {
 
-// ---- Euclidean distances of all pairs of rows. With W = g / distance (0 where that is 0): dx1 = diag(W 1) x1 - W x2.
+// ---- distances of all pairs of rows. With t = x1[i] - x2[j] and d its norm, the gradient for x1[i] is the sum over j of w f(t), where
+// w = g / d^(p - 1) and f(t) = sign(t) |t|^(p - 1), either of them 0 at 0; for p = inf, w = g and f(t) = sign(t) where |t| = d.
+
+const DistanceKernels& kernels_of(const Tensor& x) { return x.dtype() == Dtype::Float64 ? kernels().distance->f64 : kernels().distance->f32; }
+/// How much one pair of elements costs.
+double flops(double p) { return p == 1 || p == 2 ? 2 : p == 0 || std::isinf(p) ? 8 : 100; }
+
+Tensor distances(double p, const Tensor& a, const Tensor& b) {
+  const int64_t m = rows(a), n = rows(b), k = columns(a), size = int64_t(a.element_size());
+  const Tensor out = empty(shape_of(batch(a), {m, n}), a.dtype(), a.device());
+  const char *x = a->host<const char>(), *y = b->host<const char>();
+  char* r = out->host<char>();
+  constexpr int64_t tall = 256, wide = 48;  // of one call, which first puts these rows of b in order
+  const int64_t down = (m + tall - 1) / tall, across = (n + wide - 1) / wide;
+  each_matrix(shape_of(batch(a), {down, across}), double(std::min(m, tall) * std::min(n, wide)) * double(k + 1) * flops(p), [&](int64_t unit) {
+    const int64_t matrix = unit / (down * across), i = unit / across % down * tall, j = unit % across * wide;
+    kernels_of(a).forward(p, x + (matrix * m + i) * k * size, y + (matrix * n + j) * k * size, r + ((matrix * m + i) * n + j) * size,
+                          std::min(m - i, tall), std::min(n - j, wide), k, n);
+  });
+  return out;
+}
+/// The gradient for a; w and d are (n, m) instead of (m, n) when `turned`.
+Tensor distance_gradient(double p, const Tensor& w, const Tensor& d, bool turned, const Tensor& a, const Tensor& b) {
+  const int64_t m = rows(a), n = rows(b), k = columns(a), size = int64_t(a.element_size()), row = turned ? 1 : n, column = turned ? m : 1;
+  const Tensor out = empty(a.shape(), a.dtype(), a.device());
+  const char *x = a->host<const char>(), *y = b->host<const char>(), *factor = w->host<const char>(), *length = d->host<const char>();
+  char* dx = out->host<char>();
+  constexpr int64_t tall = 16;  // rows of one call
+  const int64_t down = (m + tall - 1) / tall;
+  each_matrix(shape_of(batch(a), down), double(tall * n) * double(k) * flops(p), [&](int64_t unit) {
+    const int64_t matrix = unit / down, i = unit % down * tall, at = (matrix * m * n + i * row) * size, from = (matrix * m + i) * k * size;
+    kernels_of(a).backward(p, factor + at, length + at, row, column, x + from, y + matrix * n * k * size, dx + from, std::min(m - i, tall), n, k);
+  });
+  return out;
+}
+
 struct CdistBackward final : NodeOf<2> {
   SavedTensor x1, x2, distance;
-  CdistBackward(const Tensor& a, const Tensor& b) : NodeOf(a, b), x1(a), x2(b) {}
+  double p;
+  CdistBackward(const Tensor& a, const Tensor& b, double power) : NodeOf(a, b), x1(a), x2(b), p(power) {}
   const char* name() const override { return "CdistBackward0"; }
   void free_saved() override { x1.reset(), x2.reset(), distance.reset(); }
   void backward(Tensor g, Tensor* dx) override {
     const Tensor a = x1.unpack(*this), b = x2.unpack(*this), d = distance.unpack(*this);
-    const Tensor zero = d == Tensor(0.0), w = masked_fill(g, zero, Scalar(0.0)) / masked_fill(d, zero, Scalar(1.0));
-    if (needs(0)) dx[0] = a * sum(w, -1, true) - times(w, b);
-    if (needs(1)) dx[1] = b * as_column(sum(w, -2)) - h_times(w, a);
+    if (p == 0) {
+      if (needs(0)) dx[0] = zeros_like(a);
+      if (needs(1)) dx[1] = zeros_like(b);
+      return;
+    }
+    const Tensor w = weights(g, d);
+    if (recording(w, a, b)) return differentiable(w, d, a, b, dx);
+    const Tensor x = row_major(a, a.dtype()), y = row_major(b, b.dtype()), factor = row_major(w, w.dtype());
+    if (needs(0)) dx[0] = distance_gradient(p, factor, d, false, x, y);
+    if (needs(1)) dx[1] = distance_gradient(p, factor, d, true, y, x);
+  }
+  Tensor weights(const Tensor& g, const Tensor& d) const {
+    if (p == 1 || std::isinf(p)) return g;
+    const Tensor zero = d == Tensor(0.0), safe = where(zero, Tensor(1.0), d);
+    return where(zero, Tensor(0.0), g / (p == 2 ? safe : pow(safe, Scalar(p - 1))));
+  }
+  /// The same made of ops, for a gradient that is itself differentiated.
+  void differentiable(const Tensor& w, const Tensor& d, const Tensor& a, const Tensor& b, Tensor* dx) const {
+    if (p == 2) {  // diag(w 1) a - w b
+      if (needs(0)) dx[0] = a * sum(w, -1, true) - times(w, b);
+      if (needs(1)) dx[1] = b * as_column(sum(w, -2)) - h_times(w, a);
+      return;
+    }
+    const Tensor t = unsqueeze(a, -2) - unsqueeze(b, -3), size = abs(t);
+    Tensor f = sign(t);
+    if (std::isinf(p)) f = masked_fill(f, size != as_column(d), Scalar(0.0));
+    else if (p != 1) f = f * pow(masked_fill(size, size == Tensor(0.0), Scalar(1.0)), Scalar(p - 1));
+    const Tensor each = as_column(w) * f;
+    if (needs(0)) dx[0] = sum(each, -2);
+    if (needs(1)) dx[1] = -sum(each, -3);
   }
 };
-template <class T> T distance(int64_t n, const T* x, const T* y) {
-  constexpr int64_t lanes = 16;  // sums side by side, so that packets can hold them
-  T s[lanes] = {};
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (int64_t k = 0; k < lanes; k++) s[k] += (x[i + k] - y[i + k]) * (x[i + k] - y[i + k]);
-  for (int64_t k = 0; i < n; i++, k++) s[k] += (x[i] - y[i]) * (x[i] - y[i]);
-  for (int64_t half = lanes / 2; half; half /= 2)
-    for (int64_t k = 0; k < half; k++) s[k] += s[k + half];
-  return std::sqrt(s[0]);
-}
-Tensor euclidean(Tensor x1, Tensor x2) {
-  broadcast_batches(x1, x2);
-  const Tensor a = row_major(x1, x1.dtype()), b = row_major(x2, x2.dtype());
-  Tensor out = empty(shape_of(batch(a), {rows(a), rows(b)}), a.dtype(), a.device());
-  const int64_t m = rows(a), n = rows(b), k = columns(a);
-  with_real(a, [&](auto t) {
-    using T = decltype(t);
-    each_matrix(shape_of(batch(a), m), double(n) * double(3 * k + 10), [&](int64_t i) {  // one row of distances each
-      const T *x = a->host<const T>() + i * k, *y = b->host<const T>() + i / m * n * k;
-      T* r = out->host<T>() + i * n;
-      for (int64_t j = 0; j < n; j++) r[j] = distance(k, x, y + j * k);
-    });
-  });
-  if (recording(x1, x2)) record<CdistBackward>(out, x1, x2)->distance = SavedTensor(out, SavedTensor::output);
-  return out;
-}
 
 }  // namespace
 
@@ -58,9 +96,15 @@ Tensor cdist(const Tensor& x1, const Tensor& x2, double p) {
   TG_CHECK(columns(x1) == columns(x2), ShapeError, "x1 and x2 must have the same number of columns, got ", columns(x1), " and ", columns(x2),
       Named{"x1", x1}, Named{"x2", x2});
   TG_CHECK(p >= 0, ValueError, "p must not be negative, got ", p, Named{"x1", x1}, Named{"x2", x2});
-  if (p == 2) return euclidean(x1, x2);
-  const Tensor difference = unsqueeze(x1, -2) - unsqueeze(x2, -3);
-  return columns(x1) ? norm(difference, p, -1) : sum(difference, -1);
+  if (x1.is_cuda() && p != 2) {
+    const Tensor difference = unsqueeze(x1, -2) - unsqueeze(x2, -3);
+    return columns(x1) ? norm(difference, p, -1) : sum(difference, -1);
+  }
+  Tensor a = x1, b = x2;
+  broadcast_batches(a, b);
+  const Tensor out = distances(p, row_major(a, a.dtype()), row_major(b, b.dtype()));
+  if (recording(a, b)) record<CdistBackward>(out, a, b, p)->distance = SavedTensor(out, SavedTensor::output);
+  return out;
 }
 Tensor pdist(const Tensor& x, double p) {
   OpScope op("pdist");
@@ -98,7 +142,7 @@ void distance_ops(OpTable& t) {
   t.add("dist(Tensor input, Tensor other, Scalar p=2)", &dist, "p-norm of input - other, broadcast.")
       .method().with_out().samples({"T(2, 3), T(2, 3)", "T(2, 3), T(3), 1", "T(3), T(3), inf", "T(3), T(3), 0"});
   t.add("cdist(Tensor x1, Tensor x2, float p=2., str compute_mode='use_mm_for_euclid_dist_if_necessary')", &cdist_row,
-        "p-norm distances of all rows of x1 to all rows of x2: (…, m, k), (…, n, k) -> (…, m, n); compute_mode makes no difference.")
+        "p-norm distances of all rows of x1 to all rows of x2: (…, m, k), (…, n, k) -> (…, m, n); in any compute_mode as exact as by differences.")
       .samples({"T(3, 2), T(4, 2)", "T(2, 3, 4), T(2, 4), 1.", "T(2, 3, 4), T(2, 2, 4), 3.", "T(3, 2), T(4, 2), inf", "T(3, 2), T(0, 2)"});
   t.add("pdist(Tensor input, float p=2.)", &pdist, "p-norm distances of all pairs of rows i < j: (n, k) -> (n (n - 1) / 2).")
       .functional().samples({"T(4, 3)", "T(3, 2), 1.", "T(3, 4), inf", "T(1, 3)"});

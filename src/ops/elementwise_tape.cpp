@@ -109,7 +109,7 @@ void ElementwiseNode::backward(Tensor g, Tensor* dx) {
         dx[k] = finished(k, static_cast<Tensor&&>(d));
         continue;
       }
-      const Kernel half = half_kernel(op, arg, 2 + values.count, k), kernel = half ? half : op.backward(k, c);
+      const Kernel half = item_size(d->dtype) == 2 ? half_kernel(op, arg, 2 + values.count, k) : nullptr, kernel = half ? half : op.backward(k, c);
       if (const SmallOperands small(arg, 2 + values.count); small.count) kernel(params(), small.p, small.count);
       else run_kernel(kernel, params(), arg, 2 + values.count, traits.costly);
     } else {

@@ -85,7 +85,10 @@ template <class F> static decltype(auto) with_limits(const Tensor& x, std::optio
     F&& call) {
   TG_CHECK(min || max, ValueError, "at least one of min and max must not be None");
   const Dtype d = limited_type(x, min, max);
-  if (min && max) return call(entry<Clamp, 1>, Clamp{limit_number(*min, d), limit_number(*max, d)}, d);
+  if (min && max) {
+    const Number low = limit_number(*min, d), high = limit_number(*max, d);
+    return call(entry<Clamp, 1>, Clamp{low, std::isnan(low.d) ? low : high}, d);  // NaN where either limit is
+  }
   if (min) return call(entry<ClampMin, 1>, ClampMin{limit_number(*min, d)}, d);
   return call(entry<ClampMax, 1>, ClampMax{limit_number(*max, d)}, d);
 }

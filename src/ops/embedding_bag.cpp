@@ -117,12 +117,12 @@ void find_entries(const EmbeddingBags& p, int64_t* row, int64_t* bag) {
 /// A call's bags; `index` and `starts` (or none) are int64, row-major and on weight's device.
 struct Bags {
   Tensor index, starts;
-  EmbeddingBags p;
+  EmbeddingBags p;  // without them
   bool by_frequency;
 
   EmbeddingBags on_host(const Tensor& i, const Tensor& s) const {
     EmbeddingBags at = p;
-    at.index = i->host<int64_t>(), at.start = s.defined() ? s->host<int64_t>() : nullptr;
+    at.index = i->host<const int64_t>(), at.start = s.defined() ? s->host<const int64_t>() : nullptr;
     return at;
   }
   /// Whether there may be entries that do not count.
@@ -140,44 +140,42 @@ Tensor filled(const Bags& bags, const Tensor& weight_in, const Tensor& scale_in,
     return out;
   }
   const EmbeddingBags p = bags.on_host(bags.index, bags.starts);
+  int64_t* keep = kept->defined() ? (*kept)->host<int64_t>() : nullptr;
   check_bags(p);
   LongKernel unlock(p.n * p.columns);
   typed_real(weight.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    fill_bags(p, weight->host<const T>(), scale.defined() ? scale->host<const T>() : nullptr, out->host<T>(), kept->defined() ? (*kept)->host<int64_t>() : nullptr);
+    fill_bags(p, weight->host<const T>(), scale.defined() ? scale->host<const T>() : nullptr, out->host<T>(), keep);
   });
   return out;
 }
 
 struct EmbeddingBagBackward final : NodeOf<2> {
   Bags bags;
-  SavedTensor index, starts, weight, scale;
-  Tensor kept;
+  SavedTensor index, starts, weight, scale, kept;
   EmbeddingBagBackward(const Tensor& w, const Tensor& s, const Bags& b, const Tensor& k)
       : NodeOf(w, s), bags(b), index(b.index), starts(b.starts), scale(s), kept(k) {
     if (needs_grad(s)) weight.save(w);
     bags.index = bags.starts = {};
   }
   const char* name() const override { return "EmbeddingBagBackward0"; }
-  void free_saved() override { index.reset(), starts.reset(), weight.reset(), scale.reset(), kept = {}; }
+  void free_saved() override { index.reset(), starts.reset(), weight.reset(), scale.reset(), kept.reset(); }
 
   void backward(Tensor g, Tensor* dx) override {
     const EmbeddingBags& p = bags.p;
-    const Tensor s = scale.unpack(*this), none = zeros({p.rows, p.columns}, g.dtype(), g.device());
+    const Tensor s = scale.unpack(*this), k = kept.unpack(*this), none = zeros({p.rows, p.columns}, g.dtype(), g.device());
     if (!g.numel() || !p.rows) {
       dx[0] = none;
       if (needs(1)) dx[1] = zeros_like(s);
     } else if (p.mode == BagMode::Max) {
-      dx[0] = scatter_add(none, 0, clamp_min(kept, Scalar(0)), masked_fill(g, kept < 0, Scalar(0)));
+      dx[0] = scatter_add(none, 0, clamp_min(k, Scalar(0)), masked_fill(g, k < 0, Scalar(0)));
     } else {
-      by_entries(p.mode == BagMode::Mean ? g / to(unsqueeze(clamp_min(kept, Scalar(1)), 1), g.dtype()) : g, s, none, dx);
+      by_entries(p.mode == BagMode::Mean ? g / to(unsqueeze(clamp_min(k, Scalar(1)), 1), g.dtype()) : g, s, none, dx);
     }
   }
   void by_entries(const Tensor& g, const Tensor& s, const Tensor& none, Tensor* dx) {
     Tensor row = empty({bags.p.n}, Dtype::Int64, g.device()), bag = empty_like(row), used;
-    const Tensor i = index.unpack(*this), starting = starts.unpack(*this);
-    if (g.is_cuda()) cuda_bag_entries(bags.p, i, starting, row, bag);
-    else find_entries(bags.on_host(i, starting), row->host<int64_t>(), bag->host<int64_t>());
+    entries(row, bag);
     if (bags.leaves_out()) used = row >= 0, row = clamp_min(row, Scalar(0));
     const auto where_used = [&](const Tensor& t) {
       return used.defined() ? masked_fill(t, logical_not(t.dim() == 2 ? unsqueeze(used, 1) : used), Scalar(0)) : t;
@@ -189,6 +187,11 @@ struct EmbeddingBagBackward final : NodeOf<2> {
     if (bags.by_frequency)
       each = each / to(unsqueeze(clamp_min(index_select(uses_of(row, bags.p.rows, used), 0, row), Scalar(1)), 1), g.dtype());
     dx[0] = index_add(none, 0, row, where_used(each));
+  }
+  void entries(const Tensor& row, const Tensor& bag) {
+    const Tensor i = index.unpack(*this), s = starts.unpack(*this);
+    if (row.is_cuda()) cuda_bag_entries(bags.p, i, s, row, bag);
+    else find_entries(bags.on_host(i, s), row->host<int64_t>(), bag->host<int64_t>());
   }
 };
 

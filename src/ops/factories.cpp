@@ -29,27 +29,27 @@ static Tensor filled_like(const Tensor& x, Scalar value, OptDtype dtype, OptDevi
   return finish(static_cast<Tensor&&>(out), requires_grad);
 }
 
-Tensor zeros(IntList size, OptDtype dtype, OptDevice device, bool requires_grad) {
+Tensor zeros(IntList size, OptDtype dtype, OptDevice device, OnlyBool requires_grad) {
   OpScope op("zeros");
   return filled(size, 0, dtype.value_or(default_dtype()), device, requires_grad);
 }
-Tensor ones(IntList size, OptDtype dtype, OptDevice device, bool requires_grad) {
+Tensor ones(IntList size, OptDtype dtype, OptDevice device, OnlyBool requires_grad) {
   OpScope op("ones");
   return filled(size, 1, dtype.value_or(default_dtype()), device, requires_grad);
 }
-Tensor full(IntList size, Scalar value, OptDtype dtype, OptDevice device, bool requires_grad) {
+Tensor full(IntList size, Scalar value, OptDtype dtype, OptDevice device, OnlyBool requires_grad) {
   OpScope op("full");
   return filled(size, value, dtype.value_or(value.dtype()), device, requires_grad);
 }
-Tensor zeros_like(const Tensor& x, OptDtype dtype, OptDevice device, bool requires_grad) {
+Tensor zeros_like(const Tensor& x, OptDtype dtype, OptDevice device, OnlyBool requires_grad) {
   OpScope op("zeros_like");
   return filled_like(x, 0, dtype, device, requires_grad);
 }
-Tensor ones_like(const Tensor& x, OptDtype dtype, OptDevice device, bool requires_grad) {
+Tensor ones_like(const Tensor& x, OptDtype dtype, OptDevice device, OnlyBool requires_grad) {
   OpScope op("ones_like");
   return filled_like(x, 1, dtype, device, requires_grad);
 }
-Tensor full_like(const Tensor& x, Scalar value, OptDtype dtype, OptDevice device, bool requires_grad) {
+Tensor full_like(const Tensor& x, Scalar value, OptDtype dtype, OptDevice device, OnlyBool requires_grad) {
   OpScope op("full_like");
   return filled_like(x, value, dtype, device, requires_grad);
 }
@@ -67,7 +67,7 @@ template <class C, class F> static void generate(const Tensor& out, F f) {
   }
 }
 
-Tensor arange(Scalar start, Scalar end, Scalar step, OptDtype dtype, OptDevice device, bool requires_grad) {
+Tensor arange(Scalar start, Scalar end, Scalar step, OptDtype dtype, OptDevice device, OnlyBool requires_grad) {
   OpScope op("arange");
   for (Scalar s : {start, end, step}) TG_CHECK(!s.is_complex(), DtypeError, "start, end and step must be real, got ", s);
   const bool whole = !start.is_float() && !end.is_float() && !step.is_float();
@@ -89,7 +89,7 @@ Tensor arange(Scalar start, Scalar end, Scalar step, OptDtype dtype, OptDevice d
   else generate<double>(out, [a, s](int64_t i) { return a + double(i) * s; });
   return finish(on(out, device), requires_grad);
 }
-Tensor arange(Scalar end, OptDtype dtype, OptDevice device, bool requires_grad) {
+Tensor arange(Scalar end, OptDtype dtype, OptDevice device, OnlyBool requires_grad) {
   return arange(0, end, 1, dtype, device, requires_grad);
 }
 
@@ -99,7 +99,7 @@ static double point(double a, double b, int64_t n, int64_t i) {
   const double step = (b - a) / double(n - 1);
   return i < n / 2 ? a + step * double(i) : b - step * double(n - 1 - i);
 }
-Tensor linspace(Scalar start, Scalar end, int64_t steps, OptDtype dtype, OptDevice device, bool requires_grad) {
+Tensor linspace(Scalar start, Scalar end, int64_t steps, OptDtype dtype, OptDevice device, OnlyBool requires_grad) {
   OpScope op("linspace");
   TG_CHECK(!start.is_complex() && !end.is_complex(), NotImplementedError, "complex start and end are not implemented: add linspaces of the parts");
   TG_CHECK(steps >= 0, ValueError, "steps must not be negative, got ", steps);
@@ -107,7 +107,7 @@ Tensor linspace(Scalar start, Scalar end, int64_t steps, OptDtype dtype, OptDevi
   generate<double>(out, [&](int64_t i) { return point(start.to_double(), end.to_double(), steps, i); });
   return finish(on(out, device), requires_grad);
 }
-Tensor logspace(Scalar start, Scalar end, int64_t steps, double base, OptDtype dtype, OptDevice device, bool requires_grad) {
+Tensor logspace(Scalar start, Scalar end, int64_t steps, double base, OptDtype dtype, OptDevice device, OnlyBool requires_grad) {
   OpScope op("logspace");
   TG_CHECK(steps >= 0, ValueError, "steps must not be negative, got ", steps);
   Tensor out = empty(steps, dtype.value_or(default_dtype()));
@@ -115,7 +115,7 @@ Tensor logspace(Scalar start, Scalar end, int64_t steps, double base, OptDtype d
   return finish(on(out, device), requires_grad);
 }
 
-Tensor eye(int64_t n, std::optional<int64_t> m, OptDtype dtype, OptDevice device, bool requires_grad) {
+Tensor eye(int64_t n, std::optional<int64_t> m, OptDtype dtype, OptDevice device, OnlyBool requires_grad) {
   OpScope op("eye");
   const int64_t columns = m.value_or(n);
   TG_CHECK(n >= 0 && columns >= 0, ValueError, "n and m must not be negative, got ", n, " and ", columns);
@@ -200,6 +200,7 @@ static Tensor new_empty(const Tensor& x, IntList size, OptDtype dtype, OptDevice
   return finish(empty(size, dtype.value_or(x->dtype), device.value_or(x->device)), requires_grad);
 }
 static Tensor new_empty_strided(const Tensor& x, IntList size, IntList stride, OptDtype dtype, OptDevice device, bool requires_grad) {
+  OpScope op("new_empty_strided");
   return finish(empty_strided(size, stride, dtype.value_or(x->dtype), device.value_or(x->device)), requires_grad);
 }
 static Tensor empty_permuted(IntList size, IntList layout, OptDtype dtype, OptDevice device, bool requires_grad) {
@@ -275,11 +276,11 @@ void factories_ops(OpTable& t) {
       .method_only().no_grad().samples({"I(3), (2, 2)"});
   t.add("new_full(Tensor input, int[] size, Scalar fill_value, *, " TG_OPTIONS ")", &new_full, "full with input's dtype.")
       .method_only().no_grad().samples({"T(3), (2, 2), 5"});
-  t.add("arange(Scalar end, *, " TG_OPTIONS ")", static_cast<Tensor (*)(Scalar, OptDtype, OptDevice, bool)>(&arange),
+  t.add("arange(Scalar end, *, " TG_OPTIONS ")", static_cast<Tensor (*)(Scalar, OptDtype, OptDevice, OnlyBool)>(&arange),
       "0, 1, … below end. int64 when end is an integer.")
       .no_grad().with_out().samples({"5", "2.5", "0", "5, dtype=float32"});
   t.add("arange(Scalar start, Scalar end, Scalar step=1, *, " TG_OPTIONS ")",
-      static_cast<Tensor (*)(Scalar, Scalar, Scalar, OptDtype, OptDevice, bool)>(&arange),
+      static_cast<Tensor (*)(Scalar, Scalar, Scalar, OptDtype, OptDevice, OnlyBool)>(&arange),
         "start, start + step, … below end. int64 when all are integers.").no_grad().with_out().samples({"1, 6", "1, 6, 2",
             "5, 0, -2", "0.5, 2, 0.25"});
   t.add("linspace(Scalar start, Scalar end, int steps, *, " TG_OPTIONS ")", &linspace,

@@ -236,13 +236,13 @@ static Tensor frequencies(Tensor index, double n, double d, std::optional<Dtype>
   return f;
 }
 static void positive_length(int64_t n) { TG_CHECK(n > 0, ValueError, "n must be positive, got ", n); }
-Tensor fftfreq(int64_t n, double d, std::optional<Dtype> dtype, std::optional<Device> device, bool requires_grad) {
+Tensor fftfreq(int64_t n, double d, std::optional<Dtype> dtype, std::optional<Device> device, OnlyBool requires_grad) {
   OpScope op("fft.fftfreq");
   positive_length(n);
   return frequencies(cat({arange(0, (n + 1) / 2, 1, Dtype::Int64, device), arange(-(n / 2), 0, 1, Dtype::Int64, device)}), double(n), d, dtype,
       requires_grad);
 }
-Tensor rfftfreq(int64_t n, double d, std::optional<Dtype> dtype, std::optional<Device> device, bool requires_grad) {
+Tensor rfftfreq(int64_t n, double d, std::optional<Dtype> dtype, std::optional<Device> device, OnlyBool requires_grad) {
   OpScope op("fft.rfftfreq");
   positive_length(n);
   return frequencies(arange(0, n / 2 + 1, 1, Dtype::Int64, device), double(n), d, dtype, requires_grad);

@@ -66,7 +66,7 @@ struct Clamp {
   static constexpr OpTraits traits = {"clamp", "ClampBackward1", Types::Number, fused, cheap, {A}};
   static constexpr const char* doc = "input limited to [min, max]; either may be None. NaN stays. The gradient is 0 outside.";
   Number low, high;
-  template <class T> TG_HD T forward(const T& x) const { return minimum(maximum(x, number<T>(low)), number<T>(high)); }
+  template <class T> TG_HD T forward(const T& x) const { return clamped(x, number<T>(low), number<T>(high)); }
   template <class T> TG_HD T backward(const T& g, const T& x) const { return where((x >= T(low.d)) & (x <= T(high.d)), g, T(0)); }
 };
 struct ClampMin {

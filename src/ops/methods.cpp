@@ -210,7 +210,7 @@ const Tensor& Tensor::zero_() const { OpScope op("zero_"); return tapegrad::zero
 
 // random
 Tensor Tensor::bernoulli(const Generator* generator) const { OpScope op("bernoulli"); return tapegrad::bernoulli(*this, generator); }
-Tensor Tensor::multinomial(int64_t num_samples, bool replacement, const Generator* generator) const { OpScope op("multinomial"); return tapegrad::multinomial(*this, num_samples, replacement, generator); }
+Tensor Tensor::multinomial(int64_t num_samples, OnlyBool replacement, const Generator* generator) const { OpScope op("multinomial"); return tapegrad::multinomial(*this, num_samples, replacement, generator); }
 const Tensor& Tensor::uniform_(double low, double high, const Generator* generator) const { OpScope op("uniform_"); return tapegrad::uniform_(*this, low, high, generator); }
 const Tensor& Tensor::normal_(double mean, double std, const Generator* generator) const { OpScope op("normal_"); return tapegrad::normal_(*this, mean, std, generator); }
 const Tensor& Tensor::bernoulli_(double p, const Generator* generator) const { OpScope op("bernoulli_"); return tapegrad::bernoulli_(*this, p, generator); }

@@ -67,6 +67,7 @@ template <> struct Unbox<std::optional<double>> { static constexpr ArgKind kind 
 template <> struct Unbox<int64_t> { static constexpr ArgKind kind = ArgKind::Int; static int64_t get(const Value& v) { return v.integer; } };
 template <> struct Unbox<std::optional<int64_t>> { static constexpr ArgKind kind = ArgKind::OptionalInt; static std::optional<int64_t> get(const Value& v) { return v.none ? std::nullopt : std::optional(v.integer); } };
 template <> struct Unbox<bool> { static constexpr ArgKind kind = ArgKind::Bool; static bool get(const Value& v) { return v.boolean; } };
+template <> struct Unbox<OnlyBool> : Unbox<bool> {};
 template <> struct Unbox<std::optional<bool>> { static constexpr ArgKind kind = ArgKind::OptionalBool; static std::optional<bool> get(const Value& v) { return v.none ? std::nullopt : std::optional(v.boolean); } };
 template <> struct Unbox<IntList> { static constexpr ArgKind kind = ArgKind::Ints; static IntList get(const Value& v) { return v.ints; } };
 template <> struct Unbox<std::optional<IntList>> { static constexpr ArgKind kind = ArgKind::Ints; static std::optional<IntList> get(const Value& v) { return v.none ? std::nullopt : std::optional(v.ints); } };

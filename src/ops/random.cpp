@@ -175,18 +175,18 @@ void check_range(Dtype d, int64_t low, int64_t high, const char* low_name, const
 
 // ---- making tensors
 
-Tensor rand(IntList size, std::optional<Dtype> dtype, std::optional<Device> device, bool requires_grad, const Generator* generator) {
+Tensor rand(IntList size, std::optional<Dtype> dtype, std::optional<Device> device, OnlyBool requires_grad, const Generator* generator) {
   OpScope op("rand");
   return real(Law::Uniform, 0, 1, size, dtype, device, requires_grad, generator);
 }
-Tensor randn(IntList size, std::optional<Dtype> dtype, std::optional<Device> device, bool requires_grad, const Generator* generator) {
+Tensor randn(IntList size, std::optional<Dtype> dtype, std::optional<Device> device, OnlyBool requires_grad, const Generator* generator) {
   OpScope op("randn");
   return real(Law::Normal, 0, 1, size, dtype, device, requires_grad, generator);
 }
-Tensor rand_like(const Tensor& x, std::optional<Dtype> dtype, std::optional<Device> device, bool requires_grad) {
+Tensor rand_like(const Tensor& x, std::optional<Dtype> dtype, std::optional<Device> device, OnlyBool requires_grad) {
   return rand(x.sizes(), dtype.value_or(x.dtype()), device.value_or(x.device()), requires_grad, nullptr);
 }
-Tensor randn_like(const Tensor& x, std::optional<Dtype> dtype, std::optional<Device> device, bool requires_grad) {
+Tensor randn_like(const Tensor& x, std::optional<Dtype> dtype, std::optional<Device> device, OnlyBool requires_grad) {
   return randn(x.sizes(), dtype.value_or(x.dtype()), device.value_or(x.device()), requires_grad, nullptr);
 }
 Tensor randint(int64_t low, int64_t high, IntList size, std::optional<Dtype> dtype, std::optional<Device> device, const Generator* generator) {

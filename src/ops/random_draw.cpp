@@ -94,7 +94,7 @@ static Tensor cuda_multinomial(const Tensor& weights, int64_t samples, bool repl
   const Tensor place = arange(Scalar(n), Dtype::Int64, w.device()), last = cummax(where(positive, place, Tensor(0)), 1).values;
   return reshape(gather(last, 1, clamp_max(at, Scalar(n - 1))), size);
 }
-Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement, const Generator* generator) {
+Tensor multinomial(const Tensor& weights, int64_t num_samples, OnlyBool replacement, const Generator* generator) {
   OpScope op("multinomial");
   TG_CHECK(weights.dim() == 1 || weights.dim() == 2, ShapeError, "input must have 1 or 2 dimensions, got ", weights.dim(), Named{"input", weights});
   check_floating(weights);

@@ -197,8 +197,8 @@ SmallOperands::SmallOperands(const Operand* arg, int args) {
   const TensorImpl& out = *arg[0].t;
   const int64_t n = out.numel;
   if (n > kFew || n == 0) return;
-  int lanes = 1, used = 0;
-  for (int k = 0; k < args; k++) lanes = std::max(lanes, lanes_of(arg[k].compute));
+  int lanes = lanes_of(arg[0].compute), used = 0;
+  for (int k = 1; k < args; k++) if (arg[k].compute != arg[0].compute) lanes = std::max(lanes, lanes_of(arg[k].compute));
   const int64_t whole = (n + lanes - 1) & -int64_t(lanes);
   for (int k = 0; k < args; k++) {
     const Compute c = arg[k].compute;

@@ -27,23 +27,23 @@ template <class F> static Tensor window_of(int64_t length, bool periodic, OptDty
 }
 static double cosine(double t, int k) { return std::cos(k * 6.283185307179586476925 * t); }
 
-Tensor hann_window(int64_t window_length, bool periodic, OptDtype dtype, OptDevice device, bool requires_grad) {
+Tensor hann_window(int64_t window_length, OnlyBool periodic, OptDtype dtype, OptDevice device, OnlyBool requires_grad) {
   OpScope op("hann_window");
   return window_of(window_length, periodic, dtype, device, requires_grad, [](double t) { return 0.5 - 0.5 * cosine(t, 1); });
 }
-Tensor hamming_window(int64_t window_length, bool periodic, double alpha, double beta, OptDtype dtype, OptDevice device, bool requires_grad) {
+Tensor hamming_window(int64_t window_length, OnlyBool periodic, double alpha, double beta, OptDtype dtype, OptDevice device, OnlyBool requires_grad) {
   OpScope op("hamming_window");
   return window_of(window_length, periodic, dtype, device, requires_grad, [=](double t) { return alpha - beta * cosine(t, 1); });
 }
-Tensor blackman_window(int64_t window_length, bool periodic, OptDtype dtype, OptDevice device, bool requires_grad) {
+Tensor blackman_window(int64_t window_length, OnlyBool periodic, OptDtype dtype, OptDevice device, OnlyBool requires_grad) {
   OpScope op("blackman_window");
   return window_of(window_length, periodic, dtype, device, requires_grad, [](double t) { return 0.42 - 0.5 * cosine(t, 1) + 0.08 * cosine(t, 2); });
 }
-Tensor bartlett_window(int64_t window_length, bool periodic, OptDtype dtype, OptDevice device, bool requires_grad) {
+Tensor bartlett_window(int64_t window_length, OnlyBool periodic, OptDtype dtype, OptDevice device, OnlyBool requires_grad) {
   OpScope op("bartlett_window");
   return window_of(window_length, periodic, dtype, device, requires_grad, [](double t) { return 1 - std::abs(2 * t - 1); });
 }
-Tensor kaiser_window(int64_t window_length, bool periodic, double beta, OptDtype dtype, OptDevice device, bool requires_grad) {
+Tensor kaiser_window(int64_t window_length, OnlyBool periodic, double beta, OptDtype dtype, OptDevice device, OnlyBool requires_grad) {
   OpScope op("kaiser_window");
   return window_of(window_length, periodic, dtype, device, requires_grad, [=](double t) {
     const double u = 2 * t - 1;

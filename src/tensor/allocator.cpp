@@ -10,6 +10,7 @@
 #include <ctime>
 #include <mutex>
 #include <new>
+#include <unordered_map>
 
 #include "src/tensor/ledger.h"
 #include "src/tensor/make.h"
@@ -76,9 +77,17 @@ int64_t now() {
   clock_gettime(CLOCK_MONOTONIC, &t);
   return int64_t(t.tv_sec) * 1000000000 + t.tv_nsec;
 }
-[[gnu::cold, gnu::noinline]] void note_event(Shared& s, const void* block, const Owner& o, bool made) {
+// With the role that the memory has by now. Did an op save what it holds? Only a storage's header points to the data behind itself.
+Owner known_owner(void* block) {
+  Owner o = owner_of(block);
+  const auto* s = static_cast<const Storage*>(block);
+  if (o.role == MemoryRole::Working && s->data == static_cast<const char*>(block) + kStorageHeader && __atomic_load_n(&s->saved, __ATOMIC_RELAXED))
+    o.role = MemoryRole::Saved;
+  return o;
+}
+[[gnu::cold, gnu::noinline]] void note_event(Shared& s, void* block, bool made) {
   try {
-    s.events.push_back({now(), block, o, made});
+    s.events.push_back({now(), block, made ? owner_of(block) : known_owner(block), made});
   } catch (const std::bad_alloc&) { s.recording = false; }  // what there is stays
 }
 Owner owner_now(size_t bytes) {
@@ -92,13 +101,13 @@ void enter(Shared& s, void* block, Owner o) {
   s.stats.peak = std::max(s.stats.peak, s.stats.in_use);
   o.slot = owner_of(block).slot;
   owner_of(block) = o;
-  if (s.recording) [[unlikely]] note_event(s, block, o, true);
+  if (s.recording) [[unlikely]] note_event(s, block, true);
 }
 void leave(Shared& s, void* block) {
   Owner& o = owner_of(block);
   s.stats.in_use -= int64_t(o.bytes), bytes_here -= int64_t(o.bytes);
   o.live = false;
-  if (s.recording) [[unlikely]] note_event(s, block, o, false);
+  if (s.recording) [[unlikely]] note_event(s, block, false);
 }
 void strike_out(Shared& s, void* block) {  // it goes back to the system
   void*& at = s.blocks[owner_of(block).slot];
@@ -298,20 +307,12 @@ void set_cache_limit(size_t bytes) {
 
 // ---- ledger.h
 
-// Did an op save what this block holds? Only a storage's header points to the data behind itself.
-static bool is_saved(const void* block) {
-  const auto* s = static_cast<const Storage*>(block);
-  return s->data == static_cast<const char*>(block) + kStorageHeader && __atomic_load_n(&s->saved, __ATOMIC_RELAXED);
-}
 Ledger read_ledger() {
   Shared& s = shared();
   Ledger ledger;
   std::lock_guard g(s.lock);
   for (void* b : s.blocks) {
-    Owner o = owner_of(b);
-    if (!o.live) continue;
-    if (o.role == MemoryRole::Working && is_saved(b)) o.role = MemoryRole::Saved;
-    ledger.blocks.push_back(o);
+    if (owner_of(b).live) ledger.blocks.push_back(known_owner(b));
   }
   for (int c = 0; c < kSmallClasses; c++) {
     ledger.small[c] = s.small_made[c] - s.small_free[c];
@@ -340,17 +341,31 @@ void own_with(const Storage& s, const Storage& of, MemoryRole role) {
   if (const Owner* o = owner_if_any(of); o && o->module) set_owner_module(s, o->module);
 }
 
+// Blocks get the owner that they had last: that one was saved, or is a parameter, is known only after it was made.
+static void settle(Shared& s, std::vector<LedgerEvent>& events) {
+  std::unordered_map<const void*, Owner*> in_use;
+  for (LedgerEvent& e : events) {
+    if (e.made) in_use[e.block] = &e.owner;
+    else if (auto found = in_use.extract(e.block)) *found.mapped() = e.owner;
+  }
+  for (void* b : s.blocks)
+    if (auto found = in_use.find(b); found != in_use.end() && owner_of(b).live) *found->second = known_owner(b);
+}
 void record_ledger(bool on) {
   Shared& s = shared();
   std::lock_guard g(s.lock);
+  if (s.recording && !on) settle(s, s.events);
   s.recording = on;
   if (!on) return;
   s.events.clear();
-  for (void* b : s.blocks) if (owner_of(b).live) note_event(s, b, owner_of(b), true);
+  for (void* b : s.blocks) if (owner_of(b).live) note_event(s, b, true);
 }
 std::vector<LedgerEvent> ledger_events() {
-  std::lock_guard g(shared().lock);
-  return shared().events;
+  Shared& s = shared();
+  std::lock_guard g(s.lock);
+  std::vector<LedgerEvent> events = s.events;
+  if (s.recording) settle(s, events);
+  return events;
 }
 
 int64_t bytes_of_thread() { return bytes_here; }

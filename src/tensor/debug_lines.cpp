@@ -8,11 +8,11 @@
 #include <cstdio>
 #include <cstring>
 #include <map>
-#include <mutex>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "src/tensor/fork.h"
 #include "src/tensor/places.h"
 
 namespace tapegrad {
@@ -304,7 +304,7 @@ CodeLine find(const Object& o, uint64_t address) {
 }  // namespace
 
 CodeLine find_code_line(const std::string& elf_file, uint64_t address) {
-  static std::mutex& lock = *new std::mutex;  // messages may be made after static destructors
+  static auto& lock = *new ForkSafeMutex;  // messages may be made after static destructors
   static auto& objects = *new std::map<std::string, Object>;
   static auto& known = *new std::map<std::pair<std::string, uint64_t>, CodeLine>;
   const std::lock_guard guard(lock);

@@ -26,6 +26,7 @@ static std::string module_line() {
 
 struct Error::Text : Counted {
   std::string text;
+  std::mutex lock;  // of both, in what()
   Place caller;  // not yet in the text; a Python program's traceback says it
   explicit Text(std::string t) : text(std::move(t)) {}
 };
@@ -37,8 +38,7 @@ Error::Error(const detail::Message& m) : text_(new Text(with_forward_line(runnin
 Error::Error(const Error& o) noexcept : std::exception(o), text_(o.text_) { text_->retain(); }
 Error::~Error() { if (text_->drop()) delete text_; }
 const char* Error::what() const noexcept {
-  static std::mutex& lock = *new std::mutex;
-  const std::lock_guard guard(lock);
+  const std::lock_guard guard(text_->lock);
   const Place caller = std::exchange(text_->caller, {});
   if (caller.where) try {
     text_->text += place_line("called at", caller);

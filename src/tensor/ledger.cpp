@@ -4,15 +4,16 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
-#include <mutex>
 #include <tuple>
+
+#include "src/tensor/fork.h"
 
 namespace tapegrad {
 
 namespace {
 
 struct Paths {
-  std::mutex lock;
+  ForkSafeMutex lock;
   std::map<std::pair<uint16_t, std::string>, uint16_t> numbers;
   std::vector<std::string> texts{{}};
 };

@@ -51,7 +51,7 @@ struct LedgerEvent {
   bool made;      // false: given back
 };
 TG_API void record_ledger(bool on);  ///< begins with one event for each block in use, at the time of the call
-TG_API std::vector<LedgerEvent> ledger_events();
+TG_API std::vector<LedgerEvent> ledger_events();  ///< blocks have the role that they had last
 
 /// Bytes of big blocks that this thread has taken, less those it has given back.
 TG_API int64_t bytes_of_thread();

@@ -7,10 +7,10 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
-#include <mutex>
 #include <string>
 #include <tuple>
 
+#include "src/tensor/fork.h"
 #include "src/tensor/places.h"
 
 namespace tapegrad {
@@ -82,7 +82,7 @@ std::string place_line(const char* what, const Place& p) { return p.where ? std:
 namespace {
 using NoteKey = std::tuple<const void*, int32_t, const char*>;
 struct Notes {
-  std::mutex lock;
+  ForkSafeMutex lock;
   std::map<NoteKey, uint16_t> numbers;
   std::vector<Note> all{{}};  // 0 says nothing
 };

@@ -134,6 +134,15 @@ TEST(Data, GoesOnWhereAnotherLoaderWas) {
   EXPECT_THROW(loader.load_state_dict({{"batches", tensor(int64_t(-1))}}), ValueError);
 }
 
+TEST(Data, GoesOnWithTheLastBatchThoughItIsNotFull) {
+  data::DataLoader first(Squares{10}, {.batch_size = 4}), second(Squares{10}, {.batch_size = 4});
+  int seen = 0;
+  for (const Tensor& batch : first)
+    if (++seen == 2 && batch.defined()) break;
+  second.load_state_dict(first.state_dict());
+  EXPECT_EQ(all(second), (std::vector<int64_t>{64, 81}));
+}
+
 TEST(Data, StreamsHaveBatchesToo) {
   for (const int workers : {0, 2}) {
     const data::DataLoader loader(data::map(Counting{10}, [](int64_t i) { return 2 * i; }), {.batch_size = 4, .num_workers = workers});

@@ -1,11 +1,13 @@
 // Makes every module and writes what tests/python/test_cpp_modules.py compares with Python's, bit by bit, into a safetensors
 // file: how it prints, its initial state, and the outputs and gradients of a call in training and of one in eval mode.
 //   every_module FILE
+#include <cmath>
 #include <cstdio>
 
 #include "tapegrad/io.h"
 #include "tapegrad/nn.h"
 #include "tapegrad/nn_parametrize.h"
+#include "tapegrad/nn_prune.h"
 
 using namespace tapegrad;
 
@@ -234,6 +236,56 @@ void parametrizations() {
   }, x({2, 3}));
   check("utils.parametrize.remove_parametrizations(utils.parametrizations.weight_norm(Linear(3, 4)), 'weight')",
         [] { return nn::utils::parametrize::remove_parametrizations(weight_norm(nn::Linear(3, 4))); }, x({2, 3}));
+  check("utils.parametrizations.orthogonal(Linear(4, 4))", [] { return orthogonal(nn::Linear(4, 4)); }, x({2, 4}));
+  check("utils.parametrizations.orthogonal(Linear(3, 5))", [] { return orthogonal(nn::Linear(3, 5)); }, x({2, 3}));
+  check("utils.parametrizations.orthogonal(Conv2d(2, 4, (3, 5)))", [] { return orthogonal(nn::Conv2d(2, 4, {3, 5})); }, x({1, 2, 5, 6}));
+  for (const char* map : {"matrix_exp", "cayley", "householder"})
+    for (const bool trivial : {true, false}) {
+      const std::string text = std::string("utils.parametrizations.orthogonal(Linear(5, 3), orthogonal_map='") + map +
+                               "', use_trivialization=" + (trivial ? "True)" : "False)");
+      check(text.c_str(), [&] { return orthogonal(nn::Linear(5, 3), &nn::Linear::weight, map, trivial); }, x({2, 5}));
+    }
+  check("utils.parametrizations.orthogonal(utils.parametrize.register_parametrization(Linear(3, 3), 'weight', Symmetric()))", [] {
+    auto both = register_parametrization(nn::Linear(3, 3), &nn::Linear::weight, Symmetric());
+    both.add(&nn::Linear::weight, Orthogonal(both.layer().weight, "", true));
+    return both;
+  }, x({2, 3}));
+  check("utils.parametrize.remove_parametrizations(utils.parametrizations.orthogonal(Linear(3, 4)), 'weight')",
+        [] { return nn::utils::parametrize::remove_parametrizations(orthogonal(nn::Linear(3, 4))); }, x({2, 3}));
+}
+
+void pruning() {
+  using namespace nn::utils::prune;
+  const auto weight = &nn::Linear::weight;
+  const Tensor scores = x({4, 5}), mask = randint(0, 2, {4, 5});
+  out.emplace_back("scores", scores), out.emplace_back("mask", mask);
+  const auto linear = [](auto f) { return [f] { return f(nn::Linear(5, 4)); }; };
+  check("utils.prune.identity(Linear(5, 4), 'weight')", linear([&](auto m) { return identity(m, weight); }), x({2, 5}));
+  check("utils.prune.random_unstructured(Linear(5, 4), 'weight', 0.3)",
+        linear([&](auto m) { return random_unstructured(m, weight, 0.3); }), x({2, 5}));
+  check("utils.prune.l1_unstructured(Linear(5, 4), 'bias', 2)", linear([&](auto m) { return l1_unstructured(m, &nn::Linear::bias, 2); }), x({2, 5}));
+  check("utils.prune.l1_unstructured(Linear(5, 4), 'weight', 0.125, importance_scores=scores)",
+        linear([&](auto m) { return l1_unstructured(m, weight, 0.125, scores); }), x({2, 5}));
+  check("utils.prune.random_structured(Linear(5, 4), 'weight', 2, dim=1)",
+        linear([&](auto m) { return random_structured(m, weight, 2, 1); }), x({2, 5}));
+  check("utils.prune.ln_structured(Linear(5, 4), 'weight', 0.5, n=2, dim=-2)",
+        linear([&](auto m) { return ln_structured(m, weight, 0.5, 2, -2); }), x({2, 5}));
+  check("utils.prune.ln_structured(Conv2d(2, 4, 3), 'weight', 1, float('inf'), 0)",
+        [] { return ln_structured(nn::Conv2d(2, 4, 3), &nn::Conv2d::weight, 1, INFINITY, 0); }, x({1, 2, 5, 5}));
+  check("utils.prune.custom_from_mask(Linear(5, 4), 'weight', mask)",
+        linear([&](auto m) { return custom_from_mask(m, weight, mask); }), x({2, 5}));
+  check("utils.prune.ln_structured(utils.prune.l1_unstructured(utils.prune.random_structured(Linear(5, 4), 'weight', 1, 0), 'weight', 4),"
+        " 'weight', 0.5, 1, 1)",
+        linear([&](auto m) { return ln_structured(l1_unstructured(random_structured(m, weight, 1, 0), weight, 4), weight, 0.5, 1, 1); }), x({2, 5}));
+  check("utils.prune.remove(utils.prune.l1_unstructured(utils.prune.random_unstructured(Linear(5, 4), 'bias', 1), 'weight', 0.3), 'weight')",
+        linear([&](auto m) { return remove(l1_unstructured(random_unstructured(m, &nn::Linear::bias, 1), weight, 0.3), weight); }), x({2, 5}));
+  check("globally_pruned(Sequential(Linear(5, 4), Linear(4, 3)), scores)", [&] {
+    const nn::Pruned one(nn::Linear(5, 4)), two(nn::Linear(4, 3));
+    const nn::Sequential model{one, two};
+    global_unstructured({{one, weight}, {two, weight}, {two, &nn::Linear::bias}}, L1Unstructured(0.4));
+    global_unstructured({{one, weight}, {two, weight}}, RandomUnstructured(5), {scores, {}});
+    return model;
+  }, x({2, 5}));
 }
 
 void activations() {
@@ -421,6 +473,7 @@ int main(int argc, char** argv) try {
   normalisation();
   lazy();
   parametrizations();
+  pruning();
   activations();
   losses();
   recurrent();

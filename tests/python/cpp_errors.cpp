@@ -18,6 +18,11 @@ struct Wrong : Function<Wrong> {
   static std::vector<Tensor> backward(FunctionContext&, std::vector<Tensor> g) { return {matmul(g[0], ones({7}))}; }
 };
 
+struct WrongForward : Function<WrongForward> {
+  static std::vector<Tensor> forward(FunctionContext&, const Tensor& x) { return {matmul(x, x)}; }
+  static std::vector<Tensor> backward(FunctionContext&, std::vector<Tensor> g) { return g; }
+};
+
 int main() {
   const Tensor x = ones({2, 3}).set_requires_grad();
   show("in place", [&] {
@@ -32,9 +37,10 @@ int main() {
     y.backward();
   });
   show("custom", [&] {
-    const Tensor y = Wrong::apply(x)[0];
+    const Tensor y = Wrong::apply(x)[0];  // applied
     y.sum().backward();
   });
+  show("custom forward", [&] { WrongForward::apply(x); });  // applied, too
   show("shape", [&] { matmul(x, x); });  // shape
   std::printf("detached: %s\n", explain(detach(x)).c_str());  // detached
   {

@@ -19,3 +19,12 @@ def test_every_method_row_has_a_cpp_method():
     assert len(wanted & functions) > 150
     missing = sorted((wanted & functions) - methods - {"rsub"})
     assert not missing, f"missing in tensor.h: {' '.join(missing)}"
+
+
+def test_no_bool_of_a_factory_takes_a_pointer():
+    """A generator or a device's name where a bool belongs would be `true`; OnlyBool does not compile with them."""
+    headers = "".join((INCLUDE / name).read_text() for name in ("ops.h", "ops_more.h", "fft.h", "data.h", "tensor.h"))
+    factories = re.findall(r"^ *(?:TG_API )?(?:Tensor|Sampler) (\w+\(.*(?:requires_grad =|Generator).*)", headers, re.M)
+    assert len(factories) > 30
+    wrong = [f for f in factories if re.search(r"\bbool ", f)]
+    assert not wrong, "\n".join(wrong)

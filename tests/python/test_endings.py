@@ -209,6 +209,12 @@ ENDS = {
         x.register_hook(lambda g: sys.exit(0))
         (x @ x).sum().backward()
     """,
+    "a profile that nobody ends": """
+        from tapegrad.profiler import profile
+        profile(record_shapes=True).start()
+        x = tg.ones(3)
+        for _ in range(1000): x = x + [1.0][0]
+    """,
     "modes that are still on": """
         guard = tg.no_grad(); guard.__enter__()
         anomaly = tg.autograd.detect_anomaly(); anomaly.__enter__()

@@ -36,11 +36,12 @@ def line(mark):
     return next((k, text.strip()) for k, text in enumerate(SOURCE.read_text().splitlines(), 1) if text.endswith("// " + mark))
 
 
-@pytest.mark.parametrize("flags", [("-g", "-gdwarf-4"), ("-g", "-gdwarf-5"), ("-g", "-no-pie", "-fno-pie"), ("-g", "-gdwarf-5", "-gdwarf64")], ids=" ".join)
+@pytest.mark.parametrize("flags", [("-g", "-O2"), ("-g", "-gdwarf-4"), ("-g", "-gdwarf-5"), ("-g", "-no-pie", "-fno-pie"), ("-g", "-gdwarf-5", "-gdwarf64")], ids=" ".join)
 def test_lines_from_debug_info(program, flags):
     text = run(program("lines" + "".join(flags), *flags))
     said = dict(re.findall(r"^([a-z ]+): (.*(?:\n .*)*)", text, re.M))
-    for title, marks in {"in place": ["saves h", "changes h"], "twice": ["forward", "first"], "shape": ["shape"], "detached": ["detached"], "recording off": ["off"]}.items():
+    for title, marks in {"in place": ["saves h", "changes h"], "twice": ["forward", "first"], "custom": ["applied"], "custom forward": ["applied, too"], "shape": ["shape"],
+                         "detached": ["detached"], "recording off": ["off"]}.items():
         for mark in marks:
             number, source = line(mark)
             assert f"cpp_errors.cpp:{number} in " in said[title], (title, said[title])

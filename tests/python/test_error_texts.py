@@ -4,10 +4,31 @@ import sys
 from pathlib import Path
 
 import pytest
+import tapegrad
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))
 import make_errors  # noqa: E402
+
+
+def callables(row, name):
+    """(name, callable) of all that Python has under a name of the row."""
+    found = [(name, tapegrad._C.functions.get(name)), (name, tapegrad._C.functional.get(name))]
+    found += [(n, getattr(tapegrad.Tensor, n, None)) for n in (name, name + "_")]
+    return [(n, f) for n, f in found if type(f).__name__ in ("OpFunction", "OpMethod")]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_messages_begin_with_the_name_that_was_called():
+    wrong, seen = [], 0
+    for row in make_errors.load_rows(tapegrad._C.op_table()):
+        for name, f in [c for alias in (row["name"], *row["aliases"]) for c in callables(row, alias)]:
+            for sample in make_errors.all_samples([row])[:4]:
+                for call, _, text in make_errors.errors_of(sample, f):
+                    seen += 1
+                    if not text.split(": ", 1)[1].startswith((f"{name}: ", f"{name}(): ")):
+                        wrong.append(f"{name}, as {call}: {text.splitlines()[0]}")
+    assert not wrong and seen > 10_000, "\n".join(wrong)
 
 
 @pytest.mark.filterwarnings("ignore")

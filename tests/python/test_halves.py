@@ -202,3 +202,22 @@ def test_dropout(dtype):
     agree(y, x.detach().float() * kept.float() * scale.float(), "result")
     y.sum().backward()
     agree(x.grad, kept.float() * scale.float(), "gradient")
+
+
+# ---- limits
+
+@pytest.mark.parametrize("dtype", [tg.float32, tg.float64, tg.float16, tg.bfloat16])
+def test_clamp_with_nan(dtype):
+    nan, x = float("nan"), tg.tensor([-3.0, -0.0, 0.25, 3.0, float("nan")] * 8).to(dtype)  # packets and a rest
+    inside = x.clamp(-1, 1)
+    assert inside[:4].tolist() == [-1, 0, 0.25, 1] and bool((inside.isnan() == x.isnan()).all())
+    assert bool((x.clamp(1, -1)[:4] == -1).all())
+    for low, high in ((nan, 1), (-1, nan), (nan, nan), (nan, None), (None, nan)):
+        assert bool(x.clamp(low, high).isnan().all())
+
+
+def test_nan_is_rounded_to_nan():
+    payloads = np.array([0x7f800001, 0x7fbfffff, 0x7fc00000, 0x7fffffff, 0xff800001, 0xffffffff] * 6, np.uint32).view(np.float32)
+    x = tg.from_numpy(payloads)
+    for dtype in (tg.float16, tg.bfloat16):
+        assert bool(x.to(dtype).isnan().all()) and bool((x + x).to(dtype).isnan().all())

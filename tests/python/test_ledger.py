@@ -121,9 +121,23 @@ def test_timeline(tmp_path):
     tg.memory.timeline(tmp_path / "m.html")
     text = (tmp_path / "m.html").read_text()
     assert "polygon" in text and "Net.encoder.0" in text and "http" not in text and "test_ledger.py" in text
+    assert all(text.count(f"<title>{role}: ") == 1 for role in ("parameter", "gradient", "saved", "working")) and "<td>saved<td>" in text
     n = len(tg._C._memory_events())
     tg.ones(1000, 1000)
     assert len(tg._C._memory_events()) == n
+
+
+def test_recorded_blocks_have_the_role_that_they_had_last():
+    def made():
+        return {(row[2], row[1]) for _, _, made, row in tg._C._memory_events() if made and row[2] in ("exp", "add", "relu")}
+    w = tg.randn(40, 40, requires_grad=True)
+    with tg.memory.record():
+        y = w.exp() + 1
+        assert ("exp", "saved") in made() and ("add", "working") in made()  # while it goes on
+        kept = F.relu(y)
+        del y
+        kept.sum().backward()
+    assert {("exp", "saved"), ("relu", "saved"), ("add", "working")} <= made()
 
 
 def test_a_shared_layer_has_the_path_it_is_called_by():

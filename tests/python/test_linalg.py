@@ -291,22 +291,63 @@ def test_determinant_of_singular_matrices():
     assert not zero.grad.any()
 
 
-def test_coinciding_points_have_no_gradient():
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0, 2.0, 3.0, float("inf")])
+def test_coinciding_points_have_no_gradient(p):
     x = tg.zeros(2, 3, requires_grad=True)
-    tg.cdist(x, x).sum().backward()
+    tg.cdist(x, x, p).sum().backward()
     assert not x.grad.any()
+
+
+# Rows and elements that fill tiles, packets and panels, and that do not.
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0, 2.0, 3.0, float("inf")])
+@pytest.mark.parametrize("m, n, k", [(1, 1, 1), (9, 50, 3), (30, 17, 64), (26, 100, 300), (270, 3, 65)])
+def test_cdist_of_any_size(m, n, k, p):
+    for dtype, tolerance in ((tg.float32, 2e-5), (tg.float64, 1e-12)):
+        a, b = normal(m, k).to(dtype).requires_grad_(), normal(n, k).to(dtype)
+        b[0] = a.detach()[0]  # one distance is 0
+        b.requires_grad_()
+        g = normal(m, n).to(dtype)
+        d = tg.cdist(a, b, p)
+        d.backward(g)
+        x, y, w = (t.detach().double().numpy() for t in (a, b, g))
+        t = x[:, None] - y
+        size = np.abs(t)
+        expected = size.max(-1) if p == float("inf") else (t != 0).sum(-1) if p == 0 else (size ** p).sum(-1) ** (1 / p)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if p == float("inf"):
+                slope = np.sign(t) * (np.abs(size - expected[..., None]) < 1e-6 * size)
+            else:
+                slope = np.sign(t) * size ** (p - 1) / expected[..., None] ** (p - 1) if p else np.zeros_like(t)
+        slope = w[..., None] * np.where(t == 0, 0, slope)
+        for got, want in ((d, expected), (a.grad, slope.sum(1)), (b.grad, -slope.sum(0))):
+            np.testing.assert_allclose(got.detach().numpy(), want, rtol=0, atol=tolerance * max(1, np.abs(want).max()))
+
+
+def test_distances_of_near_points_far_from_zero_are_exact():
+    x = normal(40, 8) + 1000
+    y = x + 2.0 ** -10
+    assert bool((tg.cdist(x, x).diagonal() == 0).all())
+    close(tg.cdist(x, y).diagonal(), (y - x).norm(dim=1))
 
 
 # ---- threads
 
 def test_results_do_not_depend_on_threads():
     a = normal(64, 40, 40)
+
+    def distances(a):
+        for p in (1.0, 2.0, 3.0, float("inf")):
+            x = a.clone().requires_grad_()
+            d = tg.cdist(x, x, p)
+            d.sum().backward()
+            yield from (d.detach(), x.grad)
+
     before = tg.get_num_threads()
     try:
         results = []
         for n in (1, 4):
             tg.set_num_threads(n)
-            results.append([t.numpy() for t in (linalg.inv(a), *linalg.svd(a), *linalg.qr(a), linalg.matrix_exp(a), tg.cdist(a, a))])
+            results.append([t.numpy() for t in (linalg.inv(a), *linalg.svd(a), *linalg.qr(a), linalg.matrix_exp(a), *distances(a))])
     finally:
         tg.set_num_threads(before)
     for x, y in zip(*results):

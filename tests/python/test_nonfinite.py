@@ -56,6 +56,53 @@ def test_an_op_that_was_given_nan_is_not_the_culprit():
         tg.full((3,), float("nan")), tg.tensor(float("inf"))
 
 
+def test_writing_over_the_argument_hides_nothing():
+    def power():
+        x = tg.tensor([-1.0])
+        x **= 0.5
+
+    def divided(x):
+        x /= 0
+
+    nan = float("nan")
+    with tg.autograd.detect_nonfinite():
+        for f, op in ((lambda: tg.tensor([-1.0]).log_(), "log_"), (power, "pow_"), (lambda: divided(tg.ones(2)), "div_"),
+                      (lambda: divided(tg.ones(2, requires_grad=True) * 1), "div_"), (lambda: tg.sqrt(tg.tensor([-1.0]), out=tg.empty(1)), "sqrt")):
+            with pytest.raises(tg.GradError, match=f"{op} made float32"):
+                f()
+        for f in (lambda: tg.tensor([nan]).log_(), lambda: tg.tensor([nan], dtype=tg.float16).mul_(2), lambda: divided(tg.tensor([nan])),
+                  lambda: tg.tensor([1.0]).mul_(tg.tensor([nan])), lambda: tg.sqrt(tg.tensor([nan]), out=tg.empty(1))):
+            f()
+
+
+def test_a_node_that_was_given_nan_is_not_the_culprit_when_others_run_inside():
+    class Inside(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            with tg.enable_grad():
+                (tg.ones(1, requires_grad=True) * 2).sum().backward()
+            return g * 2
+
+    x = tg.ones(1, dtype=tg.float16, requires_grad=True)
+    with tg.autograd.detect_nonfinite():
+        Inside.apply(x).backward(tg.tensor([float("nan")], dtype=tg.float16))
+
+
+def test_the_innermost_says_whether_it_is_an_error():
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with tg.autograd.detect_nonfinite(warn=True):
+            with pytest.raises(tg.GradError), tg.autograd.detect_nonfinite():
+                tg.ones(2) / 0
+            assert not seen
+            tg.ones(2) / 0
+            assert len(seen) == 1
+
+
 def test_warns_instead_and_goes_on():
     with tg.autograd.detect_nonfinite(warn=True), warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")

@@ -7,6 +7,7 @@ import threading
 import pytest
 import tapegrad as tg
 import tapegrad.nn.functional as F
+from browser import CHROMIUM, open_page
 from tapegrad.profiler import ProfilerActivity, profile, record_function, schedule
 
 
@@ -132,6 +133,39 @@ def test_chrome_trace(prof, tmp_path):
     assert linear["args"]["Input Dims"][0] == [16, 64] and linear["args"]["Module"] == "Net.body.0" and linear["cat"] == "cpu_op"
 
 
+SHOW = """(async text => {
+  const { TimelinePanel } = (await import('./panels/timeline/timeline.js')).TimelinePanel;
+  const { ViewManager } = (await import('./ui/legacy/legacy.js')).ViewManager;
+  await ViewManager.instance().showView('timeline');
+  globalThis.panel = TimelinePanel.instance();
+  await panel.loadFromFile(new File([text], 'trace.json', { type: 'application/json' }));
+})"""
+SLICES = """[...panel.model.parsedTrace(0).data.Renderer.processes.values()].flatMap(process => [...process.threads.values()].map(
+  thread => [thread.name, thread.entries.map(e => e.name)]))"""
+CHART = """(chart => { chart.expandGroup(0, true); chart.expandGroup(1, true); const d = chart.timelineData();
+  return [d.groups.map(g => g.name.split(' (')[0]), d.entryLevels.length, new Set(d.entryLevels).size]; })(panel.getFlameChart().getMainFlameChart())"""
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no chromium or chrome to show the trace")
+def test_chrome_trace_opens_in_a_viewer(prof, tmp_path):
+    """In the Performance panel of Chromium's DevTools, which is there without a network; ui.perfetto.dev reads the same format."""
+    prof.export_chrome_trace(tmp_path / "t.json")
+    text = (tmp_path / "t.json").read_text()
+    slices = [e for e in json.loads(text)["traceEvents"] if e["ph"] == "X"]
+    with open_page("devtools://devtools/bundled/devtools_app.html?panel=timeline") as page:
+        try:
+            page.js(f"{SHOW}({json.dumps(text)})")
+        except RuntimeError as e:
+            pytest.skip(f"the DevTools of this version have other modules: {e}")
+        page.until("panel.hasActiveTrace()")
+        (thread, names), = page.js(SLICES)
+        assert thread == "main thread" and sorted(names) == sorted(e["name"] for e in slices) and "linear" in names
+        groups, bars, levels = page.until(f"panel.getFlameChart().getMainFlameChart().timelineData()?.groups.length && {CHART}")
+        assert groups == ["tapegrad", "main thread"] and bars == len(slices) and levels >= 2
+        page.shot(tmp_path / "shot.png")
+        assert (tmp_path / "shot.png").stat().st_size > 20_000
+
+
 def test_threads_have_lanes_of_their_own(tmp_path):
     def work():
         with record_function("work"):
@@ -194,6 +228,22 @@ def test_step_picture(prof, tmp_path):
     text = (tmp_path / "p.html").read_text()
     assert all(f">{lane}</text>" in text for lane in ("forward", "backward", "optimizer"))
     assert "<rect" in text and "AddmmBackward0" in text and "http" not in text and "<script" not in text
+
+
+def test_a_stack_whose_file_name_is_no_text():
+    with profile(with_stack=True) as p:
+        exec(compile("tg.ones(2) + 1", "lone\udcff.py", "exec"))
+    assert any("?(1): <module>" in frame for e in p.events() for frame in e.stack)
+
+
+def test_a_node_that_runs_again_still_knows_its_op():
+    x = tg.ones(2, requires_grad=True)
+    with profile() as p:
+        y = x.exp()
+        for _ in range(2):  # each time the node gives y, which it saved, back its history
+            tg.autograd.grad(y.sum(), x, create_graph=True)
+    nodes = [e for e in p.events() if e.name == "ExpBackward0"]
+    assert len(nodes) == 2 and len({e.maker for e in nodes}) == 1
 
 
 def test_results_are_the_same_while_watched():

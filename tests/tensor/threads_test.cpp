@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "src/autograd/watch.h"
 #include "src/tensor/interrupt.h"
 #include "tapegrad/interrupt.h"
 #include "tapegrad/optim.h"
@@ -100,6 +101,24 @@ TEST(ManyThreads, ChangeTheSizeOfThePool) {
   });
 }
 
+TEST(ManyThreads, AWatcherCanLeaveThem) {
+  struct : Watcher {
+    void opened(const OpScope&) noexcept override { std::this_thread::yield(); }  // so that somebody is always inside
+  } watcher;
+  const Tensor x = ones({4});
+  std::atomic<bool> left{false};
+  add_watcher(&watcher);
+  together(5, [&](int k) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    if (k == 0) {
+      remove_watcher(&watcher);
+      left = std::chrono::steady_clock::now() < end;
+    }
+    while (!left && std::chrono::steady_clock::now() < end) x + x;
+  });
+  EXPECT_TRUE(left);
+}
+
 #ifndef __SANITIZE_THREAD__  // which does not let a child of several threads start any
 TEST(ManyThreads, ForkWhileOthersCompute) {
   const Threads pool(3);
@@ -128,6 +147,45 @@ TEST(ManyThreads, ForkWhileOthersCompute) {
   }
   stop = true;
   for (std::thread& t : busy) t.join();
+}
+
+// Forks 10 times while f runs again and again on two threads; g in the child must come to its end.
+template <class F, class G> static void fork_while(F f, G g) {
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> busy;
+  for (int k = 0; k < 2; k++)
+    busy.emplace_back([&] {
+      while (!stop) f();
+    });
+  int bad = 0;
+  for (int round = 0; round < 10 && !bad; round++) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);
+      g();
+      _exit(0);
+    }
+    waitpid(child, &bad, 0);
+  }
+  EXPECT_EQ(bad, 0);
+  stop = true;
+  for (std::thread& t : busy) t.join();
+}
+TEST(Fork, WhileOtherThreadsNotePlaces) {
+  static const char places[100] = {};
+  const auto note_all = [] {
+    for (const char& c : places) make_note("fork", {&c, -1});
+  };
+  fork_while(note_all, note_all);
+}
+TEST(Fork, WhileOtherThreadsAreWatched) {
+  struct : Watcher {
+    void opened(const OpScope&) noexcept override { std::this_thread::yield(); }
+  } watcher;
+  add_watcher(&watcher);
+  const Tensor x = ones({4});
+  fork_while([&] { x + x; }, [&] { remove_watcher(&watcher); });
+  remove_watcher(&watcher);
 }
 #endif
 

@@ -38,6 +38,12 @@ TEST(Types, ScalarKeepsItsKindAndAllBits) {
   EXPECT_EQ(Scalar(1).dtype(), tapegrad::int64);
   EXPECT_EQ(Scalar(1.5).dtype(), float32);
 }
+// rand({2}, float32, "cpu", &generator) would have wanted a gradient. tests/python/test_cpp_methods.py looks at every factory.
+static_assert(std::is_convertible_v<bool, OnlyBool> && !std::is_convertible_v<const Generator*, OnlyBool>);
+static_assert(!std::is_convertible_v<const char*, OnlyBool> && !std::is_convertible_v<const char*, Scalar>);
+static_assert(std::is_invocable_v<decltype(&tapegrad::rand), IntList, Dtype, const char*, bool, const Generator*>);
+static_assert(!std::is_invocable_v<decltype(&tapegrad::rand), IntList, Dtype, const char*, const Generator*, const Generator*>);
+
 TEST(Half, AllSixteenBitPatternsRoundTrip) {
   for (uint32_t u = 0; u < 65536; u++) {
     const float h = half_to_float(uint16_t(u)), b = bfloat_to_float(uint16_t(u));

@@ -45,11 +45,12 @@ class detect_nonfinite:
         self.warn = bool(warn)
 
     def __enter__(self):
-        _C._watch_nonfinite(self.warn)
+        self._watched = self.warn
+        _C._watch_nonfinite(self._watched)
         return self
 
     def __exit__(self, *exc):
-        _C._unwatch_nonfinite()
+        _C._unwatch_nonfinite(self._watched)
 
 
 def set_anomaly_enabled(mode, check_nan=True):

@@ -5,6 +5,7 @@ same becomes a line of source. What an op was called with (an axis, an exponent)
 """
 import functools
 import html
+import inspect
 import itertools
 import keyword
 import math
@@ -15,8 +16,10 @@ from .. import _C
 from .formulas import ELEMENTWISE, HELPERS, MASKED, RULES, places, splits
 from .steps import Tape, find_names
 
-RESERVED = {*keyword.kwlist, "np", "math", "values", "gradients", "n", "gx", "mean", "scale", "part", *HELPERS}
-PARTS = ("mean, scale = ", "n = ", "gx = ")  # statements of rules that are the same for every input
+RESERVED = {*keyword.kwlist, "np", "math", "values", "gradients", "n", "gx", "mean", "scale", "part", "half", "gaps", "weights", "gw", "ds",
+            "sums", "hidden_sums", "dh", "dc", "dw_hr", *HELPERS}
+# statements of rules that are the same for every input
+PARTS = ("mean, scale = ", "n = ", "gx = ", "half = ", "gaps = ", "weights = ", "gw = ", "ds = ", "sums, ")
 WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -25,7 +28,7 @@ def formula_of(op):
     """The gradient in a line for people; "" where there is none."""
     if op in ELEMENTWISE:
         return "\n".join(f"d{letter} = {found[0]}" for letter, found in zip("abc", ELEMENTWISE[op]) if found)
-    return RULES[op].__doc__ if op in RULES else ""
+    return inspect.cleandoc(RULES[op].__doc__) if op in RULES else ""
 
 
 class Chain:
@@ -47,7 +50,7 @@ class Chain:
         return scope["gradients"]
 
 
-def explain_backward(tensor, model=None):
+def explain_backward(tensor, model=None, gradient=None):
     """The chain rule from `tensor` to its leaves as NumPy source with a comment for each step: print it, or run() it.
 
         chain = tapegrad.viz.explain_backward(loss)
@@ -55,9 +58,20 @@ def explain_backward(tensor, model=None):
         chain.run()["W1"]          # equals W1.grad after loss.backward()
 
     It uses what the tape saved, so call it before backward(), or after backward(retain_graph=True). An op whose gradient has no formula
-    here is a NotImplementedError that names it. `model` names the leaves, as for tapegrad.tape().
+    here is a NotImplementedError that names it. `model` names the leaves, as for tapegrad.tape(); `gradient` is that of `tensor`,
+    1 for each element if it is left out.
     """
-    writer = _Writer(Tape(tensor, find_names(model, sys._getframe(1))))
+    return _chain(tensor, find_names(model, sys._getframe(1)), gradient)
+
+
+def print_backward(tensor, gradient):
+    """For tensor.backward(gradient, explain=True)."""
+    if gradient is not None or tensor.numel() == 1:  # else backward() says what is missing
+        print(_chain(tensor, find_names(None, sys._getframe(1)), gradient))
+
+
+def _chain(tensor, names, gradient):
+    writer = _Writer(Tape(tensor, names), gradient)
     after = _C._read_tape(tensor, (), writer)
     if after[3]:
         raise RuntimeError("explain_backward: " + after[3])
@@ -74,7 +88,7 @@ def array_of(t):
 class _Writer:
     """Sees the backward on the side, last step first, and writes a paragraph for each."""
 
-    def __init__(self, tape):
+    def __init__(self, tape, gradient):
         import numpy
         self.np, self.tape, self.random = numpy, tape, numpy.random.default_rng(0)
         self.values, self.helpers, self.written, self.body = {}, set(), set(), []
@@ -88,9 +102,9 @@ class _Writer:
                 self.names["step", s.number, k] = self.fresh(o.name or (f"v{s.number}" if len(s.outputs) == 1 else f"v{s.number}_{k}"))
         if tape.steps:
             root = next(k for k, o in enumerate(tape[-1].outputs) if o.shape is not None)
-            self.start("step", len(tape) - 1, root)
+            self.start(gradient, "step", len(tape) - 1, root)
         else:
-            self.start("leaf", 0, 0)
+            self.start(gradient, "leaf", 0, 0)
 
     def fresh(self, name):
         """The name as an identifier that nothing else has."""
@@ -101,10 +115,10 @@ class _Writer:
         self.taken.update((name, "d_" + name))
         return name
 
-    def start(self, *where):
-        name = self.names[where]
-        shape = tuple(self.tape.tensor.shape)
-        self.body.append(f"d_{name} = {'1.0' if not shape else f'np.ones({shape})'}\n")
+    def start(self, gradient, *where):
+        name, shape = self.names[where], tuple(self.tape.tensor.shape)
+        ones = "1.0" if not shape else f"np.ones({shape})"
+        self.body.append(f"d_{name} = {ones if gradient is None else self.use(self.fresh('gradient'), array_of(gradient))}\n")
         self.written.add(name)
 
     # ---- the visitor
@@ -131,7 +145,8 @@ class _Writer:
             lines += [line for line in self.assign(name, found, case) if not (line in lines and line.startswith(PARTS))]
             if formula and formula not in formulas:
                 formulas.append(formula)
-        head = [f"# step {index}, {s.op}, from {s.where}" + (f": {s.source}" if s.source else "")] + ["#     " + f for f in formulas]
+        head = [f"# step {index}, {s.op}, from {s.where}" + (f": {s.source}" if s.source else "")]
+        head += ["#     " + line for f in formulas for line in f.split("\n")]
         self.body.append("\n".join(head + lines) + "\n")
 
     def assign(self, name, found, case):
@@ -189,12 +204,19 @@ class _Case:
         self.constants = {}
         self.scope = {**writer.scope, **arrays, **{f"g{k}_": g for k, g in enumerate(outs) if g is not None}, "g": self.g}
         half = str(step.outputs[self.first].dtype).endswith(("bfloat16", "float16"))
-        self.tolerance = 3e-2 if half else 2e-4 if truth.dtype.itemsize < 8 else 1e-9
+        self.tolerance = 3e-2 if half else 1e-9 if truth.dtype.itemsize == 8 else 1e-2 if "Linalg" in step.op else 2e-4
 
     # ---- what rules ask
 
     def saved_names(self):
         return list(self.arrays)
+
+    def saved_at(self, k):
+        return f"s{k}_"
+
+    def saved_as(self, role):
+        """The name of what was saved in this role: "input 0", "output 1"; None when it was not."""
+        return next((f"s{k}_" for k, v in enumerate(self.s.saved) if v.role == role and f"s{k}_" in self.arrays), None)
 
     def parts(self, axis):
         return [f"g{k}_" for k in range(len(self.outs))] if all(g is not None for g in self.outs) else []
@@ -206,6 +228,17 @@ class _Case:
         given[k] = _C.tensor(self.np.arange(1.0, g.size + 1).reshape(g.shape), dtype=self.s.outputs[k].dtype)
         dx = self.s.node(*given)
         return array_of(dx[self.number] if isinstance(dx, tuple) else dx)
+
+    def attention_weights(self, queries, keys):
+        """w of y = w @ v: the gradient of v where the output's is 1 for one query in each column."""
+        width, found = self.g.shape[-1], []
+        for first in range(0, queries, width):
+            g = self.np.zeros(self.g.shape)
+            here = range(first, min(first + width, queries))
+            g[..., here, range(len(here))] = 1
+            dv = self.s.node(_C.tensor(g, dtype=self.s.outputs[0].dtype))[2]
+            found.append(array_of(dv)[..., :len(here)])
+        return self.np.swapaxes(self.np.concatenate(found, -1), -1, -2)
 
     def found_places(self, k=None):
         k = self.first if k is None else k
@@ -265,7 +298,7 @@ class _Case:
         rule = RULES.get(self.op)
         if rule:
             for c in rule(self):
-                yield ([f"{{d}} = {c}"] if isinstance(c, str) else c), rule.__doc__
+                yield ([f"{{d}} = {c}"] if isinstance(c, str) else c), inspect.cleandoc(rule.__doc__)
         if rule is splits:
             lines = [f"{{d}} = np.zeros({self.shape}, g{self.first}_.dtype)"]
             yield lines + [f"{{d}}[{self.found_places(k)}] = g{k}_" for k, g in enumerate(self.outs) if g is not None], places.__doc__
@@ -342,7 +375,7 @@ class _Case:
         def real(m):
             word = m[0]
             if word in HELPERS:
-                w.helpers.add(word)
+                w.helpers.update((word, *(other for other in WORD.findall(HELPERS[word]) if other in HELPERS)))
             if word == "g":
                 return "d_" + w.names["step", s.number, self.first]
             if re.fullmatch(r"g\d+_", word):

@@ -8,6 +8,8 @@ what the node gives.
 import itertools
 import math
 
+from . import formulas_layers, formulas_linalg
+
 # A line is: node, expressions for a; for b; for c. Expressions that may hold are separated by "|", tried from the left.
 TABLE = """
 Neg          -g
@@ -86,8 +88,18 @@ Hardsigmoid  g / 6 * (np.abs(a) < 3)
 Hardswish    g * np.where(a <= -3, 0, np.where(a < 3, a / 3 + 0.5, 1))
 NativeDropout  g * a | p * g * a
 MseLoss      g * 2 * (a - b) / N | g * 2 * (a - b); g * 2 * (b - a) / N | g * 2 * (b - a)
-BinaryCrossEntropy  g * (a - b) / (a * (1 - a)) / N | g * (a - b) / (a * (1 - a))
-BinaryCrossEntropyWithLogits  g * (sigmoid(a) - b) / N | g * (sigmoid(a) - b)
+BinaryCrossEntropy  g * (a - b) / (a * (1 - a)) / N | g * (a - b) / (a * (1 - a)); g * np.log(1 / a - 1) / N | g * np.log(1 / a - 1)
+BinaryCrossEntropyWithLogits  g * (sigmoid(a) - b) / N | g * (sigmoid(a) - b); -g * a / N | -g * a
+Erfinv       g * np.sqrt(np.pi) / 2 * np.exp(y**2)
+Sinc         g * (np.cos(np.pi * a) - np.sinc(a)) / a
+Fmod         g; -g * np.trunc(a / b)
+Remainder    g; -g * np.floor(a / b)
+SpecialXlog1Py  g * np.log1p(b); g * a / (1 + b)
+SpecialEntr  -g * (np.log(a) + 1)
+SpecialErfcx   g * (2 * a * y - 2 / np.sqrt(np.pi))
+SpecialNdtr  g * np.exp(-a**2 / 2) / np.sqrt(2 * np.pi)
+SpecialNdtri   g * np.exp(y**2 / 2) * np.sqrt(2 * np.pi)
+SpecialLogNdtr  g * np.exp(-a**2 / 2 - y) / np.sqrt(2 * np.pi)
 """
 
 
@@ -125,34 +137,12 @@ HELPERS = {
     "selu_slope": '''def selu_slope(x):
     return 1.0507009873554805 * np.where(x > 0, 1, 1.6732632423543773 * np.exp(np.minimum(x, 0)))
 ''',
-    "conv_dx": '''def conv_dx(g, w, shape, stride, padding):
-    n, _, height, width = shape
-    rows, columns = g.shape[2:]
-    d = np.zeros((n, w.shape[1], height + 2 * padding, width + 2 * padding), g.dtype)
-    for i, j in np.ndindex(w.shape[2:]):
-        d[:, :, i:i + stride * rows:stride, j:j + stride * columns:stride] += np.einsum("noyx,oc->ncyx", g, w[:, :, i, j])
-    return d[:, :, padding:padding + height, padding:padding + width]
-''',
-    "conv_dw": '''def conv_dw(g, x, shape, stride, padding):
-    rows, columns = g.shape[2:]
-    x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
-    d = np.zeros(shape, g.dtype)
-    for i, j in np.ndindex(shape[2:]):
-        d[:, :, i, j] = np.einsum("noyx,ncyx->oc", g, x[:, :, i:i + stride * rows:stride, j:j + stride * columns:stride])
-    return d
-''',
-    "avg_pool_dx": '''def avg_pool_dx(g, kernel, shape, stride, padding):
-    n, c, height, width = shape
-    rows, columns = g.shape[2:]
-    d = np.zeros((n, c, height + 2 * padding, width + 2 * padding), g.dtype)
-    for i, j in np.ndindex(kernel, kernel):
-        d[:, :, i:i + stride * rows:stride, j:j + stride * columns:stride] += g / kernel**2
-    return d[:, :, padding:padding + height, padding:padding + width]
-''',
     "softmax": '''def softmax(x, axis):
     e = np.exp(x - x.max(axis, keepdims=True))
     return e / e.sum(axis, keepdims=True)
 ''',
+    **formulas_layers.HELPERS,
+    **formulas_linalg.HELPERS,
 }
 
 
@@ -369,6 +359,36 @@ def cumsums(c):
         yield f"np.flip(np.cumsum(np.flip(g, {axis}), {axis}), {axis})"
 
 
+def cumprods(c):
+    """The sums of g * y from the other end, over a; logcumsumexp: the sums of g * exp(-y), times exp(a)"""
+    for a in c.saved_names():
+        for y in c.saved_names():
+            for axis in range(len(c.shape)):
+                sums = f"np.flip(np.cumsum(np.flip({{}}, {axis}), {axis}), {axis})"
+                yield (sums.format(f"g * np.exp(-{y})") + f" * np.exp({a})" if "Log" in c.op else sums.format(f"g * {y}") + f" / {a}")
+
+
+def scatters(c):
+    """The part of g that was written over is 0; what was written gets that part."""
+    yield "g"
+    indices = [n for n in c.saved_names() if c.arrays[n].dtype.kind in "iub"]
+    ways = [", ".join(indices)] + [way for i in indices for axis in range(c.g.ndim) for way in (":, " * axis + i, f"along({i}, {axis})")]
+    for at in ways if indices else []:
+        if c.number:
+            yield f"g[{at}]"
+            yield f"p * g[{at}]"
+            yield f"g[{at}].sum()"
+        else:
+            yield ["{d} = g.copy()", f"{{d}}[{at}] = 0"]
+
+
+def diagonals(c):
+    """g's diagonal"""
+    for a, b in itertools.permutations(range(c.g.ndim), 2):
+        for k in range(-c.largest, c.largest + 1):
+            yield f"np.diagonal(g, {k}, {a}, {b})"
+
+
 def moves(c):
     """Back to where it came from."""
     for axes in axes_of(c.g.ndim):
@@ -395,40 +415,6 @@ def joins(c):
             yield f"g[{before}{start}:{start + c.shape[axis]}]"
         else:
             yield f"g[{before}{c.number}]"
-
-
-def convolutions(c):
-    """da = the taps of the kernel, each times g, added where they were read; dw = for each tap, g times what it read"""
-    if c.g.ndim != 4:
-        return
-    if c.number == 2 or len(c.shape) == 1:
-        yield "g.sum((0, 2, 3))"
-        return
-    for other in c.saved_names():
-        x, w = (c.shape, c.arrays[other].shape) if c.number == 0 else (c.arrays[other].shape, c.shape)
-        if len(x) != 4 or len(w) != 4 or w[1] != x[1]:
-            continue
-        for stride, padding in itertools.product(range(1, 5), range(max(w[2:]))):
-            if tuple((n + 2 * padding - k) // stride + 1 for n, k in zip(x[2:], w[2:])) == c.g.shape[2:]:
-                yield f"conv_d{'xw'[c.number]}(g, {other}, {c.shape}, {stride}, {padding})"
-
-
-def max_pools(c):
-    """g goes to the elements that were the largest of their window"""
-    for index in c.saved_names():
-        planes = c.shape[0] * c.shape[1] if len(c.shape) == 4 else c.shape[0]
-        yield [f"{{d}} = np.zeros(({planes}, {c.truth.size // max(1, planes)}), g.dtype)",
-               f"np.add.at({{d}}, (np.arange({planes})[:, None], {index}.reshape({planes}, -1)), g.reshape({planes}, -1))",
-               f"{{d}} = {{d}}.reshape({c.shape})"]
-
-
-def average_pools(c):
-    """each element gets g / (the window's size) of the windows that it is in"""
-    if c.g.ndim != 4:
-        return
-    for stride, kernel, padding in itertools.product(range(1, 8), range(1, 8), range(4)):
-        if 2 * padding <= kernel and all((n + 2 * padding - kernel) // stride + 1 == m for n, m in zip(c.shape[2:], c.g.shape[2:])):
-            yield f"avg_pool_dx(g, {kernel}, {c.shape}, {stride}, {padding})"
 
 
 def splits(c):
@@ -477,18 +463,20 @@ RULES = {_node(name): rule for rule, names in {
     logsumexps: "Logsumexp",
     class_losses: "NllLoss",
     normalizes: "NativeLayerNorm RmsNorm NativeGroupNorm NativeBatchNorm",
-    picks: "Max MaxBackward1 Min MinBackward1 Amax Amin Sort Topk Median MedianBackward1 Kthvalue Mode",
-    convolutions: "Convolution",
-    max_pools: "MaxPool1DWithIndices MaxPool2DWithIndices MaxPool3DWithIndices",
-    average_pools: "AvgPool2D AdaptiveAvgPool2D",
+    picks: "Max MaxBackward1 Min MinBackward1 Amax Amin Sort Topk Median MedianBackward1 Nanmedian Kthvalue Mode Cummax Cummin",
     spreads: "Var Std",
     prods: "Prod ProdBackward1",
     norms: "LinalgVectorNorm",
     cumsums: "Cumsum",
+    cumprods: "Cumprod Logcumsumexp",
+    scatters: "Scatter ScatterAdd IndexAdd IndexCopy IndexFill IndexPut",
+    diagonals: "DiagEmbed",
     joins: "Cat Stack",
     splits: "Split Unbind",
     places: "Slice Select Diagonal AsStrided",
     moves: "Flip Roll Tril Triu Repeat",
     reads: "ConstantPadNd SliceBackwardBackward0 SelectBackwardBackward0",
     indexes: "Index IndexSelect Embedding Gather MaskedSelect",
+    **formulas_layers.RULES,
+    **formulas_linalg.RULES,
 }.items() for name in names.split()}

@@ -1,4 +1,5 @@
 """viz.graph(): the tape as a page to step through, as a picture (SVG), or for Graphviz (DOT)."""
+import functools
 import gc
 import html
 import json
@@ -8,14 +9,13 @@ import sys
 from pathlib import Path
 
 from .chain import formula_of
-from .layout import Layout
-from .pictures import dot_of, svg_of
+from .modules import cells_of, groups_of, open_up
+from .pictures import BOX, dot_of, leaf_width, step_width, svg_of
 from .recording import values_of
-from .steps import Tape, find_names, shape_text
+from .steps import Tape, find_names
 from .values import summary
 
-BOX = 46.0            # height of a box
-LONGEST_FILE = 4000   # lines; of longer files only the part that was run is in the page
+LONGEST_FILE = 4000  # lines; of longer files only the part that was run is in the page
 
 
 class _Gradients:
@@ -34,12 +34,11 @@ class _Gradients:
 class Graph:
     """A drawn tape. `html`, `svg` and `dot` are its texts, save(path) writes one of them by the path's ending; notebooks show it."""
 
-    def __init__(self, tensor, names):
-        gradients = _Gradients()
-        self.tape = tape = Tape(tensor, names, gradients)
-        self.gradients = gradients
-        widths = [_width(s.title, shape_text(s.outputs[0])) for s in tape]
-        self.layout = Layout(tape.steps, widths, [_width(leaf.short, str(list(leaf.tensor.shape))) for leaf in tape.leaves])
+    def __init__(self, tensor, names, collapse=None):
+        self.gradients = _Gradients()
+        self.tape = tape = Tape(tensor, names, self.gradients)
+        self.groups = groups_of(tape)
+        open_up(self.groups, tape, collapse)
         self.title = next((o.name for o in reversed(tape.steps[-1].outputs) if o.name), "loss") if tape.steps else tape.leaves[0].name
 
     def __repr__(self):
@@ -62,7 +61,8 @@ class Graph:
     def html(self):
         data = json.dumps(self._data(), separators=(",", ":"), ensure_ascii=False)
         data = data.replace("</", "<\\/").replace("<!--", "<\\u0021--")  # nothing in it may end the script
-        return (Path(__file__).parent / "page.html").read_text(encoding="utf-8").replace("/*TAPE*/", data)
+        page, layout = ((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("page.html", "page_layout.js"))
+        return page.replace("/*LAYOUT*/", layout).replace("/*TAPE*/", data)
 
     def _data(self):
         tape, files, first_lines = self.tape, {}, {}
@@ -80,32 +80,14 @@ class Graph:
             if lines:
                 files[path] = len(sources)
                 sources.append([path.rpartition("/")[2], lines, first])
-        values = self._values()
+        values, at = self._values(), {id(g): k for k, g in enumerate(self.groups)}
         return {
-            "title": self.title, "savedBytes": tape.saved_bytes, "problem": tape.problem, "files": sources,
-            "width": round(self.layout.width, 1), "height": round(self.layout.height, 1), "boxHeight": BOX,
-            "boxes": [[round(b.x, 1), round(b.y + BOX, 1), round(b.width, 1)] for b in self.layout.boxes],
-            "drawn": self.layout.drawn, "modules": self._modules(),
-            "edges": [[*ends, [round(v, 1) for x, y in points for v in (x, y + BOX)]] for *ends, points in self.layout.edges],
+            "title": self.title, "savedBytes": tape.saved_bytes, "problem": tape.problem, "files": sources, "boxHeight": BOX,
+            "groups": [[g.path, at.get(id(g.parent), -1), g.first, g.last, g.open] for g in self.groups],
             "steps": [self._step(s, values[s.number], files) for s in tape],
-            "leaves": [{"name": leaf.name, "short": leaf.short, "value": summary(leaf.tensor), "grad": self.gradients.of_leaf.get(k),
-                        "total": None if leaf.tensor.grad is None else summary(leaf.tensor.grad)} for k, leaf in enumerate(tape.leaves)]}
-
-    def _modules(self):
-        """[path, frames within it, left, top, right, bottom] of the nn modules with steps of their own, outer ones first."""
-        members = {}
-        for s in self.tape:
-            parts = s.module.split(".") if s.module else []
-            for n in range(1, len(parts) + 1):
-                members.setdefault(".".join(parts[:n]), []).append(s.number)
-        own = {s.module for s in self.tape}
-        some = {path: steps for path, steps in members.items() if path in own and 1 < len(steps) < 0.8 * len(self.tape)}
-        frames = []
-        for path, steps in sorted(some.items(), key=lambda item: item[0].count(".")):
-            inner = max(other.count(".") for other in some if (other + ".").startswith(path + ".")) - path.count(".")
-            left, top, right, bottom = self.layout.frame(steps)
-            frames.append([path, inner, round(left, 1), round(top + BOX, 1), round(right, 1), round(bottom + BOX, 1)])
-        return frames
+            "leaves": [{"name": leaf.name, "short": leaf.short, "width": leaf_width(leaf), "value": summary(leaf.tensor),
+                        "grad": self.gradients.of_leaf.get(k), "total": None if leaf.tensor.grad is None else summary(leaf.tensor.grad)}
+                       for k, leaf in enumerate(tape.leaves)]}
 
     def _values(self):
         """What is known of each step's outputs: recorded, or saved by the step itself or by one that reads it."""
@@ -135,36 +117,39 @@ class Graph:
 
         saved = [[v.role, v.state, v.tensor.numel() * v.tensor.element_size() if v.state in ("kept", "changed") else 0,
                   summary(v.tensor) if v.state == "kept" and v.role.startswith("saved") else None] for v in s.saved]
-        return {"op": s.op, "title": s.title, "formula": formula_of(s.op), "out": [[o.name] for o in s.outputs],
+        return {"op": s.op, "title": s.title, "width": step_width(s), "formula": formula_of(s.op), "out": [[o.name] for o in s.outputs],
                 "known": [known(o) for o in s.outputs], "in": s.inputs,
                 "file": files.get(s.file, -1), "line": s.line, "fn": s.function, "module": s.module,
                 "saved": saved, "value": [values.get(k) for k in range(len(s.outputs))],
                 "grad": self.gradients.of_step.get(s.number, [None] * len(s.outputs))}
 
+    # ---- the pictures
+
+    @functools.cached_property
+    def cells(self):
+        return cells_of(self.tape, self.groups)
+
     @property
     def svg(self):
-        return svg_of(self.tape, self.layout, BOX)
+        return svg_of(self.tape.leaves, self.cells, self.groups)
 
     @property
     def dot(self):
-        return dot_of(self.tape)
+        return dot_of(self.tape.leaves, self.cells, self.groups)
 
 
-def _width(title, detail):
-    return max(64.0, 36 + 7.6 * len(title), 18 + 6.5 * len(detail))
-
-
-def graph(tensor, path=None, model=None):
+def graph(tensor, path=None, model=None, *, collapse=None):
     """Draws the tape behind `tensor`. With a path, writes it: "g.html" is a page without any other file, to step through forward and
     backward with values, gradients and source lines; "g.svg" a picture; "g.dot" for Graphviz. Returns the Graph, which notebooks show.
 
     Gradients come from a backward on the side; values of steps are known where the tape saved them, and all of them under viz.record().
-    `model` names the leaves, as for tapegrad.tape().
+    `model` names the leaves, as for tapegrad.tape(). The steps of an nn module are one box where all of them would be too many to read;
+    collapse=True closes all such boxes, False opens them. On the page a click opens and closes each.
     """
     names, collecting = find_names(model, sys._getframe(1)), gc.isenabled()
     gc.disable()  # it would look at all the new objects, which stay, again and again: a third of the time
     try:
-        drawn = Graph(tensor, names)
+        drawn = Graph(tensor, names, collapse)
         return drawn if path is None else drawn.save(path)
     finally:
         if collecting:

@@ -19,19 +19,17 @@ class Box:
 
 
 class Layout:
-    """boxes: of steps, in their order, then of leaves' drawings; drawn: the leaf of each of these; edges: (from, to, input number, points)
-    between boxes."""
+    """boxes: of cells, in their order, then of leaves' drawings; drawn: the leaf of each of these; paths: the points of each edge. The
+    page does the same in page_layout.js."""
 
-    def __init__(self, steps, widths, leaf_widths):
-        depth = [0] * len(steps)
-        for k, s in enumerate(steps):
-            depth[k] = 1 + max((depth[i.index] for i in s.inputs if i.kind == "step"), default=0)
-        self.boxes = [Box(depth[k], widths[k]) for k in range(len(steps))]
+    def __init__(self, cells, widths, leaf_widths):
+        depth = []
+        for c in cells:
+            depth.append(1 + max((depth[i.index] for i in c.inputs if i.kind == "step"), default=0))
+        self.boxes = [Box(*at) for at in zip(depth, widths)]
         self.drawn, links, copies = [], [], {}
-        for k, s in enumerate(steps):
-            for number, i in enumerate(s.inputs):
-                if i.kind == "constant":
-                    continue
+        for k, c in enumerate(cells):
+            for i in c.inputs:
                 source = i.index
                 if i.kind == "leaf":
                     at = (i.index, depth[k])
@@ -40,14 +38,18 @@ class Layout:
                         self.boxes.append(Box(depth[k] - 1, leaf_widths[i.index], LEAF))
                         self.drawn.append(i.index)
                     source = copies[at]
-                links.append((source, k, number))
-        if not steps:
+                links.append((source, k))
+        if not cells:
             self.boxes.append(Box(0, leaf_widths[0]))
             self.drawn.append(0)
+        first = min(b.layer for b in self.boxes)
+        for b in self.boxes:
+            b.layer -= first
+            b.y = b.layer * ROW
         self._place(links)
 
     def frame(self, numbers):
-        """(left, top, right, bottom) of the boxes of these steps and of the leaves that they read, but for those above all of them."""
+        """(left, top, right, bottom) of the boxes of these cells and of the leaves that they read, but for those above all of them."""
         held = [self.boxes[k] for k in numbers]
         first = min(b.layer for b in held)
         held += [b for box in held for b in box.before if b.weight == LEAF and b.layer >= first]
@@ -55,7 +57,7 @@ class Layout:
 
     def _place(self, links):
         everything, paths = list(self.boxes), []
-        for source, target, _ in links:
+        for source, target in links:
             a, b = self.boxes[source], self.boxes[target]
             path = [a]
             if b.layer - a.layer <= LONGEST:
@@ -83,7 +85,7 @@ class Layout:
             b.x -= left
         self.width = max(b.x + b.width / 2 for b in everything)
         self.height = max(b.y for b in everything) + ROW
-        self.edges = [(source, target, number, [(b.x, b.y) for b in path]) for (source, target, number), path in zip(links, paths)]
+        self.paths = [[(b.x, b.y) for b in path] for path in paths]
 
 
 def _mean(boxes, otherwise):

@@ -1,5 +1,4 @@
 """tapegrad.tape(): what was recorded, as rows."""
-import html
 import sys
 from collections import namedtuple
 
@@ -75,13 +74,8 @@ class Tape:
         return f"#{i.index}" + (f".{i.output_nr}" if len(self.steps[i.index].outputs) > 1 else "")
 
     def _repr_html_(self):
-        def row(cells, tag="td"):
-            return "<tr>" + "".join(f'<{tag} style="text-align:left">{html.escape(str(c))}</{tag}>' for c in cells) + "</tr>"
-        rows = [row(("step", "op", "output", "inputs", "saved bytes", "module", "line"), "th")]
-        for s in self.steps:
-            outputs, inputs = "; ".join(map(shape_text, s.outputs)), ", ".join(map(self.name_of, s.inputs))
-            rows.append(row((s.number, s.op, outputs, inputs, s.saved_bytes or "", s.module, f"{s.where}  {s.source}")))
-        return "<table>" + "".join(rows) + "</table>"
+        from .notebook import tape_html
+        return tape_html(self)
 
 
 def shape_text(o):

@@ -54,13 +54,14 @@ TG_V Mask<T, N> isposinf(Vec<T, N> x) { return x == Vec<T, N>(__builtin_inf()); 
 TG_V Mask<T, N> isneginf(Vec<T, N> x) { return x == Vec<T, N>(-__builtin_inf()); }
 TG_V Mask<T, N> isinf(Vec<T, N> x) { return abs(x) == Vec<T, N>(__builtin_inf()); }
 TG_V Mask<T, N> isfinite(Vec<T, N> x) { return abs(x) < Vec<T, N>(__builtin_inf()); }
-TG_V Vec<T, N> maximum(Vec<T, N> a, Vec<T, N> b) { return where((a > b) | (a != a), a, b); }
-TG_V Vec<T, N> minimum(Vec<T, N> a, Vec<T, N> b) { return where((a < b) | (a != a), a, b); }
+/// The larger and the smaller of two; b where they are equal or one is NaN.
+TG_V Vec<T, N> larger(Vec<T, N> a, Vec<T, N> b) { return where(a > b, a, b); }
+TG_V Vec<T, N> smaller(Vec<T, N> a, Vec<T, N> b) { return where(a < b, a, b); }
+TG_V Vec<T, N> maximum(Vec<T, N> a, Vec<T, N> b) { return where(a != a, a, larger(a, b)); }
+TG_V Vec<T, N> minimum(Vec<T, N> a, Vec<T, N> b) { return where(a != a, a, smaller(a, b)); }
+TG_V Vec<T, N> clamped(Vec<T, N> x, Vec<T, N> low, Vec<T, N> high) { return where(x != x, x, smaller(larger(x, low), high)); }
 /// x within [low, high]; NaN stays.
-TG_V Vec<T, N> limited(Vec<T, N> x, double low, double high) {
-  const Vec<T, N> l(low), h(high), y = where(x < l, l, x);
-  return where(y > h, h, y);
-}
+TG_V Vec<T, N> limited(Vec<T, N> x, double low, double high) { return smaller(Vec<T, N>(high), larger(Vec<T, N>(low), x)); }
 /// Is any lane set?
 TG_V bool any(Mask<T, N> m) {
 #if defined(__AVX512F__)
@@ -75,13 +76,12 @@ TG_V bool any(Mask<T, N> m) {
   return r;
 }
 
-// sqrt, rounding to whole numbers, and limits by which NaN passes: an instruction or two.
+// sqrt, rounding to whole numbers, and the larger of two: an instruction each.
 #ifdef __SSE4_2__
 #define TG_WIDE(prefix, T, N, ps)                                                             \
   TG_IN Vec<T, N> sqrt(Vec<T, N> x) { return Vec<T, N>::Raw(prefix##_sqrt_##ps(x.v)); }         \
-  TG_IN Vec<T, N> limited(Vec<T, N> x, double low, double high) {                               \
-    return Vec<T, N>::Raw(prefix##_min_##ps(Vec<T, N>(high).v, prefix##_max_##ps(Vec<T, N>(low).v, x.v))); \
-  }                                                                                             \
+  TG_IN Vec<T, N> larger(Vec<T, N> a, Vec<T, N> b) { return Vec<T, N>::Raw(prefix##_max_##ps(a.v, b.v)); }  \
+  TG_IN Vec<T, N> smaller(Vec<T, N> a, Vec<T, N> b) { return Vec<T, N>::Raw(prefix##_min_##ps(a.v, b.v)); } \
   template <int mode> TG_IN Vec<T, N> rounded(Vec<T, N> x) {                                    \
     return Vec<T, N>::Raw(TG_ROUND(prefix, ps)(x.v, mode | _MM_FROUND_NO_EXC));                 \
   }

@@ -211,7 +211,7 @@ template <int N> TG_IN Vec<float, N> ndtr(Vec<float, N> x) {
   using V = Vec<float, N>;
 #ifdef __AVX512F__
   if constexpr (N == 16) {
-    const V a = limited(abs(x), 0, 5.8), t = a * V(16. / 3) + V(Format<float>::magic), r = a - (t - V(Format<float>::magic)) * V(0.1875);
+    const V a = smaller(V(5.8), abs(x)), t = a * V(16. / 3) + V(Format<float>::magic), r = a - (t - V(Format<float>::magic)) * V(0.1875);
     auto at = [&](int k) {
       return V(typename V::Raw(_mm512_permutex2var_ps(_mm512_load_ps(kNormal[k]), (__m512i)t.v, _mm512_load_ps(kNormal[k] + 16))));
     };

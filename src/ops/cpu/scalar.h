@@ -47,6 +47,8 @@ TG_WORD(copysign, ::copysignf, ::copysign)
 
 template <class T> TG_HD inline T maximum(T a, T b) { return ((a > b) | (a != a)) ? a : b; }  // NaN wins, as in PyTorch
 template <class T> TG_HD inline T minimum(T a, T b) { return ((a < b) | (a != a)) ? a : b; }
+/// x within [low, high]; NaN where x or high is.
+template <class T> TG_HD inline T clamped(T x, T low, T high) { return minimum(maximum(x, low), high); }
 template <class T> TG_HD inline T sigmoid(T x) { return T(1) / (T(1) + exp(-x)); }
 template <class T> TG_HD inline T ndtr(T x) { return T(0.5) * (T(1) + erf(x * T(0.70710678118654752440))); }
 template <class T> TG_HD inline T zeros_like(const T&) { return T(0); }

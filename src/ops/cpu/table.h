@@ -25,6 +25,7 @@ struct OptimTable;
 struct MoveTable;
 struct ScanTable;
 struct ComplexTable;
+struct DistanceTable;
 struct KernelTable {
   const char* name;
   int vector_bytes;                // of a packet; 1 in the debug set, whose loops take one number at a time
@@ -46,6 +47,7 @@ struct KernelTable {
   const MoveTable* moves;
   const ScanTable* scan;
   const ComplexTable* complex;
+  const DistanceTable* distance;
 };
 /// The best set this processor has, chosen at load; TAPEGRAD_ISA=sse42|avx2|avx512 may lower the choice.
 extern const KernelTable* kernel_table;

@@ -42,7 +42,7 @@ void cuda_put_rows(const Tensor& x, const Rows& rows, const Tensor& values, Put 
 /// `index` is int64 and contiguous in these two.
 Tensor cuda_gather(const Tensor& x, int64_t dim, const Tensor& index);
 void cuda_scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, CudaPut how);
-/// embedding_bag's two kernels; `p` gets its addresses from index and starts, which may be undefined. All are row-major.
+/// CudaIndex::fill_bags and bag_entries of tensors: int64 and row-major, starts, scale and kept may be undefined.
 void cuda_fill_bags(EmbeddingBags p, const Tensor& index, const Tensor& starts, const Tensor& weight, const Tensor& scale, const Tensor& out,
                     const Tensor& kept);
 void cuda_bag_entries(EmbeddingBags p, const Tensor& index, const Tensor& starts, const Tensor& row, const Tensor& bag);

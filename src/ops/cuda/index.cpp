@@ -122,15 +122,12 @@ void cuda_scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
   put(x, {none, none, reinterpret_cast<const int64_t*>(offsets->data), index.numel(), 1, reach(x), int(dim), false}, src, how, 1);
 }
 
-// ---- bags of rows
-
 static int64_t* integers(const Tensor& t) { return t.defined() ? reinterpret_cast<int64_t*>(t->data) : nullptr; }
-
 void cuda_fill_bags(EmbeddingBags p, const Tensor& index, const Tensor& starts, const Tensor& weight, const Tensor& scale, const Tensor& out,
                     const Tensor& kept) {
   p.index = integers(index), p.start = integers(starts);
-  const CudaGuard device(out.device());
-  cuda_kernels().index.fill_bags(p, out.dtype(), weight->data, scale.defined() ? scale->data : nullptr, out->data, integers(kept));
+  const CudaGuard device(weight.device());
+  cuda_kernels().index.fill_bags(p, weight.dtype(), weight->data, scale.defined() ? scale->data : nullptr, out->data, integers(kept));
 }
 void cuda_bag_entries(EmbeddingBags p, const Tensor& index, const Tensor& starts, const Tensor& row, const Tensor& bag) {
   p.index = integers(index), p.start = integers(starts);

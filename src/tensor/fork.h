@@ -1,0 +1,17 @@
+// Locks and forks.
+#pragma once
+#include <mutex>
+
+#include "tapegrad/types.h"
+
+namespace tapegrad {
+
+/// A fork waits for who holds it, so that the child finds it free and what it guards whole. Its holder must wait for nothing that the
+/// forking thread may have: not for Python's lock, not for another one of these.
+class TG_API ForkSafeMutex : public std::mutex {
+ public:
+  ForkSafeMutex();
+  ~ForkSafeMutex();
+};
+
+}  // namespace tapegrad
