@@ -2,6 +2,7 @@
 // caller gave as `input`, or show one that an op made of others has flattened or joined.
 #include <algorithm>
 #include <cctype>
+#include <typeinfo>
 
 #include "binder.h"
 
@@ -49,6 +50,7 @@ std::vector<Shown> tensors_of_call(const Overload& o, PyObject* const* args, Py_
 bool word_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 /// An alias, or an op that is another one with other arguments: the message begins with that one's name.
 void name_called(std::string& sentence, const std::string& called) {
+  if (sentence.starts_with("detect_nonfinite: ")) return;
   size_t end = 0;
   while (end < sentence.size() && (word_char(sentence[end]) || sentence[end] == '.')) end++;
   if (end && sentence.compare(end, 2, ": ") == 0) sentence.replace(0, end, called);
@@ -124,16 +126,31 @@ std::string in_words_of_call(const std::string& called, const std::string& messa
   return text;
 }
 
+/// Code for the CPU that meets a tensor of another device says that the op is not implemented there. Where the call mixes devices, this
+/// is the reason. Numbers (0-d tensors of the CPU) may stand beside any.
+void check_one_device(const std::string& called, const std::vector<Shown>& own) {
+  std::string first;
+  for (const Shown& s : own) {
+    const std::string device = s.text.substr(s.text.rfind(' ') + 1);
+    if (s.text.ends_with("[] cpu")) continue;
+    if (first.empty()) first = device;
+    TG_CHECK(device == first, DeviceError, called, ": all tensors must be on one device, got ", first, " and ", device);
+  }
+}
+
 }  // namespace
 
 PyObject* raise_in_call(const std::string& name, const Overload& o, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {
+  const auto say = [&](const Error& e) { return raise_error(e, in_words_of_call(name, e.what(), tensors_of_call(o, args, nargs, kwnames))); };
   try {
     throw;
   } catch (const OutOfMemoryError&) {
     return raise_current();
   } catch (const Error& e) {
     try {
-      return raise_error(e, in_words_of_call(name, e.what(), tensors_of_call(o, args, nargs, kwnames)));
+      if (typeid(e) == typeid(NotImplementedError)) check_one_device(name, tensors_of_call(o, args, nargs, kwnames));
+      return say(e);
+    } catch (const DeviceError& d) { return say(d);
     } catch (...) { return raise_current(); }
   } catch (...) { return raise_current(); }
 }

@@ -210,8 +210,16 @@ std::vector<PyType_Slot> number_slots();
 
 // ---- the tape (py_autograd.cpp, py_function.cpp, py_mode.cpp, py_place.cpp) ---------------------------------------------------
 
-/// A node, or the stand-in for a leaf's accumulation; None for neither.
-PyObject* wrap_node(Node* n);
+/// What an output of a node is like, and so its gradient.
+struct NodeOutput {
+  uint32_t nr;
+  Shape sizes;
+  Dtype dtype;
+};
+/// A node, or the stand-in for a leaf's accumulation; None for neither. `known`: outputs, so that Python may call the node.
+PyObject* wrap_node(Node* n, std::vector<NodeOutput> known);
+/// The node of t.
+PyObject* wrap_node_of(const Tensor& t);
 PyObject* tensor_backward(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames);
 PyObject* tensor_register_hook(PyObject* self, PyObject* hook);
 PyObject* tensor_register_post_hook(PyObject* self, PyObject* hook);
@@ -227,8 +235,8 @@ void init_modes(PyObject* module);
 void init_places();
 /// The line where a function begins; for other callables the running line.
 Place function_place(PyObject* function);
-/// n's gradients for those of its outputs, given in `args`: one, or a tuple.
-PyObject* call_node(Node& n, PyObject* args);
+/// n's gradients for those of its known outputs, given in `args`: one, or a tuple.
+PyObject* call_node(Node& n, const std::vector<NodeOutput>& known, PyObject* args);
 /// What n saved: a list of (role, tensor or None, state).
 PyObject* saved_by(Node& n);
 PyMethodDef* tape_functions();

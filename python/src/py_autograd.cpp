@@ -15,23 +15,26 @@ struct PyNode {
   PyObject_HEAD
   Node* node;     // owned
   Tensor leaf;
+  std::vector<NodeOutput> outputs;  // that are known
 };
 PyTypeObject* NodeType;
 PyNode* node_of(PyObject* o) { return reinterpret_cast<PyNode*>(o); }
 const char* node_name(PyObject* o) { return node_of(o)->node ? node_of(o)->node->name() : "AccumulateGrad"; }
 
-PyObject* new_node(Node* n, Tensor leaf) {
+PyObject* new_node(Node* n, Tensor leaf, std::vector<NodeOutput> known = {}) {
   PyNode* o = PyObject_New(PyNode, NodeType);
   if (!o) throw PythonError();
   if (n) n->retain();
   o->node = n;
   new (&o->leaf) Tensor(std::move(leaf));
+  new (&o->outputs) std::vector(std::move(known));
   return reinterpret_cast<PyObject*>(o);
 }
 void node_dealloc(PyObject* o) {
   PyNode* n = node_of(o);
   if (n->node && n->node->drop()) Node::destroy(n->node);
   n->leaf.~Tensor();
+  n->outputs.~vector();
   PyTypeObject* t = Py_TYPE(o);
   PyObject_Free(o);
   Py_DECREF(t);
@@ -74,7 +77,7 @@ PyObject* node_call(PyObject* o, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
     if (kwargs && PyDict_GET_SIZE(kwargs)) raise(PyExc_TypeError, "a node takes the gradients of its outputs, by position");
     if (!node_of(o)->node) raise(PyExc_NotImplementedError, "AccumulateGrad cannot be called; add to .grad of its variable");
-    return call_node(*node_of(o)->node, args);
+    return call_node(*node_of(o)->node, node_of(o)->outputs, args);
   });
 }
 PyObject* node_sequence(PyObject* o, PyObject*) {
@@ -343,9 +346,13 @@ PyObject* add_hook(PyObject* self, PyObject* hook, bool post) {
 
 }  // namespace
 
-PyObject* wrap_node(Node* n) {
+PyObject* wrap_node(Node* n, std::vector<NodeOutput> known) {
   if (!n) Py_RETURN_NONE;
-  return new_node(n, {});
+  return new_node(n, {}, std::move(known));
+}
+PyObject* wrap_node_of(const Tensor& t) {
+  Node* n = grad_fn(t);
+  return n ? new_node(n, {}, {{t->output_nr, t.sizes(), t.dtype()}}) : Py_NewRef(Py_None);
 }
 
 PyObject* tensor_backward(PyObject* self, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {

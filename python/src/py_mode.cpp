@@ -4,6 +4,7 @@
 // being created anew each time. Called with a function it decorates it: the wrapper enters a new mode around each call, and around
 // each step of a generator.
 
+#include <deque>
 #include <set>
 
 #include "py.h"
@@ -248,25 +249,28 @@ struct PyModuleBase {
 bool global_hooks;
 
 // "encoder.2": what `parent` calls the module, itself or through modules that are not called (lists). "" if it does not know it.
-std::string name_in(PyObject* parent, PyObject* module, std::set<PyObject*>& seen) {
-  if (!seen.insert(parent).second) return {};  // modules may hold each other
-  const Obj children = Obj::take(PyObject_GetAttrString(parent, "_modules"));
-  if (!PyDict_Check(children.get())) return {};
-  PyObject *key, *child;
-  for (Py_ssize_t at = 0; PyDict_Next(children.get(), &at, &key, &child);) {
-    if (child == Py_None || !PyUnicode_Check(key)) continue;
-    const std::string name = text_of(key);
-    if (child == module) return name;
-    if (const std::string below = name_in(child, module, seen); !below.empty()) return name + "." + below;
+std::string name_in(PyObject* parent, PyObject* module) {
+  std::set<PyObject*> seen{parent};                    // modules may hold each other
+  std::deque<std::pair<Obj, std::string>> unsearched;  // and what begins the names of their children
+  unsearched.emplace_back(Obj::keep(parent), "");
+  for (; !unsearched.empty(); unsearched.pop_front()) {
+    const auto& [holder, prefix] = unsearched.front();
+    const Obj children = Obj::take(PyObject_GetAttrString(holder.get(), "_modules"));
+    PyObject *key, *child;
+    for (Py_ssize_t at = 0; PyDict_Check(children.get()) && PyDict_Next(children.get(), &at, &key, &child);) {
+      if (child == Py_None || !PyUnicode_Check(key)) continue;
+      const std::string name = prefix + text_of(key);
+      if (child == module) return name;
+      if (seen.insert(child).second) unsearched.emplace_back(Obj::keep(child), name + ".");
+    }
   }
   return {};
 }
 thread_local PyObject* running_module;
 uint16_t new_path(PyObject* self) {
-  std::set<PyObject*> seen;
-  std::string name = running_module ? name_in(running_module, self, seen) : "";
+  std::string name = running_module ? name_in(running_module, self) : "";
   if (name.empty()) name = Py_TYPE(self)->tp_name;
-  const uint16_t path = module_path(tls.module, name.substr(name.rfind(' ') + 1));
+  const uint16_t path = module_path(tls.module, name);
   const Obj parameters = Obj::take(PyObject_GetAttrString(self, "_parameters"));
   PyObject *key, *p;
   if (PyDict_Check(parameters.get()))

@@ -98,7 +98,7 @@ PyGetSetDef tensor_properties[] = {
     {"grad", get_grad, set_grad, "The gradient that backward() has accumulated, or None.", nullptr},
     {"requires_grad", get_requires_grad, set_requires_grad, "Are operations on it recorded?", nullptr},
     {"data", get_data, set_data, "The same memory without history; writes through it are not seen by the tape.", nullptr},
-    TG_GET(grad_fn, wrap_node(grad_fn(t))),
+    TG_GET(grad_fn, wrap_node_of(t)),
     TG_GET(is_leaf, is_leaf(t)),
     TG_GET(retains_grad, retains_grad(t)),
     TG_GET(output_nr, PyLong_FromUnsignedLong(t->output_nr)),

@@ -2,6 +2,8 @@
 // package's viz makes objects of them.
 #include "tapegrad/tape.h"
 
+#include <algorithm>
+
 #include "py.h"
 
 namespace tapegrad::py {
@@ -24,8 +26,10 @@ PyObject* saved_list(const std::vector<TapeStep::Saved>& saved) {
 }
 PyObject* step_tuple(const TapeStep& s) {
   Obj outputs = list(s.outputs.size()), inputs = list(s.inputs.size());
+  std::vector<NodeOutput> known;
   for (size_t k = 0; k < s.outputs.size(); k++) {
     const TapeStep::Output& o = s.outputs[k];
+    if (o.known) known.push_back({uint32_t(k), o.sizes, o.dtype});
     PyObject* sizes = o.known ? size_object({o.sizes.data(), o.sizes.size()}) : Py_NewRef(Py_None);
     PyObject* dtype = o.known ? to_python(o.dtype) : Py_NewRef(Py_None);
     set(outputs, k, Py_BuildValue("(NNs)", checked(sizes), checked(dtype), o.name.c_str()));
@@ -33,7 +37,7 @@ PyObject* step_tuple(const TapeStep& s) {
   static constexpr const char* kinds[] = {"constant", "step", "leaf"};
   for (size_t k = 0; k < s.inputs.size(); k++)
     set(inputs, k, Py_BuildValue("(snI)", kinds[s.inputs[k].kind], Py_ssize_t(s.inputs[k].index), s.inputs[k].output_nr));
-  return checked(Py_BuildValue("(NsOONLsssiss)", checked(wrap_node(s.node)), s.op.c_str(), outputs.get(), inputs.get(),
+  return checked(Py_BuildValue("(NsOONLsssiss)", checked(wrap_node(s.node, std::move(known))), s.op.c_str(), outputs.get(), inputs.get(),
                                checked(saved_list(s.saved)), (long long)s.saved_bytes, s.place.c_str(), s.file.c_str(),
                                s.function.c_str(), s.line, s.source.c_str(), s.module.c_str()));
 }
@@ -85,7 +89,7 @@ struct PyObserver final : TapeObserver {
     const NoGrad off;
     const Obj f = Obj::keep(callable), value = Obj::take(wrap(detach(out)));  // f: the call may replace it
     busy = true;
-    PyObject* r = PyObject_CallFunction(f.get(), "NIO", wrap_node(&node), output_nr, value.get());
+    PyObject* r = PyObject_CallFunction(f.get(), "NIO", wrap_node(&node, {{output_nr, out.sizes(), out.dtype()}}), output_nr, value.get());
     busy = false;
     Obj::take(r);
   }
@@ -108,9 +112,17 @@ PyMethodDef functions[] = {
 
 }  // namespace
 
-PyObject* call_node(Node& n, PyObject* args) {
+PyObject* call_node(Node& n, const std::vector<NodeOutput>& known, PyObject* args) {
   std::vector<Tensor> g;
-  for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(args); k++) g.push_back(tensor_or_none(PyTuple_GET_ITEM(args, k), "a gradient"));
+  for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(args); k++) {
+    const Tensor& t = g.emplace_back(tensor_or_none(PyTuple_GET_ITEM(args, k), "a gradient"));
+    if (!t.defined() || k >= n.output_count) continue;
+    const auto o = std::find_if(known.begin(), known.end(), [&](const NodeOutput& x) { return x.nr == uint32_t(k); });
+    if (o == known.end())
+      raise(PyExc_NotImplementedError, "%s: the shape of output %zd is not known here; take the node from that tensor's grad_fn or from tapegrad.tape()", n.name(), k);
+    TG_CHECK(t.sizes() == IntList(o->sizes) && t.dtype() == o->dtype, ValueError, n.name(), ": the gradient of output ", int64_t(k), " must be ", o->dtype,
+             IntList(o->sizes), " as that is", Named{"gradient", t});
+  }
   const std::vector<Tensor> dx = run_node(n, g);
   return dx.size() == 1 ? wrap(dx[0]) : tuple_of(dx).release();
 }

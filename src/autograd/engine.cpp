@@ -236,6 +236,26 @@ bool Backward::prepare(Node* n, Tensor* g) {
   }
   return true;
 }
+// Formulas rely on what a gradient is like.
+static void check_replaced(const Tensor& was, const Tensor& is) {
+  if (!is.defined() || is.is_same(was)) return;
+  TG_CHECK(was.defined(), GradError, "a hook gave a gradient where there was none", Named{"after", is});
+  TG_CHECK(is.sizes() == was.sizes(), ShapeError, "a hook has changed the size of a gradient", Named{"before", was}, Named{"after", is});
+  TG_CHECK(is.dtype() == was.dtype() && is.device() == was.device(), DtypeError, "a hook has changed the type of a gradient", Named{"before", was}, Named{"after", is});
+}
+static void call_hook(Hook& hook, Tensor& g) {
+  Tensor r = hook(g);
+  if (!r.defined()) return;
+  check_replaced(g, r);
+  g = std::move(r);
+}
+// Before the node's backward, without dx, it may change g; afterwards dx.
+static void call_hook(NodeHook& hook, Tensor* dx, int inputs, Tensor* g, int outputs) {
+  Tensor* changes = dx ? dx : g;
+  const std::vector<Tensor> was(changes, changes + (dx ? inputs : outputs));
+  hook(dx, inputs, g, outputs);
+  for (size_t k = 0; k < was.size(); k++) check_replaced(was[k], changes[k]);
+}
 static bool any_defined(const Tensor* g, int n) {
   for (int k = 0; k < n; k++) if (g[k].defined()) return true;
   return false;
@@ -266,7 +286,7 @@ void Backward::run() {
     else n->backward_all(g, dx);
     if (is_watched()) [[unlikely]] detail::tell_node_closed(*n, dx);
     if (after) [[unlikely]]
-      for (auto& h : std::vector(n->extra->after)) (*h)(dx, inputs, seen_by_hooks.data(), n->output_count);
+      for (auto& h : std::vector(n->extra->after)) call_hook(*h, dx, inputs, seen_by_hooks.data(), n->output_count);
     if (tls.anomaly) [[unlikely]] check_nan(*n, dx);
     if (!options_.retain_graph) n->free_saved(), n->freed = note_;
     lent_ = 0;
@@ -277,8 +297,7 @@ void Backward::run() {
     }
   }
   for (auto& [leaf, g] : with_hooks_) {
-    for (auto& h : std::vector(leaf->extra->hooks))
-      if (Tensor r = (*h)(g); r.defined()) g = std::move(r);
+    for (auto& h : std::vector(leaf->extra->hooks)) call_hook(*h, g);
     accumulate_grad(leaf, std::move(g));
     for (auto& h : std::vector(leaf->extra->post_accumulate_hooks)) (*h)(leaf);
   }
@@ -287,14 +306,13 @@ void Backward::run() {
 
 void Backward::run_hooks_before(Node* n, Tensor* g) {
   for (auto& h : std::vector(n->extra->tensor_hooks))
-    if (Tensor& at = g[h.output_nr]; at.defined())
-      if (Tensor r = (*h.hook)(at); r.defined()) at = std::move(r);
+    if (g[h.output_nr].defined()) call_hook(*h.hook, g[h.output_nr]);
   for (auto& r : n->extra->retained)
     if (g[r.output_nr].defined()) {
       Tensor& grad = extra_of(Tensor::share(r.tensor)).grad;
       grad = grad.defined() ? add(grad, g[r.output_nr]) : g[r.output_nr];
     }
-  for (auto& h : std::vector(n->extra->before)) (*h)(nullptr, 0, g, n->output_count);
+  for (auto& h : std::vector(n->extra->before)) call_hook(*h, nullptr, 0, g, n->output_count);
 }
 
 // ---- which nodes lie on a path to the wanted inputs

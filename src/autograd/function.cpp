@@ -32,11 +32,11 @@ struct FunctionNode final : NodeOfMany {
   std::unique_ptr<detail::FunctionBody> body;
   std::unique_ptr<FunctionContext> ctx;
   std::vector<Shape> input_sizes, output_sizes;
-  std::vector<Dtype> output_dtypes;
+  std::vector<Dtype> input_dtypes, output_dtypes;
   std::vector<Device> output_devices;
   FunctionNode(TensorList inputs, const char* t, std::unique_ptr<detail::FunctionBody> b, std::unique_ptr<FunctionContext> c)
       : NodeOfMany(inputs), title(t), body(std::move(b)), ctx(std::move(c)) {
-    for (const Tensor& x : inputs) input_sizes.emplace_back(x.sizes());
+    for (const Tensor& x : inputs) input_sizes.emplace_back(x.sizes()), input_dtypes.push_back(x.dtype());
     ctx->node = this;
   }
   const char* name() const override { return title; }
@@ -53,10 +53,13 @@ struct FunctionNode final : NodeOfMany {
     }
     TG_CHECK(r.size() == edge_count, GradError, title, " returned an incorrect number of gradients (expected ", edge_count, ", got ", r.size(), ")");
     for (int k = 0; k < edge_count; k++) {
-      if (!needs(k) || !r[size_t(k)].defined()) continue;
-      TG_CHECK(IntList(input_sizes[size_t(k)]) == r[size_t(k)].sizes(), ShapeError, title, " returned an invalid gradient at index ", k, ": got ", r[size_t(k)],
+      Tensor& given = r[size_t(k)];
+      if (!needs(k) || !given.defined()) continue;
+      TG_CHECK(IntList(input_sizes[size_t(k)]) == given.sizes(), ShapeError, title, " returned an invalid gradient at index ", k, ": got ", given,
                " but expected shape ", input_sizes[size_t(k)]);
-      dx[k] = std::move(r[size_t(k)]);
+      const Dtype dtype = input_dtypes[size_t(k)];
+      if (is_complex(given.dtype()) && !is_complex(dtype)) given = real(given);
+      dx[k] = given.dtype() == dtype ? std::move(given) : to(given, dtype);
     }
   }
   void free_saved() override { for (SavedTensor& s : ctx->saved) s.reset(); }

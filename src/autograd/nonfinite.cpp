@@ -55,10 +55,11 @@ bool any_nonfinite(const Tensor& t) {
 bool seen(const Tensor& t) { return t.defined() && t.numel() && is_differentiable(t.dtype()) && !t.is_cuda(); }
 struct Quiet {  // looking runs ops, too
   NoGrad off;
-  bool watched = tls.watched;
+  bool watched = is_watched();
   Node* differentiating = tls.differentiating;
-  Quiet() { tls.watched = false, tls.differentiating = nullptr; }
-  ~Quiet() { tls.watched = watched, tls.differentiating = differentiating; }
+  Quiet() { set_watched(false), tls.differentiating = nullptr; }
+  ~Quiet() { set_watched(watched), tls.differentiating = differentiating; }
+  static void set_watched(bool on) { __atomic_store_n(&tls.watched, on, __ATOMIC_RELAXED); }  // remove_watcher() does, too
 };
 bool has_nonfinite(const Tensor& t) {
   if (!seen(t)) return false;
@@ -96,7 +97,7 @@ std::string in_module(uint16_t module) { return module ? ", in " + module_path_t
 /// Make such values without a flag (tests/python/test_nonfinite.py finds them): always looked through. Special functions and linear
 /// algebra are, too: what they cost hides it.
 bool silent(std::string_view op) {
-  static constexpr std::string_view names[] = {"digamma", "erfinv", "igamma", "igammac", "kl_div", "log", "log10", "log1p", "log2", "logdet", "logit",
+  static constexpr std::string_view names[] = {"acosh", "atanh", "digamma", "erfinv", "igamma", "igammac", "kl_div", "log", "log10", "log1p", "log2", "logdet", "logit", "pow",
                                                "poisson_nll_loss", "polygamma", "slogdet", "xlogy",
                                                "PolygammaBackward0", "PowBackward0", "PowBackward1", "SpecialEntrBackward0"};
   if (op.ends_with('_')) op.remove_suffix(1);
@@ -126,11 +127,9 @@ class Search final : public Watcher {
     }
     return false;
   }
-  void check(std::string_view op, const Tensor& out) const {
+  void check(std::string_view op, const Tensor& out) const {  // leaves the flags: there may be more outputs
     if (!float_flags() && !silent(op) && !silent(out.dtype())) return;
-    const bool hit = has_nonfinite(out);
-    clear_float_flags();
-    if (!hit) return;
+    if (!has_nonfinite(out)) return;
     const Call* call = running_call();
     if (call && given_nonfinite(*call)) return;
     std::string text = std::string(op) + " made " + text_of(out) + "\n  at " + describe(place_now()) + in_module(tls.module);

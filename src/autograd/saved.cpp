@@ -26,6 +26,9 @@ struct Packed {
   void* state;
   Tensor leaf;           // the saved input, when it was a leaf that needs a gradient
   Node* node = nullptr;  // owned: the saved input's node, when it had one
+  Shape sizes;           // of the tensor, and of what comes back
+  Dtype dtype;
+  Device device;
 };
 /// Stands between an unpacked copy of a leaf and the leaf.
 struct LeafAlias final : NodeOf<1> {
@@ -38,7 +41,7 @@ struct LeafAlias final : NodeOf<1> {
 // The state that the innermost hooks make of t.
 static Packed* packed(const Tensor& t, bool output) {
   SavedTensorHooks* h = hook_stack.back();
-  auto* p = new Packed{h, nullptr, {}, nullptr};
+  auto* p = new Packed{h, nullptr, {}, nullptr, t.sizes(), t.dtype(), t.device()};
   if (!output && t->requires_grad) {
     if (Node* n = grad_fn(t)) n->retain(), p->node = n;
     else p->leaf = t;
@@ -120,6 +123,9 @@ static std::string changed_line(const Storage& s) {
 Tensor SavedTensor::unpack_hooked(Node& by) const {
   auto* p = static_cast<Packed*>(hook_state_);
   Tensor t = p->hooks->unpack(p->state);
+  TG_CHECK(t.defined() && t.sizes() == IntList(p->sizes) && t.dtype() == p->dtype && t.device() == p->device, GradError,
+           "saved_tensors_hooks: unpack must give back a tensor like the one that was packed, ", p->dtype, IntList(p->sizes), " ", p->device,
+           Named{"it gave", t});
   if (!grad_enabled() || !t.defined()) return t;
   if (output_) return relinked(t, by, output_nr_);
   if (p->node) return relinked(t, *p->node, output_nr_);

@@ -175,9 +175,10 @@ Tensor record_view(const Tensor& x, Tensor out, const char* name) {
   return out;
 }
 void renew_view(const Tensor& view) {
-  Ref<Node> made;
+  Ref<Node> made, old;  // told of and let go of without the lock: both may run Python code
   {
     std::lock_guard g(renew_lock);
+    old = Ref<Node>::share(view->grad_fn);
     const Tensor base = Tensor::share(view->base);
     if (!base->requires_grad || view->history == base->history) return;
     Node* n = detail::new_node<ViewNode>(base, view, "AsStridedBackward0");

@@ -19,7 +19,7 @@ namespace {
 constexpr int64_t kKeys = 256;  // of a block, whose scores and operands then stay in the L2 cache
 constexpr double kPiece = 4e5;                 // multiply-adds worth a thread's while
 
-template <class T> const AttentionKernels& kernels_of() { return sizeof(T) == 4 ? kernels().attention->f32 : kernels().attention->f64; }
+template <class T> const AttentionKernels& kernels_of() { return sizeof(T) == 4 ? attention_tables[kernel_set]->f32 : attention_tables[kernel_set]->f64; }
 
 // A matrix as it lies in memory, from some row on.
 template <class T> struct Matrix {

@@ -3,6 +3,7 @@
 #include "src/ops/complex.h"
 
 #include "src/ops/complex_number.h"
+#include "src/ops/cuda/launch.h"
 #include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
 
@@ -84,6 +85,7 @@ Tensor complex(const Tensor& re, const Tensor& im) {
   OpScope op("complex");
   TG_CHECK(re->dtype == im->dtype && (re->dtype == Dtype::Float32 || re->dtype == Dtype::Float64), DtypeError,
       "real and imag must both be float32 or both float64", Named{"real", re}, Named{"imag", im});
+  check_same_device("real", re, "imag", im);
   const Tensor* both[] = {&re, &im};
   Tensor out = empty(broadcast_shape(both, 2), complex_dtype(re->dtype), re.device());
   {

@@ -13,10 +13,10 @@
 namespace tapegrad {
 namespace {
 
-const ConvKernels<float>& kernels_for(float) { return kernels().conv->f32; }
-const ConvKernels<double>& kernels_for(double) { return kernels().conv->f64; }
-const DepthwiseKernels<float>& depthwise_for(float) { return kernels().depthwise->f32; }
-const DepthwiseKernels<double>& depthwise_for(double) { return kernels().depthwise->f64; }
+const ConvKernels<float>& kernels_for(float) { return conv_tables[kernel_set]->f32; }
+const ConvKernels<double>& kernels_for(double) { return conv_tables[kernel_set]->f64; }
+const DepthwiseKernels<float>& depthwise_for(float) { return depthwise_tables[kernel_set]->f32; }
+const DepthwiseKernels<double>& depthwise_for(double) { return depthwise_tables[kernel_set]->f64; }
 
 bool depthwise(const ConvPlan& p) { return p.groups > 1 && p.in_group() == 1 && p.out_group() <= 4; }
 // Would frames of the result be mostly padding on the way back to the input, or too few rows to be worth them?

@@ -26,7 +26,7 @@ void set_tile(Winograd& g, long tile) { g.tile = tile, g.tile_columns = (g.ow + 
 bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tensor& w, const Tensor& bias, const Tensor& to) {
   if (!applies(p)) return false;
   const Window& win = p.window;
-  const WinogradTable& kernel = *kernels().winograd;
+  const WinogradTable& kernel = *winograd_tables[kernel_set];
   const int64_t taps = 9, row = p.in_channels * taps;
   Winograd g = transposed ? Winograd{p.out_channels, win.out[1], win.out[2], p.in_channels, win.in[1], win.in[2],
       2 - win.pad[1], taps, row, true, p.in_channels, 2, 0}
@@ -89,7 +89,7 @@ bool winograd(const ConvPlan& p, bool transposed, const Tensor& from, const Tens
 bool winograd_weight(const ConvPlan& p, const Tensor& x, const Tensor& y, const Tensor& w) {
   if (!applies(p)) return false;
   const Window& win = p.window;
-  const WinogradTable& kernel = *kernels().winograd;
+  const WinogradTable& kernel = *winograd_tables[kernel_set];
   Winograd g{p.in_channels, win.in[1], win.in[2], p.out_channels, win.out[1], win.out[2], win.pad[1], 9 * p.in_channels, 9, false, p.out_channels, 2, 0};
   const auto cost = [&](long tile) {
     set_tile(g, tile);

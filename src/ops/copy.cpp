@@ -39,7 +39,7 @@ template <class T> void copy_across(char* d, const char* s, const int64_t* shape
   for (int64_t r = 0; r < shape[1]; r += kRows)
     for (int64_t c = 0; c < shape[0]; c += kCols) {
       const int64_t rows = std::min(kRows, shape[1] - r), cols = std::min(kCols, shape[0] - c);
-      kernels().moves->transpose[kItem == 8](s + c * from + r * kItem, from, tile, kTileRow, cols, rows);
+      moves_tables[kernel_set]->transpose[kItem == 8](s + c * from + r * kItem, from, tile, kTileRow, cols, rows);
       for (int64_t k = 0; k < rows; k++) out.copy(d + (r + k) * to + c * kItem, tile + k * kTileRow, cols * kItem);
     }
 }

@@ -25,74 +25,78 @@
 
 namespace tapegrad {
 
-#define TG_KERNELS(isa, bytes)                                                                                \
-  extern "C" const FamilyTable tg_unary_##isa, tg_binary_##isa, tg_ternary_##isa;                             \
-  extern "C" const HalfTable tg_halves_##isa;                                                                 \
-  extern "C" const CastTable tg_casts_##isa;                                                                  \
-  extern "C" const ReduceTable tg_reduce_##isa;                                                               \
-  extern "C" const GemmTable tg_gemm_##isa;                                                                   \
-  extern "C" const ConvTable tg_conv_##isa;                                                                   \
-  extern "C" const DepthwiseTable tg_depthwise_##isa;                                                         \
-  extern "C" const PoolTable tg_pool_##isa;                                                                   \
-  extern "C" const WinogradTable tg_winograd_##isa;                                                           \
-  extern "C" const RowTable tg_rowwise_##isa;                                                                 \
-  extern "C" const RandomTable tg_random_##isa;                                                               \
-  extern "C" const RnnTable tg_rnn_##isa;                                                                     \
-  extern "C" const FftTable tg_fft_##isa;                                                                     \
-  extern "C" const AttentionTable tg_attention_##isa;                                                         \
-  extern "C" const OptimTable tg_optim_##isa;                                                                 \
-  extern "C" const MoveTable tg_moves_##isa;                                                                  \
-  extern "C" const ScanTable tg_scan_##isa;                                                                   \
-  extern "C" const DistanceTable tg_distance_##isa;                                                           \
-  extern "C" const ComplexTable tg_complex_##isa;                                                             \
-  static constexpr KernelTable table_##isa = {                                                                \
-      .name = #isa,                                                                                           \
-      .vector_bytes = bytes,                                                                                  \
-      .elementwise = {&tg_unary_##isa, &tg_binary_##isa, &tg_ternary_##isa},                                  \
-      .halves = &tg_halves_##isa,                                                                             \
-      .casts = &tg_casts_##isa,                                                                               \
-      .reduce = &tg_reduce_##isa,                                                                             \
-      .gemm = &tg_gemm_##isa,                                                                                 \
-      .conv = &tg_conv_##isa,                                                                                 \
-      .depthwise = &tg_depthwise_##isa,                                                                       \
-      .pool = &tg_pool_##isa,                                                                                 \
-      .winograd = &tg_winograd_##isa,                                                                         \
-      .rows = &tg_rowwise_##isa,                                                                              \
-      .random = &tg_random_##isa,                                                                             \
-      .rnn = &tg_rnn_##isa,                                                                                   \
-      .fft = &tg_fft_##isa,                                                                                   \
-      .attention = &tg_attention_##isa,                                                                       \
-      .optim = &tg_optim_##isa,                                                                               \
-      .moves = &tg_moves_##isa,                                                                               \
-      .scan = &tg_scan_##isa,                                                                                 \
-      .complex = &tg_complex_##isa,                                                                           \
-      .distance = &tg_distance_##isa,                                                                         \
-  };
-
-#ifdef TG_HAVE_avx512
-TG_KERNELS(avx512, 64)
-#endif
-#ifdef TG_HAVE_avx2
-TG_KERNELS(avx2, 32)
+// TG_SETS(f, …): f(set, …) for each set that was built, the narrowest first.
+#ifdef TG_HAVE_debug
+#define TG_DEBUG(f, ...) f(debug, __VA_ARGS__)
+#else
+#define TG_DEBUG(...)
 #endif
 #ifdef TG_HAVE_sse42
-TG_KERNELS(sse42, 16)
-#endif
-#ifdef TG_HAVE_debug
-TG_KERNELS(debug, 1)
-#endif
-#undef TG_KERNELS
-
-#if defined(TG_HAVE_debug)
-static constexpr const KernelTable& narrowest = table_debug;
-#elif defined(TG_HAVE_sse42)
-static constexpr const KernelTable& narrowest = table_sse42;
-#elif defined(TG_HAVE_avx2)
-static constexpr const KernelTable& narrowest = table_avx2;  // built for one set only: the builder's word that it will do
+#define TG_SSE42(f, ...) f(sse42, __VA_ARGS__)
 #else
-static constexpr const KernelTable& narrowest = table_avx512;
+#define TG_SSE42(...)
 #endif
-constinit const KernelTable* kernel_table = &narrowest;
+#ifdef TG_HAVE_avx2
+#define TG_AVX2(f, ...) f(avx2, __VA_ARGS__)
+#else
+#define TG_AVX2(...)
+#endif
+#ifdef TG_HAVE_avx512
+#define TG_AVX512(f, ...) f(avx512, __VA_ARGS__)
+#else
+#define TG_AVX512(...)
+#endif
+#define TG_SETS(...) TG_DEBUG(__VA_ARGS__) TG_SSE42(__VA_ARGS__) TG_AVX2(__VA_ARGS__) TG_AVX512(__VA_ARGS__)
+#define TG_DECLARE(set, name, Table) extern "C" const Table tg_##name##_##set;
+#define TG_ADDRESS(set, name) &tg_##name##_##set,
+#define TG_FAMILY(name, Table)       \
+  TG_SETS(TG_DECLARE, name, Table)   \
+  constinit const Table* const name##_tables[] = {TG_SETS(TG_ADDRESS, name)};
+
+TG_FAMILY(halves, HalfTable)
+TG_FAMILY(casts, CastTable)
+TG_FAMILY(reduce, ReduceTable)
+TG_FAMILY(gemm, GemmTable)
+TG_FAMILY(conv, ConvTable)
+TG_FAMILY(depthwise, DepthwiseTable)
+TG_FAMILY(pool, PoolTable)
+TG_FAMILY(winograd, WinogradTable)
+TG_FAMILY(softmax, SoftmaxTable)
+TG_FAMILY(norm, NormTable)
+TG_FAMILY(random, RandomTable)
+TG_FAMILY(rnn, RnnTable)
+TG_FAMILY(fft, FftTable)
+TG_FAMILY(attention, AttentionTable)
+TG_FAMILY(moves, MoveTable)
+TG_FAMILY(scan, ScanTable)
+TG_FAMILY(complex, ComplexTable)
+TG_FAMILY(distance, DistanceTable)
+TG_FAMILY(sgd, OptimTable<SgdStep>)
+TG_FAMILY(adam, OptimTable<AdamStep>)
+TG_FAMILY(rmsprop, OptimTable<RmspropStep>)
+TG_FAMILY(adagrad, OptimTable<AdagradStep>)
+TG_FAMILY(adadelta, OptimTable<AdadeltaStep>)
+TG_FAMILY(adamax, OptimTable<AdamaxStep>)
+TG_FAMILY(nadam, OptimTable<NadamStep>)
+TG_FAMILY(radam, OptimTable<RadamStep>)
+
+#define TG_ELEMENTWISE(set, name)                                                       \
+  TG_DECLARE(set, unary, FamilyTable)                                                   \
+  TG_DECLARE(set, binary, FamilyTable)                                                  \
+  TG_DECLARE(set, ternary, FamilyTable)                                                 \
+  static constexpr ElementwiseTable name##_##set = {{&tg_unary_##set, &tg_binary_##set, &tg_ternary_##set}};
+#define TG_ELEMENTWISE_ADDRESS(set, name) &name##_##set,
+TG_SETS(TG_ELEMENTWISE, elementwise)
+constinit const ElementwiseTable* const elementwise_tables[] = {TG_SETS(TG_ELEMENTWISE_ADDRESS, elementwise)};
+
+#define TG_NUMBER(set, name) name##_##set,
+[[maybe_unused]] static constexpr int bytes_debug = 1, bytes_sse42 = 16, bytes_avx2 = 32, bytes_avx512 = 64;
+constinit const int vector_bytes[] = {TG_SETS(TG_NUMBER, bytes)};
+namespace {
+enum : int { TG_SETS(TG_NUMBER, set) };
+}
+constinit int kernel_set = 0;  // where only one set was built: the builder's word that it will do
+#undef TG_SETS
 
 // By its parts: older compilers' __builtin_cpu_supports does not know the levels, nor those of the parts that cpuid is asked for here.
 [[maybe_unused]] static bool has_x86_64_v3() {
@@ -114,10 +118,10 @@ constinit const KernelTable* kernel_table = &narrowest;
   __builtin_cpu_init();
   (void)limit;
 #ifdef TG_HAVE_avx2
-  if (limit >= 1 && has_x86_64_v3()) kernel_table = &table_avx2;
+  if (limit >= 1 && has_x86_64_v3()) kernel_set = set_avx2;
 #endif
 #ifdef TG_HAVE_avx512
-  if (limit >= 2 && has_x86_64_v4()) kernel_table = &table_avx512;
+  if (limit >= 2 && has_x86_64_v4()) kernel_set = set_avx512;
 #endif
 }
 

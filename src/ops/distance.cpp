@@ -10,7 +10,10 @@ namespace {
 // ---- distances of all pairs of rows. With t = x1[i] - x2[j] and d its norm, the gradient for x1[i] is the sum over j of w f(t), where
 // w = g / d^(p - 1) and f(t) = sign(t) |t|^(p - 1), either of them 0 at 0; for p = inf, w = g and f(t) = sign(t) where |t| = d.
 
-const DistanceKernels& kernels_of(const Tensor& x) { return x.dtype() == Dtype::Float64 ? kernels().distance->f64 : kernels().distance->f32; }
+const DistanceKernels& kernels_of(const Tensor& x) {
+  const DistanceTable& all = *distance_tables[kernel_set];
+  return x.dtype() == Dtype::Float64 ? all.f64 : all.f32;
+}
 /// How much one pair of elements costs.
 double flops(double p) { return p == 1 || p == 2 ? 2 : p == 0 || std::isinf(p) ? 8 : 100; }
 

@@ -240,7 +240,7 @@ struct SmallCall {
     const int shift = kComputeShift[int(compute)];
     bytes = like->numel << shift;
     if (uint64_t(bytes - 1) >= uint64_t(kSmallBytes)) return false;
-    const int64_t packet = in_packets(compute) ? kernels().vector_bytes : 1;
+    const int64_t packet = in_packets(compute) ? vector_bytes[kernel_set] : 1;
     count = ((bytes + packet - 1) & -packet) >> shift;
     return true;
   }
@@ -271,7 +271,7 @@ template <int N> [[gnu::noinline]] bool run_with_numbers(const OpEntry& op, cons
     if (t.ndim == 0 && !mask) {
       if (used == 2 || (t.dtype != call.like->dtype && !(t.wrapped_number && in_packets(c) && t.dtype != Dtype::Bool && t.dtype < Dtype::Complex64))) return false;
       if (t.device.type != DeviceType::CPU) [[unlikely]] return false;
-      kernels().casts->load[int(t.dtype)][int(c)](t.data, 0, call.count, numbers[used]);
+      casts_tables[kernel_set]->load[int(t.dtype)][int(c)](t.data, 0, call.count, numbers[used]);
       p[1 + k] = numbers[used++];
     } else {
       if (!call.takes(t, mask)) return false;
@@ -282,7 +282,7 @@ template <int N> [[gnu::noinline]] bool run_with_numbers(const OpEntry& op, cons
   if (out.defined()) guard.emplace(out, false);
   else out = call.result(op.traits);
   p[0] = out->data;
-  kernels().elementwise[N - 1]->op[op.index].forward[int(c)](params, p, call.count);
+  elementwise_tables[kernel_set]->by_inputs[N - 1]->op[op.index].forward[int(c)](params, p, call.count);
   return true;
 }
 
@@ -307,7 +307,7 @@ template <int N> bool run_small_in_place(const OpEntry& op, const void* params, 
   if (numbers) return run_with_numbers<N>(op, params, in, call, out);
   const InPlace guard(out, false);
   p[0] = self.data;
-  kernels().elementwise[N - 1]->op[op.index].forward[int(call.compute)](params, p, call.count);
+  elementwise_tables[kernel_set]->by_inputs[N - 1]->op[op.index].forward[int(call.compute)](params, p, call.count);
   return true;
 }
 
@@ -390,7 +390,7 @@ template <int N> Tensor elementwise(const OpEntry& op, const void* params, const
   }
   Tensor out = call.result(op.traits);
   p[0] = out->data;
-  kernels().elementwise[N - 1]->op[op.index].forward[int(call.compute)](params, p, call.count);
+  elementwise_tables[kernel_set]->by_inputs[N - 1]->op[op.index].forward[int(call.compute)](params, p, call.count);
   if (op.traits.node && grad_enabled() && any_requires_grad<N>(in)) record_elementwise(out, op, params, in, false);
   return out;
 }

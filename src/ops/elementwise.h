@@ -22,11 +22,11 @@ struct OpEntry {
   Formula formula[3];
   /// Null when there is none for c.
   Kernel forward(Compute c) const {
-    if (int(c) < kComputes) [[likely]] return kernels().elementwise[inputs - 1]->op[index].forward[int(c)];
+    if (int(c) < kComputes) [[likely]] return elementwise_tables[kernel_set]->by_inputs[inputs - 1]->op[index].forward[int(c)];
     return plain_kernels[inputs - 1][index].forward[int(c) - kComputes];
   }
   Kernel backward(int k, Compute c) const {
-    if (int(c) < kComputes) [[likely]] return kernels().elementwise[inputs - 1]->op[index].backward[k][c == Compute::F64];
+    if (int(c) < kComputes) [[likely]] return elementwise_tables[kernel_set]->by_inputs[inputs - 1]->op[index].backward[k][c == Compute::F64];
     return plain_kernels[inputs - 1][index].backward[k][c == Compute::C128];
   }
 };

@@ -23,8 +23,8 @@ constexpr double kTurn = 6.283185307179586476925;
 // Arrays that are used together must not lie a power of 2 apart, where they would share lines of the cache.
 int64_t apart(int64_t n) { return n + 80; }
 
-const FftKernels<float>& fft_kernels(float) { return kernels().fft->f32; }
-const FftKernels<double>& fft_kernels(double) { return kernels().fft->f64; }
+const FftKernels<float>& fft_kernels(float) { return fft_tables[kernel_set]->f32; }
+const FftKernels<double>& fft_kernels(double) { return fft_tables[kernel_set]->f64; }
 
 template <class R> struct Plan {
   int64_t n;

@@ -46,7 +46,7 @@ template <class T, class F> bool along_row(const int64_t* index, int64_t n, cons
   bool good = true;
   for (int64_t k = 0; k < n;) {
     const int64_t stop = std::min(n, k + kChecked);
-    if (check && !kernels().moves->within(index + k, stop - k, x_size)) {
+    if (check && !moves_tables[kernel_set]->within(index + k, stop - k, x_size)) {
       good = false, k = stop;
       continue;
     }
@@ -88,7 +88,7 @@ template <class T, class F> bool each_index(const Lines& l, T* x, const int64_t*
           return;
         }
         for (int64_t k = 0; k < l.length; k++, is += along.index, os += along.other) {
-          if (check && !kernels().moves->within(is, count, l.x_size)) outside = true;
+          if (check && !moves_tables[kernel_set]->within(is, count, l.x_size)) outside = true;
           else for (int64_t j = 0; j < count; j++) f(xs[is[j] * along.x + j * step.x], os[j * step.other]);
         }
       });
@@ -153,7 +153,7 @@ Tensor checked_index(const Tensor& index, int64_t dim, int64_t size) {
   std::atomic<bool> outside{false};
   {
     LongKernel unlock(c.numel());
-    parallel_for(c.numel(), int64_t(1) << 15, [&](int64_t begin, int64_t end) { if (!kernels().moves->within(p + begin, end - begin, size)) outside = true; });
+    parallel_for(c.numel(), int64_t(1) << 15, [&](int64_t begin, int64_t end) { if (!moves_tables[kernel_set]->within(p + begin, end - begin, size)) outside = true; });
   }
   if (outside) refuse_outside(c, dim, size);
   return c;
@@ -235,8 +235,9 @@ namespace {
 enum class Scatter : uint8_t { Set, Add, Multiply, Max, Min };  // as CudaPut
 template <class T> T larger(T a, T b) { return a > b || a != a ? a : b; }
 template <class T> T smaller(T a, T b) { return a < b || a != a ? a : b; }
-// `fresh`: x is nobody's yet, so the indices are checked on the way.
-void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, Scatter what, bool fresh) {
+// `fresh`: x is nobody's yet, so the indices are checked on the way. folds: Multiply, Max and Min, else Set and Add, so that programs
+// without scatter_reduce have less in them.
+template <bool folds = false> void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, Scatter what, bool fresh) {
   if (!index.numel()) return;
   NoGrad guard;
   if (x.is_cuda()) {
@@ -244,7 +245,7 @@ void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
     const Tensor from = src.dim() == 0 ? src : trimmed(src, index);
     if (what == Scatter::Multiply && is_complex(x.dtype())) {  // rare enough to be done on the CPU
       const Tensor here = clone(host_copy(x));
-      scatter_into(here, dim, host_copy(index), host_copy(from), what, false);
+      scatter_into<folds>(here, dim, host_copy(index), host_copy(from), what, false);
       return cuda_copy(x, here);
     }
     return cuda_scatter(x, dim, int64_index(index), from, CudaPut(what));
@@ -258,23 +259,26 @@ void scatter_into(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
     using T = decltype(zero);
     if (!each_index(l, x->host<T>(), i, from->host<T>(), fresh, write)) refuse_outside(at, dim, l.x_size);
   };
-  if (what == Scatter::Set) return by_size(x.element_size(), [&](auto zero) { run(zero, [](auto& to, auto& v) { to = v; }); });
-  typed_or_complex(x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    using W = Wide<T>;
-    if (what == Scatter::Add) {
+  if constexpr (folds) {
+    typed_or_complex(x.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      using W = Wide<T>;
+      if (what == Scatter::Multiply) return run(zero, [](T& to, T& v) { const auto product = W(to) * W(v); to = T(product); });
+      if constexpr (ComplexNumber<T>) refuse_dtype(x.dtype());
+      else if (what == Scatter::Max) run(zero, [](T& to, T& v) { to = T(larger(W(to), W(v))); });
+      else run(zero, [](T& to, T& v) { to = T(smaller(W(to), W(v))); });
+    });
+  } else if (what == Scatter::Set) {
+    by_size(x.element_size(), [&](auto zero) { run(zero, [](auto& to, auto& v) { to = v; }); });
+  } else {
+    typed_or_complex(x.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      using W = Wide<T>;
       const auto add = [](T& to, T& v) { to = T(W(to) + W(v)); };
-      if (!sums_in_parts(l)) return run(zero, add);
-      if (!add_in_parts(l, x.dtype(), x->host<T>(), i, from->host<T>(), fresh, add)) refuse_outside(at, dim, l.x_size);
-      return;
-    }
-    if (what == Scatter::Multiply) return run(zero, [](T& to, T& v) { to = T(W(to) * W(v)); });
-    if constexpr (ComplexNumber<T>) refuse_dtype(x.dtype());
-    else switch (what) {
-      case Scatter::Max: return run(zero, [](T& to, T& v) { to = T(larger(W(to), W(v))); });
-      default: return run(zero, [](T& to, T& v) { to = T(smaller(W(to), W(v))); });
-    }
-  });
+      if (!sums_in_parts(l)) run(zero, add);
+      else if (!add_in_parts(l, x.dtype(), x->host<T>(), i, from->host<T>(), fresh, add)) refuse_outside(at, dim, l.x_size);
+    });
+  }
 }
 void check_src(const Tensor& x, const Tensor& src) {
   TG_CHECK(src.dtype() == x.dtype(), DtypeError, "src must have the dtype of input, got ", src.dtype(), Named{"input", x}, Named{"src", src});
@@ -429,7 +433,7 @@ static Tensor scatter_folded(const Tensor& x, int64_t d, const Tensor& index, co
     NoGrad guard;
     out = clone(start, MemoryFormat::Contiguous);
     if (what != Scatter::Multiply && !include_self) scatter_into(out, d, index, src, Scatter::Set, true);
-    scatter_into(out, d, index, src, what, true);
+    scatter_into<true>(out, d, index, src, what, true);
   }
   if (!recording(x, src)) return out;
   if (what == Scatter::Multiply) {

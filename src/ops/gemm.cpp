@@ -16,8 +16,8 @@ constexpr double kPiece = 4e5, kLarge = 2e7;
 // A block: how much of a and of b is packed at a time.
 constexpr int64_t kDepth = 384, kBlock = 3072;
 
-const GemmKernels<float>& kernels_of(float) { return kernels().gemm->f32; }
-const GemmKernels<double>& kernels_of(double) { return kernels().gemm->f64; }
+const GemmKernels<float>& kernels_of(float) { return gemm_tables[kernel_set]->f32; }
+const GemmKernels<double>& kernels_of(double) { return gemm_tables[kernel_set]->f64; }
 
 // Rows and columns of a tile: multiples of 16 and of `unit`, what the kernel works on at once.
 struct Tiles {
@@ -161,9 +161,9 @@ void bfloat_products(const BatchedGemm& g) {
     item.a = reinterpret_cast<const uint16_t*>(g.a) + at[0], item.b = reinterpret_cast<const uint16_t*>(g.b) + at[1];
     if (g.m == 1 && (g.a_col == 1 || g.b_col == 1))
       interruptible_for(g.n, std::max<int64_t>(32, int64_t(kPiece) / g.k / 32 * 32), [&](int64_t begin, int64_t end) {
-        kernels().gemm->bfloat->row(part_of(item, 0, 1, begin, end - begin));
+        gemm_tables[kernel_set]->bfloat->row(part_of(item, 0, 1, begin, end - begin));
       });
-    else TG_CHECK((blocks<uint32_t, 2>(item, *kernels().gemm->bfloat)), OutOfMemoryError, "cannot allocate the working memory of a product");
+    else TG_CHECK((blocks<uint32_t, 2>(item, *gemm_tables[kernel_set]->bfloat)), OutOfMemoryError, "cannot allocate the working memory of a product");
     item.c += g.m * g.n;
   });
 }
@@ -173,7 +173,7 @@ void bfloat_products(const BatchedGemm& g) {
 bool has_bfloat_products(int64_t m, int64_t n, int64_t k) {
 #if defined(__x86_64__)
   static const bool have = __builtin_cpu_supports("avx512bf16");
-  return have && kernels().gemm->bfloat->packed && (m == 1 || m >= 8) && n >= 16 && k >= 16;
+  return have && gemm_tables[kernel_set]->bfloat->packed && (m == 1 || m >= 8) && n >= 16 && k >= 16;
 #else
   (void)m, (void)n, (void)k;
   return false;

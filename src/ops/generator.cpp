@@ -45,6 +45,6 @@ RandomStream::RandomStream(const Generator* g, int64_t blocks) {
   seed = __atomic_load_n(&from.get()->seed, __ATOMIC_RELAXED);
   first = from.advance(uint64_t(blocks));
 }
-const RandomTable& random_kernels() { return *kernels().random; }
+const RandomTable& random_kernels() { return *random_tables[kernel_set]; }
 
 }  // namespace tapegrad

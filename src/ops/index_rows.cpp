@@ -211,7 +211,7 @@ void put_rows(const Tensor& x, const Rows& rows, const Tensor& values, Put what,
     using W = Wide<T>;
     const W factor = W(number_as<T>(alpha));
     if (alpha.to_double() == 1 && !alpha.is_complex()) run(zero, [](T& o, T v) { o = T(W(o) + W(v)); });
-    else run(zero, [factor](T& o, T v) { o = T(W(o) + W(factor * W(v))); });
+    else run(zero, [factor](T& o, T v) { const auto scaled = factor * W(v); o = T(W(o) + W(scaled)); });
   });
 }
 

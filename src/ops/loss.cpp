@@ -43,7 +43,7 @@ struct ClassLossBackward final : NodeOf<1> {
     const Tensor in = row_major(input, d), g = row_major(grad, compute);
     const int64_t rows = in->sizes[0], n = in->sizes[1], row_size = n * int64_t(item_size(compute));
     Tensor dx = empty(in.sizes(), d, in.device());
-    const RowKernels& k = row_kernels(d);
+    const SoftmaxKernels& k = softmax_kernels(d);
     const StoreFn narrow = compute == d ? nullptr : store_for(Compute::F32, d);
     const int64_t* classes = t->host<const int64_t>();
     const double* weights = w.defined() ? w->host<const double>() : nullptr;
@@ -129,7 +129,7 @@ Tensor class_loss(const Tensor& input, const Tensor& classes, const Tensor& w, C
     double* s = sums->host<double>();
     LongKernel unlocked(rows * n * 4);
     parallel_for(rows, std::max<int64_t>(1, (1 << 13) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
-      row_kernels(x.dtype()).sum_exp(row_of(x, begin, n), end - begin, n, s + 2 * begin);
+      softmax_kernels(x.dtype()).sum_exp(row_of(x, begin, n), end - begin, n, s + 2 * begin);
     });
   }
   Tensor each = loss.reduction == Reduction::None ? empty({rows}, d, x.device()) : Tensor();

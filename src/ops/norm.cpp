@@ -47,7 +47,7 @@ struct RowNormBackward final : NodeOf<3> {
     const Dtype t = input.dtype(), d = row_dtype(t);
     const Tensor in = row_major(input, t), g = row_major(grad, t), w = row_major(weight_in, d);
     const int64_t rows = n ? in.numel() / n : 0, pieces = row_pieces(rows), each = pieces ? (rows + pieces - 1) / pieces : 0;
-    const RowKernels& k = row_kernels(t);
+    const NormKernels& k = norm_kernels(t);
     const bool to_x = needs(0), to_w = needs(1), to_b = needs(2);
     Tensor out = to_x ? empty(in.sizes(), t, in.device()) : Tensor();
     Tensor sums = to_w || to_b ? zeros({2, pieces, n}, d) : Tensor();
@@ -103,7 +103,7 @@ static Tensor normalized_rows(const Tensor& input, int64_t n, const Tensor& weig
   Tensor y = empty(x.sizes(), t, x.device());
   *stats = empty({rows, 2}, Dtype::Float64);
   double* s = doubles(*stats);
-  const RowKernels& k = row_kernels(t);
+  const NormKernels& k = norm_kernels(t);
   {
     LongKernel unlocked(x.numel() * 2);
     parallel_for(rows, std::max<int64_t>(1, (is_past_caches(y) ? 1 << 17 : 1 << 14) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
@@ -191,7 +191,7 @@ struct GroupNormBackward final : NodeOf<3> {
     const Dtype t = input.dtype(), d = row_dtype(t);
     const Tensor in = row_major(input, t), g = row_major(grad, t), w = row_major(weight_in, d);
     const int64_t batch = in->sizes[0], channels = in->sizes[1], n = in.numel() ? in.numel() / batch / channels : 0, per = channels / groups;
-    const RowKernels& k = row_kernels(t);
+    const NormKernels& k = norm_kernels(t);
     const bool to_x = needs(0);  // asked here: only the thread that runs backward knows
     Tensor out = empty(in.sizes(), t, in.device()), dots = zeros({2, batch, channels}, Dtype::Float64);
     double *sum_g = doubles(dots), *sum_gx = sum_g + batch * channels;
@@ -226,8 +226,10 @@ struct GroupNormBackward final : NodeOf<3> {
     if (needs(2)) dx[2] = joined(0);
   }
 };
-static void check_channels(const Tensor& input, const Tensor& t, const char* name) {
-  TG_CHECK(!t.defined() || (t.dim() == 1 && t.numel() == input.size(1)), ShapeError, name, " must have one element a channel (", input.size(1), ")", Named{name, t}, Named{"input", input});
+void check_channels(const Tensor& input, const Tensor& t, const char* name) {
+  if (!t.defined()) return;
+  TG_CHECK(t.dim() == 1 && t.numel() == input.size(1), ShapeError, name, " must have one element a channel (", input.size(1), ")", Named{name, t}, Named{"input", input});
+  check_same_device("input", input, name, t);
 }
 static Tensor normalized_groups(const Tensor& input, int64_t groups, const Tensor& weight, const Tensor& bias, double eps, Tensor* stats) {
   const Dtype t = input.dtype(), d = row_dtype(t);
@@ -236,7 +238,7 @@ static Tensor normalized_groups(const Tensor& input, int64_t groups, const Tenso
   Tensor y = empty(x.sizes(), t, x.device());
   *stats = zeros({batch, groups, 2}, Dtype::Float64, Device());
   double* s = doubles(*stats);
-  const RowKernels& k = row_kernels(t);
+  const NormKernels& k = norm_kernels(t);
   {
     LongKernel unlocked(x.numel() * 2);
     parallel_for(n ? batch * groups : 0, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(1, n * per)), [&](int64_t begin, int64_t end) {

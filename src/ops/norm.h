@@ -13,6 +13,8 @@ inline Tensor normalized_gradient(const Tensor& x, const Tensor& gw, IntList dim
   const Tensor along = n * mean(gw * n, dims, true);
   return r * (centred ? gw - mean(gw, dims, true) - along : gw - along);
 }
+/// A parameter that has one element a channel, on the input's device, or is not given.
+void check_channels(const Tensor& input, const Tensor& t, const char* name);
 /// running = (1 - momentum) running + momentum value, in place, in float64. Nothing when undefined.
 void update_running(const Tensor& running, const Tensor& value, double momentum);
 void update_running(const Tensor& running, const double* value, double momentum);

@@ -53,7 +53,7 @@ struct BatchNormBackward final : NodeOf<3> {
     const Tensor in = row_major(input, t), g = row_major(grad, t), w = row_major(weight_in, row_dtype(t));
     const int64_t batch = in->sizes[0], channels = in->sizes[1], n = in.numel() / batch / channels, grain = std::max<int64_t>(1, (1 << 14) / n);
     const double count = double(batch * n);
-    const RowKernels& k = row_kernels(t);
+    const NormKernels& k = norm_kernels(t);
     Tensor out = needs(0) ? empty(in.sizes(), t, in.device()) : Tensor(), dots = empty({2, batch, channels}, Dtype::Float64);
     double *sum_g = doubles(dots), *sum_gx = sum_g + batch * channels;
     LongKernel unlocked(in.numel() * 2);
@@ -94,7 +94,7 @@ Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor&
   TG_CHECK(input.dim() >= 2, ShapeError, "input must be (N, C, ...), got ", input.dim(), " dimensions", Named{"input", input});
   const int64_t channels = input.size(1);
   for (auto [t, name] : {std::pair{&running_mean, "running_mean"}, {&running_var, "running_var"}, {&weight, "weight"}, {&bias, "bias"}})
-    TG_CHECK(!t->defined() || (t->dim() == 1 && t->numel() == channels), ShapeError, name, " must have one element a channel (", channels, ")", Named{name, *t}, Named{"input", input});
+    check_channels(input, *t, name);
   TG_CHECK(training || (running_mean.defined() && running_var.defined()), ValueError, "expected running_mean and running_var to be defined when training=False");
   const uint32_t dims = all_but_channels(input);
   const int64_t count = reduced_count(input, dims);
@@ -133,7 +133,7 @@ Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor&
     const double *m = doubles(stats), *r = m + channels;
     y = empty(x.sizes(), t, x.device());
     const int64_t n = x.numel() ? x.numel() / x->sizes[0] / channels : 0;
-    const RowKernels& k = row_kernels(t);
+    const NormKernels& k = norm_kernels(t);
     LongKernel unlocked(x.numel());
     parallel_for(n ? x->sizes[0] * channels : 0, std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
       Streamed result(is_past_caches(y));

@@ -77,11 +77,11 @@ static void store_words(const char* src, char* d, int64_t stride, int64_t n) {
 
 LoadFn load_for(Dtype d, Compute c) {
   if (c >= Compute::F16) return load_words;
-  return int(d) < kStoredDtypes && int(c) < kComputes ? kernels().casts->load[int(d)][int(c)] : casts.load[int(d)][int(c)];
+  return int(d) < kStoredDtypes && int(c) < kComputes ? casts_tables[kernel_set]->load[int(d)][int(c)] : casts.load[int(d)][int(c)];
 }
 StoreFn store_for(Compute c, Dtype d) {
   if (c >= Compute::F16) return store_words;
-  return int(d) < kStoredDtypes && int(c) < kComputes ? kernels().casts->store[int(c)][int(d)] : casts.store[int(d)][int(c)];
+  return int(d) < kStoredDtypes && int(c) < kComputes ? casts_tables[kernel_set]->store[int(c)][int(d)] : casts.store[int(d)][int(c)];
 }
 
 }  // namespace tapegrad

@@ -8,7 +8,7 @@ namespace tapegrad {
 namespace {
 
 // Sums and products of complex numbers have packet code.
-template <class R> const ComplexKernels& packets() { return sizeof(R) == 4 ? kernels().complex->c64 : kernels().complex->c128; }
+template <class R> const ComplexKernels& packets() { return sizeof(R) == 4 ? complex_tables[kernel_set]->c64 : complex_tables[kernel_set]->c128; }
 template <class Op, int N, class T, class List> constexpr Kernel forward() {
   if constexpr (is_in<Op, List>) return forward_loop<Op, T, N>; else return nullptr;
 }

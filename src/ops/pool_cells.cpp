@@ -10,9 +10,9 @@
 namespace tapegrad {
 namespace {
 
-const PoolKernels<float>& kernels_for(float) { return kernels().pool->f32; }
-const PoolKernels<double>& kernels_for(double) { return kernels().pool->f64; }
-const PoolKernels<long>& kernels_for(long) { return kernels().pool->i64; }
+const PoolKernels<float>& kernels_for(float) { return pool_tables[kernel_set]->f32; }
+const PoolKernels<double>& kernels_for(double) { return pool_tables[kernel_set]->f64; }
+const PoolKernels<long>& kernels_for(long) { return pool_tables[kernel_set]->i64; }
 
 // The cells as the kernels read them.
 class Layout {

@@ -13,7 +13,7 @@
 
 namespace tapegrad {
 
-const ReduceTable& reduce_kernels() { return *kernels().reduce; }
+const ReduceTable& reduce_kernels() { return *reduce_tables[kernel_set]; }
 
 uint32_t reduced_dims(const Tensor& x, IntList dim) {
   const int64_t n = x.dim();

@@ -67,7 +67,7 @@ static Tensor row_variances(const Tensor& x, uint32_t dims, double freedom, bool
   parallel_for(rows * blocks, std::max<int64_t>(1, 8 * kBlock / std::min(n, kBlock)), [&](int64_t begin, int64_t end) {
     for (int64_t k = begin; k < end; k++) {
       const int64_t at = k % blocks * kBlock;
-      row_kernels(x.dtype()).moments(row_of(x, k / blocks * n + at, 1), std::min(kBlock, n - at), true, part + 2 * k, part + 2 * k + 1);
+      norm_kernels(x.dtype()).moments(row_of(x, k / blocks * n + at, 1), std::min(kBlock, n - at), true, part + 2 * k, part + 2 * k + 1);
     }
   });
   for (int64_t r = 0; r < rows; r++) {

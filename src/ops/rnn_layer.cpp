@@ -19,7 +19,7 @@ namespace {
 
 template <class T> T* data(const Tensor& t) { return t.defined() ? t->host<T>() : nullptr; }
 template <class T> T* at_row(const Tensor& t, int64_t r) { return t.defined() ? data<T>(t) + r * t->sizes[1] : nullptr; }
-template <class T> const RnnKernels& cells() { return sizeof(T) == 4 ? kernels().rnn->f32 : kernels().rnn->f64; }
+template <class T> const RnnKernels& cells() { return sizeof(T) == 4 ? rnn_tables[kernel_set]->f32 : rnn_tables[kernel_set]->f64; }
 
 // f(first, count) for pieces of the rows of one step.
 template <class F> void pieces(int64_t rows, int64_t width, F f) {

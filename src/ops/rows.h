@@ -11,10 +11,11 @@ namespace tapegrad {
 /// What the row kernels compute in: for the 16-bit floats, float.
 inline Dtype row_dtype(Dtype d) { return d == Dtype::Float64 ? Dtype::Float64 : Dtype::Float32; }
 /// For rows of dtype d.
-inline const RowKernels& row_kernels(Dtype d) {
-  const RowTable& t = *kernels().rows;
+template <class Table> const auto& kernels_for(Dtype d, const Table& t) {
   return d == Dtype::Float64 ? t.f64 : d == Dtype::Float32 ? t.f32 : d == Dtype::Float16 ? t.f16 : t.bf16;
 }
+inline const SoftmaxKernels& softmax_kernels(Dtype d) { return kernels_for(d, *softmax_tables[kernel_set]); }
+inline const NormKernels& norm_kernels(Dtype d) { return kernels_for(d, *norm_tables[kernel_set]); }
 /// x in that dtype, row-major, without history. x itself when it is so already. Undefined stays undefined.
 inline Tensor row_major(const Tensor& x, Dtype d) {
   if (!x.defined() || (x->contiguous && x.dtype() == d)) return x;

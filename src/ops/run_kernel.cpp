@@ -92,7 +92,7 @@ bool writes_past(const Operand* arg, int args) {
       for (int k = 1; k < plan.args; k++)
         if (const Plan::Arg& a = plan.arg[k]; a.crosses()) {
           const char* from = a.base + r0 * a.stride[1] + c0 * a.stride[0];
-          kernels().moves->transpose[a.size == 8](from, a.stride[0], tile(k), row_size(a.size), nc, nr);
+          moves_tables[kernel_set]->transpose[a.size == 8](from, a.stride[0], tile(k), row_size(a.size), nc, nr);
         }
       for (int64_t r = 0; r < nr; r++) {
         char* p[kMaxArgs] = {row[0]};
@@ -158,7 +158,7 @@ bool writes_past(const Operand* arg, int args) {
 
 int lanes_of(Compute c) {
   if (c == Compute::F16 || c == Compute::BF16) c = Compute::F32;  // a packet of the floats that they are widened to
-  return c <= Compute::F64 ? std::max(1, kernels().vector_bytes >> kComputeShift[int(c)]) : 1;
+  return c <= Compute::F64 ? std::max(1, vector_bytes[kernel_set] >> kComputeShift[int(c)]) : 1;
 }
 bool is_dense(const Operand& a, const TensorImpl& out) {
   return a.t->contiguous && stored_as(a.t->dtype, a.compute) && same_sizes(*a.t, out);
@@ -186,7 +186,7 @@ Kernel half_kernel(const OpEntry& op, Operand* arg, int args, int backward) {
   for (int k = 0; k < args; k++)
     if (arg[k].compute != Compute::Bool && (arg[k].compute != Compute::F32 || (arg[k].t->dtype != d && (k == 0 || k != number)))) return nullptr;
   const int brain = d == Dtype::BFloat16;
-  const HalfKernels& of = kernels().halves->op[op.inputs - 1][op.index];
+  const HalfKernels& of = halves_tables[kernel_set]->op[op.inputs - 1][op.index];
   const Kernel kernel = backward >= 0 ? of.backward[backward][brain] : number ? of.number[number - 1][brain] : of.forward[brain];
   if (!kernel) return nullptr;
   for (int k = 0; k < args; k++) if (arg[k].t->dtype == d) arg[k].compute = brain ? Compute::BF16 : Compute::F16;

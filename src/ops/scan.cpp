@@ -71,7 +71,7 @@ template <class T, class A> void recurrence_lines(const Split& s, const T* a, co
 /// The same with every a = 1: running sums, rows or strips of columns at a time.
 void running_sums(const Split& s, const Tensor& b, const Tensor& r, bool back) {
   const Dtype d = b.dtype();
-  const RunningSum& k = kernels().scan->sum[d == Dtype::Float32 ? 0 : d == Dtype::Float64 ? 1 : d == Dtype::Int64 ? 2 : d == Dtype::Float16 ? 3 : 4];
+  const RunningSum& k = scan_tables[kernel_set]->sum[d == Dtype::Float32 ? 0 : d == Dtype::Float64 ? 1 : d == Dtype::Int64 ? 2 : d == Dtype::Float16 ? 3 : 4];
   LongKernel unlocked(s.outer * s.n * s.inner);
   if (!s.n || !s.inner) return;
   if (s.inner == 1) {

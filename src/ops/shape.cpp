@@ -54,8 +54,12 @@ struct JoinBackward final : NodeOfMany {
   }
 };
 static Dtype common_dtype(TensorList tensors) {
-  Dtype d = tensors[0].dtype();
-  for (const Tensor& t : tensors) d = promote(d, t.dtype());
+  const Tensor& first = tensors[0];
+  Dtype d = first.dtype();
+  for (const Tensor& t : tensors) {
+    TG_CHECK(t.device() == first.device(), DeviceError, "all tensors must be on one device, got ", first.device(), " and ", t.device(), Named{"tensors", first}, Named{"tensors", t});
+    d = promote(d, t.dtype());
+  }
   return d;
 }
 // Sizes or strides of (N, C, H, W) as those of (N, H, W, C), and back.

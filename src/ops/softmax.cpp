@@ -35,7 +35,7 @@ Tensor forward(const Tensor& input, int64_t dim, bool log) {
   if (input.is_cuda()) return cuda_softmax(input, dim, log);
   const Tensor x = row_major(input, input.dtype());
   Tensor y = empty(x.sizes(), x.dtype(), x.device());
-  const RowKernels& k = row_kernels(x.dtype());
+  const SoftmaxKernels& k = softmax_kernels(x.dtype());
   const Split s(x, dim);
   cut(s, y, [&](int64_t begin, int64_t count) {
         each_row(y, begin, count, s.n, [&](int64_t r, int64_t m, char* to, bool past) { k.softmax(row_of(x, r, s.n), to, m, s.n, log, past); });
@@ -48,7 +48,7 @@ Tensor fused_backward(const Tensor& grad, const Tensor& output, int64_t dim, boo
   const Dtype d = output.dtype();
   const Tensor g = row_major(grad, d), y = row_major(output, d);
   Tensor dx = empty(y.sizes(), d, y.device());
-  const RowKernels& k = row_kernels(d);
+  const SoftmaxKernels& k = softmax_kernels(d);
   const Split s(y, dim);
   cut(s, dx, [&](int64_t begin, int64_t count) {
         each_row(dx, begin, count, s.n, [&](int64_t r, int64_t m, char* to, bool past) {

@@ -27,19 +27,19 @@ class Streamed {
     held_ = 0;
   }
   void stream(char* to, const char* from, int64_t bytes, const char* next) {
-    if (!held_ && !((reinterpret_cast<intptr_t>(to) | bytes) & (kLine - 1))) return kernels().moves->stream(to, from, bytes, next);
+    if (!held_ && !((reinterpret_cast<intptr_t>(to) | bytes) & (kLine - 1))) return moves_tables[kernel_set]->stream(to, from, bytes, next);
     if (held_ && to != line_ + held_) release();
     if (held_) {
       const int64_t n = bytes < kLine - held_ ? bytes : kLine - held_;
       std::memcpy(bytes_ + held_, from, size_t(n));
       to += n, from += n, bytes -= n, held_ += n;
       if (held_ < kLine) return;
-      kernels().moves->stream(line_, bytes_, kLine, next);
+      moves_tables[kernel_set]->stream(line_, bytes_, kLine, next);
       held_ = 0;
     }
     const int64_t before = -reinterpret_cast<intptr_t>(to) & (kLine - 1), head = before < bytes ? before : bytes;
     const int64_t whole = (bytes - head) & -kLine, rest = bytes - head - whole;
-    kernels().moves->stream(to, from, head + whole, next);
+    moves_tables[kernel_set]->stream(to, from, head + whole, next);
     line_ = to + head + whole, held_ = rest;
     std::memcpy(bytes_, from + head + whole, size_t(rest));
   }
@@ -49,7 +49,7 @@ class Streamed {
   ~Streamed() {
     if (!past_) return;
     if (held_) release();
-    kernels().moves->fence();
+    moves_tables[kernel_set]->fence();
   }
   Streamed(const Streamed&) = delete;
   bool past() const { return past_; }

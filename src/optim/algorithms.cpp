@@ -140,23 +140,37 @@ void Adadelta::update(size_t group, const Batch& b) {
 
 // ---- with tensor ops
 
+// Nothing of a batch is written before all of it is computed: a step that finds no memory has changed nothing.
+namespace {
+struct Writes {
+  std::vector<std::pair<Tensor, Tensor>> all;  // a tensor, its new values
+  void add(const Tensor& to, const Tensor& values) { all.emplace_back(to, values); }
+  void run() const {
+    for (auto& [to, values] : all) copy_(to, values);
+  }
+};
+}  // namespace
+
 ASGD::ASGD(std::vector<Tensor> params, ASGDOptions o) { add_param_group(std::move(params), o); }
 void ASGD::check(const ASGDOptions& o) const { check_common("ASGD", o); }
 Names ASGD::slot_names(size_t, const Tensor&) const { return {"ax"}; }
 Names ASGD::number_names() const { return {"eta", "mu"}; }
 void ASGD::update(size_t group, const Batch& b) {
   const ASGDOptions& o = options(group);
+  Writes writes;
   for (size_t k = 0; k < b.params.size(); k++) {
     const Tensor &p = b.params[k], &ax = b.slots[0][k];
-    double &eta = b.states[k]->numbers[0], &mu = b.states[k]->numbers[1];
-    if (b.step == 1) eta = o.lr;
+    const double eta = b.step == 1 ? o.lr : b.states[k]->numbers[0], mu = b.states[k]->numbers[1];
     Tensor grad = downhill(b.grads[k], o.maximize);
     if (o.weight_decay != 0) grad = add(grad, p, o.weight_decay);
-    add_(mul_(p, Tensor(1 - o.lambd * eta)), grad, -eta);
-    if (mu == 1) copy_(ax, p);
-    else lerp_(ax, p, mu);
-    eta = o.lr / std::pow(1 + o.lambd * o.lr * double(b.step), o.alpha);
-    mu = 1 / std::max(1., double(b.step) - o.t0);
+    const Tensor to = add(p * Tensor(1 - o.lambd * eta), grad, -eta);
+    writes.add(p, to);
+    writes.add(ax, mu == 1 ? to : lerp(ax, to, mu));
+  }
+  writes.run();
+  for (State* s : b.states) {
+    s->numbers[0] = o.lr / std::pow(1 + o.lambd * o.lr * double(b.step), o.alpha);
+    s->numbers[1] = 1 / std::max(1., double(b.step) - o.t0);
   }
 }
 
@@ -172,16 +186,19 @@ Tensor Rprop::new_slot(size_t group, size_t slot, const Tensor& p) const {
 }
 void Rprop::update(size_t group, const Batch& b) {
   const RpropOptions& o = options(group);
+  Writes writes;
   for (size_t k = 0; k < b.params.size(); k++) {
-    const Tensor &p = b.params[k], &prev = b.slots[0][k], &size = b.slots[1][k];
+    const Tensor &p = b.params[k], &prev = b.slots[0][k];
     Tensor grad = downhill(b.grads[k], o.maximize);
     const Tensor turned = grad * prev;
     const Tensor factor = masked_fill_(masked_fill_(ones_like(turned), turned > 0, o.grow), turned < 0, o.shrink);
-    clamp_(mul_(size, factor), o.smallest, o.largest);
+    const Tensor size = clamp(b.slots[1][k] * factor, o.smallest, o.largest);
     grad = masked_fill(grad, turned < 0, 0.);
-    addcmul_(p, sign(grad), size, -1);
-    copy_(prev, grad);
+    writes.add(p, addcmul(p, sign(grad), size, -1));
+    writes.add(b.slots[1][k], size);
+    writes.add(prev, grad);
   }
+  writes.run();
 }
 
 Adafactor::Adafactor(std::vector<Tensor> params, AdafactorOptions o) { add_param_group(std::move(params), o); }
@@ -205,6 +222,7 @@ static double epsilon_of(Dtype d) {
 void Adafactor::update(size_t group, const Batch& b) {
   const AdafactorOptions& o = options(group);
   const double t = double(b.step), weight = std::pow(t, o.beta2_decay);
+  Writes writes;
   for (size_t k = 0; k < b.params.size(); k++) {
     const Tensor& p = b.params[k];
     const std::vector<Tensor>& state = b.states[k]->tensors;
@@ -212,19 +230,23 @@ void Adafactor::update(size_t group, const Batch& b) {
     const double eps1 = o.eps1.value_or(epsilon_of(p.dtype())),
                  size = std::pow(double(std::max<int64_t>(1, p.numel())), 0.5);
     const double alpha = std::min(o.lr, 1 / std::pow(t, 0.5)) * std::max(o.eps2, norm(p, 2).item<double>() / size);
-    if (o.weight_decay != 0) mul_(p, Tensor(1 - o.lr * o.weight_decay));
     const Tensor squares = square(grad);
     Tensor variance;
     if (p.dim() < 2) {
-      variance = lerp_(state[0], squares, weight);
+      variance = lerp(state[0], squares, weight);
+      writes.add(state[0], variance);
     } else {
-      const Tensor rows = lerp_(state[0], mean(squares, -1, true), weight),
-                   columns = lerp_(state[1], mean(squares, -2, true), weight);
+      const Tensor rows = lerp(state[0], mean(squares, -1, true), weight),
+                   columns = lerp(state[1], mean(squares, -2, true), weight);
       variance = matmul(rows, columns) / clamp(mean(rows, -2, true), eps1);
+      writes.add(state[0], rows);
+      writes.add(state[1], columns);
     }
     const Tensor update = rsqrt(clamp(variance, eps1 * eps1)) * grad;
-    add_(p, update, -alpha / std::max(1., norm(update, 2).item<double>() / (size * o.d)));
+    const Tensor decayed = o.weight_decay != 0 ? p * Tensor(1 - o.lr * o.weight_decay) : p;
+    writes.add(p, add(decayed, update, -alpha / std::max(1., norm(update, 2).item<double>() / (size * o.d))));
   }
+  writes.run();
 }
 
 Muon::Muon(std::vector<Tensor> params, MuonOptions o) { add_param_group(std::move(params), o); }
@@ -249,15 +271,17 @@ static Tensor orthogonal(const Tensor& momentum, const MuonOptions& o) {
 }
 void Muon::update(size_t group, const Batch& b) {
   const MuonOptions& o = options(group);
+  Writes writes;
   for (size_t k = 0; k < b.params.size(); k++) {
-    const Tensor &p = b.params[k], &grad = b.grads[k], &buffer = b.slots[0][k];
-    lerp_(buffer, grad, 1 - o.momentum);
+    const Tensor &p = b.params[k], &grad = b.grads[k], buffer = lerp(b.slots[0][k], grad, 1 - o.momentum);
     const Tensor update = orthogonal(o.nesterov ? lerp(grad, buffer, o.momentum) : buffer, o);
     const double rows = double(p.size(0)), columns = double(p.size(1));
     const double ratio =
         o.match_rms_adamw ? 0.2 * std::sqrt(std::max(rows, columns)) : std::sqrt(std::max(1., rows / columns));
-    add_(mul_(p, Tensor(1 - o.lr * o.weight_decay)), to(update, p.dtype()), -o.lr * ratio);
+    writes.add(p, add(p * Tensor(1 - o.lr * o.weight_decay), to(update, p.dtype()), -o.lr * ratio));
+    writes.add(b.slots[0][k], buffer);
   }
+  writes.run();
 }
 
 }  // namespace tapegrad::optim

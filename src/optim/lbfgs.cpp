@@ -117,31 +117,10 @@ void move(const std::vector<Tensor>& params, double t, const Tensor& direction) 
   }
 }
 
-}  // namespace
-
-LBFGS::LBFGS(std::vector<Tensor> params, LBFGSOptions o) : history_(Ref<History>::steal(new History)) {
-  add_param_group(std::move(params), o);
-}
-LBFGS::~LBFGS() = default;
-void LBFGS::check(const LBFGSOptions& o) const {
-  TG_CHECK(o.lr >= 0, ValueError, "LBFGS: lr must not be negative, got ", o.lr);
-  TG_CHECK(group_count() == 0, ValueError, "LBFGS: takes one group of parameters");
-}
-std::vector<std::string> LBFGS::slot_names(size_t, const Tensor&) const { return {}; }
-void LBFGS::update(size_t, const Batch&) {
-  TG_CHECK(false, ValueError, "LBFGS: step needs a closure that computes the loss and its gradients");
-}
-
-Tensor LBFGS::step_with(Closure closure) {
-  NoGrad no_grad;
-  const LBFGSOptions& o = options();
-  const std::vector<Tensor>& all = params();
+/// One step of several iterations; gives the first loss.
+template <class History, class Evaluate>
+Tensor minimise(const LBFGSOptions& o, const std::vector<Tensor>& all, History& h, Evaluate evaluate) {
   const int64_t max_eval = o.max_eval.value_or(o.max_iter * 5 / 4);
-  History& h = *history_;
-  const auto evaluate = [&] {
-    EnableGrad grad;
-    return closure.call(closure.self);
-  };
   const Tensor first_loss = evaluate();
   double loss = number(first_loss);
   int64_t evals = 1;
@@ -198,6 +177,38 @@ Tensor LBFGS::step_with(Closure closure) {
     if (number(max(abs(d))) * std::abs(t) <= o.tolerance_change || std::abs(loss - before) < o.tolerance_change) break;
   }
   return first_loss;
+}
+
+}  // namespace
+
+LBFGS::LBFGS(std::vector<Tensor> params, LBFGSOptions o) : history_(Ref<History>::steal(new History)) {
+  add_param_group(std::move(params), o);
+}
+LBFGS::~LBFGS() = default;
+void LBFGS::check(const LBFGSOptions& o) const {
+  TG_CHECK(o.lr >= 0, ValueError, "LBFGS: lr must not be negative, got ", o.lr);
+  TG_CHECK(group_count() == 0, ValueError, "LBFGS: takes one group of parameters");
+}
+std::vector<std::string> LBFGS::slot_names(size_t, const Tensor&) const { return {}; }
+void LBFGS::update(size_t, const Batch&) {
+  TG_CHECK(false, ValueError, "LBFGS: step needs a closure that computes the loss and its gradients");
+}
+
+Tensor LBFGS::step_with(Closure closure) {
+  NoGrad no_grad;
+  std::vector<Tensor> before;
+  for (const Tensor& p : params()) before.push_back(p.clone());
+  History kept = *history_;
+  try {
+    return minimise(options(), params(), *history_, [&] {
+      EnableGrad grad;
+      return closure.call(closure.self);
+    });
+  } catch (...) {  // as if it had not been called
+    for (size_t k = 0; k < before.size(); k++) copy_(params()[k], before[k]);
+    *history_ = std::move(kept);
+    throw;
+  }
 }
 
 }  // namespace tapegrad::optim

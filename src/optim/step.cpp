@@ -27,7 +27,7 @@ struct Item : CudaOptimItem {
 };
 /// The kernels of a method.
 template <class Step> struct Method {
-  void (*OptimKernels::*on_cpu)(const OptimPart&, const Step&);
+  const OptimTable<Step>& on_cpu;
   CudaMethod on_device;
 };
 static thread_local std::vector<Item> spare_items;  // keeps its memory from one step to the next
@@ -78,7 +78,7 @@ class Batch {
       items_.clear(), pieces_ = 0, dtype_ = params[from].dtype();
       for (; to < params.size() && params[to].dtype() == dtype_ && params[to].device() == device; to++) add(params[to], grads[to], states, to);
       if (device.type == DeviceType::CUDA) launch(device, method.on_device, &numbers);
-      else loop(kernels_of(real_dtype(dtype_)).*method.on_cpu, numbers);
+      else loop(kernel_for(real_dtype(dtype_), method.on_cpu), numbers);
       from = to;
     }
     for (auto& [to, copy] : copy_back_) copy_(to, copy);
@@ -127,8 +127,7 @@ class Batch {
     }
     return true;
   }
-  static const OptimKernels& kernels_of(Dtype d) {
-    const OptimTable& t = *kernels().optim;
+  template <class Step> static auto kernel_for(Dtype d, const OptimTable<Step>& t) {
     return d == Dtype::Float32 ? t.f32 : d == Dtype::Float64 ? t.f64 : d == Dtype::Float16 ? t.f16 : t.bf16;
   }
   void launch(Device device, CudaMethod method, const void* numbers) {
@@ -175,7 +174,7 @@ void sgd_step(TensorList params, TensorList grads, TensorList momentum_buffers, 
     return;
   }
   const SgdStep s{lr, momentum, dampening, weight_decay, nesterov, maximize, first};
-  Batch(params, grads, {momentum_buffers}).run(params, grads, {momentum_buffers}, {&OptimKernels::sgd, CudaMethod::Sgd}, s);
+  Batch(params, grads, {momentum_buffers}).run(params, grads, {momentum_buffers}, {*sgd_tables[kernel_set], CudaMethod::Sgd}, s);
 }
 
 void adam_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, TensorList max_exp_avg_sqs,
@@ -186,7 +185,7 @@ void adam_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorL
   const AdamStep s{lr, beta1, beta2, eps, weight_decay, decoupled, maximize, 1 - std::pow(beta1, double(step)),
                    std::sqrt(1 - std::pow(beta2, double(step)))};
   const auto states = {exp_avgs, exp_avg_sqs, max_exp_avg_sqs};
-  Batch(params, grads, states).run(params, grads, states, {&OptimKernels::adam, CudaMethod::Adam}, s);
+  Batch(params, grads, states).run(params, grads, states, {*adam_tables[kernel_set], CudaMethod::Adam}, s);
 }
 
 void rmsprop_step(TensorList params, TensorList grads, TensorList square_avgs, TensorList grad_avgs, TensorList momentum_buffers,
@@ -195,13 +194,13 @@ void rmsprop_step(TensorList params, TensorList grads, TensorList square_avgs, T
   NoGrad no_grad;
   const RmspropStep s{lr, alpha, eps, weight_decay, momentum, maximize};
   const auto states = {square_avgs, grad_avgs, momentum_buffers};
-  Batch(params, grads, states).run(params, grads, states, {&OptimKernels::rmsprop, CudaMethod::Rmsprop}, s);
+  Batch(params, grads, states).run(params, grads, states, {*rmsprop_tables[kernel_set], CudaMethod::Rmsprop}, s);
 }
 
 void adagrad_step(TensorList params, TensorList grads, TensorList sums, double lr, double eps, double weight_decay, bool maximize) {
   OpScope op("adagrad_step");
   NoGrad no_grad;
-  Batch(params, grads, {sums}).run(params, grads, {sums}, {&OptimKernels::adagrad, CudaMethod::Adagrad}, AdagradStep{lr, eps, weight_decay, maximize});
+  Batch(params, grads, {sums}).run(params, grads, {sums}, {*adagrad_tables[kernel_set], CudaMethod::Adagrad}, AdagradStep{lr, eps, weight_decay, maximize});
 }
 
 void adadelta_step(TensorList params, TensorList grads, TensorList square_avgs, TensorList acc_deltas, double lr, double rho,
@@ -209,7 +208,7 @@ void adadelta_step(TensorList params, TensorList grads, TensorList square_avgs, 
   OpScope op("adadelta_step");
   NoGrad no_grad;
   const auto states = {square_avgs, acc_deltas};
-  Batch(params, grads, states).run(params, grads, states, {&OptimKernels::adadelta, CudaMethod::Adadelta}, AdadeltaStep{lr, rho, eps, weight_decay, maximize});
+  Batch(params, grads, states).run(params, grads, states, {*adadelta_tables[kernel_set], CudaMethod::Adadelta}, AdadeltaStep{lr, rho, eps, weight_decay, maximize});
 }
 
 void adamax_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_infs, double lr, double beta1,
@@ -219,7 +218,7 @@ void adamax_step(TensorList params, TensorList grads, TensorList exp_avgs, Tenso
   check_step(step);
   const AdamaxStep s{lr / (1 - std::pow(beta1, double(step))), beta1, beta2, eps, weight_decay, maximize};
   const auto states = {exp_avgs, exp_infs};
-  Batch(params, grads, states).run(params, grads, states, {&OptimKernels::adamax, CudaMethod::Adamax}, s);
+  Batch(params, grads, states).run(params, grads, states, {*adamax_tables[kernel_set], CudaMethod::Adamax}, s);
 }
 
 void nadam_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, double lr, double beta1, double beta2,
@@ -230,7 +229,7 @@ void nadam_step(TensorList params, TensorList grads, TensorList exp_avgs, Tensor
   const NadamStep s{lr, beta1, beta2, eps, weight_decay, decoupled, maximize, 1 - std::pow(beta2, double(step)),
                     -lr * (1 - mu) / (1 - mu_product), -lr * mu_next / (1 - mu_product * mu_next)};
   const auto states = {exp_avgs, exp_avg_sqs};
-  Batch(params, grads, states).run(params, grads, states, {&OptimKernels::nadam, CudaMethod::Nadam}, s);
+  Batch(params, grads, states).run(params, grads, states, {*nadam_tables[kernel_set], CudaMethod::Nadam}, s);
 }
 
 void radam_step(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs, double lr, double beta1, double beta2,
@@ -244,7 +243,7 @@ void radam_step(TensorList params, TensorList grads, TensorList exp_avgs, Tensor
   const double rectified = adapt ? std::sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho) * correction2) : 1;
   const RadamStep s{lr, beta1, beta2, eps, weight_decay, decoupled, maximize, adapt, -lr / correction1 * rectified};
   const auto states = {exp_avgs, exp_avg_sqs};
-  Batch(params, grads, states).run(params, grads, states, {&OptimKernels::radam, CudaMethod::Radam}, s);
+  Batch(params, grads, states).run(params, grads, states, {*radam_tables[kernel_set], CudaMethod::Radam}, s);
 }
 
 void optim_step_ops(OpTable& t) {

@@ -5,7 +5,7 @@
 
 namespace tapegrad {
 
-static std::string right(const std::string& text, size_t width) { return std::string(width - std::min(width, text.size()), ' ') + text; }
+std::string right(const std::string& text, size_t width) { return std::string(width - std::min(width, text.size()), ' ') + text; }
 
 std::string aligned(const std::vector<ShapeRow>& rows, const std::vector<int>& marks) {
   size_t label = 9, columns = 0;  // most names fit, so that pictures look alike

@@ -7,6 +7,8 @@
 
 namespace tapegrad {
 
+std::string right(const std::string& text, size_t width);  ///< filled up with blanks on the left
+
 struct ShapeRow {
   const char* name;
   IntList sizes;

@@ -6,6 +6,7 @@
 #include <map>
 #include <tuple>
 
+#include "src/tensor/align.h"
 #include "src/tensor/fork.h"
 
 namespace tapegrad {
@@ -45,7 +46,6 @@ std::string readable(int64_t bytes) {
 namespace {
 
 std::string padded(std::string s, size_t width) { return s.resize(std::max(width, s.size()), ' '), s; }
-std::string right(const std::string& s, size_t width) { return std::string(width > s.size() ? width - s.size() : 0, ' ') + s; }
 
 std::string owners_text(const Ledger& ledger, size_t rows) {
   std::map<std::tuple<uint16_t, uint16_t, MemoryRole>, Sum> sums;

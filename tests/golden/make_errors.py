@@ -1,4 +1,6 @@
-"""Writes tests/golden/errors.txt: what bad calls of every op say. tests/python/test_error_texts.py compares.
+"""Writes tests/golden/errors.txt: what bad calls of every op say. tests/python/test_error_texts.py compares. And, where there is a CUDA
+device or TAPEGRAD_CUDA_LIB names the simulator, errors_devices.txt: what calls say whose tensors are on two. tests/cuda/test_errors.py
+compares.
 
 python tests/golden/make_errors.py    with tapegrad on PYTHONPATH; then read the diff as a user would read the errors.
 """
@@ -11,9 +13,9 @@ sys.path.insert(0, str(HERE.parent / "python"))
 
 import numpy as np  # noqa: E402
 import tapegrad  # noqa: E402
-from op_samples import Call, Leaf, all_samples, function_of, leaves, load_rows, map_tree, run_raw  # noqa: E402
+from op_samples import Call, Leaf, all_samples, function_of, leaves, load_rows, map_tree, moved, run_raw  # noqa: E402
 
-FILE = HERE / "errors.txt"
+FILE, DEVICES = HERE / "errors.txt", HERE / "errors_devices.txt"
 SHAPES = {0: (7,), 1: (7, 11), 2: (5, 7, 11), 3: (7, 11), 4: (5, 7, 11)}  # instead of a tensor with so many dimensions
 MOST = 2  # texts of one kind that are kept for an overload …
 ONE = ("missing", "keyword", "type")  # … of these, whose texts are the matcher's, one
@@ -63,7 +65,7 @@ def bad_calls(tree):
 
 def shown(v):
     if isinstance(v, tapegrad.Tensor):
-        return f"{str(v.dtype).rpartition('.')[2]}{list(v.shape)}"
+        return f"{str(v.dtype).rpartition('.')[2]}{list(v.shape)}{' cuda' * v.is_cuda}"
     if isinstance(v, (list, tuple)):
         return "[" + ", ".join(map(shown, v)) + "]"
     return repr(v) if not isinstance(v, tapegrad.Generator) else "Generator"
@@ -80,8 +82,49 @@ def errors_of(sample, f):
         try:
             run_raw(f, sample, call)
         except Exception as e:
-            words = [shown(a) for a in args] + [f"{k}={shown(v)}" for k, v in kwargs.items()]
-            yield f"{sample.name}({', '.join(words)})", kind, f"{type(e).__name__}: {e}"
+            yield written(sample, args, kwargs), kind, f"{type(e).__name__}: {e}"
+
+
+def written(sample, args, kwargs):
+    return f"{sample.name}({', '.join([shown(a) for a in args] + [f'{k}={shown(v)}' for k, v in kwargs.items()])})"
+
+
+def tensors(tree):
+    found = []
+    map_tree(lambda v: found.append(v) if isinstance(v, tapegrad.Tensor) else None, tree)
+    return found
+
+
+def on_two_devices(sample):
+    """Calls of the sample with one of its tensors on a CUDA device and the others on the CPU. Those without numbers are left out, and
+    those where only 0-d tensors are left on the CPU: they may stand beside others."""
+    count = len(tensors(Call(tapegrad, sample.tree(), dtype="float32", requires_grad=False).made))
+    for number in range(count if count > 1 else 0):
+        call, place = Call(tapegrad, sample.tree(), dtype="float32", requires_grad=False), itertools.count()
+        call.made = map_tree(lambda v: moved(tapegrad, v, "cuda") if isinstance(v, tapegrad.Tensor) and next(place) == number else v, call.made)
+        if all(t.numel() for t in tensors(call.made)) and any(t.dim() for t in tensors(call.made) if not t.is_cuda):
+            yield call
+
+
+def device_texts():
+    """The lines of errors_devices.txt: for each op what is said where one tensor is on another device, or that it is taken."""
+    lines = []
+    for row in load_rows(tapegrad._C.op_table()):
+        said = set()
+        for sample in all_samples([row]) if row["name"][0] != "_" else ():
+            for call in on_two_devices(sample):
+                args, kwargs = call.args, call.kwargs
+                call_text = written(sample, args, kwargs)
+                try:
+                    run_raw(function_of(tapegrad, row), sample, call)
+                    text = "is taken"
+                except Exception as e:
+                    text = f"{type(e).__name__}: {e}"
+                kind = "".join(c for c in text.split("\n")[0] if not c.isdigit() and c not in "-[], ")
+                if kind not in said:
+                    said.add(kind)
+                    lines += [f">>> {call_text}", *text.split("\n"), ""]
+    return lines
 
 
 def texts():
@@ -104,5 +147,7 @@ def texts():
 
 
 if __name__ == "__main__":
-    FILE.write_text("\n".join(texts()))
-    print(f"wrote {FILE}")
+    for file, made in (FILE, texts), (DEVICES, device_texts):
+        if made is texts or tapegrad.cuda.is_available():
+            file.write_text("\n".join(made()))
+            print(f"wrote {file}")

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <stdexcept>
 
 #include "tapegrad/data.h"
 #include "tapegrad/optim.h"
@@ -86,4 +87,29 @@ TEST(AveragedModels, UpdateBatchNorms) {
   EXPECT_FALSE(model.is_training());
   optim::update_bn(std::vector<Tensor>{ones({2, 3})}, model);
   EXPECT_TRUE(equal(norm.running_mean, ones({3})));
+}
+
+TEST(Optimizer, LbfgsPutsBackWhatItMovedWhenTheClosureThrows) {
+  const auto run = [](int64_t throws_at) {
+    const Tensor x = tensor({3.0, -2.0}).set_requires_grad();
+    optim::LBFGS optimizer({x}, {.max_iter = 3});
+    int64_t calls = 0;
+    auto loss = [&] {
+      if (++calls == throws_at) throw std::runtime_error("no");
+      optimizer.zero_grad();
+      const Tensor l = (x * x * tensor({1.0, 10.0})).sum();
+      l.backward();
+      return l;
+    };
+    optimizer.step(loss);
+    const Tensor before = clone(detach(x));
+    if (throws_at) {
+      EXPECT_THROW(optimizer.step(loss), std::runtime_error);
+      EXPECT_TRUE(equal(detach(x), before));
+    }
+    optimizer.step(loss);
+    return clone(detach(x));
+  };
+  const Tensor undisturbed = run(0);
+  for (const int64_t call : {4, 5, 6}) EXPECT_TRUE(equal(run(call), undisturbed)) << call;
 }

@@ -206,3 +206,58 @@ def test_infinite_gradients_stay_where_they_are():
         return y
     assert tg.autograd.gradcheck(f, (tg.rand(3, 3, dtype=tg.float64, requires_grad=True), tg.rand(2, dtype=tg.float64, requires_grad=True)))
     assert tg.autograd.gradgradcheck(f, (tg.rand(3, 3, dtype=tg.float64, requires_grad=True), tg.rand(2, dtype=tg.float64, requires_grad=True)))
+
+
+def test_gradients_of_a_function_get_the_dtype_of_its_input():
+    class Through(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, dtype):
+            ctx.dtype = dtype
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            return g.to(ctx.dtype), None
+
+    for dtype in (tg.float64, tg.float16, tg.int32, tg.complex64):
+        x = tg.full((300, 300), 2.0, requires_grad=True)
+        Through.apply(x @ x, dtype).sum().backward()
+        assert x.grad.dtype == tg.float32 and x.grad.flatten().unique().tolist() == [1200.0], dtype
+
+
+REPLACED = {"size": lambda g: tg.ones(3, 7), "type": lambda g: g.to(tg.int32)}
+
+
+@pytest.mark.parametrize("what", REPLACED)
+def test_a_hook_cannot_change_what_a_gradient_is_like(what):
+    change = REPLACED[what]
+    hooks = {"of a tensor": lambda x, y, z: y.register_hook(change), "of a leaf": lambda x, y, z: x.register_hook(change),
+             "before a node": lambda x, y, z: y.grad_fn.register_prehook(lambda g: (change(g[0]),)),
+             "after a node": lambda x, y, z: z.grad_fn.register_hook(lambda dx, g: (change(dx[0]),))}
+    for name, register in hooks.items():
+        x = tg.ones(300, 300, requires_grad=True)
+        y = x @ x
+        z = y.relu()
+        register(x, y, z)
+        with pytest.raises(tg.Error, match=f"a hook has changed the {what} of a gradient"):
+            z.sum().backward()
+        assert x.grad is None, name
+
+
+@pytest.mark.parametrize("what", [lambda t: tg.ones(2), lambda t: t.double()], ids=["size", "type"])
+def test_unpack_must_give_back_what_was_packed(what):
+    x = tg.ones(300, 300, requires_grad=True)
+    with tg.autograd.graph.saved_tensors_hooks(lambda t: t, what):
+        y = (x @ x).softmax(1) * x
+    with pytest.raises(tg.GradError, match=r"unpack must give back a tensor like the one that was packed, float32\[300, 300\] cpu"):
+        y.sum().backward()
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_embedding_bag_twice(mode):
+    w = tg.ones(5, 3, requires_grad=True)
+    y = tg.nn.functional.embedding_bag(tg.tensor([[0, 1], [1, 4]]), w, mode=mode).sum()
+    assert all(state == "kept" for _, _, state in y.grad_fn.next_functions[0][0].saved)
+    y.backward()
+    with pytest.raises(tg.GradError, match="a second time"):
+        y.backward()

@@ -166,3 +166,20 @@ def test_modules_that_hold_each_other():
 
     y = Net()(tg.ones(8, 40))
     assert any(b["module"].endswith(".ReLU") for b in tg.memory.snapshot()["blocks"] if b["bytes"] >= y.nbytes)
+
+
+def test_modules_that_are_nested_deeply():
+    class Net(tg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.deep, self.last = tg.nn.Identity(), tg.nn.Linear(40, 40)
+            for _ in range(30_000):
+                held, self.deep = self.deep, tg.nn.Module()
+                self.deep.held = held
+
+        def forward(self, x):
+            return self.last(x)
+
+    net = Net()
+    y = net(tg.ones(8, 40))
+    assert any(b["module"] == "Net.last" for b in tg.memory.snapshot()["blocks"] if b["bytes"] >= y.nbytes)

@@ -93,6 +93,11 @@ def test_node_call_and_saved():
         y.grad_fn(tg.ones(2), tg.ones(2))
     with pytest.raises(ValueError, match="ExpBackward0 got no gradient"):
         y.grad_fn(None)
+    for wrong in (tg.ones(3), tg.ones(()), tg.ones(2, dtype=tg.float64)):
+        with pytest.raises(ValueError, match=r"the gradient of output 0 must be float32\[2\] as that is"):
+            y.grad_fn(wrong)
+    with pytest.raises(NotImplementedError, match="take the node from that tensor's grad_fn"):
+        y.sum().grad_fn.next_functions[0][0](tg.ones(2))
     with pytest.raises(ValueError, match="SplitBackward0 got no gradient"):
         (x * 1).split(1)[0].grad_fn(None, None)
 

@@ -51,7 +51,7 @@ struct Counts {
   bool operator==(const Counts&) const = default;
 };
 
-template <class Net> void every_allocation_fails(const Tensor& x, bool operator_new) {
+template <class Net, class Method = optim::Adam> void every_allocation_fails(const Tensor& x, bool operator_new) {
   const Tensor y = randint(0, 3, {x.size(0)});
   Net net;
   std::vector<Tensor> start;
@@ -61,11 +61,11 @@ template <class Net> void every_allocation_fails(const Tensor& x, bool operator_
     size_t k = 0;
     for (const Tensor& p : net.parameters()) copy_(p, start[k++]), p.set_grad({});
   };
-  const auto step = [&](optim::Adam& adam) {
-    adam.zero_grad();
+  const auto step = [&](Method& method) {
+    method.zero_grad();
     cross_entropy(net(x), y).backward();
-    adam.step();
-    adam.zero_grad();
+    method.step();
+    method.zero_grad();
   };
   const auto weights = [&] {
     std::vector<Tensor> w;
@@ -76,13 +76,13 @@ template <class Net> void every_allocation_fails(const Tensor& x, bool operator_
   std::vector<Tensor> expected;
   int64_t allocations;
   {
-    optim::Adam warm(net.parameters(), {.lr = 0.01});
+    Method warm(net.parameters(), {.lr = 0.01});
     step(warm);
     begin();
-    optim::Adam adam(net.parameters(), {.lr = 0.01});
+    Method method(net.parameters(), {.lr = 0.01});
     const int64_t before = news;
     fail_allocation_at(int64_t(1) << 40);
-    step(adam);
+    step(method);
     allocations = fail_allocation_at(0);
     if (operator_new) allocations = news - before;
     expected = weights();
@@ -91,29 +91,27 @@ template <class Net> void every_allocation_fails(const Tensor& x, bool operator_
   int64_t failures = 0;
   for (int64_t n = 1; n <= allocations; n++) {
     begin();
-    optim::Adam adam(net.parameters(), {.lr = 0.01});
     {
-      const Counts before;
-      auto trial = std::make_unique<optim::Adam>(net.parameters(), optim::AdamOptions{.lr = 0.01});
+      Method trial(net.parameters(), {.lr = 0.01});
       if (operator_new) news_until_failure = n;
       else fail_allocation_at(n);
       bool failed = true;
       try {
-        step(*trial);
+        step(trial);
         failed = false;  // a note of a line may be left out
       } catch (const std::bad_alloc&) {
       } catch (const OutOfMemoryError&) {}
       news_until_failure = -1;
       if (!operator_new) fail_allocation_at(0);
       failures += failed;
-      if (failed) step(*trial);
+      if (failed) step(trial);
       const std::vector<Tensor> got = weights();
       for (size_t k = 0; k < got.size(); k++) ASSERT_TRUE(equal(got[k], expected[k])) << "after allocation " << n << " of " << allocations;
     }
     begin();
     const Counts before;
     {
-      optim::Adam trial(net.parameters(), {.lr = 0.01});
+      Method trial(net.parameters(), {.lr = 0.01});
       if (operator_new) news_until_failure = n;
       else fail_allocation_at(n);
       try {
@@ -181,6 +179,11 @@ TEST(Nonfinite, NamesTheFirstOp) {
 TEST(AllocationFailure, EveryBlockOfAStep) {
   every_allocation_fails<Mlp>(randn({12, 24}), false);
   every_allocation_fails<Conv>(randn({12, 2, 8, 8}), false);
+}
+TEST(AllocationFailure, EveryBlockOfAStepOfTensorOps) {
+  const Tensor x = randn({12, 24});
+  every_allocation_fails<Mlp, optim::ASGD>(x, false);
+  every_allocation_fails<Mlp, optim::Rprop>(x, false);
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)

@@ -131,9 +131,18 @@ class LBFGS(Optimizer):
         return found.loss, found.grad, found.t, evals
 
     def step(self, closure):
-        """One step of several iterations; returns the first loss."""
+        """One step of several iterations; returns the first loss. If it raises, parameters and state are as before."""
+        params = self.param_groups[0]["params"]
         with _C.no_grad():
-            return self._step(lambda: self._run_closure(closure))
+            before = [p.clone() for p in params]
+            state = {k: list(v) if isinstance(v, list) else v for k, v in self.state[params[0]].items()}
+            try:
+                return self._step(lambda: self._run_closure(closure))
+            except BaseException:
+                for p, values in zip(params, before):
+                    p.copy_(values)
+                self.state[params[0]] = state
+                raise
 
     def _step(self, closure):
         group = self.param_groups[0]

@@ -9,7 +9,9 @@ __all__ = ["ASGD", "Rprop", "Adafactor", "Muon", "SparseAdam"]
 
 
 class _EachParameter(Optimizer):
-    """step() calls `_update(group, p, grad, state)` without recording; the state starts as `_init_state` says, with a count of steps."""
+    """step() calls `_update(group, p, grad, state)` without recording, which gives what to write, as pairs of a tensor and its new values,
+    and the state's new numbers. Nothing of a group is written before all of it is computed, so a step that finds no memory may be tried
+    again. The state starts as `_init_state` says, with a count of steps."""
     _counts = True
 
     def step(self, closure=None):
@@ -17,12 +19,16 @@ class _EachParameter(Optimizer):
         loss = self._run_closure(closure)
         with _C.no_grad():
             for group in self.param_groups:
+                steps = []
                 for p, g, state in zip(*self._with_grad(group)):
                     if not state:
                         state.update({**({"step": 0} if self._counts else {}), **self._init_state(group, p)})
-                    if self._counts:
-                        state["step"] += 1
-                    self._update(group, p, -g if group.get("maximize") else g, state)
+                    writes, numbers = self._update(group, p, -g if group.get("maximize") else g, state)
+                    steps.append((writes, state, {**numbers, "step": state["step"] + 1} if self._counts else numbers))
+                for writes, state, numbers in steps:
+                    for tensor, values in writes:
+                        tensor.copy_(values)
+                    state.update(numbers)
         return loss
 
 
@@ -40,16 +46,12 @@ class ASGD(_EachParameter):
         return {"eta": float(group["lr"]), "mu": 1.0, "ax": zeros_like(p)}
 
     def _update(self, group, p, grad, state):
-        lr, step, eta = float(group["lr"]), state["step"], state["eta"]
+        lr, t, eta, mu, ax = float(group["lr"]), state["step"] + 1, state["eta"], state["mu"], state["ax"]
         if group["weight_decay"] != 0:
             grad = grad.add(p, alpha=group["weight_decay"])
-        p.mul_(1 - group["lambd"] * eta).add_(grad, alpha=-eta)
-        if state["mu"] == 1:
-            state["ax"].copy_(p)
-        else:
-            state["ax"].lerp_(p, state["mu"])
-        state["eta"] = lr / (1 + group["lambd"] * lr * step) ** group["alpha"]
-        state["mu"] = 1 / max(1, step - group["t0"])
+        to = p.mul(1 - group["lambd"] * eta).add_(grad, alpha=-eta)
+        numbers = {"eta": lr / (1 + group["lambd"] * lr * t) ** group["alpha"], "mu": 1 / max(1, t - group["t0"])}
+        return [(p, to), (ax, to if mu == 1 else ax.lerp(to, mu))], numbers
 
 
 class Rprop(_EachParameter):
@@ -71,10 +73,9 @@ class Rprop(_EachParameter):
         shrink, grow = group["etas"]
         turned = grad * state["prev"]
         factor = _C.ones_like(turned).masked_fill_(turned > 0, grow).masked_fill_(turned < 0, shrink)
-        size = state["step_size"].mul_(factor).clamp_(*group["step_sizes"])
+        size = (state["step_size"] * factor).clamp_(*group["step_sizes"])
         grad = grad.masked_fill(turned < 0, 0.0)
-        p.addcmul_(grad.sign(), size, value=-1)
-        state["prev"].copy_(grad)
+        return [(p, p.addcmul(grad.sign(), size, value=-1)), (state["step_size"], size), (state["prev"], grad)], {}
 
 
 class Adafactor(_EachParameter):
@@ -102,21 +103,22 @@ class Adafactor(_EachParameter):
         return {"row_var": _C.zeros((*p.shape[:-1], 1), **like), "col_var": _C.zeros((*p.shape[:-2], 1, p.shape[-1]), **like)}
 
     def _update(self, group, p, grad, state):
-        lr, t, (eps1, eps2) = float(group["lr"]), state["step"], group["eps"]
+        lr, t, (eps1, eps2) = float(group["lr"]), state["step"] + 1, group["eps"]
         eps1 = finfo(p.dtype).eps if eps1 is None else eps1
         weight, size = t ** group["beta2_decay"], max(1, p.numel()) ** 0.5
         alpha = min(lr, 1 / t ** 0.5) * max(eps2, p.norm(2).item() / size)
-        if group["weight_decay"] != 0:
-            p.mul_(1 - lr * group["weight_decay"])
         squares = grad.square()
         if p.dim() < 2:
-            variance = state["variance"].lerp_(squares, weight)
+            variance = state["variance"].lerp(squares, weight)
+            writes = [(state["variance"], variance)]
         else:
-            rows = state["row_var"].lerp_(squares.mean(-1, keepdim=True), weight)
-            columns = state["col_var"].lerp_(squares.mean(-2, keepdim=True), weight)
+            rows = state["row_var"].lerp(squares.mean(-1, keepdim=True), weight)
+            columns = state["col_var"].lerp(squares.mean(-2, keepdim=True), weight)
             variance = rows @ columns / rows.mean(-2, keepdim=True).clamp(min=eps1)
+            writes = [(state["row_var"], rows), (state["col_var"], columns)]
         update = variance.clamp(min=eps1 * eps1).rsqrt() * grad
-        p.add_(update, alpha=-alpha / max(1.0, update.norm(2).item() / (size * group["d"])))
+        decayed = p * (1 - lr * group["weight_decay"]) if group["weight_decay"] != 0 else p
+        return [(p, decayed.add(update, alpha=-alpha / max(1.0, update.norm(2).item() / (size * group["d"])))), *writes], {}
 
 
 class Muon(_EachParameter):
@@ -148,11 +150,12 @@ class Muon(_EachParameter):
 
     def _update(self, group, p, grad, state):
         lr, momentum = float(group["lr"]), group["momentum"]
-        buffer = state["momentum_buffer"].lerp_(grad, 1 - momentum)
+        buffer = state["momentum_buffer"].lerp(grad, 1 - momentum)
         update = _orthogonal(grad.lerp(buffer, momentum) if group["nesterov"] else buffer, group)
         rows, columns = p.shape
         ratio = 0.2 * math.sqrt(max(rows, columns)) if group["adjust_lr_fn"] == "match_rms_adamw" else math.sqrt(max(1, rows / columns))
-        p.mul_(1 - lr * group["weight_decay"]).add_(update.to(p.dtype), alpha=-lr * ratio)
+        to = p.mul(1 - lr * group["weight_decay"]).add_(update.to(p.dtype), alpha=-lr * ratio)
+        return [(p, to), (state["momentum_buffer"], buffer)], {}
 
 
 def _orthogonal(x, group):

@@ -23,6 +23,9 @@ struct FamilyTable {
   const OpKernels* op;
   int count;
 };
+struct ElementwiseTable {
+  const FamilyTable* by_inputs[3];
+};
 /// The same for F16 and BF16; number[k]: input k is of floats, for ops with OpTraits::wide_number. Null: by way of blocks of floats.
 struct HalfKernels {
   Kernel forward[2], backward[3][2], number[2][2];

@@ -2,6 +2,7 @@
 // at a time.
 #pragma once
 #include "src/ops/cpu/packet.h"
+#include "src/ops/cpu/shuffle.h"
 
 namespace tapegrad { inline namespace TG_NS {
 
@@ -36,8 +37,7 @@ template <class Words, class Bits> TG_IN Words high_words(Bits b) {
 #if defined(__AVX512F__)
   if constexpr (sizeof(Bits) == 64) {  // one shuffle, no shift
     typedef uint16_t All __attribute__((vector_size(64)));
-    const All w = (All)b;
-    return __builtin_shufflevector(w, w, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    return (Words)_mm512_castsi512_si256((__m512i)every_second<1>((All)b, (All)b));
   }
 #endif
   return low_words<Words>(b >> 16);

@@ -72,14 +72,30 @@ template <class T> struct Steps {
   static void rmsprop(const OptimPart& part, const RmspropStep& s) {
     rmsprop_formula<C>(s, states(part), [&](const auto& f) { run(part, f); });
   }
-  template <class M, class Step> static void plain(const OptimPart& part, const Step& s) { run(part, M(s)); }
-  static constexpr OptimKernels table = {sgd, adam, rmsprop, plain<AdagradFormula<C>, AdagradStep>, plain<AdadeltaFormula<C>, AdadeltaStep>,
-      plain<AdamaxFormula<C>, AdamaxStep>, plain<NadamFormula<C>, NadamStep>, plain<RadamFormula<C>, RadamStep>};
+  static void adagrad(const OptimPart& part, const AdagradStep& s) { run(part, AdagradFormula<C>(s)); }
+  static void adadelta(const OptimPart& part, const AdadeltaStep& s) { run(part, AdadeltaFormula<C>(s)); }
+  static void adamax(const OptimPart& part, const AdamaxStep& s) { run(part, AdamaxFormula<C>(s)); }
+  static void nadam(const OptimPart& part, const NadamStep& s) { run(part, NadamFormula<C>(s)); }
+  static void radam(const OptimPart& part, const RadamStep& s) { run(part, RadamFormula<C>(s)); }
 };
 
 }}  // namespace
 
-extern "C" const OptimTable TG_TABLE(optim);
-constinit const OptimTable TG_TABLE(optim) = {Steps<float>::table, Steps<double>::table, Steps<Half>::table, Steps<Brain>::table};
+extern "C" const OptimTable<SgdStep> TG_TABLE(sgd);
+extern "C" const OptimTable<AdamStep> TG_TABLE(adam);
+extern "C" const OptimTable<RmspropStep> TG_TABLE(rmsprop);
+extern "C" const OptimTable<AdagradStep> TG_TABLE(adagrad);
+extern "C" const OptimTable<AdadeltaStep> TG_TABLE(adadelta);
+extern "C" const OptimTable<AdamaxStep> TG_TABLE(adamax);
+extern "C" const OptimTable<NadamStep> TG_TABLE(nadam);
+extern "C" const OptimTable<RadamStep> TG_TABLE(radam);
+constinit const OptimTable<SgdStep> TG_TABLE(sgd) = {Steps<float>::sgd, Steps<double>::sgd, Steps<Half>::sgd, Steps<Brain>::sgd};
+constinit const OptimTable<AdamStep> TG_TABLE(adam) = {Steps<float>::adam, Steps<double>::adam, Steps<Half>::adam, Steps<Brain>::adam};
+constinit const OptimTable<RmspropStep> TG_TABLE(rmsprop) = {Steps<float>::rmsprop, Steps<double>::rmsprop, Steps<Half>::rmsprop, Steps<Brain>::rmsprop};
+constinit const OptimTable<AdagradStep> TG_TABLE(adagrad) = {Steps<float>::adagrad, Steps<double>::adagrad, Steps<Half>::adagrad, Steps<Brain>::adagrad};
+constinit const OptimTable<AdadeltaStep> TG_TABLE(adadelta) = {Steps<float>::adadelta, Steps<double>::adadelta, Steps<Half>::adadelta, Steps<Brain>::adadelta};
+constinit const OptimTable<AdamaxStep> TG_TABLE(adamax) = {Steps<float>::adamax, Steps<double>::adamax, Steps<Half>::adamax, Steps<Brain>::adamax};
+constinit const OptimTable<NadamStep> TG_TABLE(nadam) = {Steps<float>::nadam, Steps<double>::nadam, Steps<Half>::nadam, Steps<Brain>::nadam};
+constinit const OptimTable<RadamStep> TG_TABLE(radam) = {Steps<float>::radam, Steps<double>::radam, Steps<Half>::radam, Steps<Brain>::radam};
 
 }  // namespace tapegrad

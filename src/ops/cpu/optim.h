@@ -21,18 +21,15 @@ struct AdamaxStep { double size, beta1, beta2, eps, weight_decay; bool maximize;
 struct NadamStep { double lr, beta1, beta2, eps, weight_decay; bool decoupled, maximize; double correction2, from_grad, from_mean; };
 struct RadamStep { double lr, beta1, beta2, eps, weight_decay; bool decoupled, maximize, adapt; double move; };
 
-struct OptimKernels {  // states in this order
-  void (*sgd)(const OptimPart&, const SgdStep&);            // momentum buffer or null
-  void (*adam)(const OptimPart&, const AdamStep&);          // mean, mean square, its maximum or null
-  void (*rmsprop)(const OptimPart&, const RmspropStep&);    // mean square, mean or null, momentum buffer or null
-  void (*adagrad)(const OptimPart&, const AdagradStep&);    // sum of squares
-  void (*adadelta)(const OptimPart&, const AdadeltaStep&);  // mean square, mean squared step
-  void (*adamax)(const OptimPart&, const AdamaxStep&);      // mean, decayed maximum
-  void (*nadam)(const OptimPart&, const NadamStep&);        // mean, mean square
-  void (*radam)(const OptimPart&, const RadamStep&);        // mean, mean square
-};
-struct OptimTable {
-  OptimKernels f32, f64, f16, bf16;
+// A method's kernels by type. Their states, in this order (null: not there):
+//   sgd: momentum buffer or null            adagrad: sum of squares                      nadam, radam: mean, mean square
+//   adam: mean, mean square, its maximum or null   adadelta: mean square, mean squared step
+//   rmsprop: mean square, mean or null, momentum buffer or null   adamax: mean, decayed maximum
+template <class Step> struct OptimTable {
+  void (*f32)(const OptimPart&, const Step&);
+  void (*f64)(const OptimPart&, const Step&);
+  void (*f16)(const OptimPart&, const Step&);
+  void (*bf16)(const OptimPart&, const Step&);
 };
 
 }  // namespace tapegrad

@@ -197,13 +197,17 @@ template <class C, class S = C> struct Rows {
       return (w ? gi * at.get(w + i) : gi) * a + d * b + c;
     });
   }
-  static constexpr RowKernels table = {softmax, softmax_backward, softmax_cols, softmax_backward_cols, sum_exps, exp_affine,
-                                       moments, dots, affine, affine_by, mix, gather, mix_gather};
+  static constexpr SoftmaxKernels softmaxes = {softmax, softmax_backward, softmax_cols, softmax_backward_cols, sum_exps, exp_affine};
+  static constexpr NormKernels norms = {moments, dots, affine, affine_by, mix, gather, mix_gather};
 };
 
 }}  // namespace
 
-extern "C" const RowTable TG_TABLE(rowwise);
-constinit const RowTable TG_TABLE(rowwise) = {Rows<float>::table, Rows<double>::table, Rows<float, TG_NS::Half>::table, Rows<float, TG_NS::Brain>::table};
+extern "C" const SoftmaxTable TG_TABLE(softmax);
+extern "C" const NormTable TG_TABLE(norm);
+constinit const SoftmaxTable TG_TABLE(softmax) = {Rows<float>::softmaxes, Rows<double>::softmaxes, Rows<float, TG_NS::Half>::softmaxes,
+                                                  Rows<float, TG_NS::Brain>::softmaxes};
+constinit const NormTable TG_TABLE(norm) = {Rows<float>::norms, Rows<double>::norms, Rows<float, TG_NS::Half>::norms,
+                                            Rows<float, TG_NS::Brain>::norms};
 
 }  // namespace tapegrad

@@ -6,7 +6,7 @@
 
 namespace tapegrad {
 
-struct RowKernels {
+struct SoftmaxKernels {
   void (*softmax)(const void* x, void* y, int64_t rows, int64_t n, bool log, bool past);
   void (*softmax_backward)(const void* g, const void* y, void* dx, int64_t rows, int64_t n, bool log, bool past);
   // Down the columns of an n × stride matrix, `cols` (at most 64) of them.
@@ -16,6 +16,11 @@ struct RowKernels {
   void (*sum_exp)(const void* x, int64_t rows, int64_t n, double* out);
   // y = exp(x - shift) * scale + bias; y is float for 16-bit rows
   void (*exp_affine)(const void* x, int64_t n, double shift, double scale, double bias, void* y);
+};
+struct SoftmaxTable {
+  SoftmaxKernels f32, f64, f16, bf16;
+};
+struct NormKernels {
   // Mean and mean squared deviation from it; about 0 when !centred.
   void (*moments)(const void* x, int64_t n, bool centred, double* mean, double* var);
   // Sums of g w and of g w (x - mean); w may be null.
@@ -32,8 +37,8 @@ struct RowKernels {
   void (*mix_gather)(const void* g, const void* x, const void* w, int64_t n, double mean, double a, double b, double c, void* y,
                      void* dw, void* db, bool past);
 };
-struct RowTable {
-  RowKernels f32, f64, f16, bf16;
+struct NormTable {
+  NormKernels f32, f64, f16, bf16;
 };
 
 }  // namespace tapegrad
