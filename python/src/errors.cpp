@@ -1,4 +1,6 @@
 // Errors: the Python classes of tapegrad's C++ exceptions, and the translation both ways.
+#include <cxxabi.h>
+
 #include <cstdarg>
 #include <new>
 #include <typeinfo>
@@ -124,6 +126,8 @@ PyObject* raise_current() {
     PyErr_NoMemory();
   } catch (const std::exception& e) {
     PyErr_SetString(ErrorType, e.what());
+  } catch (const abi::__forced_unwind&) {
+    stay_for_ever();
   }
   return nullptr;
 }

@@ -109,16 +109,23 @@ template <class F> int guarded_int(F&& f) noexcept {
     return 0;
   } catch (...) { raise_current(); return -1; }
 }
+// A daemon thread may come back after the interpreter's end. Python before 3.14 then ends the thread, which would unwind frames that
+// must not be left so; these stay for ever instead, as later ones do.
+PyGILState_STATE take_gil();
+void give_gil(PyGILState_STATE state) noexcept;  // also where a call of Python has lost it so
+void retake_gil(void* thread_state) noexcept;    // what PyEval_SaveThread gave
+[[noreturn]] void stay_for_ever() noexcept;
+
 /// Python called from C++ (hooks, custom functions): holds the GIL, and C++ that Python calls back is Entered again.
 struct CallPython {
-  PyGILState_STATE state = PyGILState_Ensure();
-  ~CallPython() { PyGILState_Release(state); }
+  PyGILState_STATE state = take_gil();
+  ~CallPython() { give_gil(state); }
 };
 
 /// Lets Python go on meanwhile: for what waits on a lock whose holder may wait for the GIL.
 struct WithoutPython {
   PyThreadState* state = PyEval_SaveThread();
-  ~WithoutPython() { PyEval_RestoreThread(state); }
+  ~WithoutPython() { retake_gil(state); }
 };
 
 /// When `out` has no gradient though an argument of op has one, or inherits the reason from an argument: notes it for explain().

@@ -210,20 +210,28 @@ const Tensor& tensor_or_none(PyObject* o, const char* what) {
   return unwrap(o);
 }
 
-// A daemon thread may come back after the interpreter's end. Python before 3.14 then ends the thread, which would unwind frames that
-// must not be left so; it stays here instead, as it does in later ones.
-static void relock(void* saved) {
+void stay_for_ever() noexcept {
+  for (;;) pause();
+}
+PyGILState_STATE take_gil() {
   try {
-    PyEval_RestoreThread(static_cast<PyThreadState*>(saved));
-  } catch (const abi::__forced_unwind&) {
-    for (;;) pause();
-  }
+    return PyGILState_Ensure();
+  } catch (const abi::__forced_unwind&) { stay_for_ever(); }
+}
+void give_gil(PyGILState_STATE state) noexcept {
+  if (!PyGILState_Check()) stay_for_ever();
+  PyGILState_Release(state);
+}
+void retake_gil(void* thread_state) noexcept {
+  try {
+    PyEval_RestoreThread(static_cast<PyThreadState*>(thread_state));
+  } catch (const abi::__forced_unwind&) { stay_for_ever(); }
 }
 
 void init_tensor(PyObject* module) {
   release_python_object = release_owned;
   unlock_python = []() -> void* { return PyEval_SaveThread(); };
-  relock_python = relock;
+  relock_python = retake_gil;
   check_interrupt = [] {
     if (gettid() != getpid()) return;  // signals are for the main thread
     const CallPython python;

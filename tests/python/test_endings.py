@@ -176,6 +176,20 @@ ENDS = {
         for _ in range(3): threading.Thread(target=train, daemon=True).start()
         time.sleep(0.3)
     """,
+    "daemon threads in Python that C++ calls": """
+        w = tg.randn(4, 4, requires_grad=True)
+        def busy(x):
+            end = time.monotonic() + 0.02
+            while time.monotonic() < end: pass
+            return x * 1
+        w.register_hook(busy)
+        def train():
+            while True: (w @ w).sum().backward()
+        def apply():
+            while True: tg.ones(4).apply_(busy)
+        for f in (train, apply, train): threading.Thread(target=f, daemon=True).start()
+        time.sleep(0.1)
+    """,
     "open loaders": """
         rows = data.TensorDataset(tg.arange(100000.0).reshape(1000, 100))
         loader = data.DataLoader(rows, num_workers=2, persistent_workers=True)
