@@ -1,4 +1,4 @@
-"""Windows at the limits: convolutions of no channels, steps and padding whose products do not fit 64 bits."""
+"""Sizes at the limits: convolutions of no channels; windows, copies and padding whose products do not fit 64 bits."""
 import pytest
 import tapegrad as tg
 import tapegrad.nn.functional as F
@@ -39,3 +39,24 @@ def test_the_gradient_of_no_channels_and_no_images():
         x, w, bias = x.requires_grad_(), w.requires_grad_(), tg.ones(4, requires_grad=True)
         F.conv2d(x, w, bias).sum().backward()
         assert x.grad.shape == x.shape and w.grad.shape == w.shape and not w.grad.any() and bias.grad.tolist() == [4.0 * x.shape[0]] * 4
+
+
+WRAPPED = 6148914691236517206  # three of them are 2^64 + 2
+COPIES = {
+    "repeat": lambda: tg.ones(3).repeat(WRAPPED),
+    "tile": lambda: tg.ones(3).tile(WRAPPED),
+    "repeat_interleave": lambda: tg.ones(3).repeat_interleave(WRAPPED),
+    "repeat_interleave of tensors": lambda: tg.ones(3).repeat_interleave(tg.tensor([2**63 - 1, 2**63 - 1, 4])),
+    "pad": lambda: F.pad(tg.ones(3), (2**63 - 1, 2**63 - 1)),
+}
+
+
+@pytest.mark.parametrize("call", COPIES.values(), ids=COPIES)
+def test_copies_beyond_memory_are_refused(call):
+    with pytest.raises(MemoryError, match="too many elements"):
+        call()
+
+
+def test_pixel_shuffle_by_a_factor_whose_square_is_too_large():
+    with pytest.raises(ValueError, match="upscale_factor"):
+        F.pixel_shuffle(tg.ones(1, 4, 1, 1), 2**32)
