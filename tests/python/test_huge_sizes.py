@@ -47,6 +47,7 @@ COPIES = {
     "tile": lambda: tg.ones(3).tile(WRAPPED),
     "repeat_interleave": lambda: tg.ones(3).repeat_interleave(WRAPPED),
     "repeat_interleave of tensors": lambda: tg.ones(3).repeat_interleave(tg.tensor([2**63 - 1, 2**63 - 1, 4])),
+    "pad replicate": lambda: F.pad(tg.ones(1, 3), (2**63 - 1, 2**63 - 1), mode="replicate"),
     "pad": lambda: F.pad(tg.ones(3), (2**63 - 1, 2**63 - 1)),
 }
 
