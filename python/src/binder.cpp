@@ -371,19 +371,20 @@ PyObject* give_out(std::string_view op, PyObject* out, Result& r) {
   return nullptr;
 }
 
-void invoke(const Op& op, const Overload& o, const Value* v, Result& r) {
-  if (is_watched()) [[unlikely]] invoke_watched(op.name.c_str(), o.call, v, r);
+void invoke(const Op& op, const Overload& o, const Value* v, const Tensor* out, Result& r) {
+  if (is_watched()) [[unlikely]] invoke_watched(op.name.c_str(), o.call, v, out, r);
   else o.call.invoke(o.call.function, v, r);
 }
 PyObject* call_with_out(const Op& op, const Overload& o, const Value* v, PyObject* out, Result& r) {
   struct Target {  // the op may throw before it takes the target
     ~Target() { set_out_target(nullptr); }
   } target;
-  if (o.info->out_direct && is_tensor(out)) set_out_target(&unwrap(out));
+  const Tensor* direct = o.info->out_direct && is_tensor(out) ? &unwrap(out) : nullptr;
+  if (direct) set_out_target(direct);
   std::vector<Value> values(v, v + o.call.kinds.size());
   for (size_t k = 0; k < values.size(); k++)  // a dtype that is not given is out's: sums are then computed in it
     if (o.call.kinds[k] == ArgKind::OptionalDtype && values[k].none && is_tensor(out)) values[k].none = false, values[k].dtype = unwrap(out).dtype();
-  invoke(op, o, values.data(), r);
+  invoke(op, o, values.data(), direct, r);
   if (PyObject* given = give_out(o.info->name, out, r)) return given;
   return to_python(r, o.fields);
 }
@@ -531,7 +532,7 @@ PyObject* to_python(Result& r, PyTypeObject* fields) {
 [[gnu::noinline]] static void invoke_rarely(const Op& op, const Overload& o, Value* v, Result& r) {
   Casts casts;
   if (o.casts && autocast_used) cast_arguments(o, v, casts);
-  invoke(op, o, v, r);
+  invoke(op, o, v, nullptr, r);
 }
 
 PyObject* call_op(const Op& op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames) {

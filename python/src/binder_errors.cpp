@@ -50,7 +50,6 @@ std::vector<Shown> tensors_of_call(const Overload& o, PyObject* const* args, Py_
 bool word_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 /// An alias, or an op that is another one with other arguments: the message begins with that one's name.
 void name_called(std::string& sentence, const std::string& called) {
-  if (sentence.starts_with("detect_nonfinite: ")) return;
   size_t end = 0;
   while (end < sentence.size() && (word_char(sentence[end]) || sentence[end] == '.')) end++;
   if (end && sentence.compare(end, 2, ": ") == 0) sentence.replace(0, end, called);
@@ -147,6 +146,7 @@ PyObject* raise_in_call(const std::string& name, const Overload& o, PyObject* co
   } catch (const OutOfMemoryError&) {
     return raise_current();
   } catch (const Error& e) {
+    if (std::string_view(e.what()).starts_with("detect_nonfinite: ")) return raise_current();  // shows the arguments itself
     try {
       if (typeid(e) == typeid(NotImplementedError)) check_one_device(name, tensors_of_call(o, args, nargs, kwnames));
       return say(e);

@@ -1,4 +1,6 @@
 // The memory ledger and the search for the first NaN, for tapegrad.memory and tapegrad.autograd.
+#include <algorithm>
+#include <limits>
 #include <map>
 
 #include "py.h"
@@ -40,7 +42,7 @@ PyObject* py_summary(PyObject*, PyObject* rows) {
   return guarded([&]() -> PyObject* {
     int64_t n;
     if (!read_int(rows, n)) raise(PyExc_TypeError, "summary() takes a number of rows");
-    const std::string text = memory_summary(int(n));
+    const std::string text = memory_summary(int(std::clamp<int64_t>(n, 0, std::numeric_limits<int>::max())));
     return PyUnicode_DecodeUTF8(text.data(), Py_ssize_t(text.size()), "replace");
   });
 }
@@ -62,11 +64,22 @@ PyObject* py_ledger_events(PyObject*, PyObject*) {
     return list.release();
   });
 }
+MemoryRole checked_role(int64_t role) {
+  TG_CHECK(role >= 0 && role <= int64_t(MemoryRole::Optimizer), ValueError, "there is no memory role ", role);
+  return MemoryRole(role);
+}
+PyObject* py_set_memory_role(PyObject*, PyObject* o) {
+  return guarded([&]() -> PyObject* {
+    int64_t role;
+    if (!read_int(o, role)) raise(PyExc_TypeError, "_set_memory_role() takes an int");
+    return PyLong_FromLong(std::exchange(tls.role, uint8_t(checked_role(role))));
+  });
+}
 PyObject* py_set_role(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return guarded([&]() -> PyObject* {
     int64_t role = 0;
     if (nargs != 2 || !is_tensor(args[0]) || !read_int(args[1], role)) raise(PyExc_TypeError, "_set_role(tensor, role)");
-    set_role(*unwrap(args[0])->storage, MemoryRole(role));
+    set_role(*unwrap(args[0])->storage, checked_role(role));
     Py_RETURN_NONE;
   });
 }
@@ -74,7 +87,7 @@ PyObject* py_own_with(PyObject*, PyObject* const* args, Py_ssize_t nargs) {
   return guarded([&]() -> PyObject* {
     int64_t role = 0;
     if (nargs != 3 || !is_tensor(args[0]) || !is_tensor(args[1]) || !read_int(args[2], role)) raise(PyExc_TypeError, "_own_with(tensor, of, role)");
-    own_with(*unwrap(args[0])->storage, *unwrap(args[1])->storage, MemoryRole(role));
+    own_with(*unwrap(args[0])->storage, *unwrap(args[1])->storage, checked_role(role));
     Py_RETURN_NONE;
   });
 }
@@ -108,6 +121,7 @@ PyMethodDef functions[] = {
     {"_memory_summary", py_summary, METH_O, nullptr},
     {"_record_memory", py_record_ledger, METH_O, nullptr},
     {"_memory_events", py_ledger_events, METH_NOARGS, "[(nanoseconds, block, made, (bytes, role, op, line, module)), ...]"},
+    {"_set_memory_role", py_set_memory_role, METH_O, "The role of the memory taken from now on in this thread; returns the one before."},
     {"_set_role", function_pointer(py_set_role), METH_FASTCALL, "What the tensor's memory is for."},
     {"_own_with", function_pointer(py_own_with), METH_FASTCALL, "The same, and the module is that of another tensor."},
     {"_fail_allocation_at", py_fail_allocation_at, METH_O, "For tests: the n-th allocation from now fails, 0: none. Returns how many there were since the last call."},

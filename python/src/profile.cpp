@@ -77,11 +77,12 @@ class Recorder final : public Watcher {
   }
   Event& begin(const char* name, const void* key, Kind kind, const Place& place, uint16_t module) {
     Lane& l = lane();
-    l.events.push_back({.name = name, .start = 0, .bytes = bytes_of_thread(), .parent = l.open.empty() ? -1 : l.open.back(), .key = key,
-                        .place = place, .module = module, .kind = kind});
+    const int32_t stack = stacks_ && tls.in_python && kind == Kind::Op ? number(python_stack()) : 0;
+    const int32_t parent = l.open.empty() ? -1 : l.open.back();
+    l.open.reserve(l.open.size() + 1);
+    Event& e = l.events.emplace_back(Event{.name = name, .start = 0, .bytes = bytes_of_thread(), .parent = parent, .stack = stack,
+                                           .key = key, .place = place, .module = module, .kind = kind});
     l.open.push_back(int32_t(l.events.size() - 1));
-    Event& e = l.events.back();
-    if (stacks_ && tls.in_python && kind == Kind::Op) e.stack = number(python_stack());
     e.start = now();
     return e;
   }
@@ -128,11 +129,17 @@ class Recorder final : public Watcher {
   Recorder(bool shapes, bool stacks) : shapes_(shapes), stacks_(stacks) {}
 
   void opened(const OpScope& scope) noexcept override {
-    Event& e = begin(scope.name, &scope, Kind::Op, place_now(), tls.module);
-    if (!shapes_) return;
-    if (const Call* call = running_call(); call && call->scope == scope.outer) e.shapes = number(shapes_of(call->arguments));
+    try {
+      Event& e = begin(scope.name, &scope, Kind::Op, place_now(), tls.module);
+      if (!shapes_) return;
+      if (const Call* call = running_call(); call && call->scope == scope.outer) e.shapes = number(shapes_of(call->arguments));
+    } catch (const std::bad_alloc&) {}  // what memory does not suffice for is left out
   }
-  void closed(const OpScope& scope) noexcept override { end(&scope); }
+  void closed(const OpScope& scope) noexcept override {
+    try {
+      end(&scope);
+    } catch (const std::bad_alloc&) {}
+  }
   void recorded(const Node& n, const Tensor&) override {
     Lane& l = lane();
     if (l.open.empty()) return;

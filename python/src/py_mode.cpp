@@ -320,13 +320,7 @@ PyObject* set_module_global_hooks(PyObject*, PyObject* on) {
   Py_RETURN_NONE;
 }
 PyMemberDef module_members[] = {{"_slow", T_BOOL, offsetof(PyModuleBase, slow), 0, nullptr}, {}};
-PyObject* set_memory_role(PyObject*, PyObject* role) {
-  const long r = PyLong_AsLong(role);
-  if (r == -1 && PyErr_Occurred()) return nullptr;
-  return PyLong_FromLong(std::exchange(tls.role, uint8_t(r)));
-}
-PyMethodDef module_functions[] = {{"_set_memory_role", set_memory_role, METH_O, "The role of the memory taken from now on in this thread; returns the one before."},
-                                  {"set_module_global_hooks", set_module_global_hooks, METH_O, nullptr}, {}};
+PyMethodDef module_functions[] = {{"set_module_global_hooks", set_module_global_hooks, METH_O, nullptr}, {}};
 
 }  // namespace
 

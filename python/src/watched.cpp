@@ -13,13 +13,13 @@ static Argument argument(ArgKind kind, const Value& v) {
     default: return {};
   }
 }
-void invoke_watched(const char* name, const Callable& call, const Value* v, Result& r) {
+void invoke_watched(const char* name, const Callable& call, const Value* v, const Tensor* out, Result& r) {
   std::vector<Argument> arguments;
   arguments.reserve(call.kinds.size());
   for (size_t k = 0; k < call.kinds.size(); k++) arguments.push_back(argument(call.kinds[k], v[k]));
   const std::string_view op = name;
   const bool in_place = op.ends_with('_') && !op.ends_with("__") && call.kinds[0] == ArgKind::Tensor;
-  const Call noted(name, arguments, in_place ? arguments[0].tensors : nullptr);
+  const Call noted(name, arguments, in_place ? arguments[0].tensors : out);
   call.invoke(call.function, v, r);
   if (r.kind == Result::Kind::Tensor) noted.returned({&r.tensor, 1});
   else noted.returned(r.tensors);

@@ -7,8 +7,8 @@
 
 namespace tapegrad::py {
 
-/// The op's function on these arguments, as o.call.invoke.
-void invoke_watched(const char* name, const Callable& call, const Value* v, Result& r);
+/// The op's function on these arguments, as o.call.invoke; with the tensor `out` or null.
+void invoke_watched(const char* name, const Callable& call, const Value* v, const Tensor* out, Result& r);
 /// f() of an operator on these tensors, or into the first of them.
 template <class F> Tensor watched(std::initializer_list<const Tensor*> tensors, F&& f, bool in_place = false) {
   Argument arguments[2];

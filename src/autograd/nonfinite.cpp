@@ -117,13 +117,18 @@ thread_local std::vector<Given> given_to_nodes;  // the innermost is the last
 class Search final : public Watcher {
   static inline thread_local const char* last_op = "";  // the outermost that began last: calls of operators have no name
 
-  static bool overwritten(const Tensor& t, const Call& call) { return call.target && t->storage == (*call.target)->storage; }
+  static bool in_target(const Tensor& t, const Call& call) { return call.target && t.defined() && t->storage == (*call.target)->storage; }
+  /// Number k of the call's arguments, or a tensor of that list: by the op's result, or because the op keeps something there.
+  static bool overwritten(const Tensor& t, const Call& call, size_t k) {
+    return in_target(t, call) || (!call.arguments[k].list && t.version() != call.versions[k]);
+  }
   static bool given_nonfinite(const Call& call) {
     if (!call.target_was_finite) return true;
-    for (const Argument& a : call.arguments) {
+    for (size_t k = 0; k < call.arguments.size(); k++) {
+      const Argument& a = call.arguments[k];
       if (!std::isfinite(a.number)) return true;
-      for (size_t k = 0; k < a.count; k++)
-        if (const Tensor& t = a.tensors[k]; t.defined() && !overwritten(t, call) && has_nonfinite(t)) return true;
+      for (const Tensor& t : std::span(a.tensors, a.count))
+        if (t.defined() && !overwritten(t, call, k) && has_nonfinite(t)) return true;
     }
     return false;
   }
@@ -134,12 +139,12 @@ class Search final : public Watcher {
     if (call && given_nonfinite(*call)) return;
     std::string text = std::string(op) + " made " + text_of(out) + "\n  at " + describe(place_now()) + in_module(tls.module);
     if (call) {
-      int k = 0;
-      for (const Argument& a : call->arguments) {
-        k++;
+      for (size_t k = 0; k < call->arguments.size(); k++) {
+        const Argument& a = call->arguments[k];
         for (size_t n = 0; n < a.count; n++)
           if (const Tensor& t = a.tensors[n]; t.defined())
-            text += "\n  argument " + std::to_string(k) + (a.list ? "[" + std::to_string(n) + "]" : "") + ": " + (overwritten(t, *call) ? "overwritten" : text_of(t));
+            text += "\n  argument " + std::to_string(k + 1) + (a.list ? "[" + std::to_string(n) + "]" : "") + ": " +
+                    (overwritten(t, *call, k) ? "overwritten" : text_of(t));
       }
     }
     clear_float_flags();
@@ -153,7 +158,11 @@ class Search final : public Watcher {
     given_to_nodes.clear();  // what an exception has left
     clear_float_flags();
   }
-  void will_write(Call& call) override { call.target_was_finite = !has_nonfinite(*call.target); }
+  void will_write(Call& call) override {
+    for (const Argument& a : call.arguments)
+      for (const Tensor& t : std::span(a.tensors, a.count))
+        if (in_target(t, call) && has_nonfinite(t)) call.target_was_finite = false;
+  }
   void returned(const Call& call, std::span<const Tensor> results) override {
     for (const Tensor& r : results)
       if (r.defined()) check(*call.name ? call.name : last_op, r);

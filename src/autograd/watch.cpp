@@ -55,6 +55,7 @@ void detail::tell_node_opened(const Node& n, const Tensor* g) { tell(&Watcher::n
 void detail::tell_node_closed(const Node& n, const Tensor* dx) { tell(&Watcher::node_closed, n, dx); }
 
 Call::Call(const char* n, std::span<const Argument> a, const Tensor* t) : name(n), arguments(a), outer(innermost), scope(tls.scope), target(t) {
+  for (const Argument& v : a) versions.push_back(!v.list && v.count && v.tensors->defined() ? v.tensors->version() : 0);
   if (target) tell(&Watcher::will_write, *this);
   innermost = this;
 }

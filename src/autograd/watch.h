@@ -18,7 +18,8 @@ struct TG_API Call {
   const Call* outer;
   const OpScope* scope;  // that it was made in
   const Tensor* target;  // that it writes into, or null
-  bool target_was_finite = true;  // for a Watcher to set
+  bool target_was_finite = true;  // and what else lies in its memory among the arguments; for a Watcher to set
+  std::vector<uint32_t> versions; // before it, of the arguments that are one tensor
   Call(const char* name, std::span<const Argument> a, const Tensor* target = nullptr);
   ~Call();
   Call(const Call&) = delete;

@@ -15,9 +15,16 @@ static thread_local const ModuleState* running = nullptr;
 
 // "encoder.2": what `parent` calls s, itself or through modules that were not called (lists). "" if it does not know s.
 static std::string name_in(const ModuleState& parent, const ModuleState* s) {
-  for (auto& [name, child] : parent.children) {
-    if (child.get() == s) return name;
-    if (const std::string below = name_in(*child, s); !below.empty()) return name + "." + below;
+  std::vector<std::pair<std::string, const ModuleState*>> left{{"", &parent}};
+  std::unordered_set<const ModuleState*> seen;
+  while (!left.empty()) {
+    const auto [prefix, m] = std::move(left.back());
+    left.pop_back();
+    for (size_t k = m->children.size(); k--;) {
+      const auto& [name, child] = m->children[k];
+      if (child.get() == s) return prefix + name;
+      if (seen.insert(child.get()).second) left.emplace_back(prefix + name + ".", child.get());
+    }
   }
   return {};
 }
@@ -69,6 +76,8 @@ static void check_name(const ModuleState& s, const std::string& name) {
 
 void Module::add_child(std::string name, const Module& child) {
   check_name(*state_, name);
+  TG_CHECK(child.state_.get() != state_.get() && name_in(*child.state_, state_.get()).empty(), ValueError, state_->name,
+           " cannot have ", child.name(), " as its part \"", name, "\": it would hold itself");
   state_->children.emplace_back(std::move(name), child.state_);
 }
 Tensor Module::register_parameter(std::string name, const Tensor& t) {

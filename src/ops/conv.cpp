@@ -6,6 +6,7 @@
 #include "src/ops/conv.h"
 
 #include "src/ops/op_info.h"
+#include "src/ops/window_list.h"
 #include "src/tensor/align.h"
 
 namespace tapegrad {
@@ -46,12 +47,23 @@ struct ConvolutionBackward final : NodeOf<3> {
   void free_saved() override { u.reset(), v.reset(); }
 };
 
+/// A number for each channel, to be added to them.
+Tensor by_channel(const Tensor& bias, int dims) {
+  Shape size(size_t(dims) + 1, 1);
+  size[0] = bias.size(0);
+  return reshape(bias, size);
+}
 Tensor run(Pass pass, const ConvPlan& p, const Tensor& u, const Tensor& v, const Tensor& bias) {
   NoGrad off;
   const Dtype d = u.dtype();
   if (d != float32 && d != float64) {  // 16-bit floats in float; integers in double, exact while sums stay below 2^53
     const Dtype wide = is_floating(d) ? float32 : float64;
     return to(run(pass, p, to(u, wide), to(v, wide), bias.defined() ? to(bias, wide) : bias), d);
+  }
+  const bool nothing_to_sum = pass == Pass::Forward ? !p.in_channels : pass == Pass::Data ? !p.out_channels : !p.batch;
+  if (nothing_to_sum) {
+    const Tensor out = zeros(pass == Pass::Forward ? p.y_size() : pass == Pass::Data ? p.x_size() : p.w_size(), d, u.device());
+    return bias.defined() ? out + by_channel(bias, p.dims) : out;
   }
   const Tensor a = contiguous(u), b = contiguous(v), c = bias.defined() ? contiguous(bias) : bias;
   if (Tensor out = onednn(pass, p, a, b, c); out.defined()) return out;
@@ -61,16 +73,6 @@ Tensor convolve(Pass pass, const ConvPlan& p, const Tensor& u, const Tensor& v, 
   Tensor out = run(pass, p, u, v, bias);
   if (recording(u, v, bias)) record<ConvolutionBackward>(out, pass, p, u, v, bias);
   return out;
-}
-
-// One number for all dimensions of space, or one each; into the last `dims` of three.
-void spread(IntList list, int dims, const char* name, int64_t least, long* to) {
-  TG_CHECK(list.size() == 1 || list.size() == size_t(dims), ShapeError, name, " must have 1 or ", dims, " entries, got ", list);
-  for (int d = 0; d < dims; d++) {
-    const int64_t v = list[list.size() == 1 ? 0 : size_t(d)];
-    TG_CHECK(v >= least, ValueError, name, " must be ", least ? "positive" : "0 or more", ", got ", list);
-    to[3 - dims + d] = v;
-  }
 }
 
 struct Arguments {
@@ -109,11 +111,12 @@ ConvPlan plan(int dims, const Arguments& a, const Tensor& x) {
   p.dims = dims, p.groups = a.groups;
   p.window = {{1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, {1, 1, 1}};
   Window& win = p.window;
-  spread(a.stride, dims, "stride", 1, win.stride);
-  spread(a.padding, dims, "padding", 0, win.pad);
-  spread(a.dilation, dims, "dilation", 1, win.dilation);
+  const int first = 3 - dims;
+  spread_list(a.stride, dims, "stride", 1, win.stride + first);
+  spread_list(a.padding, dims, "padding", 0, win.pad + first);
+  spread_list(a.dilation, dims, "dilation", 1, win.dilation + first);
   long extra[3] = {0, 0, 0};
-  if (a.transposed) spread(a.output_padding, dims, "output_padding", 0, extra);
+  if (a.transposed) spread_list(a.output_padding, dims, "output_padding", 0, extra + first);
   TG_CHECK(a.groups > 0, ValueError, "groups must be positive, got ", a.groups);
   TG_CHECK(w.dim() == dims + 2, ShapeError, "weight must have ", dims + 2, " dimensions, got ", w.dim(), Named{"input", a.x},
       Named{"weight", w});
@@ -135,10 +138,12 @@ ConvPlan plan(int dims, const Arguments& a, const Tensor& x) {
   if (a.bias.defined())
     TG_CHECK(a.bias.dim() == 1 && a.bias.size(0) == result_channels, ShapeError, "bias must have shape [", result_channels,
         "], got ", a.bias.sizes(), Named{"weight", w}, Named{"bias", a.bias});
-  for (int d = 3 - dims; d < 3; d++) {
+  for (int d = first; d < 3; d++) {
     const int64_t size = x.size(d - 3 + x.dim());
     win.kernel[d] = w.size(d - 3 + w.dim());
     TG_CHECK(win.kernel[d] > 0, ShapeError, "weight must have a kernel without empty dimensions, got ", w.sizes(),
+        Named{"input", a.x}, Named{"weight", w});
+    TG_CHECK(size < kWindowLimit && win.kernel[d] < kWindowLimit, ShapeError, "dimensions of space must be smaller than 2^31",
         Named{"input", a.x}, Named{"weight", w});
     const int64_t reach = win.dilation[d] * (win.kernel[d] - 1) + 1;
     if (a.transposed) {
@@ -169,9 +174,7 @@ Tensor complex_convolution(int dims, const Arguments& a) {
   if (!a.bias.defined()) return out;
   TG_CHECK(a.bias.dim() == 1 && a.bias.size(0) == out.size(-1 - dims), ShapeError, "bias must have shape [", out.size(-1 - dims),
       "], got ", a.bias.sizes(), Named{"weight", a.weight}, Named{"bias", a.bias});
-  Shape by_channel(size_t(dims) + 1, 1);
-  by_channel[0] = a.bias.size(0);
-  return out + reshape(a.bias, by_channel);
+  return out + by_channel(a.bias, dims);
 }
 
 Tensor convolution(int dims, const Arguments& a) {
@@ -193,16 +196,16 @@ Tensor padded_convolution(int dims, const Tensor& x, const Tensor& w, const Tens
   for (int64_t s : stride) TG_CHECK(s == 1, ValueError, "padding='same' needs stride 1, got ", stride);
   TG_CHECK(w.dim() == dims + 2, ShapeError, "weight must have ", dims + 2, " dimensions, got ", w.dim(), Named{"input", x},
       Named{"weight", w});
-  long step[3];
-  spread(dilation, dims, "dilation", 1, step);
+  int64_t step[3];
+  spread_list(dilation, dims, "dilation", 1, step);
   Shape both, more;
   bool odd = false;
   for (int d = 0; d < dims; d++) {
-    const int64_t total = step[3 - dims + d] * (w.size(d + 2) - 1);
+    const int64_t total = step[d] * (w.size(d + 2) - 1);
     both.push_back(total / 2);
     odd |= total % 2;
   }
-  for (int d = dims; d-- > 0;) more.push_back(0), more.push_back(step[3 - dims + d] * (w.size(d + 2) - 1) % 2);
+  for (int d = dims; d-- > 0;) more.push_back(0), more.push_back(step[d] * (w.size(d + 2) - 1) % 2);
   return convolution(dims, {odd ? pad(x, more) : x, w, bias, stride, both, dilation, groups, false, {}});
 }
 

@@ -54,7 +54,7 @@ static void drop_halves(Dtype d, const uint32_t* w, uint32_t threshold, double s
   random_kernels().chance(w, threshold, n, factor);
   load_for(d, Compute::F32)(x, 2, n, reinterpret_cast<char*>(v));
   const float s = d == Dtype::Float16 ? half_to_float(float_to_half(float(scale))) : bfloat_to_float(float_to_bfloat(float(scale)));
-  for (int64_t i = 0; i < n; i++) v[i] *= factor[i] * s;
+  for (int64_t i = 0; i < n; i++) v[i] *= factor[i] != 0 ? s : 0.f;  // s may be infinite
   for (int64_t i = 0; i < n; i++) keep[i] = factor[i] != 0;
   store_for(Compute::F32, d)(reinterpret_cast<const char*>(v), y, 2, n);
 }

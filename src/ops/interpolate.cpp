@@ -213,7 +213,7 @@ Tensor pixel_shuffle(const Tensor& x, int64_t upscale_factor) {
   OpScope op("pixel_shuffle");
   const int64_t r = upscale_factor, n = x.dim();
   TG_CHECK(n >= 3, ShapeError, "input must have at least 3 dimensions, got ", n, Named{"input", x});
-  TG_CHECK(r > 0 && x->sizes[n - 3] % (r * r) == 0, ShapeError, "the channels must be a multiple of upscale_factor squared, got ", x->sizes[n - 3], " and ", r, Named{"input", x});
+  TG_CHECK(r > 0 && r < int64_t(1) << 31 && x->sizes[n - 3] % (r * r) == 0, ShapeError, "the channels must be a multiple of upscale_factor squared, got ", x->sizes[n - 3], " and ", r, Named{"input", x});
   const int64_t c = x->sizes[n - 3] / (r * r), h = x->sizes[n - 2], w = x->sizes[n - 1], b = product({x->sizes, size_t(n - 3)});
   Shape size({x->sizes, size_t(n - 3)});
   size.push_back(c), size.push_back(h * r), size.push_back(w * r);

@@ -21,7 +21,9 @@ Tensor constant_pad(const Tensor& x, IntList amounts, Scalar value) {
   Shape size(x.sizes());
   for (size_t k = 0; k < dims; k++) {
     int64_t& s = size[size.size() - 1 - k];
-    s += amounts[2 * k] + amounts[2 * k + 1];
+    int64_t both;
+    TG_CHECK(!__builtin_add_overflow(amounts[2 * k], amounts[2 * k + 1], &both) && !__builtin_add_overflow(s, both, &s), OutOfMemoryError,
+             "too many elements, got pad ", amounts, Named{"input", x});
     TG_CHECK(s >= 0, ShapeError, "pad crops more than dimension ", x.dim() - 1 - int64_t(k), " has, got ", amounts, Named{"input", x});
   }
   Tensor out;
@@ -47,7 +49,10 @@ Tensor constant_pad(const Tensor& x, IntList amounts, Scalar value) {
 enum class Border { Reflect, Replicate, Circular };
 // Which index of n stands at each place of the padded dimension.
 Tensor border_index(int64_t n, int64_t left, int64_t right, Border border) {
-  Tensor index = empty({n + left + right}, Dtype::Int64);
+  int64_t size;
+  TG_CHECK(!__builtin_add_overflow(left, right, &size) && !__builtin_add_overflow(size, n, &size), OutOfMemoryError,
+           "too many elements, got pad ", left, " and ", right);
+  Tensor index = empty({size}, Dtype::Int64);
   int64_t* p = index->host<int64_t>();
   for (int64_t k = -left; k < n + right; k++) {
     int64_t i = k;

@@ -2,6 +2,7 @@
 #include "src/ops/op_info.h"
 #include "src/ops/typed.h"
 #include "src/ops/view.h"
+#include "src/ops/window_list.h"
 
 namespace tapegrad {
 namespace {
@@ -11,15 +12,8 @@ struct Patches {  // heights and widths of everything
 };
 Patches make_patches(IntList size, IntList kernel, IntList dilation, IntList padding, IntList stride) {
   Patches p;
-  const auto pair = [](IntList l, const char* name, int64_t least, int64_t* to) {
-    TG_CHECK(l.size() == 1 || l.size() == 2, ValueError, name, " must be one number or two, got ", l);
-    for (int k = 0; k < 2; k++) {
-      to[k] = l.size() == 1 ? l[0] : l[size_t(k)];
-      TG_CHECK(to[k] >= least, ValueError, name, " must be ", least, " or more, got ", l);
-    }
-  };
-  pair(size, "output_size", 1, p.size), pair(kernel, "kernel_size", 1, p.kernel), pair(dilation, "dilation", 1, p.dilation);
-  pair(padding, "padding", 0, p.padding), pair(stride, "stride", 1, p.stride);
+  spread_list(size, 2, "output_size", 1, p.size), spread_list(kernel, 2, "kernel_size", 1, p.kernel);
+  spread_list(dilation, 2, "dilation", 1, p.dilation), spread_list(padding, 2, "padding", 0, p.padding), spread_list(stride, 2, "stride", 1, p.stride);
   for (int k = 0; k < 2; k++) {
     const int64_t room = p.size[k] + 2 * p.padding[k] - p.dilation[k] * (p.kernel[k] - 1) - 1;
     TG_CHECK(room >= 0, ShapeError, "the kernel must fit in the padded image, got kernel ", kernel, " and image ", IntList(p.size, 2));

@@ -2,27 +2,19 @@
 #include "src/ops/pool.h"
 
 #include "src/ops/op_info.h"
+#include "src/ops/window_list.h"
 
 namespace tapegrad {
 namespace {
-
-void spread_list(IntList list, int dims, const char* name, int64_t least, long* to) {
-  TG_CHECK(list.size() == 1 || list.size() == size_t(dims), ShapeError, name, " must have 1 or ", dims, " entries, got ", list);
-  for (int d = 0; d < dims; d++) {
-    const int64_t v = list[list.size() == 1 ? 0 : size_t(d)];
-    TG_CHECK(v >= least, ValueError, name, " must be ", least ? "positive" : "0 or more", ", got ", list);
-    to[3 - dims + d] = v;
-  }
-}
 
 PoolSpec windows(const Tensor& x, int dims, IntList kernel, IntList stride, IntList padding, IntList dilation, bool ceil_mode) {
   PoolSpec s;
   Window& w = s.window;
   read_input(x, dims, s);
-  spread_list(kernel, dims, "kernel_size", 1, w.kernel);
-  spread_list(stride.empty() ? kernel : stride, dims, "stride", 1, w.stride);
-  spread_list(padding, dims, "padding", 0, w.pad);
-  spread_list(dilation, dims, "dilation", 1, w.dilation);
+  spread_list(kernel, dims, "kernel_size", 1, w.kernel + 3 - dims);
+  spread_list(stride.empty() ? kernel : stride, dims, "stride", 1, w.stride + 3 - dims);
+  spread_list(padding, dims, "padding", 0, w.pad + 3 - dims);
+  spread_list(dilation, dims, "dilation", 1, w.dilation + 3 - dims);
   for (int d = 3 - dims; d < 3; d++) {
     const int64_t reach = w.dilation[d] * (w.kernel[d] - 1) + 1;
     TG_CHECK(w.pad[d] <= reach / 2, ShapeError, "padding must be at most half of the kernel, got padding=", padding,

@@ -178,6 +178,12 @@ struct RepeatBackward final : NodeOf<1> {
     dx[0] = reshape(places.empty() ? wide : sum(wide, places), sizes);
   }
 };
+/// The size of what is repeated.
+static int64_t repeated_size(int64_t size, int64_t repeats) {
+  int64_t all;
+  TG_CHECK(!__builtin_mul_overflow(size, repeats, &all), OutOfMemoryError, "too many elements: ", size, " times ", repeats);
+  return all;
+}
 Tensor repeat(const Tensor& x, IntList repeats) {
   OpScope op("repeat");
   TG_CHECK(repeats.size() >= size_t(x.dim()), ShapeError, "repeats must have at least the ", x.dim(), " dimensions of input, got ", repeats, Named{"input", x});
@@ -186,7 +192,7 @@ Tensor repeat(const Tensor& x, IntList repeats) {
   split_repeats(x.sizes(), repeats, split, places);
   const size_t lead = repeats.size() - size_t(x.dim());
   for (size_t d = 0; d < repeats.size(); d++) {
-    if (d >= lead) size[d] *= x->sizes[d - lead];
+    if (d >= lead) size[d] = repeated_size(x->sizes[d - lead], size[d]);
     if (repeats[d] != 1) strides.push_back(0);
     strides.push_back(d < lead ? 0 : x->strides[d - lead]);
   }
@@ -211,7 +217,7 @@ Tensor repeat_interleave(const Tensor& x, int64_t repeats, std::optional<int64_t
   const int64_t d = wrap_dim(dim.value_or(0), x.dim(), x);
   Shape wide(flat.sizes()), size(flat.sizes());
   wide.insert(size_t(d) + 1, repeats);
-  size[size_t(d)] *= repeats;
+  size[size_t(d)] = repeated_size(size[size_t(d)], repeats);
   return reshape(expand(unsqueeze(flat, d + 1), wide), size);
 }
 static void check_output_size(int64_t size, std::optional<int64_t> output_size) {
@@ -225,7 +231,7 @@ Tensor repeat_interleave(const Tensor& repeats, std::optional<int64_t> output_si
   for (int64_t k = 0; k < counts.numel(); k++) {
     const int64_t c = counts->host<int64_t>()[k];
     TG_CHECK(c >= 0, ValueError, "repeats must not be negative, got ", c, " at ", k);
-    total += c;
+    TG_CHECK(!__builtin_add_overflow(total, c, &total), OutOfMemoryError, "too many elements: repeats add up to more than 2^63");
   }
   check_output_size(total, output_size);
   Tensor out = empty({total}, Dtype::Int64);

@@ -224,8 +224,7 @@ bool next_program(Bytes& section, const Object& o, Program& p) {
 }
 
 struct Row {
-  uint64_t address = 0, file = 1;
-  int64_t line = 1;
+  uint64_t address = 0, file = 1, line = 1;
 };
 /// Runs p until some row covers `address`.
 bool find_row(const Program& p, uint64_t address, Row& found) {
@@ -245,7 +244,7 @@ bool find_row(const Program& p, uint64_t address, Row& found) {
     const uint8_t op = b.get<uint8_t>();
     if (op >= p.opcode_base) {
       now.address += uint64_t((op - p.opcode_base) / p.line_range) * p.min_length;
-      now.line += p.line_base + (op - p.opcode_base) % p.line_range;
+      now.line += uint64_t(p.line_base + (op - p.opcode_base) % p.line_range);
       if (emit()) return true;
       continue;
     }
@@ -264,7 +263,7 @@ bool find_row(const Program& p, uint64_t address, Row& found) {
       }
       case kCopy: if (emit()) return true; break;
       case kAdvance: now.address += b.uleb() * p.min_length; break;
-      case kAdvanceLine: now.line += b.sleb(); break;
+      case kAdvanceLine: now.line += uint64_t(b.sleb()); break;
       case kFile: now.file = b.uleb(); break;
       case kAddConstant: now.address += uint64_t((255 - p.opcode_base) / p.line_range) * p.min_length; break;
       case kAdvanceFixed: now.address += b.get<uint16_t>(); break;
@@ -308,11 +307,11 @@ CodeLine find_code_line(const std::string& elf_file, uint64_t address) {
   static auto& objects = *new std::map<std::string, Object>;
   static auto& known = *new std::map<std::pair<std::string, uint64_t>, CodeLine>;
   const std::lock_guard guard(lock);
-  auto [at, fresh] = known.try_emplace({elf_file, address});
-  if (!fresh) return at->second;
-  auto [object, unread] = objects.try_emplace(elf_file);
-  if (unread) object->second = read_object(elf_file);
-  return at->second = find(object->second, address);
+  const std::pair key(elf_file, address);
+  if (const auto at = known.find(key); at != known.end()) return at->second;
+  auto object = objects.find(elf_file);
+  if (object == objects.end()) object = objects.emplace(elf_file, read_object(elf_file)).first;
+  return known.emplace(key, find(object->second, address)).first->second;
 }
 
 }  // namespace tapegrad

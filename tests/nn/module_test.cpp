@@ -127,3 +127,11 @@ TEST(Module, LazyLayersKeepTheirHandles) {
   EXPECT_EQ(plain(ones({1, 7})).size(1), 3);
   EXPECT_EQ(plain.weight.sizes(), (Shape{3, 7}));
 }
+
+TEST(Module, DoesNotHoldItself) {
+  nn::Sequential inner{nn::Linear(2, 2)}, outer;
+  outer.push_back(inner);
+  EXPECT_THROW(inner.push_back(inner), ValueError);
+  EXPECT_THROW(inner.push_back(outer), ValueError);
+  EXPECT_EQ(outer.parameters().size(), 2u);
+}

@@ -261,3 +261,14 @@ def test_embedding_bag_twice(mode):
     y.backward()
     with pytest.raises(tg.GradError, match="a second time"):
         y.backward()
+
+
+def test_embedding_bag_takes_negative_indices_as_embedding_does():
+    F, index = tg.nn.functional, tg.tensor([[-1, 1], [-5, -2]])
+    for mode in ("sum", "mean", "max"):
+        a, b = (tg.arange(10.0).reshape(5, 2).requires_grad_() for _ in range(2))
+        F.embedding_bag(index, a, mode=mode).sum().backward()
+        F.embedding_bag(index % 5, b, mode=mode).sum().backward()
+        assert a.grad.tolist() == b.grad.tolist()
+        for padding in (4, -1):
+            assert F.embedding_bag(index, a, mode=mode, padding_idx=padding).tolist() == F.embedding_bag(index % 5, a, mode=mode, padding_idx=padding).tolist()

@@ -204,6 +204,13 @@ def test_dropout(dtype):
     agree(x.grad, kept.float() * scale.float(), "gradient")
 
 
+def test_dropout_with_a_factor_that_float16_does_not_have():
+    x = tg.ones(1000, dtype=tg.float16, requires_grad=True)
+    y = F.dropout(x, 0.99999)
+    y.sum().backward()
+    assert set(y.tolist()) <= {0.0, float("inf")} and not x.grad.isnan().any()
+
+
 # ---- limits
 
 @pytest.mark.parametrize("dtype", [tg.float32, tg.float64, tg.float16, tg.bfloat16])

@@ -183,3 +183,20 @@ def test_modules_that_are_nested_deeply():
     net = Net()
     y = net(tg.ones(8, 40))
     assert any(b["module"] == "Net.last" for b in tg.memory.snapshot()["blocks"] if b["bytes"] >= y.nbytes)
+
+
+def test_only_roles_that_there_are():
+    x = tg.ones(1000)
+    for role in (-1, 5, 256, 2**32, 2**63 - 1):
+        with pytest.raises(ValueError, match="memory role"):
+            tg._C._set_role(x, role)
+        with pytest.raises(ValueError, match="memory role"):
+            tg._C._set_memory_role(role)
+        with pytest.raises(ValueError, match="memory role"):
+            tg._C._own_with(x, x, role)
+    assert tg._C._set_memory_role(0) == 0
+
+
+def test_a_summary_of_any_number_of_rows():
+    x = tg.ones(1000)  # noqa: F841
+    assert tg.memory.summary(2**32) == tg.memory.summary(1000000) and tg.memory.summary(-(2**32)) == tg.memory.summary(0)

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import tapegrad as tg
+import tapegrad.nn.functional as F
 from op_samples import RANDOM, Call, all_samples, flat, function_of, leaves, load_rows, run_raw
 
 
@@ -73,6 +74,33 @@ def test_writing_over_the_argument_hides_nothing():
         for f in (lambda: tg.tensor([nan]).log_(), lambda: tg.tensor([nan], dtype=tg.float16).mul_(2), lambda: divided(tg.tensor([nan])),
                   lambda: tg.tensor([1.0]).mul_(tg.tensor([nan])), lambda: tg.sqrt(tg.tensor([nan]), out=tg.empty(1))):
             f()
+
+
+def test_what_an_op_updates_beside_its_result_hides_nothing():
+    large, nan = tg.tensor([[3e38], [-3e38], [3e38], [-3e38]]), float("nan")
+
+    def over_itself(f, values):
+        x = tg.tensor(values)
+        f(x, out=x)
+
+    def over_a_neighbour(values):
+        x = tg.tensor(values)
+        x[:2].div_(x[1:])
+
+    with tg.autograd.detect_nonfinite():
+        for f, op in ((lambda: F.batch_norm(large, tg.zeros(1), tg.ones(1), training=True), "batch_norm"), (lambda: over_itself(tg.sqrt, [-1.0]), "sqrt"),
+                      (lambda: over_itself(tg.log, [-1.0]), "log"), (lambda: over_a_neighbour([1.0, 0.0, 0.0]), "div_")):
+            with pytest.raises(tg.GradError, match=f"{op} made float32"):
+                f()
+        for f in (lambda: over_itself(tg.sqrt, [nan]), lambda: over_itself(tg.log, [nan]), lambda: over_a_neighbour([1.0, 1.0, nan]),
+                  lambda: F.batch_norm(large * nan, tg.zeros(1), tg.ones(1), training=True)):
+            f()
+
+
+def test_the_message_of_an_op_shows_each_argument_once():
+    with tg.autograd.detect_nonfinite(), pytest.raises(tg.GradError) as error:
+        tg.log(tg.tensor([-1.0]))
+    assert [line.split(":")[0].split(" /")[0] for line in str(error.value).split("\n")] == ["detect_nonfinite", "  at", "  argument 1"]
 
 
 def test_a_node_that_was_given_nan_is_not_the_culprit_when_others_run_inside():

@@ -2,6 +2,8 @@
 import gzip
 import json
 import re
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -260,3 +262,25 @@ def test_results_are_the_same_while_watched():
         assert run() == plain
     with tg.autograd.detect_nonfinite():
         assert run() == plain
+
+
+def test_without_memory_events_are_left_out_and_ops_go_on():
+    code = """
+import resource, tapegrad as tg
+from tapegrad.profiler import profile
+x = tg.ones(1)
+with profile(record_shapes=True, with_stack=True) as p:
+    x.add_(1)
+    size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + (48 << 20), resource.RLIM_INFINITY))
+    try:
+        for _ in range(2_000_000):
+            x.add_(1)
+    except MemoryError:
+        pass
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    import os
+    os._exit(0 if x.item() > 1000 else 1)
+"""
+    r = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert r.returncode == 0, r.stderr[-2000:]

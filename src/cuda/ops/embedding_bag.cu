@@ -16,7 +16,8 @@ __device__ Piece piece_of(const EmbeddingBags& p, int64_t b, const Faults& f) {
   return {0, 0};
 }
 __device__ int64_t row_of(const EmbeddingBags& p, int64_t i, const Faults& f) {
-  return p.index[i] == p.padding ? -1 : wrapped(p.index[i], p.rows, 0, f);
+  const int64_t row = wrapped(p.index[i], p.rows, 0, f);
+  return row == p.padding ? -1 : row;
 }
 
 template <class T, int N, bool kMax>
