@@ -67,7 +67,7 @@ struct ElementwiseNode : Node {
   const void* params() const { return extras.block ? static_cast<const void*>(extras.block) : &op; }  // never null: it becomes a reference
   void backward(Tensor g, Tensor* dx) override;
   Tensor by_formula(int k, const Tensor& g);
-  [[gnu::always_inline]] Tensor finished(int k, Tensor d);
+  [[gnu::always_inline]] inline Tensor finished(int k, Tensor d);
   void free_saved() override { for (int s = 0; s < op.slots; s++) saved[s].reset(); }
 };
 
