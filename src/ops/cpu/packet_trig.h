@@ -59,7 +59,7 @@ template <int N> TG_IN Vec<double, N> sin_shifted(Vec<double, N> x, int quarter)
   const V r = ((x - k * V(1.57079632673412561416626)) - k * V(6.077100506303965976595549e-11)) - k * V(2.022266248795950732399685e-21);
   return sin_quadrant(r, t.bits() + quarter);
 }
-#ifdef __FMA__
+#if defined(__FMA__) && !defined(__SANITIZE_ADDRESS__)  // which keeps the compiler from joining products and differences
 template <class T> constexpr double kSinLimit = sizeof(T) == 4 ? 1e8 : 1e6;
 #else
 template <class T> constexpr double kSinLimit = 1e6;
