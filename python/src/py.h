@@ -25,6 +25,21 @@ struct PythonError : std::exception {
   PythonError() { if (tls.differentiating) note_forward_line(); }
 };
 
+// A daemon thread may come back after the interpreter's end. Python before 3.14 then ends the thread, which would unwind frames that
+// must not be left so; it stays for ever instead, as with later ones: in the first of these that it comes to.
+[[noreturn]] void stay_for_ever() noexcept;
+void stay_if_ended() noexcept;
+PyGILState_STATE take_gil();
+void give_gil(PyGILState_STATE state) noexcept;
+void retake_gil(void* thread_state) noexcept;  // what PyEval_SaveThread gave
+inline bool interpreter_ends() {
+#if PY_VERSION_HEX >= 0x030D0000
+  return Py_IsFinalizing();
+#else
+  return _Py_IsFinalizing();
+#endif
+}
+
 /// An owned reference. Construct with take() (a new reference; null throws) or keep() (borrowed).
 class Obj {
   PyObject* p_ = nullptr;
@@ -33,7 +48,10 @@ class Obj {
   Obj(Obj&& o) noexcept : p_(std::exchange(o.p_, nullptr)) {}
   Obj(const Obj& o) : p_(Py_XNewRef(o.p_)) {}
   Obj& operator=(Obj o) noexcept { std::swap(p_, o.p_); return *this; }
-  ~Obj() { Py_XDECREF(p_); }
+  ~Obj() {
+    if (p_ && interpreter_ends()) [[unlikely]] stay_if_ended();
+    Py_XDECREF(p_);
+  }
   static Obj take(PyObject* p) {
     if (!p) throw PythonError();
     Obj o;
@@ -109,13 +127,6 @@ template <class F> int guarded_int(F&& f) noexcept {
     return 0;
   } catch (...) { raise_current(); return -1; }
 }
-// A daemon thread may come back after the interpreter's end. Python before 3.14 then ends the thread, which would unwind frames that
-// must not be left so; these stay for ever instead, as later ones do.
-PyGILState_STATE take_gil();
-void give_gil(PyGILState_STATE state) noexcept;  // also where a call of Python has lost it so
-void retake_gil(void* thread_state) noexcept;    // what PyEval_SaveThread gave
-[[noreturn]] void stay_for_ever() noexcept;
-
 /// Python called from C++ (hooks, custom functions): holds the GIL, and C++ that Python calls back is Entered again.
 struct CallPython {
   PyGILState_STATE state = take_gil();

@@ -213,6 +213,9 @@ const Tensor& tensor_or_none(PyObject* o, const char* what) {
 void stay_for_ever() noexcept {
   for (;;) pause();
 }
+void stay_if_ended() noexcept {
+  if (gettid() != getpid() && !PyGILState_Check()) stay_for_ever();
+}
 PyGILState_STATE take_gil() {
   try {
     return PyGILState_Ensure();

@@ -47,10 +47,11 @@ static std::string source_text(const std::string& file, int line) {
   return from == text.npos ? "" : text.substr(from, to - from + 1);
 }
 static std::string code_text(const void* return_address) {
+  if (!return_address) return "an unknown place";
   const char* call = static_cast<const char*>(return_address) - 1;  // the next line may begin at the return address
   Dl_info info{};
   link_map* object = nullptr;
-  if (!return_address || !dladdr1(call, &info, reinterpret_cast<void**>(&object), RTLD_DL_LINKMAP) || !info.dli_fname || !object) return "an unknown place";
+  if (!dladdr1(call, &info, reinterpret_cast<void**>(&object), RTLD_DL_LINKMAP) || !info.dli_fname || !object) return "an unknown place";
   const bool program = !object->l_name || !*object->l_name;
   const uint64_t address = uint64_t(reinterpret_cast<uintptr_t>(call) - object->l_addr);
   CodeLine at = find_code_line(program ? "/proc/self/exe" : object->l_name, address);
