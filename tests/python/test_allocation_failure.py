@@ -94,21 +94,27 @@ def test_every_allocation_of_a_training_step(make, optimizer, warm, no_collectio
         net.zero_grad()
         before = counted()
         tg._C._fail_allocation_at(n)
+        failed = False
         try:
             step(opt)
-            assert weights() == expected  # a product did with less memory
-            continue
         except MemoryError:
-            failures += 1
+            failed = True
         finally:
             tg._C._fail_allocation_at(0)
+        if not failed:
+            assert weights() == expected, f"the step did without allocation {n} of {allocations} and gave other weights"
+            continue
+        failures += 1
         net.zero_grad()
         if not warm:
             opt.state.clear()  # what it had made already
         assert counted() == before, f"allocation {n} of {allocations} has lost something"
         step(opt)
         assert weights() == expected, f"after allocation {n} of {allocations} had failed the next step gives other weights"
-    assert failures > 0.9 * allocations
+    if optimizer == "Muon":  # a product that finds no memory for its panels does without them: cut() of gemm.cpp
+        assert failures > 0.9 * allocations
+    else:
+        assert failures == allocations
 
 
 def test_the_error_says_so_and_gradients_are_whole():
