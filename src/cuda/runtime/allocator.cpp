@@ -131,7 +131,10 @@ Block* CachingAllocator::new_segment(FreeBlocks& free, size_t bytes, Stream s, b
 }
 
 Block* CachingAllocator::new_block(char* data, size_t size, Segment* s, Block* left, Block* right) {
-  if (spare_.empty()) return new Block{data, size, 0, s, left, right};
+  if (spare_.empty()) {
+    blocks_.push_back(Block{data, size, 0, s, left, right});
+    return &blocks_.back();
+  }
   Block* b = spare_.back();
   spare_.pop_back();
   b->data = data, b->size = size, b->asked = 0, b->segment = s, b->left = left, b->right = right, b->state = Block::Free;

@@ -98,6 +98,7 @@ class CachingAllocator {
   std::map<std::pair<Stream, bool>, FreeBlocks> free_;
   struct { Stream stream; FreeBlocks* free = nullptr; } last_[2];  // of the last alloc, by kind
   std::map<char*, std::unique_ptr<Segment>> segments_;             // by address
+  std::deque<Block> blocks_;                                        // all that there have been
   std::vector<Block*> spare_;                                      // no longer part of a segment: to be used again
   std::map<Stream, std::deque<Waiting>> waiting_;                  // each stream's events, in the order that they will happen
   CudaMemory stats_{};

@@ -27,7 +27,7 @@ PinnedPool::Block* PinnedPool::alloc(size_t bytes) {
   }
   char* data = driver_.host_alloc(size);
   if (!data) return nullptr;
-  return blocks_[data] = new Block{data, size, true, {}, {}};
+  return &(blocks_[data] = {data, size, true, {}, {}});
 }
 
 void PinnedPool::free(Block* b) noexcept {
@@ -62,7 +62,6 @@ void PinnedPool::empty_cache() {
       done(*b, true);
       driver_.host_free(b->data);
       blocks_.erase(b->data);
-      delete b;
     }
   }
   free_.clear();
@@ -72,7 +71,7 @@ PinnedPool::Block* PinnedPool::find(const void* p) {
   const char* c = static_cast<const char*>(p);
   auto at = blocks_.upper_bound(c);
   if (at == blocks_.begin()) return nullptr;
-  Block* b = (--at)->second;
+  Block* b = &(--at)->second;
   return b->used && c < b->data + b->size ? b : nullptr;
 }
 

@@ -39,7 +39,7 @@ class PinnedPool {
   Driver& driver_;
   EventPool& events_;
   std::mutex lock_;
-  std::map<const char*, Block*> blocks_;            // all, by address
+  std::map<const char*, Block> blocks_;             // all, by address
   std::map<size_t, std::deque<Block*>> free_;       // by size; the first to have been freed comes first
 };
 

@@ -29,7 +29,9 @@ Event* EventPool::get(int device, bool timing) noexcept {
     return e;
   }
   void* handle = driver_.make_event(device, timing);
-  return handle ? new Event{handle, device, timing} : nullptr;
+  if (!handle) return nullptr;
+  all_.push_back({handle, device, timing});
+  return &all_.back();
 }
 
 void EventPool::put(Event* e) {

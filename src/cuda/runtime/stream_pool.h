@@ -2,6 +2,7 @@
 // before our destructors run.
 #pragma once
 #include <atomic>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -46,6 +47,7 @@ class EventPool {
  private:
   Driver& driver_;
   std::mutex lock_;
+  std::deque<Event> all_;
   std::vector<Event*> free_[kMaxDevices][2];
 };
 

@@ -89,7 +89,7 @@ static Thread thread_[1024];
 static uint64_t values_[32][32];  // of each warp: what its lanes last exchanged
 static Fiber* running_;
 static Context scheduler_;
-static std::vector<Fiber*> idle_;
+static auto& idle_ = *new std::vector<Fiber*>;  // never destroyed: their stacks are not, either
 alignas(128) static unsigned char shared_[(227 << 10) + 64];
 static size_t shared_bytes_;
 
