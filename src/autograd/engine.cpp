@@ -42,13 +42,10 @@ static void accumulate(Tensor& into, Tensor g) {
 // Concurrent backwards may meet in one leaf. They seldom do, so a lock is one exchange: a mutex takes two, and two calls.
 namespace {
 struct alignas(64) Taken : std::atomic<bool> {};
-Taken& lock_of(const TensorImpl* leaf) {
-  static Taken locks[64];
-  // A fork must not wait for their holders, who may need the forking thread to go on: in the child they are free.
-  static const int at_fork = pthread_atfork(nullptr, nullptr, [] { for (Taken& lock : locks) lock.store(false, std::memory_order_relaxed); });
-  (void)at_fork;
-  return locks[reinterpret_cast<uintptr_t>(leaf) / sizeof(TensorImpl) % 64];
-}
+Taken locks[64];
+// A fork must not wait for their holders, who may need the forking thread to go on: in the child they are free.
+[[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { for (Taken& l : locks) l.store(false, std::memory_order_relaxed); });
+Taken& lock_of(const TensorImpl* leaf) { return locks[reinterpret_cast<uintptr_t>(leaf) / sizeof(TensorImpl) % 64]; }
 // Its holder may wait for the GIL behind a long kernel, so nobody waits for it who has the GIL.
 class LeafLock {
   Taken& lock_;

@@ -1,5 +1,7 @@
 #include "src/autograd/nonfinite.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -196,7 +198,8 @@ class Search final : public Watcher {
   }
 };
 
-std::mutex lock;
+std::mutex lock;  // of hits; a fork cannot wait for its holder, who may wait for a watcher: in the child it is free
+[[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { new (&lock) std::mutex; });
 auto& hits = *new std::vector<NonfiniteHit>;  // of all that watch; ops may run after static destructors
 Search& search = *new Search;
 

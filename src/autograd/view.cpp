@@ -1,6 +1,8 @@
 // Gradients of views from geometry alone: y's elements inside x's memory, whatever op made y.
 #include "src/autograd/view.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <mutex>
 
@@ -166,7 +168,8 @@ struct CopySlices final : NodeOf<2> {
     dx[1] = y.back(gather_view(seen, x, y));
   }
 };
-std::mutex renew_lock;
+std::mutex renew_lock;  // a fork cannot wait for its holder, who may wait for the allocator: in the child it is free
+[[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { new (&renew_lock) std::mutex; });
 
 }  // namespace
 

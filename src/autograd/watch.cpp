@@ -21,6 +21,7 @@ Watchers& watchers() {
   }();
   return w;
 }
+[[maybe_unused]] const Watchers& at_load = watchers();  // a fork while a thread makes them would leave the child waiting for it
 template <class... P, class... A> void tell(void (Watcher::*what)(P...), A&&... about) {
   std::shared_lock guard(watchers().lock);
   for (Watcher* w : watchers().all) (w->*what)(about...);

@@ -38,6 +38,7 @@ const Generator& default_generator() {
   static const Generator& g = *new Generator;
   return g;
 }
+[[maybe_unused]] static const Generator& at_load = default_generator();  // a fork while a thread makes it would leave the child waiting
 void manual_seed(uint64_t seed) { default_generator().manual_seed(seed); }
 
 RandomStream::RandomStream(const Generator* g, int64_t blocks) {

@@ -40,13 +40,14 @@ struct Shared {
   int64_t gone_tensors = 0, gone_nodes = 0;  // what finished threads had counted
 };
 Shared& shared() {
-  static Shared& s = [&]() -> Shared& {
+  static Shared& s = *[] {
     static Shared* made = new Shared;
     pthread_atfork([] { made->lock.lock(); }, [] { made->lock.unlock(); }, [] { made->lock.unlock(); });  // a child finds whole lists
-    return *made;
+    return made;
   }();
   return s;
 }
+[[maybe_unused]] const Shared& at_load = shared();  // a fork while a thread makes it would leave the child waiting for it
 
 // Four classes a power of two: at most a quarter wasted.
 struct SizeClass { int index; size_t bytes; };

@@ -300,12 +300,21 @@ CodeLine find(const Object& o, uint64_t address) {
   return r;
 }
 
+struct Lines {
+  ForkSafeMutex lock;
+  std::map<std::string, Object> objects;
+  std::map<std::pair<std::string, uint64_t>, CodeLine> known;
+};
+Lines& lines() {
+  static Lines& l = *new Lines;  // messages may be made after static destructors
+  return l;
+}
+[[maybe_unused]] const Lines& at_load = lines();
+
 }  // namespace
 
 CodeLine find_code_line(const std::string& elf_file, uint64_t address) {
-  static auto& lock = *new ForkSafeMutex;  // messages may be made after static destructors
-  static auto& objects = *new std::map<std::string, Object>;
-  static auto& known = *new std::map<std::pair<std::string, uint64_t>, CodeLine>;
+  auto& [lock, objects, known] = lines();
   const std::lock_guard guard(lock);
   const std::pair key(elf_file, address);
   if (const auto at = known.find(key); at != known.end()) return at->second;

@@ -22,6 +22,7 @@ Paths& paths() {
   static Paths& p = *new Paths;  // tensors may outlive static destructors
   return p;
 }
+[[maybe_unused]] const Paths& at_load = paths();
 
 struct Sum {
   int64_t bytes = 0, blocks = 0;

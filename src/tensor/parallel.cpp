@@ -159,6 +159,7 @@ class Pool {
   int started_ = 0;
   Job* job_ = nullptr;
 };
+[[maybe_unused]] const Pool& at_load = Pool::get();  // a fork while a thread makes it would leave the child waiting for it
 
 }  // namespace
 

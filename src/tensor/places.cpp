@@ -91,6 +91,7 @@ Notes& notes() {
   static Notes& n = *new Notes;  // tensors may outlive static destructors
   return n;
 }
+[[maybe_unused]] const Notes& at_load = notes();
 /// The last few notes of this thread: a loop makes the same ones again and again. Pointers, as a library that is opened late has
 /// little room for such variables.
 thread_local const std::pair<const NoteKey, uint16_t>* recent[16];
