@@ -31,6 +31,7 @@ need_clang() {  # clang++ 14 or newer, with libFuzzer; its name in CLANG
     apt_install "libclang-rt-$($CLANG -dumpversion | cut -d. -f1)-dev"
 }
 need_gdb() { command -v gdb >/dev/null || apt_install gdb; }
+need_valgrind() { command -v valgrind >/dev/null || apt_install valgrind; }
 
 need_venv() {  # need_venv PACKAGE…: .venv with these from PyPI
   local python p missing=()
