@@ -135,6 +135,24 @@ def test_chrome_trace(prof, tmp_path):
     assert linear["args"]["Input Dims"][0] == [16, 64] and linear["args"]["Module"] == "Net.body.0" and linear["cat"] == "cpu_op"
 
 
+def test_any_reader_of_traces_gets_to_the_events(tmp_path):
+    """Perfetto's of 2018 to 2021 stops at a key of the file that it does not know, and at a \\u escape before an event's time."""
+    names = ["d\u00e9but", "two\nlines", '"quoted"', "\\", "\x01", ""]
+    with profile() as p:
+        for name in names:
+            with record_function(name):
+                tg.ones(2) + 1
+    p.add_metadata("who", "us")
+    p.export_chrome_trace(tmp_path / "t.json")
+    text = (tmp_path / "t.json").read_text(encoding="utf-8")
+    trace = json.loads(text)
+    assert list(trace)[:2] == ["displayTimeUnit", "traceEvents"] and trace["who"] == "us" and "d\u00e9but" in text
+    assert {e["name"] for e in trace["traceEvents"]} >= set(names)
+    for e in trace["traceEvents"]:
+        before = list(e)[:list(e).index("ts")] if "ts" in e else []
+        assert e["ph"] == "M" or not any("\\" in json.dumps(e[k]) for k in before)
+
+
 SHOW = """(async text => {
   const { TimelinePanel } = (await import('./panels/timeline/timeline.js')).TimelinePanel;
   const { ViewManager } = (await import('./ui/legacy/legacy.js')).ViewManager;

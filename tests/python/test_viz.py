@@ -282,10 +282,8 @@ def test_tensors_in_a_notebook():
 
 
 def test_large_tensors_are_not_read():
-    t = tg.zeros(1 << 14, 1 << 12)[:, ::2]
-    start = time.perf_counter()
-    text = t._repr_html_()
-    assert time.perf_counter() - start < 0.1 and len(text) < 5000  # 0.3 ms
+    t = tg.zeros(1 << 14, 1).expand(-1, 1 << 40)  # would take days
+    assert len(t._repr_html_()) < 5000
 
 
 def test_nodes_and_tapes_in_a_notebook():
