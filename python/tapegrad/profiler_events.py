@@ -232,7 +232,7 @@ class EventList(list):
 
     def export_chrome_trace(self, path, metadata=None):
         """Writes the events as a trace in Chrome's JSON format."""
-        # Perfetto's first reader gives up at a key that it does not know, and at an escape (\\u00e9) before an event's time.
+        # Perfetto's first reader gives up at a key that it does not know, and at an escape (\u00e9) before an event's time.
         own = {"displayTimeUnit": "ms", "traceEvents": _chrome_events(self, self.profile_memory), "schemaVersion": 1}
         with (gzip.open if str(path).endswith(".gz") else open)(path, "wt", encoding="utf-8") as f:
             json.dump({**own, **(metadata or {}), **own}, f, ensure_ascii=False)  # own ones come first, and stay
