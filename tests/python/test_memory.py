@@ -256,6 +256,19 @@ def test_steady_training_uses_no_more_memory():
     assert peaks[2] == peaks[5]
 
 
+def test_the_peak_stays_until_it_is_reset():
+    def peak():
+        return tg._C.memory_stats()["peak"]
+    tg.reset_peak_memory()
+    before = peak()
+    for n in (1_000_000, 10_000):  # the smaller one when the larger one is gone
+        del_me = tg.zeros(n)
+        del del_me
+        assert before + 4_000_000 <= peak() < before + 6_000_000
+    tg.reset_peak_memory()
+    assert peak() < before + 4_000_000
+
+
 # ---- sizes that cannot be
 
 @pytest.mark.parametrize("make", [
