@@ -36,7 +36,7 @@ template <auto F, Order O = Order::Kept> PyObject* binary(PyObject* a, PyObject*
     if (is_tensor(a) && is_tensor(b)) [[likely]] {
       const Tensor &x = unwrap(a), &y = unwrap(b);
       PyObject* r = wrap(call<F>(x, y));
-      if (r && !unwrap(r)->requires_grad && (x->requires_grad | y->requires_grad | x->origin | y->origin)) [[unlikely]] keep_reason_of(r, a, b);
+      if (r && !unwrap(r)->requires_grad && (unsigned(x->requires_grad) | y->requires_grad | x->origin | y->origin)) [[unlikely]] keep_reason_of(r, a, b);
       return r;
     }
     Tensor made;

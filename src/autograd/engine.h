@@ -56,7 +56,7 @@ class Backward {
 };
 
 /// The last backward of any thread that was not run by another one.
-struct LastBackward {
+struct alignas(4) LastBackward {  // so that clang, too, loads it at once when it is atomic
   uint16_t note = 0;  // "backward", "backward(inputs=)" or "grad", and its line; 0: there was none
   bool failed = false;
 };

@@ -114,7 +114,8 @@ TEST(Data, GoesOnWhereAnotherLoaderWas) {
       parts.push_back(batch);
       if (parts.size() == 3) break;
     }
-    const auto state = first.state_dict(), numbers = default_generator().get_state();
+    const StateDict state = first.state_dict();
+    const Tensor numbers = default_generator().get_state();
     manual_seed(99);
     auto second = make();
     second.load_state_dict(state);

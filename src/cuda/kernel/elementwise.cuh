@@ -149,11 +149,11 @@ template <class T, int E> __device__ inline void fill(uint32_t* w, const unsigne
 template <class T, class... S> __device__ inline T load_one(Types<S...>, const KernelArg& arg, const char* p) {
   if (arg.mode == KernelArg::number) return load_bits<T>(reinterpret_cast<const char*>(arg.value));
   T x{};
-  ((arg.dtype == dtype_of<S> && (x = converted<T>(load_bits<S>(p)), true)) || ...);
+  static_cast<void>(((arg.dtype == dtype_of<S> && (x = converted<T>(load_bits<S>(p)), true)) || ...));
   return x;
 }
 template <class T, class... S> __device__ inline void store_one(Types<S...>, const KernelArg& arg, char* p, T y) {
-  ((arg.dtype == dtype_of<S> && (store_bits(p, converted<S>(y)), true)) || ...);
+  static_cast<void>(((arg.dtype == dtype_of<S> && (store_bits(p, converted<S>(y)), true)) || ...));
 }
 
 /// Bytes from the bases to where group g begins.

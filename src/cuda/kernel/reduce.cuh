@@ -12,10 +12,10 @@ struct Times {
   template <class T> __host__ __device__ T operator()(T a, T b) const { return a * b; }
 };
 struct Larger {  // NaN wins
-  template <class T> __host__ __device__ T operator()(T a, T b) const { return (a > b) | (a != a) ? a : b; }
+  template <class T> __host__ __device__ T operator()(T a, T b) const { return ((a > b) | (a != a)) ? a : b; }
 };
 struct Smaller {
-  template <class T> __host__ __device__ T operator()(T a, T b) const { return (a < b) | (a != a) ? a : b; }
+  template <class T> __host__ __device__ T operator()(T a, T b) const { return ((a < b) | (a != a)) ? a : b; }
 };
 
 /// A value of another lane, moved by `shuffle` in words of 32 bits.

@@ -58,13 +58,13 @@ template <class C> struct Maxima {
   using Acc = C;
   static __device__ Acc id() { return lowest<C>(); }
   static __device__ Acc of(C x, C, int64_t) { return x; }
-  static __device__ Acc join(Acc a, Acc b) { return (a > b) | (a != a) ? a : b; }
+  static __device__ Acc join(Acc a, Acc b) { return ((a > b) | (a != a)) ? a : b; }
 };
 template <class C> struct Minima {
   using Acc = C;
   static __device__ Acc id() { return highest<C>(); }
   static __device__ Acc of(C x, C, int64_t) { return x; }
-  static __device__ Acc join(Acc a, Acc b) { return (a < b) | (a != a) ? a : b; }
+  static __device__ Acc join(Acc a, Acc b) { return ((a < b) | (a != a)) ? a : b; }
 };
 template <class C> struct MaxAbs : Maxima<C> {
   static __device__ C id() { return 0; }

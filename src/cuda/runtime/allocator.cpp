@@ -123,7 +123,7 @@ Block* CachingAllocator::new_segment(FreeBlocks& free, size_t bytes, Stream s, b
   if (!data) return nullptr;
   stats_.segments++, stats_.reserved += bytes;
   stats_.peak_reserved = std::max(stats_.peak_reserved, stats_.reserved);
-  auto segment = std::make_unique<Segment>(this, data, bytes, s, small, &free, nullptr);
+  auto segment = std::make_unique<Segment>(Segment{this, data, bytes, s, small, &free, nullptr});
   segment->first = new_block(data, bytes, segment.get(), nullptr, nullptr);
   Block* b = segment->first;
   segments_[data] = std::move(segment);
