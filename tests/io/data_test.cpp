@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
+#include "tapegrad/progress.h"
 #include "tapegrad/transforms.h"
 
 using namespace tapegrad;
@@ -229,4 +231,13 @@ TEST(Transforms, OfImages) {
   EXPECT_THROW((Normalize{{1, 2}, {1}}(x)), ValueError);
   const auto set = data::map_data(data::TensorDataset{x.unsqueeze(0), zeros({1})}, Compose(Normalize{{0}, {2}}));
   EXPECT_TRUE(allclose(set.get(0).data, x / 2));
+}
+
+TEST(ProgressBar, CountsBackBelowZero) {
+  std::ostringstream out;
+  {
+    ProgressBar bar(10, "x", &out);
+    bar.update(-300);
+  }
+  EXPECT_NE(out.str().find("x:   0%|          | -300/10"), std::string::npos) << out.str();
 }
