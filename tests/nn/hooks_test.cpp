@@ -108,6 +108,19 @@ TEST(Hooks, TakeAnyArguments) {
   EXPECT_EQ(states, 33);
 }
 
+TEST(Hooks, MayNotMakeListsShorter) {
+  const Tensor x = ones({1, 3}).set_requires_grad();
+  const auto refuses = [&](auto register_one) {
+    const Net net;
+    register_one(net.fc);
+    EXPECT_THROW(net(x).sum().backward(), ValueError);
+  };
+  refuses([](const nn::Linear& fc) { fc.register_forward_pre_hook([](auto&, auto& in) { in.clear(); }); });
+  refuses([](const nn::Linear& fc) { fc.register_forward_hook([](auto&, auto&, auto& out) { out.clear(); }); });
+  refuses([](const nn::Linear& fc) { fc.register_full_backward_pre_hook([](auto&, auto& out) { out.clear(); }); });
+  refuses([](const nn::Linear& fc) { fc.register_full_backward_hook([](auto&, auto& in, auto&) { in.push_back({}); }); });
+}
+
 TEST(Hooks, AreRefusedWhereTheyCouldNotRun) {
   struct Own : nn::Module {
     Tensor operator()(const Tensor& x) const { return x; }
