@@ -190,6 +190,8 @@ TEST(Data, SamplersGiveTheOrder) {
   const data::Sampler heavy = data::weighted_random_sampler(tensor({0.0, 1.0, 0.0}), 5);
   EXPECT_TRUE(equal(heavy(), ones({5}, int64)));
   EXPECT_EQ(data::random_sampler(3, Generator(0), true, 10)().numel(), 10);
+  const data::DataLoader nowhere(Squares{3}, {.sampler = data::Sampler(3, [] { return Tensor(); })});
+  EXPECT_THROW(nowhere.begin(), ValueError);
   const data::Sampler backwards(3, [] { return arange(2, -1, -1); });
   EXPECT_EQ(all(data::DataLoader(Squares{3}, {.sampler = backwards})), (std::vector<int64_t>{4, 1, 0}));
 }
