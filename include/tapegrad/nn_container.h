@@ -50,6 +50,10 @@ template <class Self, class T> class Container : public ModuleOf<Self> {
  protected:
   Ref<Shared<T>> shared_ = Ref<Shared<T>>::steal(new Shared<T>);
   explicit Container(std::string name) : ModuleOf<Self>(std::move(name), "") {}
+  const T& at(size_t i) const {
+    TG_CHECK(i < size(), IndexError, this->name(), ": index ", i, " of ", size());
+    return shared_->items[i];
+  }
  public:
   size_t size() const { return shared_->items.size(); }
   bool empty() const { return shared_->items.empty(); }
@@ -65,7 +69,7 @@ class TG_API Sequential : public detail::Container<Sequential, AnyModule> {
   template <class... M> explicit Sequential(const M&... modules) : Container("Sequential") { (push_back(modules), ...); }
   void push_back(const AnyModule& m) { push_back(std::to_string(size()), m); }
   void push_back(std::string name, const AnyModule& m);
-  const AnyModule& operator[](size_t i) const { return shared_->items.at(i); }
+  const AnyModule& operator[](size_t i) const { return at(i); }  ///< IndexError beyond the last
   Tensor forward(const Tensor& x) const;
 };
 
@@ -80,7 +84,7 @@ template <class M = AnyModule> class ModuleList : public detail::Container<Modul
     this->add_child(std::to_string(this->size()), m);
     this->shared_->items.push_back(m);
   }
-  const M& operator[](size_t i) const { return this->shared_->items.at(i); }
+  const M& operator[](size_t i) const { return this->at(i); }
 };
 
 /// A dict of modules, in the order in which they came. It has no forward of its own.
@@ -109,7 +113,7 @@ class TG_API ParameterList : public detail::Container<ParameterList, Tensor> {
  public:
   ParameterList(std::initializer_list<Tensor> values = {});
   void push_back(const Tensor& t);
-  const Tensor& operator[](size_t i) const { return shared_->items.at(i); }
+  const Tensor& operator[](size_t i) const { return at(i); }
 };
 class TG_API ParameterDict : public detail::Container<ParameterDict, std::pair<std::string, Tensor>> {
  public:

@@ -113,7 +113,7 @@ struct UpsampleOptions {
 };
 struct TG_API Upsample : ModuleOf<Upsample> {
   UpsampleOptions options;
-  explicit Upsample(UpsampleOptions options) : Upsample("Upsample", std::move(options)) {}
+  explicit Upsample(UpsampleOptions o) : Upsample("Upsample", std::move(o)) {}
   Tensor forward(const Tensor& x) const;
 
  protected:

@@ -211,12 +211,13 @@ class TG_API HookedCall {
 };
 
 namespace detail {
-/// Calls f with each Tensor in x: x itself, or the parts of a tuple, a vector or a struct with for_each_tensor.
+/// Calls f with each Tensor in x: x itself, or the parts of a tuple, a vector, an optional or a struct with for_each_tensor.
 template <class T, class F> void for_each_tensor(T& x, F&& f) {
   if constexpr (std::is_same_v<T, Tensor>) f(x);
   else if constexpr (requires { x.for_each_tensor(f); }) x.for_each_tensor(f);
   else if constexpr (requires { std::tuple_size<T>::value; }) std::apply([&](auto&... part) { (for_each_tensor(part, f), ...); }, x);
   else if constexpr (std::is_same_v<T, std::vector<Tensor>>) for (Tensor& t : x) f(t);
+  else if constexpr (std::is_same_v<T, std::optional<Tensor>>) { if (x) f(*x); }
 }
 /// Sets ThreadState::module, for errors and the memory ledger, while a module's forward runs.
 class TG_API InModule {
@@ -243,7 +244,7 @@ template <class Self> class ModuleOf : public Module {
     using Result = decltype(self.forward(args...));
     if constexpr (std::is_same_v<Result, Tensor> && std::is_same_v<std::tuple<A...>, std::tuple<Tensor>>)  // most are
       return HookedCall(self).run(args..., [](const Module& m, const Tensor& x) { return static_cast<const Self&>(m).forward(x); });
-    else return with_hooks(self, std::tuple<std::decay_t<A>...>(args...));
+    else return with_hooks(self, std::tuple<Kept<A>...>(args...));
   }
 
  protected:
@@ -251,6 +252,8 @@ template <class Self> class ModuleOf : public Module {
   ModuleOf(std::string name, std::string details) : Module(std::move(name), std::move(details)) { state_->calls_hooks = true; }
 
  private:
+  /// An argument as hooks may change it: a copy, if there can be one.
+  template <class A> using Kept = std::conditional_t<std::is_copy_constructible_v<std::decay_t<const A>>, std::decay_t<const A>, const A&>;
   template <class Args> static auto with_hooks(const Self& self, Args args) {
     HookedCall call(self);
     std::vector<Tensor> inputs, outputs;
@@ -258,12 +261,18 @@ template <class Self> class ModuleOf : public Module {
     call.before(inputs);
     size_t k = 0;
     detail::for_each_tensor(args, [&](Tensor& t) { t = inputs[k++]; });
-    auto result = std::apply([&](const auto&... a) { return self.forward(a...); }, args);
-    detail::for_each_tensor(result, [&](Tensor& t) { outputs.push_back(t); });
-    call.after(inputs, outputs);
-    k = 0;
-    detail::for_each_tensor(result, [&](Tensor& t) { t = outputs[k++]; });
-    return result;
+    const auto forward = [&] { return std::apply([&](const auto&... a) { return self.forward(a...); }, args); };
+    if constexpr (std::is_void_v<decltype(forward())>) {
+      forward();
+      call.after(inputs, outputs);
+    } else {
+      auto result = forward();
+      detail::for_each_tensor(result, [&](Tensor& t) { outputs.push_back(t); });
+      call.after(inputs, outputs);
+      k = 0;
+      detail::for_each_tensor(result, [&](Tensor& t) { t = outputs[k++]; });
+      return result;
+    }
   }
 };
 

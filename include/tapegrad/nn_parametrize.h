@@ -25,8 +25,10 @@ class TG_API ParametrizationList : public Module {
     virtual ~Step();
     static void destroy(Step* s) { delete s; }
   };
-  /// For `tensor`, a parameter of `owner`, which loses it and gets this list as parametrizations.<its name>.
-  ParametrizationList(Module& owner, const Tensor& tensor);
+  /// For `tensor`, a parameter of `owner`.
+  ParametrizationList(const Module& owner, const Tensor& tensor);
+  /// `owner` loses the parameter and gets this list as parametrizations.<its name>.
+  void put_into(Module& owner) const;
   void push_back(const Module& parametrization, Ref<Step> step);
   Tensor operator()() const;
   /// Makes the value a parameter of `owner` again.
@@ -72,8 +74,12 @@ template <class Layer> class Parametrized : public ModuleOf<Parametrized<Layer>>
     auto& parts = parts_->items;
     size_t k = 0;
     while (k < parts.size() && parts[k].tensor != tensor) k++;
-    if (k == parts.size()) parts.push_back({tensor, detail::ParametrizationList(*this, layer_.*tensor)});
-    parts[k].value.push_back(parametrization, Ref<detail::ParametrizationList::Step>::steal(new detail::StepOf<P>(parametrization)));
+    auto step = Ref<detail::ParametrizationList::Step>::steal(new detail::StepOf<P>(parametrization));
+    if (k < parts.size()) return parts[k].value.push_back(parametrization, std::move(step));
+    detail::ParametrizationList list(*this, layer_.*tensor);
+    list.push_back(parametrization, std::move(step));  // when it is refused, the layer stays as it is
+    list.put_into(*this);
+    parts.push_back({tensor, list});
   }
   /// The layer with the present values: p.layer().weight.
   Layer layer() const {

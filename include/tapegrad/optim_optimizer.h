@@ -41,13 +41,13 @@ class TG_API Optimizer {
   void zero_grad();
 
   size_t group_count() const { return groups_.size(); }
-  const std::vector<Tensor>& params(size_t group = 0) const { return groups_.at(group).params; }
+  const std::vector<Tensor>& params(size_t group = 0) const { return at(group).params; }
   /// The learning rate of a group, to read and to write.
   virtual double& lr(size_t group = 0) = 0;
   /// Its beta1 or else its momentum, which some schedules change with the rate; null without.
   virtual double* momentum(size_t group = 0) = 0;
   /// The rate that schedules started from; theirs.
-  std::optional<double>& initial_lr(size_t group = 0) { return groups_.at(group).initial_lr; }
+  std::optional<double>& initial_lr(size_t group = 0);
   /// The rate of all groups.
   void set_lr(double lr);
 
@@ -77,7 +77,7 @@ class TG_API Optimizer {
   };
   Optimizer() = default;
   void add_group(std::vector<Tensor> params, Ref<Options> options);
-  Options& options_of(size_t group) const { return *groups_.at(group).options; }
+  Options& options_of(size_t group) const { return *at(group).options; }
   /// Names of p's state tensors: "exp_avg", …; what a new one holds; names of the numbers, which start as 1.
   virtual std::vector<std::string> slot_names(size_t group, const Tensor& p) const = 0;
   virtual Tensor new_slot(size_t group, size_t slot, const Tensor& p) const;
@@ -93,6 +93,7 @@ class TG_API Optimizer {
     Ref<Options> options;
     std::optional<double> initial_lr;
   };
+  const Group& at(size_t group) const;  // IndexError
   Batch& batch_of(size_t& used, const State& state);
   std::vector<Group> groups_;
   std::vector<State> states_;   // one a parameter

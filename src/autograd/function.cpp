@@ -33,17 +33,21 @@ struct FunctionNode final : NodeOfMany {
   std::unique_ptr<FunctionContext> ctx;
   std::vector<Shape> input_sizes, output_sizes;
   std::vector<Dtype> input_dtypes, output_dtypes;
-  std::vector<Device> output_devices;
+  std::vector<std::optional<Device>> output_devices;  // none of an undefined output
   FunctionNode(TensorList inputs, const char* t, std::unique_ptr<detail::FunctionBody> b, std::unique_ptr<FunctionContext> c)
       : NodeOfMany(inputs), title(t), body(std::move(b)), ctx(std::move(c)) {
-    for (const Tensor& x : inputs) input_sizes.emplace_back(x.sizes()), input_dtypes.push_back(x.dtype());
+    for (const Tensor& x : inputs) {  // an undefined one has no edge, so nothing of it is asked for
+      input_sizes.emplace_back(x.defined() ? x.sizes() : IntList());
+      input_dtypes.push_back(x.defined() ? x.dtype() : float32);
+    }
     ctx->node = this;
   }
   const char* name() const override { return title; }
   void backward_all(Tensor* g, Tensor* dx) override {
     std::vector<Tensor> grads(g, g + output_count);
     if (ctx->materialize)
-      for (size_t k = 0; k < grads.size(); k++) if (!grads[k].defined()) grads[k] = zeros(output_sizes[k], output_dtypes[k], output_devices[k]);
+      for (size_t k = 0; k < grads.size(); k++)
+        if (!grads[k].defined() && output_devices[k]) grads[k] = zeros(output_sizes[k], output_dtypes[k], output_devices[k]);
     std::vector<Tensor> r;
     if (ctx->once_differentiable) {
       NoGrad guard;
@@ -85,6 +89,10 @@ std::vector<Tensor> detail::apply_function(const char* name, TensorList inputs, 
   n->set_output_count(int(outs.size()));
   for (size_t k = 0; k < outs.size(); k++) {
     Tensor& out = outs[k];
+    if (!out.defined()) {
+      n->output_sizes.emplace_back(), n->output_dtypes.push_back(float32), n->output_devices.emplace_back();
+      continue;
+    }
     n->output_sizes.emplace_back(out.sizes());
     n->output_dtypes.push_back(out.dtype());
     n->output_devices.push_back(out.device());

@@ -58,7 +58,10 @@ void File::close() {
   if (::close(fd) != 0) failed("close");
 }
 
+// A rename would put a file in the place of a device, a pipe or a folder.
 static std::string temporary_name(const std::string& path) {
+  struct stat s;
+  TG_CHECK(::stat(path.c_str(), &s) != 0 || S_ISREG(s.st_mode), IoError, path, ": cannot create: it exists and is not a regular file");
   static std::atomic<unsigned> counter{0};
   return path + ".tmp" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
 }

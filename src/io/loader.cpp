@@ -90,7 +90,7 @@ void detail::check_options(const LoaderOptions& o, bool stream) {
 static Tensor pass_order(int64_t n, const LoaderOptions& o) {
   const Sampler sampler = o.sampler ? o.sampler : o.shuffle ? random_sampler(n, o.generator) : sequential_sampler(n);
   const Tensor order = sampler();
-  TG_CHECK(order.dim() == 1 && order.dtype() == int64, ValueError, "DataLoader: a sampler must give int64[n]", Named{"order", order});
+  TG_CHECK(order.defined() && order.dim() == 1 && order.dtype() == int64, ValueError, "DataLoader: a sampler must give int64[n]", Named{"order", order});
   return order.contiguous();
 }
 
@@ -121,7 +121,7 @@ Ref<detail::LoaderPlace> detail::place_from(const std::vector<std::pair<std::str
   OpScope op("DataLoader");
   auto place = Ref<LoaderPlace>::steal(new LoaderPlace);
   for (auto& [name, t] : state) {
-    TG_CHECK(t.dtype() == int64 && (name == "order" ? t.dim() == 1 : t.numel() == 1), ValueError, "load_state_dict: \"", name, "\" is no part of a loader's state", Named{"it", t});
+    TG_CHECK(t.defined() && t.dtype() == int64 && (name == "order" ? t.dim() == 1 : t.numel() == 1), ValueError, "load_state_dict: \"", name, "\" is no part of a loader's state", Named{"it", t});
     if (name == "batches") place->batches = t.item<int64_t>();
     if (name == "seed") place->seed = uint64_t(t.item<int64_t>()), place->resumed = true;
     if (name == "order") place->order = contiguous(t);

@@ -62,7 +62,7 @@ void ProgressBar::draw(bool last) {
   const double seconds = std::chrono::duration<double>(Clock::now() - s.start).count(), rate = seconds > 0 ? double(s.done) / seconds : 0;
   std::string text = s.description.empty() ? "" : s.description + ": ";
   if (s.total >= 0) {
-    const double share = s.total == 0 ? 1 : std::fmin(1, double(s.done) / double(s.total));
+    const double share = s.total == 0 ? 1 : std::fmax(0, std::fmin(1, double(s.done) / double(s.total)));
     std::string bar(size_t(share * 20) / 2, '#');
     if (size_t(share * 20) % 2) bar += '-';
     bar.resize(10, ' ');

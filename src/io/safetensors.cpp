@@ -185,7 +185,7 @@ StateDict load(const std::string& path, Metadata* metadata) {
   NoGrad no_grad;
   const io::File file(path);
   const uint64_t size = file.size();
-  if (size >= 4 && file.read(4, 0) == "PK\3\4") {
+  if (const std::string head = file.read(std::min<uint64_t>(size, 4), 0); head == "PK\3\4" || head == "PK\5\6") {
     const io::ZipReader zip(file);
     const bool torch = std::any_of(zip.entries().begin(), zip.entries().end(), [](auto& e) { return e.name.ends_with("data.pkl"); });
     return torch ? load_torch(path, metadata) : load_npz(path);

@@ -47,16 +47,18 @@ ParameterList::ParameterList(std::initializer_list<Tensor> values) : Container("
 }
 void ParameterList::push_back(const Tensor& t) {
   const std::string name = std::to_string(size());
-  describe(state_->details, name, t, std::string("tapegrad.") + tapegrad::name(t.dtype()));
+  TG_CHECK(t.defined(), ValueError, "ParameterList: the parameter is undefined");
   shared_->items.push_back(register_parameter(name, t));
+  describe(state_->details, name, t, std::string("tapegrad.") + tapegrad::name(t.dtype()));
 }
 ParameterDict::ParameterDict(std::initializer_list<std::pair<std::string, Tensor>> values)
     : Container("ParameterDict") {
   for (auto& [key, t] : values) insert(key, t);
 }
 void ParameterDict::insert(std::string key, const Tensor& t) {
-  describe(state_->details, key, t, type_name(t.dtype()));
+  TG_CHECK(t.defined(), ValueError, "ParameterDict: parameter \"", key, "\" is undefined");
   register_parameter(key, t);
+  describe(state_->details, key, t, type_name(t.dtype()));
   shared_->items.emplace_back(std::move(key), t);
 }
 bool ParameterDict::contains(std::string_view key) const {

@@ -30,6 +30,16 @@ HookHandle add_global_hook(ModuleHooks Hooks::*kind, Ref<ModuleHook> hook) {
   return append_hook(*global_hooks, kind, std::move(hook), false);
 }
 
+/// Runs hooks that may write into a list, but not make it shorter or longer.
+static void run_hooks(const ModuleHooks& hooks, const Module& m, std::vector<Tensor>& a, std::vector<Tensor>& b) {
+  const size_t na = a.size(), nb = b.size();
+  for (const Ref<ModuleHook>& h : hooks) {
+    (*h)(m, a, b);
+    TG_CHECK(a.size() == na && b.size() == nb, ValueError, m.name(), ": a hook made a list of ", a.size() == na ? nb : na,
+             " tensors one of ", a.size() == na ? b.size() : a.size(), "; it may only write into it");
+  }
+}
+
 /// The backward hooks of one call. The outputs' gradients arrive first and are kept; the hooks run when the inputs' arrive, or
 /// at once when no input needs any.
 struct BackwardHooks : Counted {
@@ -45,9 +55,8 @@ struct BackwardHooks : Counted {
   std::vector<Tensor> outputs_arrived(const std::vector<Tensor>& grads, size_t count) {
     grad_outputs = spread(grads, output_places, count);
     std::vector<Tensor> none, inputs(input_count);
-    for (const Ref<ModuleHook>& h : pre) (*h)(module, grad_outputs, none);
-    if (!input_watched)
-      for (const Ref<ModuleHook>& h : post) (*h)(module, inputs, grad_outputs);
+    run_hooks(pre, module, grad_outputs, none);
+    if (!input_watched) run_hooks(post, module, inputs, grad_outputs);
     return gather(grad_outputs, output_places);
   }
   std::vector<Tensor> inputs_arrived(const std::vector<Tensor>& grads) {
@@ -55,7 +64,7 @@ struct BackwardHooks : Counted {
              ": the gradients of the inputs came before those of the outputs: an output was changed in place, or takes "
              "no part in the graph");
     std::vector<Tensor> grad_inputs = spread(grads, input_places, input_count);
-    for (const Ref<ModuleHook>& h : post) (*h)(module, grad_inputs, grad_outputs);
+    run_hooks(post, module, grad_inputs, grad_outputs);
     grad_outputs.clear();
     return gather(grad_inputs, input_places);
   }
@@ -128,7 +137,7 @@ void HookedCall::before(std::vector<Tensor>& inputs) {
   std::vector<Tensor> none;
   if (const Ref<detail::Unsized> lazy = hooks_ ? hooks_->lazy : Ref<detail::Unsized>())
     lazy->size_from(inputs[0], true);
-  for (const Ref<detail::ModuleHook>& h : hooks(&detail::Hooks::forward_pre)) (*h)(module_, inputs, none);
+  detail::run_hooks(hooks(&detail::Hooks::forward_pre), module_, inputs, none);
   if (!backward_) return;
   backward_->input_count = inputs.size();
   if (backward_->post.empty()) return;
@@ -137,7 +146,7 @@ void HookedCall::before(std::vector<Tensor>& inputs) {
   backward_->input_watched = !backward_->input_places.empty();
 }
 void HookedCall::after(std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) {
-  for (const Ref<detail::ModuleHook>& h : hooks(&detail::Hooks::forward)) (*h)(module_, inputs, outputs);
+  detail::run_hooks(hooks(&detail::Hooks::forward), module_, inputs, outputs);
   if (!backward_) return;
   backward_->output_places = watch_in_place(
       outputs,

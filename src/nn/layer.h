@@ -27,7 +27,7 @@ inline std::string repr(const char* v) { return v; }  // as it is
 /// "(3, 3)": one number stands for all n dimensions.
 inline std::string tuple_repr(IntList d, size_t n = 0) {
   std::string s = "(";
-  const size_t count = n > d.size() ? n : d.size();
+  const size_t count = d.size() == 1 && n > 0 ? n : d.size();
   for (size_t i = 0; i < count; i++) s += (i ? ", " : "") + std::to_string(d[d.size() == 1 ? 0 : i]);
   return s + (count == 1 ? ",)" : ")");
 }
@@ -47,8 +47,9 @@ namespace detail {
 void become(const Tensor& t, const Tensor& value);
 }
 
-/// d, or its one number n times.
+/// d, which has n numbers, or its one number n times.
 inline Shape repeated(const Dims& d, size_t n) {
+  TG_CHECK(d.size() == 1 || d.size() == n, ShapeError, "expected one number or ", n, ", got ", IntList(d));
   if (d.size() != 1) return d;
   return Shape(n, d[0]);
 }

@@ -59,9 +59,14 @@ Module::~Module() = default;
 std::string detail::class_name(const char* pretty_function) {
   std::string_view s = pretty_function;
   s = s.substr(s.find("T = ") + 4);
-  s = s.substr(0, s.find_first_of(";]<"));
-  const size_t colons = s.rfind("::");
-  return std::string(colons == std::string_view::npos ? s : s.substr(colons + 2));
+  size_t first = 0, last = 0;
+  for (int depth = 0; last < s.size() && (depth > 0 || (s[last] != ';' && s[last] != ']')); last++) {
+    depth += s[last] == '<' || s[last] == '(';
+    depth -= s[last] == '>' || s[last] == ')';
+    if (depth == 0 && s.substr(last, 2) == "::") first = last + 2;
+  }
+  s = s.substr(first, last - first);
+  return std::string(s.substr(0, s.find('<')));
 }
 
 static void check_name(const ModuleState& s, const std::string& name) {
@@ -194,7 +199,10 @@ void Module::load_state_dict(const StateDict& from, bool strict) const {
   OpScope op("load_state_dict");
   NoGrad no_grad;
   std::unordered_map<std::string_view, const Tensor*> given;
-  for (auto& [name, t] : from) given.emplace(name, &t);
+  for (auto& [name, t] : from) {
+    TG_CHECK(t.defined(), ValueError, "the state's \"", name, "\" is undefined");
+    given.emplace(name, &t);
+  }
   walk(*state_, "", [&](const std::string& prefix, ModuleState& s) {
     const Ref<detail::Unsized> lazy = s.hooks ? s.hooks->lazy : Ref<detail::Unsized>();
     if (!lazy || (s.parameters.empty() && s.buffers.empty())) return;

@@ -13,20 +13,26 @@ static constexpr const char *kPrefix = "Parametrized", *kChild = "parametrizatio
 
 ParametrizationList::Step::~Step() = default;
 
-ParametrizationList::ParametrizationList(Module& owner, const Tensor& tensor)
+ParametrizationList::ParametrizationList(const Module& owner, const Tensor& tensor)
     : Module("ParametrizationList"), parts_(Ref<Parts>::steal(new Parts)) {
-  ModuleState& s = *owner.state_;
-  const auto it =
-      std::find_if(s.parameters.begin(), s.parameters.end(), [&](auto& p) { return p.second.is_same(tensor); });
-  TG_CHECK(it != s.parameters.end(), ValueError, owner.name(), " has no such parameter to parametrize");
+  const auto& parameters = owner.state_->parameters;
+  const auto it = std::find_if(parameters.begin(), parameters.end(), [&](auto& p) { return p.second.is_same(tensor); });
+  TG_CHECK(it != parameters.end(), ValueError, owner.name(), " has no such parameter to parametrize");
   parts_->name = it->first;
   parts_->originals = {it->second};
-  s.parameters.erase(it);
-  if (s.children.empty() || s.children.back().first != kChild) {
+}
+/// Where a module has its parametrizations.
+static auto lists_of(ModuleState& s) {
+  return std::find_if(s.children.begin(), s.children.end(), [](auto& c) { return c.first == kChild; });
+}
+void ParametrizationList::put_into(Module& owner) const {
+  ModuleState& s = *owner.state_;
+  if (lists_of(s) == s.children.end()) {
     owner.add_child(kChild, Module("ModuleDict"));
     s.name.insert(0, kPrefix);
   }
-  Module(s.children.back().second).add_child(parts_->name, *this);
+  Module(lists_of(s)->second).add_child(parts_->name, *this);
+  std::erase_if(s.parameters, [&](auto& p) { return p.first == parts_->name; });
 }
 
 void ParametrizationList::push_back(const Module& parametrization, Ref<Step> step) {
@@ -38,16 +44,17 @@ void ParametrizationList::push_back(const Module& parametrization, Ref<Step> ste
   const Tensor before = first ? p.originals[0] : (*this)();
   const std::vector<Tensor> start = first ? step->right_inverse(before) : std::vector{before};
   const Tensor after = step->run(start);
+  const bool trained = before.requires_grad();
   TG_CHECK(after.sizes() == before.sizes() && after.dtype() == before.dtype(), ShapeError, parametrization.name(),
            ": a parametrization may not change shape or dtype", Named{"before", before}, Named{"after", after});
   if (first && start.size() == 1) {
     if (!start[0].is_same(before)) copy_(before, start[0]);
-    register_parameter("original", before);
+    register_parameter("original", before).set_requires_grad(trained);
   } else if (first) {
     p.originals.clear();
     for (const Tensor& t : start) {
-      const Tensor original = detach(t).set_requires_grad(before.requires_grad());
-      p.originals.push_back(register_parameter("original" + std::to_string(p.originals.size()), original));
+      const std::string name = "original" + std::to_string(p.originals.size());
+      p.originals.push_back(register_parameter(name, detach(t)).set_requires_grad(trained));
     }
   }
   add_child(std::to_string(p.steps.size()), parametrization);
@@ -62,11 +69,11 @@ Tensor ParametrizationList::operator()() const {
 
 Tensor ParametrizationList::remove_from(Module& owner) const {
   ModuleState& s = *owner.state_;
-  ModuleState& dict = *s.children.back().second;
+  ModuleState& dict = *lists_of(s)->second;
   const Tensor value = detach((*this)());
   std::erase_if(dict.children, [&](auto& c) { return c.first == parts_->name; });
   if (dict.children.empty()) {
-    s.children.pop_back();
+    s.children.erase(lists_of(s));
     s.name.erase(0, std::string_view(kPrefix).size());
   }
   const bool trained = parts_->originals[0].requires_grad();
@@ -78,9 +85,10 @@ Tensor ParametrizationList::remove_from(Module& owner) const {
 namespace utils::parametrizations {
 
 WeightNorm::WeightNorm(std::optional<int64_t> d) : ModuleOf("_WeightNorm", ""), dim(d) {}
-/// Euclidean, of each slice along dim, which keeps its size.
+/// Euclidean, of each slice along dim, which keeps its size; of all of x without one or with -1, as in Python.
 static Tensor norms_along(const Tensor& x, std::optional<int64_t> dim) {
-  if (!dim) return norm(x);
+  if (!dim || *dim == -1) return norm(x);
+  TG_CHECK(*dim >= -x.dim() && *dim < x.dim(), IndexError, "weight_norm: dim ", *dim, " is out of range", Named{"weight", x});
   if (x.dim() <= 1) return abs(x);
   Shape others;
   for (int64_t d = 0; d < x.dim(); d++)

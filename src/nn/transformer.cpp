@@ -178,6 +178,8 @@ template <class Layer> Layer copy_of(const Layer& layer) {
   copy.to(layer.linear1.weight.dtype());
   copy.load_state_dict(layer.state_dict());
   copy.train(layer.is_training());
+  const std::vector<Tensor> from = layer.parameters(), to = copy.parameters();
+  for (size_t k = 0; k < from.size(); k++) to[k].set_requires_grad(from[k].requires_grad());
   return copy;
 }
 

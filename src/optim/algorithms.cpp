@@ -19,6 +19,10 @@ template <class O> static void check_common(const char* name, const O& o) {
     TG_CHECK(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1, ValueError, name,
              ": beta1 and beta2 must lie in [0, 1), got ", o.beta1, " and ", o.beta2);
 }
+// An option may be switched off after the first step, but not on: its states are missing.
+static void check_slots(size_t have, size_t needed, const char* options) {
+  TG_CHECK(have >= needed, ValueError, options, " cannot be switched on after the first step");
+}
 // The gradient to go down.
 static Tensor downhill(const Tensor& grad, bool maximize) { return maximize ? -grad : grad; }
 
@@ -55,6 +59,7 @@ Names Adam::slot_names(size_t group, const Tensor&) const {
 }
 void Adam::update(size_t group, const Batch& b) {
   const AdamOptions& o = options(group);
+  check_slots(b.slots.size(), o.amsgrad ? 3 : 2, "Adam: amsgrad");
   adam_step(b.params, b.grads, b.slots[0], b.slots[1], o.amsgrad ? TensorList(b.slots[2]) : TensorList(), o.lr, o.beta1,
             o.beta2, o.eps, o.weight_decay, o.decoupled_weight_decay, o.maximize, b.step);
 }
@@ -106,6 +111,7 @@ Names RMSprop::slot_names(size_t group, const Tensor&) const {
 }
 void RMSprop::update(size_t group, const Batch& b) {
   const RMSpropOptions& o = options(group);
+  check_slots(b.slots.size(), size_t(1 + o.centered + (o.momentum > 0)), "RMSprop: centered and momentum");
   rmsprop_step(b.params, b.grads, b.slots[0], o.centered ? TensorList(b.slots[1]) : TensorList(),
                o.momentum > 0 ? TensorList(b.slots.back()) : TensorList(), o.lr, o.alpha, o.eps, o.weight_decay,
                o.momentum, o.maximize);

@@ -187,6 +187,7 @@ LBFGS::LBFGS(std::vector<Tensor> params, LBFGSOptions o) : history_(Ref<History>
 LBFGS::~LBFGS() = default;
 void LBFGS::check(const LBFGSOptions& o) const {
   TG_CHECK(o.lr >= 0, ValueError, "LBFGS: lr must not be negative, got ", o.lr);
+  TG_CHECK(o.history_size > 0, ValueError, "LBFGS: history_size must be positive, got ", o.history_size);
   TG_CHECK(group_count() == 0, ValueError, "LBFGS: takes one group of parameters");
 }
 std::vector<std::string> LBFGS::slot_names(size_t, const Tensor&) const { return {}; }

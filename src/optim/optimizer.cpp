@@ -24,6 +24,14 @@ void Optimizer::add_group(std::vector<Tensor> params, Ref<Options> options) {
   states_.resize(states_.size() + params.size());
   groups_.push_back({std::move(params), std::move(options), {}});
 }
+const Optimizer::Group& Optimizer::at(size_t group) const {
+  TG_CHECK(group < groups_.size(), IndexError, "group ", group, " of an optimiser with ", groups_.size());
+  return groups_[group];
+}
+std::optional<double>& Optimizer::initial_lr(size_t group) {
+  at(group);
+  return groups_[group].initial_lr;
+}
 void Optimizer::zero_grad() {
   OpScope op("zero_grad");
   for (const Group& g : groups_)
@@ -104,8 +112,8 @@ StateDict Optimizer::state_dict() {
       const std::string suffix = "." + std::to_string(k++);
       if (s.step == 0) continue;
       if (counts_steps()) out.emplace_back("step" + suffix, full({}, s.step, Dtype::Int64));
-      const std::vector<std::string> slots = slot_names(group, p);
-      for (size_t i = 0; i < s.tensors.size(); i++) out.emplace_back(slots[i] + suffix, s.tensors[i]);
+      const std::vector<std::string> slots = slot_names(group, p);  // fewer where an option has been switched off since
+      for (size_t i = 0; i < std::min(slots.size(), s.tensors.size()); i++) out.emplace_back(slots[i] + suffix, s.tensors[i]);
       for (size_t i = 0; i < s.numbers.size(); i++) put(numbers[i] + suffix, s.numbers[i]);
     }
   for (size_t group = 0; group < groups_.size(); group++) {
@@ -138,18 +146,22 @@ void Optimizer::load_state_dict(const StateDict& from) {
     return size_t(std::find(names.begin(), names.end(), name) - names.begin());
   };
   for (auto& [key, value] : from) {
+    TG_CHECK(value.defined(), ValueError, "state \"", key, "\" is undefined");
     if (key.rfind("group.", 0) == 0) {
       const auto [prefix, g] = numbered(key.substr(0, key.rfind('.')), groups_.size());
       const std::string what = key.substr(key.rfind('.') + 1);
       if (what == "lr") lr(g) = value.item<double>();
       else if (what == "initial_lr") groups_[g].initial_lr = value.item<double>();
-      else if (double* m = momentum(g)) *m = value.item<double>();
+      else if (double* m = momentum(g); m && what == "momentum") *m = value.item<double>();
+      else TG_CHECK(false, ValueError, "this optimiser has no state \"", key, "\"");
       continue;
     }
     const auto [name, k] = numbered(key, states.size());
     const auto& [group, p] = params[k];
     if (name == "step") {
-      states[k].step = value.item<int64_t>();
+      const int64_t step = value.item<int64_t>();
+      TG_CHECK(step >= 0 && step < INT64_MAX, ValueError, "state \"", key, "\" must be a number of steps, got ", step);
+      states[k].step = step;
       continue;
     }
     if (const size_t i = place_in(numbers, name); i < numbers.size()) {
@@ -170,8 +182,8 @@ void Optimizer::load_state_dict(const StateDict& from) {
   }
   for (size_t k = 0; k < states.size(); k++) {
     const State& s = states[k];
-    if (s.step > 0)
-      TG_CHECK(s.tensors.size() == slot_names(params[k].first, params[k].second).size() &&
+    if (s.step > 0 || !s.tensors.empty())
+      TG_CHECK(s.step > 0 && s.tensors.size() == slot_names(params[k].first, params[k].second).size() &&
                    s.numbers.size() == numbers.size() &&
                    std::all_of(s.tensors.begin(), s.tensors.end(), [](const Tensor& t) { return t.defined(); }),
                ValueError, "states of parameter ", k, " are missing");

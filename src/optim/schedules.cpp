@@ -27,15 +27,20 @@ void LRScheduler::start() {
   step();
   starting_ = false;
 }
+// Python's ZeroDivisionError, where a schedule has no steps or a factor of 0.
+static double finite(double rate, size_t group) {
+  TG_CHECK(std::isfinite(rate), ValueError, "the schedule gives group ", group, " the rate ", rate);
+  return rate;
+}
 void LRScheduler::step() {
   step_count_++, last_epoch_++;
   std::vector<double> rates;
-  for (size_t g = 0; g < base_lrs_.size(); g++) rates.push_back(rate(g, optimizer_.lr(g), base_lrs_[g]));
+  for (size_t g = 0; g < base_lrs_.size(); g++) rates.push_back(finite(rate(g, optimizer_.lr(g), base_lrs_[g]), g));
   for (size_t g = 0; g < rates.size(); g++) optimizer_.lr(g) = rates[g];
 }
 void LRScheduler::step(int64_t epoch) {
   step_count_++, last_epoch_ = double(epoch);
-  for (size_t g = 0; g < base_lrs_.size(); g++) optimizer_.lr(g) = closed_form(g, optimizer_.lr(g), base_lrs_[g]);
+  for (size_t g = 0; g < base_lrs_.size(); g++) optimizer_.lr(g) = finite(closed_form(g, optimizer_.lr(g), base_lrs_[g]), g);
 }
 double LRScheduler::closed_form(size_t group, double lr, double base) { return rate(group, lr, base); }
 static std::vector<double> rates_of(Optimizer& optimizer) {
@@ -78,12 +83,13 @@ std::vector<double> LRScheduler::for_groups(const Optimizer& optimizer, const ch
 // ---- factors
 
 static std::vector<EpochFunction> functions_for(const Optimizer& optimizer, std::vector<EpochFunction> f) {
+  for (const EpochFunction& each : f) TG_CHECK(each, ValueError, "a schedule's function is empty");
   TG_CHECK(f.size() == optimizer.group_count(), ValueError, "there must be one function for each of the ",
            optimizer.group_count(), " groups, got ", f.size());
   return f;
 }
 static std::vector<EpochFunction> functions_for(const Optimizer& optimizer, EpochFunction f) {
-  return std::vector<EpochFunction>(optimizer.group_count(), f);
+  return functions_for(optimizer, std::vector<EpochFunction>(optimizer.group_count(), f));
 }
 
 LambdaLR::LambdaLR(Optimizer& o, EpochFunction f, int64_t last)
@@ -255,10 +261,9 @@ SequentialLR::SequentialLR(Optimizer& o, std::vector<LRScheduler*> schedulers, s
   TG_CHECK(!schedulers_.empty() && milestones_.size() + 1 == schedulers_.size(), ValueError,
            "SequentialLR: there must be one schedule more than milestones, got ", schedulers_.size(), " and ",
            milestones_.size());
-  for (LRScheduler* s : schedulers_) {
-    TG_CHECK(&s->optimizer_ == &o, ValueError, "SequentialLR: all schedules must belong to its optimiser");
-    s->last_epoch_--;
-  }
+  for (const LRScheduler* s : schedulers_)
+    TG_CHECK(s && &s->optimizer_ == &o, ValueError, "SequentialLR: all schedules must belong to its optimiser");
+  for (LRScheduler* s : schedulers_) s->last_epoch_--;
   last_epoch_ = 0;
   for (size_t g = 0; g < o.group_count(); g++)
     o.lr(g) = *o.initial_lr(g);  // undoes the first steps of all but the first schedule
@@ -277,15 +282,15 @@ Numbers SequentialLR::numbers() {
   return out;
 }
 
-static Optimizer& optimizer_of(const std::vector<LRScheduler*>& schedulers, Optimizer* first) {
-  TG_CHECK(!schedulers.empty(), ValueError, "ChainedScheduler: there must be at least one schedule");
+static Optimizer& optimizer_of(Optimizer* first) {
+  TG_CHECK(first, ValueError, "ChainedScheduler: there must be at least one schedule, and none that is null");
   return *first;
 }
 ChainedScheduler::ChainedScheduler(std::vector<LRScheduler*> schedulers)
-    : LRScheduler(optimizer_of(schedulers, schedulers.empty() ? nullptr : &schedulers[0]->optimizer_)),
+    : LRScheduler(optimizer_of(schedulers.empty() || !schedulers[0] ? nullptr : &schedulers[0]->optimizer_)),
       schedulers_(std::move(schedulers)) {
   for (LRScheduler* s : schedulers_)
-    TG_CHECK(&s->optimizer_ == &optimizer_, ValueError, "ChainedScheduler: all schedules must belong to one optimiser");
+    TG_CHECK(s && &s->optimizer_ == &optimizer_, ValueError, "ChainedScheduler: all schedules must belong to one optimiser");
 }
 void ChainedScheduler::step() {
   for (LRScheduler* s : schedulers_) s->step();
@@ -360,6 +365,9 @@ CyclicLR::CyclicLR(Optimizer& optimizer, PerGroup base_lr, PerGroup max_lr, Cycl
   const std::string& mode = options_.mode;
   TG_CHECK(options_.scale_fn || mode == "triangular" || mode == "triangular2" || mode == "exp_range", ValueError,
            "CyclicLR: unknown mode \"", mode, "\"");
+  TG_CHECK(options_.step_size_up > 0 && options_.step_size_down.value_or(1) >= 0, ValueError,
+           "CyclicLR: step_size_up must be positive and step_size_down not negative, got ", options_.step_size_up, " and ",
+           options_.step_size_down.value_or(options_.step_size_up));
   const double up = double(options_.step_size_up);
   total_size_ = up + double(options_.step_size_down.value_or(options_.step_size_up));
   step_ratio_ = up / total_size_;
@@ -387,6 +395,9 @@ double CyclicLR::rate(size_t group, double, double base) {
 static int64_t total_steps_of(const OneCycleLROptions& o) {
   TG_CHECK(o.total_steps || (o.epochs && o.steps_per_epoch), ValueError,
            "OneCycleLR: give total_steps, or epochs and steps_per_epoch");
+  TG_CHECK(o.total_steps || (*o.epochs > 0 && *o.steps_per_epoch > 0), ValueError,
+           "OneCycleLR: epochs and steps_per_epoch must be positive, got ", o.epochs.value_or(0), " and ",
+           o.steps_per_epoch.value_or(0));
   const int64_t total = o.total_steps ? *o.total_steps : *o.epochs * *o.steps_per_epoch;
   TG_CHECK(total > 0, ValueError, "OneCycleLR: the number of steps must be positive, got ", total);
   TG_CHECK(o.pct_start >= 0 && o.pct_start <= 1, ValueError, "OneCycleLR: pct_start must be between 0 and 1, got ",

@@ -274,6 +274,24 @@ TEST(Function, RecordsUserGradientsAndChecksThem) {
   };
   EXPECT_THROW(sum(Wrong::apply(x)[0]).backward(), GradError);
 }
+TEST(Function, TakesAndGivesUndefinedTensors) {
+  struct Affine : Function<Affine> {
+    static std::vector<Tensor> forward(FunctionContext& ctx, const Tensor& x, const Tensor& bias) {
+      ctx.save_for_backward({x, bias});
+      return {bias.defined() ? x * x + bias : x * x, Tensor()};
+    }
+    static std::vector<Tensor> backward(FunctionContext& ctx, std::vector<Tensor> g) {
+      EXPECT_FALSE(g[1].defined());
+      const std::vector<Tensor> saved = ctx.saved_tensors();
+      return {2 * saved[0] * g[0], saved[1].defined() ? g[0] : Tensor()};
+    }
+  };
+  const Tensor x = leaf({2, -1}), bias = leaf({1, 1});
+  const std::vector<Tensor> out = Affine::apply(x, Tensor());
+  EXPECT_FALSE(out[1].defined());
+  EXPECT_EQ(gradcheck([](const std::vector<Tensor>& in) { return Affine::apply(in[0], Tensor())[0]; }, {x}, {.second_order = true}), "");
+  EXPECT_EQ(gradcheck([](const std::vector<Tensor>& in) { return Affine::apply(in[0], in[1])[0]; }, {x, bias}), "");
+}
 TEST(Gradcheck, FindsAWrongGradient) {
   struct Off : Function<Off> {
     static std::vector<Tensor> forward(FunctionContext&, const Tensor& x) { return {mul(x, x)}; }

@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
+#include "tapegrad/progress.h"
 #include "tapegrad/transforms.h"
 
 using namespace tapegrad;
@@ -189,6 +191,8 @@ TEST(Data, SamplersGiveTheOrder) {
   const data::Sampler heavy = data::weighted_random_sampler(tensor({0.0, 1.0, 0.0}), 5);
   EXPECT_TRUE(equal(heavy(), ones({5}, int64)));
   EXPECT_EQ(data::random_sampler(3, Generator(0), true, 10)().numel(), 10);
+  const data::DataLoader nowhere(Squares{3}, {.sampler = data::Sampler(3, [] { return Tensor(); })});
+  EXPECT_THROW(nowhere.begin(), ValueError);
   const data::Sampler backwards(3, [] { return arange(2, -1, -1); });
   EXPECT_EQ(all(data::DataLoader(Squares{3}, {.sampler = backwards})), (std::vector<int64_t>{4, 1, 0}));
 }
@@ -230,4 +234,13 @@ TEST(Transforms, OfImages) {
   EXPECT_THROW((Normalize{{1, 2}, {1}}(x)), ValueError);
   const auto set = data::map_data(data::TensorDataset{x.unsqueeze(0), zeros({1})}, Compose(Normalize{{0}, {2}}));
   EXPECT_TRUE(allclose(set.get(0).data, x / 2));
+}
+
+TEST(ProgressBar, CountsBackBelowZero) {
+  std::ostringstream out;
+  {
+    ProgressBar bar(10, "x", &out);
+    bar.update(-300);
+  }
+  EXPECT_NE(out.str().find("x:   0%|          | -300/10"), std::string::npos) << out.str();
 }

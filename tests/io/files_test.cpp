@@ -80,6 +80,7 @@ TEST(Npz, ComesBackAsItWas) {
   }
   save_npz({}, f / "t.npz");
   EXPECT_TRUE(load_npz(f / "t.npz").empty());
+  EXPECT_TRUE(load(f / "t.npz").empty());
   EXPECT_THROW(save_npz({{"a", tensor(1)}, {"a", tensor(2)}}, f / "t.npz"), ValueError);
 }
 

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -142,4 +143,13 @@ TEST(Safetensors, AFailedSaveLeavesTheOldFile) {
   EXPECT_THROW(save({{"a", Tensor()}}, f / "x"), ValueError);
   EXPECT_EQ(read(f / "x"), before);
   EXPECT_THROW(save({{"a", ones({2})}}, f / "no/such/folder/x"), IoError);
+}
+
+TEST(Safetensors, PipesAndDevicesAreNotReplaced) {
+  const Folder f;
+  const std::string pipe = f / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_THROW(save({{"a", ones({2})}}, pipe), IoError);
+  EXPECT_THROW(save_npy(ones({2}), pipe), IoError);
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
 }

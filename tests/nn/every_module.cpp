@@ -221,7 +221,7 @@ void parametrizations() {
   using nn::utils::parametrize::register_parametrization;
   check("utils.parametrizations.weight_norm(Linear(3, 4))", [] { return weight_norm(nn::Linear(3, 4)); }, x({2, 3}));
   check("utils.parametrizations.weight_norm(Conv2d(2, 4, 3), dim=None)", [] { return weight_norm(nn::Conv2d(2, 4, 3), &nn::Conv2d::weight, {}); }, x({1, 2, 5, 5}));
-  check("utils.parametrizations.weight_norm(Linear(3, 4), 'bias', dim=1)", [] { return weight_norm(nn::Linear(3, 4), &nn::Linear::bias, 1); }, x({2, 3}));
+  check("utils.parametrizations.weight_norm(Linear(3, 4), 'bias', dim=0)", [] { return weight_norm(nn::Linear(3, 4), &nn::Linear::bias, 0); }, x({2, 3}));
   check("utils.parametrizations.spectral_norm(Linear(3, 4))", [] { return spectral_norm(nn::Linear(3, 4)); }, x({2, 3}));
   check("utils.parametrizations.spectral_norm(ConvTranspose1d(2, 4, 3), n_power_iterations=2)",
         [] { return spectral_norm(nn::ConvTranspose1d(2, 4, 3), &nn::ConvTranspose1d::weight, 2); }, x({2, 2, 5}));

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <memory>
 
 #include "tapegrad/nn.h"
 
@@ -106,6 +107,37 @@ TEST(Hooks, TakeAnyArguments) {
   });
   lstm(randn({4, 1, 2}), nn::LSTM::State(zeros({1, 1, 3}), zeros({1, 1, 3})));
   EXPECT_EQ(states, 33);
+}
+
+TEST(Hooks, DoNotNarrowWhatForwardMayTake) {
+  struct Odd : nn::ModuleOf<Odd> {
+    void forward(const Tensor& x, const char* text, const std::unique_ptr<std::string>& out, const std::optional<Tensor>& y = {}) const {
+      *out = text + std::to_string(x.dim() + (y ? y->dim() : 0));
+    }
+  };
+  const Odd odd;
+  int calls = 0;
+  odd.register_forward_hook([&](auto&, auto& in, auto& out) { calls += in.size() == 1 && out.empty(); });
+  const auto out = std::make_unique<std::string>();
+  odd(ones({1, 3}), "dims: ", out);
+  EXPECT_EQ(*out, "dims: 2");
+  EXPECT_EQ(calls, 1);
+  odd.register_forward_pre_hook([](auto&, auto& in) { in.at(1) = ones({1, 1, 1}); });
+  odd(ones({1, 3}), "dims: ", out, std::optional<Tensor>(ones({1})));
+  EXPECT_EQ(*out, "dims: 5");
+}
+
+TEST(Hooks, MayNotMakeListsShorter) {
+  const Tensor x = ones({1, 3}).set_requires_grad();
+  const auto refuses = [&](auto register_one) {
+    const Net net;
+    register_one(net.fc);
+    EXPECT_THROW(net(x).sum().backward(), ValueError);
+  };
+  refuses([](const nn::Linear& fc) { fc.register_forward_pre_hook([](auto&, auto& in) { in.clear(); }); });
+  refuses([](const nn::Linear& fc) { fc.register_forward_hook([](auto&, auto&, auto& out) { out.clear(); }); });
+  refuses([](const nn::Linear& fc) { fc.register_full_backward_pre_hook([](auto&, auto& out) { out.clear(); }); });
+  refuses([](const nn::Linear& fc) { fc.register_full_backward_hook([](auto&, auto& in, auto&) { in.push_back({}); }); });
 }
 
 TEST(Hooks, AreRefusedWhereTheyCouldNotRun) {

@@ -135,3 +135,31 @@ TEST(Module, DoesNotHoldItself) {
   EXPECT_THROW(inner.push_back(outer), ValueError);
   EXPECT_EQ(outer.parameters().size(), 2u);
 }
+
+TEST(Module, RefusesWhatIsMissingOrOfTheWrongLength) {
+  const nn::Linear fc(2, 2);
+  EXPECT_THROW(fc.load_state_dict({{"weight", Tensor()}, {"bias", Tensor()}}), ValueError);
+  EXPECT_THROW(nn::ParameterList{Tensor()}, ValueError);
+  EXPECT_THROW(nn::Conv3d(1, 1, {3, 3}), ShapeError);
+  EXPECT_THROW(nn::ConvTranspose2d(1, 1, 3, {.stride = {1, 2, 3}})(ones({1, 1, 4, 4}), nn::Dims{6, 6}), ShapeError);
+  EXPECT_THROW(nn::FractionalMaxPool3d(2, {.output_ratio = {0.5, 0.5}}), ShapeError);
+  const nn::Sequential net{fc};
+  EXPECT_THROW(net[1], IndexError);
+}
+
+TEST(Module, KnowsTheNamesOfLocalClasses) {
+  const auto name = [] {
+    struct Here : nn::ModuleOf<Here> {};
+    return Here().name();
+  }();
+  EXPECT_EQ(name, "Here");
+  EXPECT_EQ(nn::ModuleList<nn::Linear>().name(), "ModuleList");
+}
+
+TEST(Module, LayersOfAStackAreFrozenAsTheirPattern) {
+  const nn::TransformerEncoderLayer layer(4, 2, {.dim_feedforward = 8});
+  layer.linear1.requires_grad_(false);
+  const nn::TransformerEncoder encoder(layer, 2);
+  EXPECT_FALSE(encoder.layers[1].linear1.weight.requires_grad());
+  EXPECT_TRUE(encoder.layers[1].linear2.weight.requires_grad());
+}

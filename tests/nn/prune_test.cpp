@@ -43,3 +43,38 @@ TEST(Parametrize, RefusesAsSecondWhatTakesTwoTensors) {
   EXPECT_THROW(nn::utils::parametrizations::orthogonal(nn::Linear(4, 4), &nn::Linear::weight, "qr"), ValueError);
   EXPECT_THROW(nn::utils::parametrizations::orthogonal(nn::Linear(4, 4), &nn::Linear::bias), ValueError);
 }
+
+TEST(Parametrize, LeavesTheLayerAsItIsWhenItRefuses) {
+  struct Sum : nn::ModuleOf<Sum> {
+    Tensor forward(const Tensor& x) const { return x.sum(); }
+  };
+  nn::Parametrized<nn::Linear> fc(nn::Linear(4, 3));
+  EXPECT_THROW(fc.add(&nn::Linear::weight, Sum()), ShapeError);
+  EXPECT_EQ(fc.state_dict()[0].first, "weight");
+  EXPECT_EQ(fc.name(), "Linear");
+  EXPECT_EQ(fc(ones({2, 4})).size(1), 3);
+  EXPECT_THROW(nn::utils::parametrizations::weight_norm(nn::Linear(4, 3), &nn::Linear::weight, 7), IndexError);
+  const auto all = nn::utils::parametrizations::weight_norm(nn::Linear(4, 3), &nn::Linear::weight, -1);
+  EXPECT_EQ(all.get_parameter("parametrizations.weight.original0").dim(), 0);
+}
+
+TEST(Parametrize, FrozenWeightsStayFrozen) {
+  const nn::Linear fc(3, 3);
+  fc.requires_grad_(false);
+  nn::Parametrized<nn::Linear> p = nn::utils::parametrizations::weight_norm(fc);
+  for (const Tensor& t : p.parameters()) EXPECT_FALSE(t.requires_grad());
+  EXPECT_FALSE(p.remove().weight.requires_grad());
+  const nn::Linear other(3, 3);
+  other.requires_grad_(false);
+  for (const Tensor& t : nn::utils::parametrizations::orthogonal(other).parameters()) EXPECT_FALSE(t.requires_grad());
+}
+
+TEST(Parametrize, OtherPartsMayComeAfter) {
+  nn::Parametrized<nn::Bilinear> b(nn::Bilinear(2, 2, 3));
+  b.add(&nn::Bilinear::weight, nn::utils::parametrizations::WeightNorm(0));
+  b.register_module("later", nn::ReLU());
+  b.add(&nn::Bilinear::bias, nn::utils::parametrizations::WeightNorm(0));
+  const nn::Bilinear plain = b.remove();
+  EXPECT_EQ(plain.parameters().size(), 2u);
+  EXPECT_EQ(plain.children().size(), 1u);
+}

@@ -57,6 +57,59 @@ TEST(Optimizer, RefusesNonsense) {
   EXPECT_THROW(optim::SGD({p * 2}, {}), ValueError);
 }
 
+TEST(Optimizer, OptionsThatBringStatesGoOffButNotOn) {
+  const Tensor p = parameter();
+  optim::SGD sgd({p}, {.lr = 0.1, .momentum = 0.9});
+  run(sgd, p, 2);
+  sgd.options().momentum = 0;
+  run(sgd, p, 1);
+  EXPECT_EQ(sgd.state_dict()[0].first, "group.0.lr");
+  optim::Adam adam({p}), ams({p}, {.amsgrad = true});
+  run(adam, p, 1), run(ams, p, 1);
+  adam.options().amsgrad = true;
+  EXPECT_THROW(run(adam, p, 1), ValueError);
+  ams.options().amsgrad = false;
+  run(ams, p, 1);
+  EXPECT_EQ(ams.state_dict()[2].first, "exp_avg_sq.0");
+  EXPECT_EQ(ams.state_dict()[3].first, "group.0.lr");
+  optim::RMSprop rms({p});
+  run(rms, p, 1);
+  rms.options().momentum = 0.5;
+  EXPECT_THROW(run(rms, p, 1), ValueError);
+  rms.options() = {.centered = true};
+  EXPECT_THROW(run(rms, p, 1), ValueError);
+}
+
+TEST(Optimizer, RefusesStatesThatItCannotGoOnWith) {
+  const Tensor p = parameter(), none;
+  optim::Adam adam({p});
+  const auto refuses = [&](const StateDict& state) {
+    EXPECT_THROW(adam.load_state_dict(state), ValueError);
+    run(adam, p, 1);  // and goes on with its own
+  };
+  refuses({{"step.0", tensor(int64_t(-5))}});
+  refuses({{"step.0", none}});
+  refuses({{"exp_avg.0", zeros({3}, float64)}});
+  refuses({{"step.0", tensor(int64_t(0))}, {"exp_avg.0", zeros({3}, float64)}});
+  refuses({{"group.0.weight_decay", tensor(0.5)}});
+  EXPECT_EQ(adam.options().beta1, 0.9);
+  EXPECT_THROW(adam.lr(1), IndexError);
+  EXPECT_THROW(optim::LBFGS({p}, {.history_size = 0}), ValueError);
+}
+
+TEST(Schedules, RefuseRatesThatAreNoNumbers) {
+  optim::SGD sgd({parameter()}, {.lr = 1});
+  EXPECT_THROW(optim::CyclicLR(sgd, 0.1, 0.2, {.step_size_up = 0, .cycle_momentum = false}), ValueError);
+  EXPECT_THROW(optim::OneCycleLR(sgd, 0.1, {.epochs = -1, .steps_per_epoch = -5, .cycle_momentum = false}), ValueError);
+  EXPECT_THROW(optim::LambdaLR(sgd, optim::EpochFunction()), ValueError);
+  EXPECT_THROW(optim::SequentialLR(sgd, {nullptr}, {}), ValueError);
+  EXPECT_THROW(optim::ChainedScheduler({nullptr}), ValueError);
+  EXPECT_THROW(optim::LinearLR(sgd, 1, 1, 0).step(int64_t(3)), ValueError);
+  optim::ConstantLR nothing(sgd, 0, 1);
+  EXPECT_THROW(nothing.step(), ValueError);
+  EXPECT_EQ(sgd.lr(), 0);
+}
+
 TEST(Schedules, FollowPyTorchs) {
   const Tensor p = parameter();
   optim::SGD sgd({p}, {.lr = 1});

@@ -15,6 +15,8 @@ def norm_except_dim(x, dim):
     """The Euclidean norms of the slices along dim, which keeps its size; dim=-1: of all of x."""
     if dim == -1:
         return x.norm()
+    if not -x.ndim <= dim < x.ndim:
+        raise IndexError(f"weight_norm: dim {dim} is out of range for {x.ndim} dimensions")
     return x.square().sum([d for d in range(x.ndim) if d != dim % x.ndim], keepdim=True).sqrt() if x.ndim > 1 else x.abs()
 
 
