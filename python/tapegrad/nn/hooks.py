@@ -17,7 +17,7 @@ class RemovableHandle:
     """Takes a hook away again: call `remove()`, or use it as a context manager."""
 
     def __init__(self, hooks, extra=()):
-        self.id = next(_ids)
+        self.id = next(i for i in _ids if not any(i in d for d in (hooks, *extra)))  # a loaded module brings hooks with numbers
         self._dicts = [weakref.ref(d) for d in (hooks, *extra)]
 
     def remove(self):

@@ -75,6 +75,9 @@ class Optimizer:
         taken = {id(p) for g in self.param_groups for p in g["params"]}
         if not taken.isdisjoint(ids):
             raise ValueError("some parameters appear in more than one parameter group")
+        if group.get("differentiable", self.defaults.get("differentiable")):
+            raise NotImplementedError(f"{type(self).__name__}: differentiable=True is not implemented, a step is not recorded; compute the "
+                                      "new parameters with tensor operations and call the model by func.functional_call")
         group["params"] = params
         for name, value in self.defaults.items():
             if value is required and name not in group:
