@@ -488,3 +488,11 @@ def test_old_spectral_norm_of_a_vector():
     nn.utils.spectral_norm(m)
     m(tg.ones(2, 3))
     assert m.weight.square().sum().item() == pytest.approx(1) and m.weight_v.shape == (1,)
+
+
+def test_parametrized_buffers_are_shared_too():
+    P = nn.utils.parametrize
+    a, b = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
+    P.register_parametrization(a, "running_mean", nn.Identity())
+    P.transfer_parametrizations_and_params(a, b)
+    assert b.parametrizations.running_mean.original is a.parametrizations.running_mean.original

@@ -250,3 +250,10 @@ def test_schedules_of_schedules():
     assert rates(S.SequentialLR(o, [first, second], [0]), 4) == [1.0, 1.0, 0.1, 0.1]
     with pytest.raises(NotImplementedError, match="ChainedScheduler at index 1"):
         S.SequentialLR(o, [S.StepLR(o, 2), S.ChainedScheduler([S.StepLR(o, 2)])], [2])
+
+
+def test_update_bn_that_fails_changes_no_options():
+    m = nn.Sequential(nn.BatchNorm1d(2, momentum=0.3)).eval()
+    with pytest.raises(RuntimeError):
+        optim.swa_utils.update_bn([tg.ones(3, 2), tg.ones(3, 5)], m)
+    assert m[0].momentum == 0.3 and not m.training

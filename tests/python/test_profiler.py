@@ -302,3 +302,15 @@ with profile(record_shapes=True, with_stack=True) as p:
 """
     r = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert r.returncode == 0, r.stderr[-2000:]
+
+
+def test_bad_arguments():
+    with pytest.raises(AssertionError, match="active=0"):
+        schedule(wait=0, warmup=0, active=0)
+    with pytest.raises(AssertionError, match="skip_first=-1"):
+        schedule(wait=0, warmup=0, active=1, skip_first=-1)
+    with pytest.raises(RuntimeError, match="was not started"):
+        profile().stop()
+    with pytest.raises(TypeError, match="nonsense"):
+        tg.autograd.profiler.profile(nonsense=1)
+    assert tg.autograd.profiler.profile(use_kineto=True, with_flops=True).enabled
