@@ -243,8 +243,8 @@ def save_file(tensors, filename, metadata=None):
 
 @contextlib.contextmanager
 def replacing(filename):
-    """A file to write; it takes the name of the old one when the block ends without an error and all is on the disk. The target of a link is
-    replaced, not the link; what is no ordinary file, such as a pipe, is written to."""
+    """A file to write; it takes the name of the old one when the block ends without an error and all is on the disk. The target of a link
+    is replaced, not the link; what is no ordinary file, such as a pipe, is written to."""
     filename = os.path.realpath(filename)
     if os.path.exists(filename) and not os.path.isfile(filename):
         with open(filename, "wb") as f:

@@ -82,6 +82,10 @@ def _refuse(**options):
                                       "time. Leave it out")
 
 
+def _differs(a, b, tolerance):
+    return (a is None) != (b is None) or (a is not None and not a.allclose(b, 0.0, tolerance, True))
+
+
 def _check(func, inputs, eps, atol, rtol, nondet_tol):
     checked = [k for k, x in enumerate(inputs) if isinstance(x, _C.Tensor) and x.requires_grad]
     if not checked:
@@ -99,8 +103,9 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol):
                     raise GradcheckError(f"grad is incorrect size: {tuple(g.shape)} for an input of {tuple(x.shape)}")
             if i == 0:
                 again = _C.grad([o], wanted, [_like(seed, o)], retain_graph=True, allow_unused=True)
-                if any((a is None) != (g is None) or (a is not None and bool(((a - g).abs() > nondet_tol).any())) for a, g in zip(again, grads)):
-                    raise GradcheckError(f"Backward is not reentrant: computed again, a gradient differs by more than nondet_tol={nondet_tol}")
+                if any(_differs(a, g, nondet_tol) for a, g in zip(again, grads)):
+                    raise GradcheckError(f"Backward is not reentrant: computed again, a gradient differs by more "
+                                         f"than nondet_tol={nondet_tol}")
             rows.append([None if g is None else _parts(g).tolist() for g in grads])
     for at, k in enumerate(checked):
         numerical = _numerical(lambda *a: tuple(_differentiable(func(*a))), inputs, k, eps)
