@@ -496,3 +496,25 @@ def test_parametrized_buffers_are_shared_too():
     P.register_parametrization(a, "running_mean", nn.Identity())
     P.transfer_parametrizations_and_params(a, b)
     assert b.parametrizations.running_mean.original is a.parametrizations.running_mean.original
+
+
+def test_gradients_that_pass_by_the_output_call_no_backward_hooks():
+    class Named(nn.Module):
+        def forward(self, x):
+            return {"y": x * 2}
+
+    class Aside(nn.Module):
+        def forward(self, x):
+            self.loss = (x * x).sum()
+            return x * 3
+    for module, loss in ((Named(), lambda m, y: y["y"].sum()), (Aside(), lambda m, y: m.loss)):
+        called = []
+        module.register_full_backward_hook(lambda *args: called.append(1))
+        x = tg.ones(2, requires_grad=True)
+        if isinstance(module, Named):
+            with pytest.warns(UserWarning, match="Named returned a dict"):
+                y = module(x)
+        else:
+            y = module(x)
+        loss(module, y).backward()
+        assert x.grad.tolist() == [2, 2] and not called
