@@ -241,3 +241,13 @@ def test_a_closed_file_says_so(tmp_path):
     for call in (f.keys, lambda: f.get_shape("a"), lambda: f.get_tensor("a"), lambda: f.get_slice("a")):
         with pytest.raises(ValueError, match="is closed"):
             call()
+
+
+def test_options_of_pickle_are_known_ones(tmp_path):
+    tg.save(tg.ones(1), tmp_path / "x.pt")
+    assert tg.load(tmp_path / "x.pt", encoding="latin1").tolist() == [1]
+    with pytest.raises(TypeError, match="load.*'nonsense'"):
+        tg.load(tmp_path / "x.pt", nonsense=1)
+    with pytest.raises(ValueError, match="pickle_protocol=9"):
+        tg.save(tg.ones(1), tmp_path / "y.pt", pickle_protocol=9)
+    assert not (tmp_path / "y.pt").exists()
