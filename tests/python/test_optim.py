@@ -257,3 +257,11 @@ def test_update_bn_that_fails_changes_no_options():
     with pytest.raises(RuntimeError):
         optim.swa_utils.update_bn([tg.ones(3, 2), tg.ones(3, 5)], m)
     assert m[0].momentum == 0.3 and not m.training
+
+
+def test_step_hooks_are_given_what_step_is():
+    """As PyTorch's: the arguments begin with the optimizer, and a pre-hook's new ones, too."""
+    o, seen = optim.SGD([param(3.0)], lr=0.1), []
+    o.register_step_pre_hook(lambda opt, args, kwargs: seen.append(args) or ((*args, lambda: 5.0), kwargs))
+    o.register_step_post_hook(lambda opt, args, kwargs: seen.append(len(args)))
+    assert o.step() == 5.0 and seen == [(o,), 2]

@@ -104,7 +104,7 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol):
             if i == 0:
                 again = _C.grad([o], wanted, [_like(seed, o)], retain_graph=True, allow_unused=True)
                 if any(_differs(a, g, nondet_tol) for a, g in zip(again, grads)):
-                    raise GradcheckError(f"Backward is not reentrant: computed again, a gradient differs by more "
+                    raise GradcheckError("Backward is not reentrant: computed again, a gradient differs by more "
                                          f"than nondet_tol={nondet_tol}")
             rows.append([None if g is None else _parts(g).tolist() for g in grads])
     for at, k in enumerate(checked):

@@ -14,7 +14,8 @@ _all_step_pre_hooks, _all_step_post_hooks = HookDict(), HookDict()  # of every o
 
 
 def register_optimizer_step_pre_hook(hook):
-    """`hook(optimizer, args, kwargs)` runs before the step of any optimizer and may return new (args, kwargs)."""
+    """`hook(optimizer, args, kwargs)` runs before the step of any optimizer and may return new (args, kwargs); args begin with the
+    optimizer."""
     return _all_step_pre_hooks.add(hook)
 
 
@@ -193,7 +194,7 @@ class Optimizer:
     # ---- hooks, printing, pickling
 
     def register_step_pre_hook(self, hook):
-        """`hook(optimizer, args, kwargs)` runs before step and may return new (args, kwargs)."""
+        """`hook(optimizer, args, kwargs)` runs before step and may return new (args, kwargs); args begin with the optimizer."""
         return self._step_pre_hooks.add(hook)
 
     def register_step_post_hook(self, hook):
@@ -231,6 +232,7 @@ def _with_hooks(step):
 
     @functools.wraps(step)
     def wrapper(self, *args, **kwargs):
+        args = (self, *args)  # hooks see it, too, as PyTorch's do
         if self._step_pre_hooks or _all_step_pre_hooks:
             for hook in (*_all_step_pre_hooks.values(), *self._step_pre_hooks.values()):
                 result = hook(self, args, kwargs)
@@ -241,7 +243,7 @@ def _with_hooks(step):
         _C._profile_enter(name(self), self)
         role = _C._set_memory_role(_OPTIMIZER)
         try:
-            out = step(self, *args, **kwargs)
+            out = step(*args, **kwargs)
         finally:
             _C._set_memory_role(role)
             _C._profile_exit(self)
