@@ -59,15 +59,15 @@ PyObject* new_mode(PyTypeObject* type, Mode mode, bool on) {
 }
 PyObject* decorate(PyObject* function, Mode mode, bool on);
 
-bool read_switch(const char* who, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, bool& on, bool required) {
+// The one argument of a switch, a bool called `name`.
+bool read_switch(const char* who, const char* name, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames, bool& on, bool required) {
   const Py_ssize_t named = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
-  if (nargs + named == 0 && !required) return true;
-  if (nargs == 0 && named == 0) return PyErr_Format(PyExc_TypeError, "%s() needs an argument: a bool", who), false;
-  for (Py_ssize_t k = 0; k < nargs + named; k++) {
-    if (k > 0 || (named && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "check_nan") == 0)) continue;  // detect_anomaly(check_nan=)
-    if (!PyBool_Check(args[k])) return PyErr_Format(PyExc_TypeError, "%s() takes a bool, not %.200s", who, Py_TYPE(args[k])->tp_name), false;
-    on = args[k] == Py_True;
-  }
+  if (nargs + named > 1) return PyErr_Format(PyExc_TypeError, "%s() takes one argument, %s, got %zd", who, name, nargs + named), false;
+  if (named && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), name) != 0)
+    return PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'", who, PyTuple_GET_ITEM(kwnames, 0)), false;
+  if (nargs + named == 0) return required ? (PyErr_Format(PyExc_TypeError, "%s() needs an argument: a bool", who), false) : true;
+  if (!PyBool_Check(args[0])) return PyErr_Format(PyExc_TypeError, "%s() takes a bool, not %.200s", who, Py_TYPE(args[0])->tp_name), false;
+  on = args[0] == Py_True;
   return true;
 }
 
@@ -88,7 +88,7 @@ template <Mode M> PyObject* plain_mode(PyObject* type, PyObject* const* args, si
 // set_grad_enabled(on) acts at once, with or without `with`.
 PyObject* set_grad_mode(PyObject* type, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   bool on = true;
-  if (!read_switch("set_grad_enabled", args, PyVectorcall_NARGS(nargsf), kwnames, on, true)) return nullptr;
+  if (!read_switch("set_grad_enabled", "mode", args, PyVectorcall_NARGS(nargsf), kwnames, on, true)) return nullptr;
   PyObject* o = new_mode(reinterpret_cast<PyTypeObject*>(type), Mode::SetGrad, on);
   if (o) enter(*mode_of(o));
   return o;
@@ -97,12 +97,16 @@ PyObject* inference_mode(PyObject* type, PyObject* const* args, size_t nargsf, P
   const Py_ssize_t n = PyVectorcall_NARGS(nargsf);
   if (n == 1 && !kwnames && !PyBool_Check(args[0]) && PyCallable_Check(args[0])) return decorate(args[0], Mode::Inference, true);
   bool on = true;
-  if (!read_switch("inference_mode", args, n, kwnames, on, false)) return nullptr;
+  if (!read_switch("inference_mode", "mode", args, n, kwnames, on, false)) return nullptr;
   return new_mode(reinterpret_cast<PyTypeObject*>(type), Mode::Inference, on);
 }
 PyObject* detect_anomaly(PyObject* type, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   bool check_nan = true;
-  if (!read_switch("detect_anomaly", args, PyVectorcall_NARGS(nargsf), kwnames, check_nan, false)) return nullptr;
+  if (!read_switch("detect_anomaly", "check_nan", args, PyVectorcall_NARGS(nargsf), kwnames, check_nan, false)) return nullptr;
+  if (!check_nan) {
+    PyErr_SetString(PyExc_NotImplementedError, "detect_anomaly: check_nan=False is not supported; anomaly mode always checks for NaN");
+    return nullptr;
+  }
   return new_mode(reinterpret_cast<PyTypeObject*>(type), Mode::Anomaly, true);
 }
 

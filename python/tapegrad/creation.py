@@ -1,7 +1,18 @@
 """Small functions around tensors that need no op: seeds, predicates, the old typed constructors."""
+import copyreg
+
 from . import _C
 
 __all__ = ["manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_state", "is_tensor"]
+
+
+def _generator(state):
+    out = _C.Generator()
+    out.set_state(state)
+    return out
+
+
+copyreg.pickle(_C.Generator, lambda g: (_generator, (g.get_state(),)))
 
 
 def manual_seed(seed):

@@ -64,6 +64,8 @@ def _gradients(outputs, inputs, seeds):
 
 def _chosen(args, argnums, name):
     """The arguments at argnums: one of them, or a tuple."""
+    if not isinstance(argnums, int) and len(set(argnums)) != len(argnums):
+        raise RuntimeError(f"{name}: argnums elements must be unique, got {argnums}")
     for i in (argnums,) if isinstance(argnums, int) else argnums:
         if not isinstance(i, int) or not -len(args) <= i < len(args):
             raise RuntimeError(f"{name}: got argnum={i}, but only {len(args)} positional inputs")
@@ -182,7 +184,7 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None):
             for o in outs:
                 rows = []
                 for i in range(o.numel()):
-                    seed = _C.zeros(o.numel(), dtype=o.dtype)
+                    seed = _C.zeros_like(o).reshape(-1)
                     seed[i] = 1
                     rows.append(_gradients([o], leaves, [seed.reshape(o.shape)]))
                 shape = tuple(o.shape)

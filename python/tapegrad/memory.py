@@ -120,7 +120,7 @@ def timeline(path):
         row[1] += 1
     table = [f'<tr><td class=n>{memory_text(b)}<td class=n>{n}<td>{role}<td>{escape(op)}<td>{escape(module)}<td>{escape(line)}'
              for (role, op, module, line), (b, n) in sorted(owners.items(), key=lambda item: -item[1][0])[:40]]
-    with open(path, "w") as f:
+    with open(path, "w", encoding="utf-8") as f:
         f.write("\n".join([
             f"<!doctype html><html><head><meta charset=utf-8><title>memory</title><style>{STYLE}</style></head><body>",
             f"<h1>Memory in use: peak {memory_text(peak)}</h1><p>{len(events)} events in {time_text((end - begin) / 1e3)}; the peak is at "

@@ -70,6 +70,11 @@ class record_function(contextlib.ContextDecorator):
 
 def schedule(*, wait, warmup, active, repeat=0, skip_first=0, skip_first_wait=0):
     """From a step's number to what it does: wait steps of nothing, warmup steps, active ones that are recorded; over again."""
+    numbers = dict(wait=wait, warmup=warmup, active=active, repeat=repeat, skip_first=skip_first)
+    if active < 1 or min(numbers.values()) < 0:
+        raise AssertionError("Invalid profiler schedule arguments: active must be at least 1 and the others at least 0, got "
+                             + ", ".join(f"{name}={n}" for name, n in numbers.items()))
+
     def action(step):
         if step < skip_first:
             return ProfilerAction.NONE
@@ -135,6 +140,8 @@ class profile:
 
     def stop(self):
         """Ends; calls on_trace_ready if recorded events wait for it."""
+        if self.current_action in _RECORDS and self._recorder is None:
+            raise RuntimeError("profile: stop() of a profile that was not started")
         self._end_step()
         self._transit(self.current_action, None)
 

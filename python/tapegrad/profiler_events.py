@@ -178,11 +178,14 @@ class EventList(list):
         """A text table."""
         if sort_by is not None and sort_by not in _SORTS:
             raise AttributeError(f"table() sorts by one of {', '.join(_SORTS)}, not by {sort_by!r}")
+        units = {"s": 1e6, "ms": 1e3, "us": 1.0, None: None}
+        if time_unit not in units:
+            raise ValueError(f"table(): time_unit must be 's', 'ms', 'us' or None, got {time_unit!r}")
         rows = [e for e in self if not (top_level_events_only and e.cpu_parent)]
         if sort_by:
             rows.sort(key=attrgetter(sort_by), reverse=True)
         total = sum(e.self_cpu_time_total for e in self)
-        scale = {"s": 1e6, "ms": 1e3, "us": 1.0, None: None}[time_unit]
+        scale = units[time_unit]
 
         def clock(us):
             return time_text(us) if scale is None else f"{us / scale:.3f}{time_unit}"
@@ -227,7 +230,7 @@ class EventList(list):
             if e.stack and us > 0:
                 stack = ";".join(frame.replace(";", ":").replace(" ", "_") for frame in [*reversed(e.stack), e.key])
                 sums[stack] = sums.get(stack, 0) + us
-        with open(path, "w") as f:
+        with open(path, "w", encoding="utf-8") as f:
             f.writelines(f"{stack} {us}\n" for stack, us in sums.items())
 
     def export_chrome_trace(self, path, metadata=None):
@@ -240,7 +243,7 @@ class EventList(list):
     def export_step_picture(self, path):
         """Writes the last step (or all events, where there are no steps) as a page with a picture."""
         from .profiler_picture import page
-        with open(path, "w") as f:
+        with open(path, "w", encoding="utf-8") as f:
             f.write(page(self))
 
 

@@ -147,23 +147,28 @@ class safe_open:
 
     def keys(self):
         """The names, in the order of the file."""
+        if self._entries is None:
+            raise ValueError(f"{self._file.name} is closed")
         return list(self._entries)
 
     def metadata(self):
         """The file's string to string metadata."""
         return dict(self._metadata)
 
-    def get_shape(self, name):
-        """A tensor's shape, without reading it."""
-        return list(self._entries[name][1])
-
-    def get_tensor(self, name):
-        """One tensor. KeyError when there is none of that name."""
+    def _entry(self, name):
         if self._entries is None:
             raise ValueError(f"{self._file.name} is closed")
         if name not in self._entries:
             raise KeyError(f"no tensor {name!r} in {self._file.name}")
-        tensor = _tensor(self._map, self._start, self._entries[name])
+        return self._entries[name]
+
+    def get_shape(self, name):
+        """A tensor's shape, without reading it."""
+        return list(self._entry(name)[1])
+
+    def get_tensor(self, name):
+        """One tensor. KeyError when there is none of that name."""
+        tensor = _tensor(self._map, self._start, self._entry(name))
         return tensor if self._device.type == "cpu" else tensor.to(self._device)
 
     def get_slice(self, name):
@@ -238,19 +243,22 @@ def save_file(tensors, filename, metadata=None):
 
 @contextlib.contextmanager
 def replacing(filename):
-    """A file to write; it takes the name of the old one when the block ends without an error and all is on the disk."""
-    import tempfile  # rarely needed, and slow to import
-    filename = os.fspath(filename)
-    folder = os.path.dirname(os.path.abspath(filename))
-    fd, temporary = tempfile.mkstemp(prefix=os.path.basename(filename) + ".", suffix=".tmp", dir=folder)
+    """A file to write; it takes the name of the old one when the block ends without an error and all is on the disk. The target of a link
+    is replaced, not the link; what is no ordinary file, such as a pipe, is written to."""
+    filename = os.path.realpath(filename)
+    if os.path.exists(filename) and not os.path.isfile(filename):
+        with open(filename, "wb") as f:
+            yield f
+        return
+    folder, temporary = os.path.dirname(filename), f"{filename}.{os.urandom(8).hex()}.tmp"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(fd, "wb") as f:
             yield f
             f.flush()
             os.fsync(f.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
+        if os.path.exists(filename):
+            os.chmod(temporary, os.stat(filename).st_mode & 0o777)
         os.replace(temporary, filename)
     except BaseException:
         os.unlink(temporary)

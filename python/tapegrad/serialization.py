@@ -26,6 +26,8 @@ def save(obj, f, pickle_module=None, pickle_protocol=2, _use_new_zipfile_seriali
         raise TypeError(f"save: {type(obj).__name__} cannot be saved itself; save its state_dict()")
     if getattr(pickle_module, "__name__", "pickle") != "pickle":
         raise NotImplementedError(f"save: pickle_module={pickle_module.__name__}: tapegrad writes its pickles itself; leave it out")
+    if pickle_protocol not in range(6):
+        raise ValueError(f"save: pickle_protocol={pickle_protocol!r} is unknown; protocol 2 is written, whichever of 0 to 5 is asked for")
     if not _use_new_zipfile_serialization:
         raise NotImplementedError("save: the format from before PyTorch 1.6 is only read; leave _use_new_zipfile_serialization out")
     if not hasattr(f, "write") and os.fspath(f).endswith(".safetensors"):
@@ -64,11 +66,15 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=No
             location), which gives the storage to leave it on the CPU. Without a GPU files from one need it.
         weights_only: True and False are the same: a file is data and never runs code. What may be in it is a fixed list of names and
             those of add_safe_globals().
+        pickle_load_args: encoding and the other options of pickle.Unpickler are accepted; texts are always read as UTF-8.
         mmap: True maps the file instead of reading it (paths only): tensors are paged in when they are used, and writes stay private.
     pickle.UnpicklingError for names that are not allowed and broken pickles, RuntimeError for broken archives, SafetensorError.
     """
     if getattr(pickle_module, "__name__", "pickle") != "pickle":
         raise NotImplementedError(f"load: pickle_module={pickle_module.__name__}: tapegrad reads pickles itself; leave it out")
+    for name in pickle_load_args:
+        if name not in ("encoding", "errors", "fix_imports", "buffers"):
+            raise TypeError(f"load() got an unexpected keyword argument {name!r}")
     restore = _restorer(map_location)
     if hasattr(f, "read"):
         if mmap:

@@ -53,6 +53,10 @@ def _compare_tensors(actual, expected, where, rtol, atol, equal_nan, check_devic
         return f"Except for scalars, type equality is required{where}, got {type(actual)} and {type(expected)}"
     if actual is None and expected is None:
         return ""
+    if isinstance(actual, (str, bytes)):
+        raise TypeError(f"assert_close compares tensors, arrays and numbers, not {type(actual).__name__}{where}")
+    if check_dtype and numbers and type(actual) is not type(expected):
+        return f"The (d)types do not match{where}: {type(actual)} != {type(expected)}."
     with _C.no_grad():
         a, e = (x.detach() if isinstance(x, _C.Tensor) else _C.tensor(x, dtype=_C.float64) if isinstance(x, float) else _C.as_tensor(x)
                 for x in (actual, expected))

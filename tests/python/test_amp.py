@@ -212,3 +212,28 @@ def test_scaler_state_and_misuse():
     half.grad = tg.ones(1, dtype=H)
     with pytest.raises(ValueError, match="FP16"):
         s.unscale_(tg.optim.SGD([half], lr=1.0))
+
+
+def test_a_decorated_function_runs_in_two_threads():
+    inside, leave, states = threading.Event(), threading.Event(), {}
+
+    @tg.autocast("cpu")
+    def f(first):
+        (inside if first else leave).set()
+        assert not first or leave.wait(5)
+
+    def one():
+        f(True)
+        states["one"] = tg.is_autocast_enabled("cpu")
+
+    def two():
+        with tg.autocast("cpu"):
+            assert inside.wait(5)
+            f(False)
+            states["two"] = tg.is_autocast_enabled("cpu")
+    threads = [threading.Thread(target=t) for t in (one, two)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert states == {"one": False, "two": True}

@@ -272,3 +272,56 @@ def test_embedding_bag_takes_negative_indices_as_embedding_does():
         assert a.grad.tolist() == b.grad.tolist()
         for padding in (4, -1):
             assert F.embedding_bag(index, a, mode=mode, padding_idx=padding).tolist() == F.embedding_bag(index % 5, a, mode=mode, padding_idx=padding).tolist()
+
+
+def test_gradcheck_refuses_what_it_does_not_check():
+    for option in (dict(check_forward_ad=True), dict(check_batched_grad=True), dict(check_batched_forward_grad=True),
+                   dict(check_backward_ad=False)):
+        with pytest.raises(NotImplementedError, match=next(iter(option))):
+            autograd.gradcheck(lambda x: x * x, double(1.0), **option)
+    with pytest.raises(NotImplementedError, match="check_fwd_over_rev"):
+        autograd.gradgradcheck(lambda x: x * x, double(1.0), check_fwd_over_rev=True)
+
+
+def test_gradcheck_finds_gradients_that_change():
+    class Restless(autograd.Function):
+        calls = 0
+
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            Restless.calls += 1
+            return g * (1 + 1e-4 * (Restless.calls % 2))
+    with pytest.raises(autograd.GradcheckError, match="nondet_tol"):
+        autograd.gradcheck(Restless.apply, double(1.0))
+    assert autograd.gradcheck(Restless.apply, double(1.0), nondet_tol=1e-3)
+
+
+def test_functional_arguments_are_read():
+    with pytest.raises(AssertionError, match="strategy.*'nothing'"):
+        autograd.functional.jacobian(lambda x: x * x, tg.ones(2), strategy="nothing")
+    with pytest.raises(RuntimeError, match="argnums.*unique"):
+        tg.func.grad(lambda x: (x * x).sum(), argnums=(0, 0))(tg.ones(2))
+
+
+def test_checks_for_nan_cannot_be_left_out():
+    with pytest.raises(NotImplementedError, match="check_nan=False"):
+        autograd.set_detect_anomaly(True, check_nan=False)
+    with pytest.raises(NotImplementedError, match="check_nan=False"):
+        autograd.detect_anomaly(check_nan=False)
+    with autograd.detect_anomaly(check_nan=True):
+        assert autograd.is_anomaly_enabled()
+    assert not autograd.is_anomaly_enabled()
+
+
+def test_switches_refuse_other_arguments():
+    for switch in (tg.set_grad_enabled, tg.inference_mode, autograd.detect_anomaly):
+        with pytest.raises(TypeError, match="nonsense"):
+            switch(nonsense=True)
+        with pytest.raises(TypeError, match="one argument"):
+            switch(True, True)
+    with tg.inference_mode(mode=False), tg.set_grad_enabled(mode=True):
+        assert tg.is_grad_enabled() and not tg.is_inference_mode_enabled()

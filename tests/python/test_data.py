@@ -2,7 +2,7 @@
 import os
 import signal
 import time
-from collections import namedtuple
+from collections import defaultdict, namedtuple
 
 import pytest
 import tapegrad as tg
@@ -239,3 +239,19 @@ def test_bad_arguments():
         data.DataLoader(Squares(3)).batch_size = 2
     with pytest.raises(ValueError, match="IterableDataset"):
         data.DataLoader(Stream(3), shuffle=True)
+
+
+def test_options_of_workers_need_workers():
+    for option in (dict(multiprocessing_context="fork"), dict(timeout=3)):
+        with pytest.raises(ValueError, match=next(iter(option)) + ".*num_workers > 0"):
+            data.DataLoader(Squares(3), **option)
+    with pytest.raises(ValueError, match="multiprocessing_context.*'nothing'"):
+        data.DataLoader(Squares(3), num_workers=1, multiprocessing_context="nothing")
+
+
+def test_collation_keeps_mappings_and_numpy_texts():
+    numpy = pytest.importorskip("numpy")
+    sample = defaultdict(list, a=1.0)
+    batch = data.default_collate([sample, sample])
+    assert type(batch) is defaultdict and batch["a"].tolist() == [1, 1] and batch["b"] == [] and "b" not in sample
+    assert data.default_collate([numpy.str_("a"), numpy.str_("b")]) == ["a", "b"]

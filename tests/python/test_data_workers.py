@@ -224,3 +224,33 @@ def test_workers_end_with_the_main_process(number, code):
     while any(map(alive, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(alive, pids))
+
+
+class Stops(data.Dataset):
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, i):
+        if i == 5:
+            raise StopIteration
+        return i
+
+
+def test_a_sample_that_stops_ends_the_pass_with_and_without_workers():
+    for workers in (0, 2):
+        assert [int(x) for x in data.DataLoader(Stops(), num_workers=workers)] == [0, 1, 2, 3, 4]
+
+
+def test_a_forked_process_leaves_the_workers_alone():
+    batches = iter(data.DataLoader(Big(60), num_workers=2))
+    found = [next(batches)[1].item()]
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            del batches
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    assert found + [i.item() for _, i in batches] == list(range(60))

@@ -1,7 +1,10 @@
 """Module: attributes, registries, walking, hooks, state_dict, copying."""
 import copy
 import gc
+import os
 import pickle
+import subprocess
+import sys
 import weakref
 from collections import OrderedDict
 
@@ -427,3 +430,91 @@ def test_data_parallel_passes_through():
     assert list(m.state_dict()) == ["module.weight", "module.bias"] and m(tg.ones(1, 2)).shape == (1, 2)
     with pytest.raises(RuntimeError, match="no"):
         nn.DataParallel(nn.Linear(1, 1), device_ids=[0])
+
+
+def test_to_reads_all_its_arguments():
+    m = nn.Linear(2, 2)
+    assert m.to(tensor=tg.zeros(3, dtype=tg.float64)).weight.dtype == tg.float64
+    assert m.to(tg.complex64).weight.dtype == tg.complex64 and m.to(tg.complex128).weight.dtype == tg.complex128
+    with pytest.raises(TypeError, match="nonsense"):
+        nn.ReLU().to(nonsense=1)
+    with pytest.raises(TypeError, match="at most 4"):
+        nn.ReLU().to("cpu", tg.float32, False, False, False)
+    with pytest.raises(TypeError, match="int64"):
+        m.to(tg.int64)
+
+
+def note_module(module, *rest):
+    module.noted = True
+
+
+def test_load_hooks_of_copies_see_the_copy():
+    m = nn.Linear(2, 2)
+    m.register_load_state_dict_pre_hook(note_module)
+    for other in (copy.deepcopy(m), pickle.loads(pickle.dumps(m))):
+        other.load_state_dict(m.state_dict())
+        assert other.noted and not hasattr(m, "noted")
+
+
+def test_a_global_pre_hook_may_remove_itself():
+    handle = nn.modules.module.register_module_forward_pre_hook(lambda module, args: handle.remove())
+    assert nn.ReLU()(tg.ones(1)).item() == 1
+
+
+def test_hooks_added_to_a_loaded_module_take_no_others_place():
+    m = nn.Linear(2, 2)
+    m.register_forward_pre_hook(note_module)
+    program = ("import pickle, sys; from tapegrad import nn; m = pickle.load(sys.stdin.buffer);"
+               "[m.register_forward_pre_hook(print) for _ in range(50)]; print(len(m._forward_pre_hooks))")
+    m._forward_pre_hooks[20] = m._forward_pre_hooks.pop(next(iter(m._forward_pre_hooks)))
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run([sys.executable, "-c", program], input=pickle.dumps(m), capture_output=True, env={**os.environ, "PYTHONPATH": path})
+    assert done.stdout.split() == [b"51"], done.stderr
+
+
+def test_pruning_that_fails_changes_nothing():
+    m = nn.Linear(2, 2)
+    nn.utils.prune.l1_unstructured(m, "weight", 1)
+    with pytest.raises(ValueError, match="amount=100"):
+        nn.utils.prune.l1_unstructured(m, "weight", 100)
+    (hook,) = m._forward_pre_hooks.values()
+    assert isinstance(hook.hook, nn.utils.prune.L1Unstructured)
+    nn.utils.prune.l1_unstructured(m, "weight", 1)
+    assert m.weight_mask.sum().item() == 2 and len(m._forward_pre_hooks) == 1
+
+
+def test_old_spectral_norm_of_a_vector():
+    m = nn.LayerNorm(3)
+    nn.utils.spectral_norm(m)
+    m(tg.ones(2, 3))
+    assert m.weight.square().sum().item() == pytest.approx(1) and m.weight_v.shape == (1,)
+
+
+def test_parametrized_buffers_are_shared_too():
+    P = nn.utils.parametrize
+    a, b = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
+    P.register_parametrization(a, "running_mean", nn.Identity())
+    P.transfer_parametrizations_and_params(a, b)
+    assert b.parametrizations.running_mean.original is a.parametrizations.running_mean.original
+
+
+def test_gradients_that_pass_by_the_output_call_no_backward_hooks():
+    class Named(nn.Module):
+        def forward(self, x):
+            return {"y": x * 2}
+
+    class Aside(nn.Module):
+        def forward(self, x):
+            self.loss = (x * x).sum()
+            return x * 3
+    for module, loss in ((Named(), lambda m, y: y["y"].sum()), (Aside(), lambda m, y: m.loss)):
+        called = []
+        module.register_full_backward_hook(lambda *args: called.append(1))
+        x = tg.ones(2, requires_grad=True)
+        if isinstance(module, Named):
+            with pytest.warns(UserWarning, match="Named returned a dict"):
+                y = module(x)
+        else:
+            y = module(x)
+        loss(module, y).backward()
+        assert x.grad.tolist() == [2, 2] and not called

@@ -197,3 +197,71 @@ def test_schedule_rules():
         for _ in range(4):
             one.optimizer.step()
             one.step()
+
+
+def test_a_step_that_must_be_recorded_is_refused():
+    for cls in (optim.SGD, optim.Adam, optim.RMSprop, optim.ASGD):
+        with pytest.raises(NotImplementedError, match=f"{cls.__name__}: differentiable"):
+            cls([tg.ones(1, requires_grad=True)], differentiable=True)
+
+
+def test_copied_schedules_go_on():
+    p = tg.zeros(1, requires_grad=True)
+    s = lr_scheduler.ExponentialLR(optim.SGD([p], lr=1.0), 0.5)
+    for other in (copy.deepcopy(s), pickle.loads(pickle.dumps(s))):
+        other.optimizer.step()
+        other.step()
+        assert other.get_last_lr() == [0.5] and other.optimizer.param_groups[0]["lr"] == 0.5
+
+
+def test_a_cyclic_schedule_with_a_function_is_saved(tmp_path):
+    def schedule(f):
+        return lr_scheduler.CyclicLR(optim.SGD([tg.zeros(1, requires_grad=True)], lr=0.1, momentum=0.9), 0.1, 1, 2, scale_fn=f)
+    a, b = schedule(lambda x: 1 / x), schedule(lambda x: 1 / x)
+    for _ in range(3):
+        a.optimizer.step()
+        a.step()
+    tg.save(a.state_dict(), tmp_path / "s")
+    b.load_state_dict(tg.load(tmp_path / "s"))
+    a.step()
+    b.step()
+    assert a.get_last_lr() == b.get_last_lr()
+
+
+def rates(scheduler, n):
+    out = []
+    for _ in range(n):
+        out.append(round(scheduler.get_last_lr()[0], 6))
+        scheduler.optimizer.step()
+        scheduler.step()
+    return out
+
+
+def test_schedules_of_schedules():
+    S = lr_scheduler
+    o = optim.SGD([tg.zeros(1, requires_grad=True)], lr=1.0)
+    chained = S.ChainedScheduler([S.ConstantLR(o, 0.5, 2), S.ExponentialLR(o, 0.9)])
+    assert rates(S.SequentialLR(o, [chained, S.StepLR(o, 2)], [3]), 7) == [0.45, 0.405, 0.729, 1.0, 1.0, 0.1, 0.1]
+    o = optim.SGD([tg.zeros(1, requires_grad=True)], lr=1.0)
+    inner = S.SequentialLR(o, [S.ConstantLR(o, 0.5, 2), S.ExponentialLR(o, 0.9)], [2])
+    assert rates(S.SequentialLR(o, [inner, S.LinearLR(o)], [3]), 5) == [0.5, 1.0, 0.9, 0.333333, 0.466667]
+    o = optim.SGD([tg.zeros(1, requires_grad=True)], lr=1.0)
+    first, second = S.ConstantLR(o, 0.5, 2), S.StepLR(o, 2, 0.1)
+    assert rates(S.SequentialLR(o, [first, second], [0]), 4) == [1.0, 1.0, 0.1, 0.1]
+    with pytest.raises(NotImplementedError, match="ChainedScheduler at index 1"):
+        S.SequentialLR(o, [S.StepLR(o, 2), S.ChainedScheduler([S.StepLR(o, 2)])], [2])
+
+
+def test_update_bn_that_fails_changes_no_options():
+    m = nn.Sequential(nn.BatchNorm1d(2, momentum=0.3)).eval()
+    with pytest.raises(RuntimeError):
+        optim.swa_utils.update_bn([tg.ones(3, 2), tg.ones(3, 5)], m)
+    assert m[0].momentum == 0.3 and not m.training
+
+
+def test_step_hooks_are_given_what_step_is():
+    """As PyTorch's: the arguments begin with the optimizer, and a pre-hook's new ones, too."""
+    o, seen = optim.SGD([param(3.0)], lr=0.1), []
+    o.register_step_pre_hook(lambda opt, args, kwargs: seen.append(args) or ((*args, lambda: 5.0), kwargs))
+    o.register_step_post_hook(lambda opt, args, kwargs: seen.append(len(args)))
+    assert o.step() == 5.0 and seen == [(o,), 2]

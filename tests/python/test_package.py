@@ -126,6 +126,12 @@ def test_dtype_helpers():
 
 def test_assert_close():
     close = tg.testing.assert_close
+    for one, two in ((1, 1.0), (True, 1), (1.0, 1 + 0j)):
+        close(one, two, check_dtype=False)
+        with pytest.raises(AssertionError, match=r"\(d\)types do not match.*int|\(d\)types do not match.*complex"):
+            close(one, two)
+    with pytest.raises(TypeError, match="assert_close.*str"):
+        close("a", "a")
     x = tg.tensor([1.0, 2.0])
     close(x, x + 1e-6)
     close({"a": [x, 1.0]}, {"a": [x, 1.0 + 1e-9]})

@@ -1,6 +1,7 @@
 """profiler.profile: what it records, and its table, trace, stacks and picture."""
 import gzip
 import json
+import os
 import re
 import subprocess
 import sys
@@ -89,6 +90,8 @@ def test_table(prof):
     assert "Source Location" in prof.key_averages(group_by_stack_n=3).table()
     with pytest.raises(AttributeError, match="sorts by one of"):
         prof.key_averages().table(sort_by="beauty")
+    with pytest.raises(ValueError, match="time_unit.*'min'"):
+        prof.key_averages().table(time_unit="min")
 
 
 def test_memory_of_ops():
@@ -302,3 +305,25 @@ with profile(record_shapes=True, with_stack=True) as p:
 """
     r = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert r.returncode == 0, r.stderr[-2000:]
+
+
+def test_bad_arguments():
+    with pytest.raises(AssertionError, match="active=0"):
+        schedule(wait=0, warmup=0, active=0)
+    with pytest.raises(AssertionError, match="skip_first=-1"):
+        schedule(wait=0, warmup=0, active=1, skip_first=-1)
+    with pytest.raises(RuntimeError, match="was not started"):
+        profile().stop()
+    with pytest.raises(TypeError, match="nonsense"):
+        tg.autograd.profiler.profile(nonsense=1)
+    assert tg.autograd.profiler.profile(use_kineto=True, with_flops=True).enabled
+
+
+def test_pages_are_utf_8_in_any_locale(tmp_path):
+    program = ("import sys, tapegrad as tg; from tapegrad.profiler import profile, record_function\n"
+               "tg.memory.record()\n"
+               "with profile(with_stack=True) as p, record_function('caf\\u00e9'): x = tg.ones(1000) + 1\n"
+               "p.export_step_picture(sys.argv[1]); p.export_stacks(sys.argv[1] + 's'); tg.memory.timeline(sys.argv[1] + 'm')\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "x.html")], env=environment, check=True)
+    assert "caf\u00e9" in (tmp_path / "x.html").read_text(encoding="utf-8")

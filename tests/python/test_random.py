@@ -1,7 +1,9 @@
 """Random ops by statistics: each against the law it names, with fixed seeds, so that a passing test passes always. Then what holds
 exactly: supports, edges, dtypes, layouts, threads, generators, errors."""
+import copy
 import functools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -453,3 +455,14 @@ def test_every_op_takes_a_generator(sample):
         draw = functools.partial(function_of(tg, sample.row), generator=tg.Generator().manual_seed(21))
         results.append(run(draw, sample, Call(tg, sample.tree(), requires_grad=False)).tolist())
     assert results[0] == results[1] and tg.get_rng_state().tolist() == state
+
+
+def test_generators_are_copied_and_pickled():
+    g = tg.Generator()
+    g.manual_seed(5)
+    tg.rand(3, generator=g)
+    copies = [copy.deepcopy(g), copy.copy(g), pickle.loads(pickle.dumps(g))]
+    expected = tg.rand(4, generator=g).tolist()
+    assert all(tg.rand(4, generator=c).tolist() == expected and c.initial_seed() == 5 for c in copies)
+    sampler = copy.deepcopy(tg.utils.data.RandomSampler(range(20), generator=g))
+    assert list(sampler) == list(tg.utils.data.RandomSampler(range(20), generator=g))

@@ -215,3 +215,39 @@ def test_digits():
     assert train[0].shape[0] == 1437 and test[1].shape[0] == 360 and test[1].tolist() == labels[::5].tolist()
     with pytest.raises(ValueError):
         tg.datasets.digits("x")
+
+
+def test_saving_into_what_is_no_ordinary_file(tmp_path):
+    pipe, real, link = tmp_path / "pipe", tmp_path / "real", tmp_path / "link"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    tg.save(tg.ones(3), pipe)
+    assert tg.load(io.BytesIO(os.read(end, 65536))).tolist() == [1, 1, 1] and not os.path.isfile(pipe)
+    os.close(end)
+    tg.save(tg.ones(1), real)
+    os.chmod(real, 0o600)
+    link.symlink_to(real)
+    tg.save(tg.ones(2), link)
+    assert link.is_symlink() and tg.load(real).tolist() == [1, 1] and os.stat(real).st_mode & 0o777 == 0o600
+    assert sorted(os.listdir(tmp_path)) == ["link", "pipe", "real"]
+
+
+def test_a_closed_file_says_so(tmp_path):
+    safetensors.save_file({"a": tg.ones(1)}, tmp_path / "x.safetensors")
+    f = safetensors.safe_open(tmp_path / "x.safetensors")
+    with pytest.raises(KeyError, match="no tensor 'b'"):
+        f.get_shape("b")
+    f.close()
+    for call in (f.keys, lambda: f.get_shape("a"), lambda: f.get_tensor("a"), lambda: f.get_slice("a")):
+        with pytest.raises(ValueError, match="is closed"):
+            call()
+
+
+def test_options_of_pickle_are_known_ones(tmp_path):
+    tg.save(tg.ones(1), tmp_path / "x.pt")
+    assert tg.load(tmp_path / "x.pt", encoding="latin1").tolist() == [1]
+    with pytest.raises(TypeError, match="load.*'nonsense'"):
+        tg.load(tmp_path / "x.pt", nonsense=1)
+    with pytest.raises(ValueError, match="pickle_protocol=9"):
+        tg.save(tg.ones(1), tmp_path / "y.pt", pickle_protocol=9)
+    assert not (tmp_path / "y.pt").exists()

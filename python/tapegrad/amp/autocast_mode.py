@@ -146,7 +146,7 @@ class autocast:
     def __call__(self, func):
         @functools.wraps(func)
         def decorated(*args, **kwargs):
-            with self:
+            with autocast(self.device, self.fast_dtype, self._enabled):  # one for each call: calls may overlap in threads
                 return func(*args, **kwargs)
         return decorated
 

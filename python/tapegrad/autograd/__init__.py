@@ -25,7 +25,7 @@ class set_detect_anomaly:
 
     def __init__(self, mode, check_nan=True):
         self.before = is_anomaly_enabled()
-        _C._set_detect_anomaly(bool(mode))
+        set_anomaly_enabled(mode, check_nan)
 
     def __enter__(self):
         return None

@@ -30,7 +30,10 @@ def _grads(outputs, inputs, seeds, create_graph, strict):
 
 
 def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"):
-    """d func(inputs) / d inputs: a tensor (out shape + in shape), nested in tuples where func returns or takes tuples."""
+    """d func(inputs) / d inputs: a tensor (out shape + in shape), nested in tuples where func returns or takes tuples. By reverse
+    passes, one for each element of the output, whatever vectorize and strategy say."""
+    if strategy not in ("reverse-mode", "forward-mode"):
+        raise AssertionError(f"jacobian: strategy must be 'forward-mode' or 'reverse-mode', got {strategy!r}")
     single_in = isinstance(inputs, _C.Tensor)
     with _C.enable_grad():
         xs = _prepare(_as_tuple(inputs), create_graph)

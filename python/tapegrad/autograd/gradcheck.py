@@ -56,11 +56,18 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
         func: takes the inputs, returns a tensor or a tuple of them.
         inputs: a tensor or tuple; those that require grad are checked and should be float64 or complex128.
         eps, atol, rtol: step and tolerances.
+        nondet_tol: how much the gradient may change when it is computed again.
+        check_forward_ad, check_batched_grad, check_batched_forward_grad: NotImplementedError; there is the tape only.
+        The others are accepted: the whole Jacobian is always compared, and gradients always have the dtype of their inputs.
     Returns True; on a difference raises GradcheckError, or returns False with raise_exception=False.
     """
+    _refuse(check_forward_ad=check_forward_ad, check_batched_grad=check_batched_grad,
+            check_batched_forward_grad=check_batched_forward_grad)
+    if not check_backward_ad:
+        raise NotImplementedError("gradcheck: check_backward_ad=False leaves nothing to check; there is no forward mode")
     inputs = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
     try:
-        _check(func, tuple(inputs), eps, atol, rtol)
+        _check(func, tuple(inputs), eps, atol, rtol, nondet_tol)
     except GradcheckError:
         if raise_exception:
             raise
@@ -68,10 +75,21 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
     return True
 
 
-def _check(func, inputs, eps, atol, rtol):
+def _refuse(**options):
+    for name, value in options.items():
+        if value:
+            raise NotImplementedError(f"gradcheck: {name}=True is not implemented; derivatives come from the tape, one output element at a "
+                                      "time. Leave it out")
+
+
+def _differs(a, b, tolerance):
+    return (a is None) != (b is None) or (a is not None and not a.allclose(b, 0.0, tolerance, True))
+
+
+def _check(func, inputs, eps, atol, rtol, nondet_tol):
     checked = [k for k, x in enumerate(inputs) if isinstance(x, _C.Tensor) and x.requires_grad]
     if not checked:
-        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True.")
+        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True.")
     outputs = _differentiable(func(*inputs))
     wanted = [inputs[k] for k in checked]
     jacobians = [[] for _ in outputs]  # output -> list over its elements of the gradients of all checked inputs
@@ -83,6 +101,11 @@ def _check(func, inputs, eps, atol, rtol):
             for x, g in zip(wanted, grads):
                 if g is not None and g.shape != x.shape:
                     raise GradcheckError(f"grad is incorrect size: {tuple(g.shape)} for an input of {tuple(x.shape)}")
+            if i == 0:
+                again = _C.grad([o], wanted, [_like(seed, o)], retain_graph=True, allow_unused=True)
+                if any(_differs(a, g, nondet_tol) for a, g in zip(again, grads)):
+                    raise GradcheckError("Backward is not reentrant: computed again, a gradient differs by more "
+                                         f"than nondet_tol={nondet_tol}")
             rows.append([None if g is None else _parts(g).tolist() for g in grads])
     for at, k in enumerate(checked):
         numerical = _numerical(lambda *a: tuple(_differentiable(func(*a))), inputs, k, eps)
@@ -101,6 +124,7 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
                   check_grad_dtypes=False, check_batched_grad=False, check_fwd_over_rev=False,
                   check_rev_over_rev=True, fast_mode=False, masked=False):
     """gradcheck of the gradient itself, as a function of the inputs and of grad_outputs (random when left out)."""
+    _refuse(check_fwd_over_rev=check_fwd_over_rev, check_batched_grad=check_batched_grad)
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     outputs = _differentiable(func(*inputs))
     if grad_outputs is None:
@@ -114,4 +138,4 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
             outs = _differentiable(func(*args[:n]))
             wanted = [x for x in args[:n] if isinstance(x, _C.Tensor) and x.requires_grad]
             return _C.grad(outs, wanted, list(args[n:]), create_graph=True, allow_unused=True, materialize_grads=True)
-    return gradcheck(gradient, inputs + grad_outputs, eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)
+    return gradcheck(gradient, inputs + grad_outputs, eps=eps, atol=atol, rtol=rtol, nondet_tol=nondet_tol, raise_exception=raise_exception)

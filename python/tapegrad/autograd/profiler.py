@@ -8,8 +8,11 @@ __all__ = ["profile", "record_function"]
 class profile(_new.profile):
     """profiler.profile that can be switched off; as a context it gives itself, or None when off."""
 
-    def __init__(self, enabled=True, *, use_cuda=False, record_shapes=False, profile_memory=False, with_stack=False, **others):
-        super().__init__(record_shapes=record_shapes, profile_memory=profile_memory, with_stack=with_stack)
+    def __init__(self, enabled=True, *, use_cuda=False, use_device=None, record_shapes=False, with_flops=False, profile_memory=False,
+                 with_stack=False, with_modules=False, use_kineto=False, use_cpu=True, experimental_config=None, acc_events=False,
+                 custom_trace_id_callback=None):
+        super().__init__(record_shapes=record_shapes, profile_memory=profile_memory, with_stack=with_stack, acc_events=acc_events,
+                         custom_trace_id_callback=custom_trace_id_callback)
         self.enabled = enabled
 
     def __enter__(self):

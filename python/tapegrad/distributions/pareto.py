@@ -33,7 +33,7 @@ class Pareto(Univariate):
     def log_prob(self, value):
         self._checked(value)
         out = self.alpha.log() + self.alpha * self.scale.log() - (self.alpha + 1) * value.log()
-        return _C.where(value >= self.scale, out, -math.inf)
+        return _C.where(value < self.scale, -math.inf, out)
 
     def cdf(self, value):
         self._checked(value)

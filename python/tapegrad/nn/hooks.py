@@ -1,5 +1,6 @@
 """Hooks of modules: removable handles, hooks for all modules, and the backward hooks' two identity functions."""
 import itertools
+import warnings
 import weakref
 
 from .. import _C
@@ -17,7 +18,7 @@ class RemovableHandle:
     """Takes a hook away again: call `remove()`, or use it as a context manager."""
 
     def __init__(self, hooks, extra=()):
-        self.id = next(_ids)
+        self.id = next(i for i in _ids if not any(i in d for d in (hooks, *extra)))  # a loaded module brings hooks with numbers
         self._dicts = [weakref.ref(d) for d in (hooks, *extra)]
 
     def remove(self):
@@ -194,6 +195,8 @@ class BackwardHooks:
         elif isinstance(output, (tuple, list)):
             items = tuple(output)
         else:
+            warnings.warn(f"backward hooks are called for modules that return a Tensor, a tuple or a list of them; "
+                          f"{type(self.module).__name__} returned a {type(output).__name__}", stacklevel=3)
             return output
         tensors, places = _differentiable(items)
         if not tensors:
@@ -219,10 +222,9 @@ class BackwardHooks:
         return tuple(grad_output[i] for i in self.output_places)
 
     def inputs_arrived(self, grads):
+        if self.grad_output is None:  # these gradients did not pass through the output
+            return grads
         grad_input = _spread(grads, self.input_places, self.n_inputs)
-        if self.grad_output is None:
-            raise RuntimeError("Module backward hook for grad_input is called before the grad_output one: the module's output was "
-                               "changed in place, or does not take part in the graph.")
         for hook in self.hooks:
             result = hook(self.module, grad_input, self.grad_output)
             if result is not None:

@@ -246,7 +246,7 @@ class Module(StateMixin, _C.ModuleBase):
             return self.forward(*args, **kwargs)
         done = 0
         try:
-            for hook in H.global_forward_pre.values():
+            for hook in list(H.global_forward_pre.values()):
                 args, kwargs = H.ForwardHook(hook, False).before(self, args, kwargs)
             for hook in list(self._forward_pre_hooks.values()):
                 args, kwargs = hook.before(self, args, kwargs)
@@ -454,14 +454,14 @@ class Module(StateMixin, _C.ModuleBase):
 
     def to(self, *args, **kwargs):
         """`to(device)`, `to(dtype)`, `to(device, dtype)` or `to(tensor)`: moves parameters and buffers in place; a dtype applies to
-        the floating ones only, a memory format to those of 4 or 5 dimensions. Returns self."""
+        the floating and complex ones only, a memory format to those of 4 or 5 dimensions. Returns self."""
         device, dtype, kwargs = _parse_to(args, kwargs)
         plain = {k: v for k, v in kwargs.items() if k != "memory_format"}
-        if dtype is not None and not dtype.is_floating_point:
-            raise TypeError(f"nn.Module.to only accepts floating point dtypes, but got desired dtype={dtype}")
+        if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
+            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
 
         def convert(t):
-            wanted = dtype if dtype is not None and t.is_floating_point() else t.dtype
+            wanted = dtype if dtype is not None and (t.is_floating_point() or t.is_complex()) else t.dtype
             return t.to(device=t.device if device is None else device, dtype=wanted, **(kwargs if t.ndim in (4, 5) else plain))
         return self._apply(convert)
 
@@ -554,8 +554,13 @@ def _parse_to(args, kwargs):
     """(device, dtype, other keywords) of the arguments of `to`."""
     kwargs = dict(kwargs)
     device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
-    like = kwargs.pop("tensor", None) or kwargs.pop("other", None)
+    like = kwargs.pop("tensor", None)
     flags = ["non_blocking", "copy"]
+    unknown = [name for name in kwargs if name not in (*flags, "memory_format")]
+    if unknown:
+        raise TypeError(f"Module.to() got an unexpected keyword argument '{unknown[0]}'")
+    if len(args) > 4:
+        raise TypeError(f"Module.to() takes at most 4 positional arguments, but {len(args)} were given")
     for a in args:
         if isinstance(a, _C.Tensor):
             like = a

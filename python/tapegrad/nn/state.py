@@ -55,10 +55,10 @@ class StateMixin:
 
     def register_load_state_dict_pre_hook(self, hook):
         """`hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)` runs before loading."""
-        return self._state_hooks("_load_state_dict_pre_hooks", lambda *args: hook(self, *args))
+        return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
     def _register_load_state_dict_pre_hook(self, hook, with_module=False):
-        return self._state_hooks("_load_state_dict_pre_hooks", (lambda *args: hook(self, *args)) if with_module else hook)
+        return self._state_hooks("_load_state_dict_pre_hooks", (hook, with_module))
 
     def register_load_state_dict_post_hook(self, hook):
         """`hook(module, incompatible_keys)` runs after loading and may empty the lists it is given."""
@@ -154,8 +154,8 @@ class StateMixin:
         return IncompatibleKeys(missing, unexpected)
 
     def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs):
-        for hook in (self._load_state_dict_pre_hooks or {}).values():
-            hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+        for hook, with_module in (self._load_state_dict_pre_hooks or {}).values():
+            hook(*([self] if with_module else []), state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
         assign = local_metadata.get("assign_to_params_buffers", False)
         members = {name: value for name, value in self._saved_members() if value is not None}
         for name, current in members.items():

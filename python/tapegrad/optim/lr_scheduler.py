@@ -11,9 +11,8 @@ from collections import Counter
 from .optimizer import Optimizer
 
 __all__ = ["LRScheduler", "LambdaLR", "MultiplicativeLR", "StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR",
-           "PolynomialLR",
-           "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "SequentialLR", "ChainedScheduler", "ReduceLROnPlateau", "CyclicLR",
-           "OneCycleLR"]
+           "PolynomialLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "SequentialLR", "ChainedScheduler", "ReduceLROnPlateau",
+           "CyclicLR", "OneCycleLR"]
 
 
 class LRScheduler:
@@ -68,7 +67,8 @@ class LRScheduler:
 
     def step(self, epoch=None):
         """Sets the next rates; `epoch` jumps to an epoch (deprecated)."""
-        if self._step_count == 1 and not self.optimizer._lr_steps:
+        started = self._step_count == 1 and self.last_epoch >= 0  # and not undone by SequentialLR
+        if started and getattr(self.optimizer, "_lr_steps", None) == 0:  # a copied optimizer does not count
             warnings.warn("Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch 1.1.0 and later, you should "
                           "call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.", UserWarning, stacklevel=2)
         self._step_count += 1
@@ -101,6 +101,11 @@ def _number(lr):
     return lr if isinstance(lr, (int, float)) else float(lr)
 
 
+def _attributes(f):
+    """What a state_dict keeps of a function: nothing, or a callable object's attributes."""
+    return None if hasattr(f, "__code__") or not hasattr(f, "__dict__") else dict(f.__dict__)
+
+
 class _PerGroup(LRScheduler):
     """What LambdaLR and MultiplicativeLR share: one function for each group."""
 
@@ -117,7 +122,7 @@ class _PerGroup(LRScheduler):
     def state_dict(self):
         """All but the optimizer and plain functions; callable objects keep their attributes."""
         state = {k: v for k, v in self.__dict__.items() if k not in ("optimizer", "lr_lambdas")}
-        state["lr_lambdas"] = [None if hasattr(f, "__code__") or not hasattr(f, "__dict__") else dict(f.__dict__) for f in self.lr_lambdas]
+        state["lr_lambdas"] = [_attributes(f) for f in self.lr_lambdas]
         return state
 
     def load_state_dict(self, state_dict):
@@ -313,6 +318,14 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self._set(self.get_lr())
 
 
+def _undo_step(scheduler):
+    if hasattr(scheduler, "_schedulers"):
+        for s in scheduler._schedulers:
+            _undo_step(s)
+    else:
+        scheduler.last_epoch -= 1
+
+
 class SequentialLR(LRScheduler):
     """One schedule after another, changing at the milestones."""
 
@@ -326,6 +339,9 @@ class SequentialLR(LRScheduler):
             if s.optimizer is not optimizer:
                 raise ValueError(f"SequentialLR expects all schedulers to belong to the same optimizer, but got scheduler "
                                  f"{type(s).__name__} at index {i}")
+            if i and hasattr(s, "_schedulers"):
+                raise NotImplementedError(f"SequentialLR: {type(s).__name__} at index {i} cannot begin anew at a milestone; put it "
+                                          "first, or give its schedules one by one")
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(f"Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone "
                              f"points, but got number of schedulers {len(schedulers)} and the number of milestones to be equal to "
@@ -334,12 +350,12 @@ class SequentialLR(LRScheduler):
         self.last_epoch = last_epoch + 1
         for group in optimizer.param_groups:  # undo the first steps of all but the first schedule
             group["lr"] = group["initial_lr"]
-        for s in self._schedulers:
-            s.last_epoch -= 1
-        self._schedulers[0]._initial_step()
-        self._last_lr = self._schedulers[0].get_last_lr()
+        _undo_step(self)
+        first = self._schedulers[bisect_right(self._milestones, 0)]
+        first._initial_step()
+        self._last_lr = first.get_last_lr()
 
-    def step(self, epoch=None):
+    def step(self):
         """Steps the schedule whose turn it is."""
         self.last_epoch += 1
         at = bisect_right(self._milestones, self.last_epoch)
@@ -397,13 +413,7 @@ class ReduceLROnPlateau(LRScheduler):
             raise ValueError("threshold mode " + str(threshold_mode) + " is unknown!")
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
-        n = len(optimizer.param_groups)
-        if isinstance(min_lr, (list, tuple)):
-            if len(min_lr) != n:
-                raise ValueError(f"expected {n} min_lrs, got {len(min_lr)}")
-            self.min_lrs = list(min_lr)
-        else:
-            self.min_lrs = [min_lr] * n
+        self.min_lrs = _per_group("min_lr", optimizer, min_lr)
         self.optimizer, self.factor, self.patience, self.cooldown, self.eps = optimizer, factor, patience, cooldown, eps
         self.mode, self.threshold, self.threshold_mode, self.last_epoch = mode, threshold, threshold_mode, 0
         self._last_lr = self._rates()
@@ -507,6 +517,18 @@ class CyclicLR(LRScheduler):
             for group, low, high in zip(self.optimizer.param_groups, self.base_momentums, self.max_momentums):
                 _set_momentum(group, self._key, high - (high - low) * height * scale)
         return [low + (high - low) * height * scale for low, high in zip(self.base_lrs, self.max_lrs)]
+
+    def state_dict(self):
+        """All but the optimizer and scale_fn; of a callable object its attributes."""
+        return {**super().state_dict(), "_scale": _attributes(self._scale)}
+
+    def load_state_dict(self, state_dict):
+        """Takes over what state_dict() gave."""
+        state = dict(state_dict)
+        attributes = state.pop("_scale", None)
+        if attributes is not None:
+            self._scale.__dict__.update(attributes)
+        self.__dict__.update(state)
 
 
 class OneCycleLR(LRScheduler):

@@ -14,7 +14,8 @@ _all_step_pre_hooks, _all_step_post_hooks = HookDict(), HookDict()  # of every o
 
 
 def register_optimizer_step_pre_hook(hook):
-    """`hook(optimizer, args, kwargs)` runs before the step of any optimizer and may return new (args, kwargs)."""
+    """`hook(optimizer, args, kwargs)` runs before the step of any optimizer and may return new (args, kwargs); args begin with the
+    optimizer."""
     return _all_step_pre_hooks.add(hook)
 
 
@@ -75,6 +76,9 @@ class Optimizer:
         taken = {id(p) for g in self.param_groups for p in g["params"]}
         if not taken.isdisjoint(ids):
             raise ValueError("some parameters appear in more than one parameter group")
+        if group.get("differentiable", self.defaults.get("differentiable")):
+            raise NotImplementedError(f"{type(self).__name__}: differentiable=True is not implemented, a step is not recorded; compute the "
+                                      "new parameters with tensor operations and call the model by func.functional_call")
         group["params"] = params
         for name, value in self.defaults.items():
             if value is required and name not in group:
@@ -190,7 +194,7 @@ class Optimizer:
     # ---- hooks, printing, pickling
 
     def register_step_pre_hook(self, hook):
-        """`hook(optimizer, args, kwargs)` runs before step and may return new (args, kwargs)."""
+        """`hook(optimizer, args, kwargs)` runs before step and may return new (args, kwargs); args begin with the optimizer."""
         return self._step_pre_hooks.add(hook)
 
     def register_step_post_hook(self, hook):
@@ -228,6 +232,7 @@ def _with_hooks(step):
 
     @functools.wraps(step)
     def wrapper(self, *args, **kwargs):
+        args = (self, *args)  # hooks see it, too, as PyTorch's do
         if self._step_pre_hooks or _all_step_pre_hooks:
             for hook in (*_all_step_pre_hooks.values(), *self._step_pre_hooks.values()):
                 result = hook(self, args, kwargs)
@@ -238,7 +243,7 @@ def _with_hooks(step):
         _C._profile_enter(name(self), self)
         role = _C._set_memory_role(_OPTIMIZER)
         try:
-            out = step(self, *args, **kwargs)
+            out = step(*args, **kwargs)
         finally:
             _C._set_memory_role(role)
             _C._profile_exit(self)

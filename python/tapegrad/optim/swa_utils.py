@@ -100,13 +100,15 @@ def update_bn(loader, model, device=None):
     for m in norms:
         m.reset_running_stats()
         m.momentum = None  # the mean over all batches
-    with _C.no_grad():
-        for batch in loader:
-            batch = batch[0] if isinstance(batch, (list, tuple)) else batch
-            model(batch if device is None else batch.to(device))
-    for m, momentum in norms.items():
-        m.momentum = momentum
-    model.train(was_training)
+    try:
+        with _C.no_grad():
+            for batch in loader:
+                batch = batch[0] if isinstance(batch, (list, tuple)) else batch
+                model(batch if device is None else batch.to(device))
+    finally:
+        for m, momentum in norms.items():
+            m.momentum = momentum
+        model.train(was_training)
 
 
 class SWALR(LRScheduler):

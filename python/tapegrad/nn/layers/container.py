@@ -31,9 +31,6 @@ class _Numbered(Module):
     def __iter__(self):
         return iter(self._modules.values())
 
-    def __bool__(self):
-        return True if not hasattr(type(self), "__len__") else len(self) > 0
-
     def __dir__(self):
         return [k for k in super().__dir__() if not k.isdigit()]
 

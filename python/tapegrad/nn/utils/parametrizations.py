@@ -29,7 +29,7 @@ def rows_along(weight, dim):
     """The weight as a matrix whose rows are its slices along dim."""
     if dim != 0:
         weight = weight.permute(dim, *(d for d in range(weight.ndim) if d != dim))
-    return weight.flatten(1)
+    return weight.flatten(1) if weight.ndim > 1 else weight.unsqueeze(1)
 
 
 def output_dim(module, dim):

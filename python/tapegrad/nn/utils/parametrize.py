@@ -218,6 +218,6 @@ def transfer_parametrizations_and_params(from_module, to_module, tensor_name=Non
                 setattr(to_module, name, Parameter(getattr(from_module, name)))
             for parametrization in values:
                 register_parametrization(to_module, name, parametrization)
-            for original, tensor in values._parameters.items():
+            for original, tensor in (*values._parameters.items(), *values._buffers.items()):
                 setattr(to_module.parametrizations[name], original, tensor)
     return to_module

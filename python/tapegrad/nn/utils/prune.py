@@ -49,12 +49,11 @@ class BasePruningMethod(ABC):
         scores = getattr(module, name) if importance_scores is None else importance_scores
         if scores.shape != orig.shape:
             raise AssertionError(f"importance_scores should have the same shape as parameter {name} of {module}")
-        for key, before in earlier:  # several methods on one tensor are one hook
-            container = before if isinstance(before, PruningContainer) else PruningContainer(before)
-            container.add_pruning_method(method)
-            method = container
+        for _, before in earlier:  # several methods on one tensor are one hook
+            method = PruningContainer(*(before if isinstance(before, PruningContainer) else [before]), method)
+        mask = method.compute_mask(scores.detach(), default.detach())  # what raises leaves the module as it was
+        for key, _ in earlier:
             del module._forward_pre_hooks[key]
-        mask = method.compute_mask(scores.detach(), default.detach())
         if not earlier:
             del module._parameters[name]
             module.register_parameter(name + "_orig", orig)

@@ -1,5 +1,6 @@
 """From a list of samples to one batch."""
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Mapping, MutableMapping, Sequence
 
 from ... import _C
 
@@ -22,6 +23,10 @@ def _rebuild(like, values):
     try:
         if isinstance(like, tuple) and hasattr(like, "_fields"):
             return type(like)(*values)
+        if isinstance(like, MutableMapping):  # which may have more in it than its items
+            out = copy.copy(like)
+            out.update(values)
+            return out
         return type(like)(values)
     except TypeError:
         return dict(values) if isinstance(like, Mapping) else list(values)
@@ -35,6 +40,8 @@ def default_collate(batch):
     first = batch[0]
     if isinstance(first, _C.Tensor):
         return _C.stack(list(batch))
+    if isinstance(first, (str, bytes)):  # NumPy's, too
+        return batch
     if _is_numpy(first) and hasattr(first, "dtype"):
         tensors = [_from_numpy(x) for x in batch]
         if tensors[0] is None:
@@ -46,8 +53,6 @@ def default_collate(batch):
         return _C.tensor(batch, dtype=_C.float64)
     if isinstance(first, int):
         return _C.tensor(batch)
-    if isinstance(first, (str, bytes)):
-        return batch
     if isinstance(first, Mapping):
         return _rebuild(first, {k: default_collate([x[k] for x in batch]) for k in first})
     if isinstance(first, tuple) and hasattr(first, "_fields"):

@@ -59,6 +59,14 @@ class DataLoader:
             raise ValueError("prefetch_factor option should be non-negative")
         if persistent_workers and num_workers == 0:
             raise ValueError("persistent_workers option needs num_workers > 0")
+        for name, value in (("timeout", timeout), ("multiprocessing_context", multiprocessing_context)):
+            if value and num_workers == 0:
+                raise ValueError(f"{name} option is for workers: it needs num_workers > 0, got {name}={value!r}")
+        if isinstance(multiprocessing_context, str):
+            import multiprocessing
+            if multiprocessing_context not in multiprocessing.get_all_start_methods():
+                raise ValueError(f"multiprocessing_context should be one of {multiprocessing.get_all_start_methods()}, got "
+                                 f"{multiprocessing_context!r}")
         self.dataset, self.num_workers, self.timeout, self.pin_memory = dataset, num_workers, timeout, pin_memory
         self.worker_init_fn, self.persistent_workers, self.generator = worker_init_fn, persistent_workers, generator
         self.multiprocessing_context = multiprocessing_context
@@ -238,7 +246,7 @@ class _Workers:
             from ...multiprocessing import reductions
             reductions.register()  # a dataset's tensors reach the workers through shared memory
         self.processes, self.pipes, self.closed, self.busy = [], [], False, False
-        self._finalizer = weakref.finalize(self, _stop, self.processes, self.pipes)
+        self._finalizer = weakref.finalize(self, _stop, os.getpid(), self.processes, self.pipes)
         for i in range(loader.num_workers):
             ours, theirs = context.Pipe()
             others = [*self.pipes, ours] if context.get_start_method() == "fork" else []
@@ -276,7 +284,9 @@ def _how_it_ended(code):
     return f"killed by signal {-code} ({name}{hint.get(name, '')})"
 
 
-def _stop(processes, pipes):
+def _stop(owner, processes, pipes):
+    if os.getpid() != owner:  # a copy of the loader in a process that was forked since
+        return
     for pipe in pipes:
         try:
             os.set_blocking(pipe.fileno(), False)  # a hanging worker may not have emptied it

@@ -129,10 +129,9 @@ def run_worker(conn, others, worker_id, num_workers, dataset, iterable, auto_bat
                     if seeded is not None and _random_states() != seeded:
                         seeded = None
                     answer = (number, "batch" if seeded else "drawn", batch)
-                except StopIteration:
-                    answer = (number, "end", None)
-                except Exception:
-                    answer = (number, "error", Failure(f"in DataLoader worker process {worker_id}"))
+                except Exception as e:
+                    ended = iterable and isinstance(e, StopIteration)
+                    answer = (number, "end", None) if ended else (number, "error", Failure(f"in DataLoader worker process {worker_id}"))
             try:
                 packed = transport.pack(answer)
             except Exception:  # a batch that cannot be pickled
