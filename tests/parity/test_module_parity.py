@@ -2,6 +2,7 @@
 import copy
 import importlib
 import pickle
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -207,6 +208,26 @@ def test_pickling_and_copying(lib):
             assert repr(other) == repr(net)
             for (k, a), (l, b) in zip(net.state_dict().items(), other.state_dict().items()):
                 assert k == l and np.array_equal(a.numpy(), b.numpy()) and a.data_ptr() != b.data_ptr()
+
+
+@LIBS
+def test_padding_mode_set_later(lib):
+    """As programs make a trained network tileable."""
+    x = lib.arange(32.0).view(1, 2, 4, 4)
+    for padding in (1, "same", (2, 0)):
+        conv = lib.nn.Conv2d(2, 3, 3, padding=padding)
+        circular = lib.nn.Conv2d(2, 3, 3, padding=padding, padding_mode="circular")
+        circular.load_state_dict(conv.state_dict())
+        assert list(conv._reversed_padding_repeated_twice) == list(circular._reversed_padding_repeated_twice)
+        conv.padding_mode = "circular"
+        assert conv(x).equal(circular(x))
+
+
+@LIBS
+def test_sequential_numbers_again(lib):
+    net = lib.nn.Sequential(OrderedDict(a=lib.nn.Linear(1, 1), b=lib.nn.ReLU(), c=lib.nn.Linear(1, 2)))
+    del net[0]
+    assert [n for n, _ in net.named_children()] == ["0", "1"] and list(net.state_dict()) == ["1.weight", "1.bias"]
 
 
 def test_attention_backends():

@@ -26,6 +26,9 @@ class _Registered(_C.Tensor):
         memo[id(self)] = out
         return out
 
+    def __copy__(self):
+        return _rebuild(type(self), self.detach(), self.requires_grad, self.__dict__)
+
     def __reduce_ex__(self, protocol):
         return _rebuild, (type(self), self.detach(), self.requires_grad, dict(self.__dict__))
 
