@@ -32,6 +32,19 @@ def test_import_paths(lib, path):
 
 
 @LIBS
+@pytest.mark.parametrize("path", ["nn.utils.clip_grad:clip_grad_norm_", "nn.utils.convert_parameters:parameters_to_vector", "utils.hooks:RemovableHandle"])
+def test_import_paths_of_helpers(lib, path):
+    name, member = path.split(":")
+    assert hasattr(importlib.import_module(f"{lib.__name__}.{name}"), member)
+
+
+@LIBS
+def test_a_parameter_prints_as_one(lib):
+    p = lib.nn.Parameter(lib.zeros(2))
+    assert str(p) == repr(p) == "Parameter containing:\ntensor([0., 0.], requires_grad=True)"
+
+
+@LIBS
 def test_class_relations(lib):
     m = lib.nn.modules
     assert issubclass(lib.nn.SyncBatchNorm, m.batchnorm._BatchNorm) and issubclass(lib.nn.InstanceNorm1d, m.batchnorm._NormBase)
@@ -196,9 +209,15 @@ def test_submodules_by_path(lib):
     for bad in (lambda: net.get_submodule("0.7"), lambda: net.get_parameter("0.0.weight"), lambda: net.get_buffer("1.weight"), lambda: net.get_parameter("1.running_mean")):
         with pytest.raises(AttributeError):
             bad()
-    for bad in ("", "9.x"):
+    for bad in ("", "9.x", "1.weight"):
         with pytest.raises((ValueError, AttributeError)):
             net.set_submodule(bad, lib.nn.Identity())
+    with pytest.raises(AttributeError):
+        net.set_submodule("9", lib.nn.Identity(), strict=True)
+    with pytest.raises(ValueError):
+        net.set_submodule("1", None)
+    tied = lib.nn.Sequential(net[1], net[1])
+    assert len(list(tied.modules())) == 2 and len(list(tied.modules(remove_duplicate=False))) == 3
 
 
 @LIBS

@@ -49,6 +49,8 @@ class Parameter(_Registered):
     def __repr__(self):
         return "Parameter containing:\n" + super().__repr__()
 
+    __str__ = __repr__
+
 
 class Buffer(_Registered):
     """A tensor that belongs to a module's state but is not trained, such as running statistics.
