@@ -397,3 +397,14 @@ def test_device_as_context(lib):
         with lib.device("cpu"):
             1 / 0
     assert lib.get_default_device() == before
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0, 3, 2), (0, 3, 2, 2), (2, 3, 0)])
+def test_batch_norm_of_nothing(shape):
+    """As a detector meets it that has found no regions."""
+    def f(L):
+        norm, x = L.nn.BatchNorm1d(3) if len(shape) < 4 else L.nn.BatchNorm2d(3), L.zeros(shape, requires_grad=True)
+        norm.running_mean.fill_(5.0)
+        y = norm(x)
+        return [y, *L.autograd.grad(y.sum(), [x, norm.weight, norm.bias]), *norm.buffers()]
+    both(f)
