@@ -88,7 +88,11 @@ void look(PyObject* o, Layout& l, int depth) {
 }
 
 int64_t integer_of(PyObject* o) {
-  if (PyFloat_Check(o)) return int64_t(PyFloat_AS_DOUBLE(o));
+  if (PyFloat_Check(o)) {
+    const double v = PyFloat_AS_DOUBLE(o);
+    if (!(v >= -0x1p63 && v < 0x1p63)) raise(PyExc_RuntimeError, "value %S cannot be converted to an integer without overflow", o);
+    return int64_t(v);
+  }
   const Obj i = Obj::take(PyNumber_Index(o));
   const long long v = PyLong_AsLongLong(i.get());
   if (v == -1 && PyErr_Occurred()) throw PythonError();
@@ -119,7 +123,7 @@ template <class T> T convert(PyObject* o) {
     return v;
   } else {
     const int64_t v = integer_of(o);
-    if (v != int64_t(T(v))) raise(PyExc_RuntimeError, "value cannot be converted to type %s without overflow", name(DtypeOf<T>::value));
+    if (v != int64_t(T(v)) && (std::is_signed_v<T> || v > 0 || -v != int64_t(T(-v)))) raise(PyExc_RuntimeError, "value cannot be converted to type %s without overflow", name(DtypeOf<T>::value));
     return T(v);
   }
 }

@@ -176,6 +176,17 @@ PyObject* deepcopy(PyObject* self, PyObject* memo) {
     return o.release();
   });
 }
+// A leaf over the same memory, as copy.copy makes.
+PyObject* shallow_copy(PyObject* self, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    const Tensor& t = unwrap(self);
+    Tensor alias = detach(t);
+    alias->requires_grad = needs_grad(t);
+    Obj o = Obj::take(wrap_as(Py_TYPE(self), std::move(alias)));
+    if (PyObject* dict = reinterpret_cast<PyTensor*>(self)->dict) set_state(o.get(), dict);
+    return o.release();
+  });
+}
 PyMethodDef rebuild_def = {"_rebuild_tensor", rebuild, METH_VARARGS, nullptr};
 
 // ---- storage -----------------------------------------------------------------------------------------------------------------------
@@ -348,6 +359,7 @@ PyMethodDef tensor_methods[] = {
      "__array_namespace__(*, api_version=None)\n\ntapegrad.array_api, the functions of the array API standard."},
     {"to_device", function_pointer(to_device), METH_VARARGS | METH_KEYWORDS, "to_device(device, /, *, stream=None)\n\nto() under the array API's name."},
     {"__deepcopy__", deepcopy, METH_O, nullptr},
+    {"__copy__", shallow_copy, METH_NOARGS, nullptr},
     {"__reduce_ex__", reduce, METH_O, nullptr},
     {"__format__", format, METH_O, nullptr},
     {"__reversed__", reversed, METH_NOARGS, nullptr},

@@ -125,7 +125,7 @@ PyObject* compare(PyObject* a, PyObject* b, int op) {
 
 Scalar single(PyObject* o) {
   const Tensor& t = unwrap(o);
-  if (t.numel() != 1) raise(PyExc_RuntimeError, "a Tensor with %lld elements cannot be converted to a number", (long long)t.numel());
+  if (t.numel() != 1) detail::fail<ValueError>("a Tensor with ", t.numel(), " elements cannot be converted to a number");
   return t.item();
 }
 int truth(PyObject* o) {

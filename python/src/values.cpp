@@ -1,5 +1,6 @@
 // The small Python values: dtypes, devices, memory formats, layouts, Size, Generator; and reading Python numbers.
 #include <cstring>
+#include <vector>
 
 #include "py.h"
 #include "src/tensor/cuda.h"
@@ -97,7 +98,27 @@ PyObject* device_index(PyObject* o, void*) {
 }
 PyObject* device_reduce(PyObject* o, PyObject*) { return Py_BuildValue("O(s)", DeviceType_, to_string(device_of(o)).c_str()); }
 PyGetSetDef device_getset[] = {{"type", device_type, nullptr, nullptr, nullptr}, {"index", device_index, nullptr, nullptr, nullptr}, {}};
-PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullptr}, {}};
+// `with device:` makes it where factories put tensors; at the end that is again what it was.
+thread_local std::vector<Device> outer_devices;
+PyObject* device_enter(PyObject* o, PyObject*) {
+  return guarded([&] {
+    outer_devices.reserve(outer_devices.size() + 1);
+    const Device outer = default_device();
+    set_default_device(device_of(o));
+    outer_devices.push_back(outer);
+    return Py_NewRef(o);
+  });
+}
+PyObject* device_exit(PyObject*, PyObject*) {
+  return guarded([&] {
+    if (outer_devices.empty()) raise(PyExc_RuntimeError, "device.__exit__() without __enter__()");
+    set_default_device(outer_devices.back());
+    outer_devices.pop_back();
+    return Py_NewRef(Py_None);
+  });
+}
+PyMethodDef device_methods[] = {{"__reduce__", device_reduce, METH_NOARGS, nullptr}, {"__enter__", device_enter, METH_NOARGS, nullptr},
+                                {"__exit__", device_exit, METH_VARARGS, nullptr}, {}};
 PyType_Slot device_slots[] = {{Py_tp_new, (void*)device_new}, {Py_tp_repr, (void*)device_repr}, {Py_tp_str, (void*)device_str},
                               {Py_tp_richcompare, (void*)device_compare}, {Py_tp_hash, (void*)device_hash}, {Py_tp_getset, device_getset},
                               {Py_tp_methods, device_methods}, {0, nullptr}};
@@ -257,10 +278,10 @@ bool read_dtype(PyObject* o, Dtype& d) {
     d = Dtype(value_of(o)->value);
     return true;
   }
-  if (o == reinterpret_cast<PyObject*>(&PyFloat_Type)) d = default_dtype();
+  if (o == reinterpret_cast<PyObject*>(&PyFloat_Type)) d = Dtype::Float64;
   else if (o == reinterpret_cast<PyObject*>(&PyLong_Type)) d = Dtype::Int64;
   else if (o == reinterpret_cast<PyObject*>(&PyBool_Type)) d = Dtype::Bool;
-  else if (o == reinterpret_cast<PyObject*>(&PyComplex_Type)) d = complex_dtype(default_dtype());
+  else if (o == reinterpret_cast<PyObject*>(&PyComplex_Type)) d = Dtype::Complex128;
   else return false;
   return true;
 }

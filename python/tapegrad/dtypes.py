@@ -14,7 +14,7 @@ class finfo:
     """Limits of a float dtype, or of a complex dtype's parts: bits, eps, max, min, tiny, smallest_normal, resolution, dtype."""
 
     def __init__(self, type=None):
-        type = _C.get_default_dtype() if type is None else _PARTS.get(type, type)
+        type = _C.get_default_dtype() if type is None else _C.float64 if type is float else _PARTS.get(type, type)
         if type not in _FLOATS:
             raise TypeError(f"tapegrad.finfo() requires a floating point input type. Use tapegrad.iinfo to handle '{type}'")
         mantissa, low, high = _FLOATS[type]

@@ -55,8 +55,7 @@ Piece piece_of(const EmbeddingBags& p, int64_t b) {
 }
 /// The row of weight that entry i names, or -1.
 int64_t row_of(const EmbeddingBags& p, int64_t i) {
-  const int64_t row = p.index[i] < 0 ? p.index[i] + p.rows : p.index[i];
-  return row == p.padding ? -1 : row;
+  return p.index[i] == p.padding ? -1 : p.index[i];
 }
 void check_bags(const EmbeddingBags& p) {
   for (int64_t b = 0; b < p.bags; b++) {
@@ -64,7 +63,7 @@ void check_bags(const EmbeddingBags& p) {
     TG_CHECK((b || bag.begin == 0) && bag.begin <= bag.end && bag.end <= p.n, ValueError, "offsets must begin with 0 and rise up to the ",
         p.n, " indices, got ", bag.begin, " to ", bag.end, " for bag ", b);
     for (int64_t i = bag.begin; i < bag.end; i++)
-      TG_CHECK(p.index[i] >= -p.rows && p.index[i] < p.rows, IndexError, "index ", p.index[i], " is out of bounds for dimension 0 with size ",
+      TG_CHECK(p.index[i] >= 0 && p.index[i] < p.rows, IndexError, "index ", p.index[i], " is out of bounds for dimension 0 with size ",
           p.rows);
   }
 }

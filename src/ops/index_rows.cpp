@@ -15,21 +15,21 @@ namespace tapegrad {
 
 // ---- where the rows are
 
-// out[k] = index[k] · stride, or that more; wrapped and checked. `index` is int64 and contiguous.
-static void put_offsets(int64_t* out, const Tensor& index, int64_t dim, int64_t size, int64_t stride, bool add) {
-  const int64_t *in = index->host<int64_t>(), n = index.numel();
+// out[k] = index[k] · stride, or that more; wrapped (from_end) and checked. `index` is int64 and contiguous.
+static void put_offsets(int64_t* out, const Tensor& index, int64_t dim, int64_t size, int64_t stride, bool add, bool from_end = true) {
+  const int64_t *in = index->host<int64_t>(), n = index.numel(), least = from_end ? -size : 0;
   std::atomic<bool> outside{false};
   parallel_for(n, int64_t(1) << 15, [&](int64_t begin, int64_t end) {
     bool wrong = false;
     for (int64_t k = begin; k < end; k++) {
       const int64_t i = in[k], at = (i + (i >> 63 & size)) * stride;
-      wrong |= uint64_t(i) + uint64_t(size) >= uint64_t(2 * size);
+      wrong |= uint64_t(i) - uint64_t(least) >= uint64_t(size - least);
       out[k] = add ? out[k] + at : at;
     }
     if (wrong) outside = true;
   });
   for (int64_t k = 0; outside && k < n; k++)
-    if (in[k] < -size || in[k] >= size) detail::fail<IndexError>("index ", in[k], " is out of bounds for dimension ", dim, " with size ", size);
+    if (in[k] < least || in[k] >= size) detail::fail<IndexError>("index ", in[k], " is out of bounds for dimension ", dim, " with size ", size);
 }
 
 // As broadcast_sizes, with the error that belongs to an index.
@@ -78,11 +78,12 @@ Rows plan_rows(const Tensor& x, TensorList indices) {
       put_offsets(rows.offsets->host<int64_t>(), contiguous(expand(i, shape)), d, x->sizes[d], x->strides[d], d > first);
   return rows;
 }
-Rows plan_rows(const Tensor& x, int64_t dim, const Tensor& index) {
+Rows plan_rows(const Tensor& x, int64_t dim, const Tensor& index, bool from_end) {
   TG_CHECK(is_integral(index.dtype()), DtypeError, "index must be an integer tensor, got ", index.dtype(), Named{"index", index});
   TG_CHECK(index.dim() <= 1, ShapeError, "index must have at most 1 dimension, got ", index.dim(), Named{"index", index});
   NoGrad guard;
   Rows rows;
+  rows.from_end = from_end;
   for (int64_t d = 0; d < dim; d++) rows.before.add(x->sizes[d], x->strides[d]);
   for (int64_t d = dim + 1; d < x.dim(); d++) rows.after.add(x->sizes[d], x->strides[d]);
   rows.size = x.sizes();
@@ -92,7 +93,7 @@ Rows plan_rows(const Tensor& x, int64_t dim, const Tensor& index) {
     return rows;
   }
   rows.offsets = empty({index.numel()}, Dtype::Int64);
-  put_offsets(rows.offsets->host<int64_t>(), contiguous(to(index, Dtype::Int64)), dim, size_of(x, dim), x.dim() ? x->strides[dim] : 0, false);
+  put_offsets(rows.offsets->host<int64_t>(), contiguous(to(index, Dtype::Int64)), dim, size_of(x, dim), x.dim() ? x->strides[dim] : 0, false, from_end);
   return rows;
 }
 

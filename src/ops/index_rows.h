@@ -14,12 +14,13 @@ struct Rows {
   int64_t stride = 1, places = 0;
   int dim = 0;
   bool bounds = false;
+  bool from_end = true;  // (bounds) may count from the end
 };
 /// Integer tensors for some dimensions of x (undefined: all of that dimension); they broadcast together. The index dimensions
 /// stand where the indexed ones were, or in front when those are not adjacent. Throws IndexError naming index, dimension, size.
 Rows plan_rows(const Tensor& x, TensorList indices);
-/// One vector of indices along dim, which must be of integer dtype.
-Rows plan_rows(const Tensor& x, int64_t dim, const Tensor& index);
+/// One vector of indices along dim, which must be of integer dtype; from_end: negative ones count from the end, or are out of bounds.
+Rows plan_rows(const Tensor& x, int64_t dim, const Tensor& index, bool from_end = false);
 
 /// x's rows as a new row-major tensor of rows.size. Records nothing, as all here.
 Tensor get_rows(const Tensor& x, const Rows& rows);

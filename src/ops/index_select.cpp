@@ -86,27 +86,27 @@ struct IndexWriteBackward final : NodeOf<2> {
     const Tensor at = index.unpack(*this);
     if (needs(0)) dx[0] = index_fill(g, dim, at, Scalar(0));
     if (needs(1)) {
-      const bool filled = value_sizes.empty() && g.dim();  // with one value: what is written twice counts once
-      const Tensor part = index_select(g, dim, filled ? std::get<0>(tapegrad::unique(remainder(at, Tensor(Scalar(g.size(dim)))))) : at);
+      const bool filled = value_sizes.empty();  // with one value: what is written twice counts once
+      const Tensor part = index_select(g, dim, filled ? std::get<0>(tapegrad::unique(remainder(at, Tensor(Scalar(size_of(g, dim)))))) : at);
       dx[1] = filled ? sum(part) : reshape(part, value_sizes);
     }
   }
   void free_saved() override { index.reset(); }
 };
-static Tensor written(const Tensor& x, int64_t d, const Tensor& index, const Tensor& value, const char* title) {
+static Tensor written(const Tensor& x, int64_t d, const Tensor& index, const Tensor& value, const char* title, bool from_end) {
   Tensor out;
   {
     NoGrad guard;
     out = clone(x, MemoryFormat::Contiguous);
-    put_rows(out, plan_rows(out, d, index), value, Put::Set);
+    put_rows(out, plan_rows(out, d, index, from_end), value, Put::Set);
   }
   if (recording(x, value)) record<IndexWriteBackward>(out, x, value, d, index, title);
   return out;
 }
-static const Tensor& write_(const Tensor& self, int64_t d, const Tensor& index, const Tensor& value, const char* title) {
+static const Tensor& write_(const Tensor& self, int64_t d, const Tensor& index, const Tensor& value, const char* title, bool from_end) {
   check_writable(self);
   InPlace guard(self, recording(self, value));
-  put_rows(self, plan_rows(self, d, index), value->storage == self->storage ? clone(detach(value)) : value, Put::Set);
+  put_rows(self, plan_rows(self, d, index, from_end), value->storage == self->storage ? clone(detach(value)) : value, Put::Set);
   if (recording(self, value)) guard.record<IndexWriteBackward>(guard.before(), guard.old(value), d, index, title);
   return self;
 }
@@ -114,13 +114,13 @@ Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
   OpScope op("index_copy");
   const int64_t d = wrap_dim(dim, x.dim(), x);
   check_source(x, d, index, source);
-  return written(x, d, index, source, "IndexCopyBackward0");
+  return written(x, d, index, source, "IndexCopyBackward0", false);
 }
 const Tensor& index_copy_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source) {
   OpScope op("index_copy_");
   const int64_t d = wrap_dim(dim, self.dim(), self);
   check_source(self, d, index, source);
-  return write_(self, d, index, source, "IndexCopyBackward0");
+  return write_(self, d, index, source, "IndexCopyBackward0", false);
 }
 // The 0-d value in x's dtype.
 static Tensor fill_value(const Tensor& x, const Tensor& value) {
@@ -129,12 +129,12 @@ static Tensor fill_value(const Tensor& x, const Tensor& value) {
 }
 Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& value) {
   OpScope op("index_fill");
-  return written(x, wrap_dim(dim, x.dim(), x), index, fill_value(x, value), "IndexFillBackward0");
+  return written(x, wrap_dim(dim, x.dim(), x), index, fill_value(x, value), "IndexFillBackward0", true);
 }
 Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, Scalar value) { return index_fill(x, dim, index, Tensor(value)); }
 const Tensor& index_fill_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& value) {
   OpScope op("index_fill_");
-  return write_(self, wrap_dim(dim, self.dim(), self), index, fill_value(self, value), "IndexFillBackward0");
+  return write_(self, wrap_dim(dim, self.dim(), self), index, fill_value(self, value), "IndexFillBackward0", true);
 }
 const Tensor& index_fill_(const Tensor& self, int64_t dim, const Tensor& index, Scalar value) { return index_fill_(self, dim, index, Tensor(value)); }
 

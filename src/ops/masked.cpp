@@ -1,4 +1,5 @@
 // Ops over a bool mask: nonzero, masked_select, masked_fill, masked_scatter.
+#include "src/ops/copy.h"
 #include "src/ops/cuda/launch.h"
 #include "src/ops/elementwise.h"
 #include "src/ops/op_info.h"
@@ -89,6 +90,7 @@ struct MaskedFillBackward final : NodeOf<2> {
 };
 static Tensor fill_number(const Tensor& x, const Tensor& value) {
   TG_CHECK(value.dim() == 0, ShapeError, "value must be a number or a 0-d tensor, got ", value.sizes(), Named{"value", value});
+  if (!value.is_cuda() && is_integral(x.dtype())) check_fits(value.item(), x.dtype());
   return to(value, x.dtype());
 }
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value) {

@@ -98,10 +98,12 @@ Tensor batch_norm(const Tensor& input, const Tensor& running_mean, const Tensor&
   TG_CHECK(training || (running_mean.defined() && running_var.defined()), ValueError, "expected running_mean and running_var to be defined when training=False");
   const uint32_t dims = all_but_channels(input);
   const int64_t count = reduced_count(input, dims);
-  TG_CHECK(!training || count > 1, ValueError, "expected more than 1 value per channel when training, got input size ", input.sizes());
+  TG_CHECK(!training || count > 1 || !input.numel(), ValueError, "expected more than 1 value per channel when training, got input size ", input.sizes());
 
   Tensor mean, var, stats;
-  if (training) {
+  if (training && !input.numel()) {  // nothing to learn from: the running statistics stay
+    mean = zeros({channels}, Dtype::Float64, input.device()), var = ones({channels}, Dtype::Float64, input.device());
+  } else if (training) {
     mean = fold(kSum, input, dims, false, Dtype::Float64, {.divide = double(count)});
     var = fold(kSumSquares, input, dims, false, Dtype::Float64, {.divide = double(count), .shift = &mean});
     NoGrad off;

@@ -2,6 +2,7 @@
 import copy
 import importlib
 import pickle
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -28,6 +29,19 @@ def test_import_paths(lib, path):
     assert module is getattr(lib.nn.modules, name)
     for member in members.split(","):
         assert hasattr(module, member)
+
+
+@LIBS
+@pytest.mark.parametrize("path", ["nn.utils.clip_grad:clip_grad_norm_", "nn.utils.convert_parameters:parameters_to_vector", "utils.hooks:RemovableHandle"])
+def test_import_paths_of_helpers(lib, path):
+    name, member = path.split(":")
+    assert hasattr(importlib.import_module(f"{lib.__name__}.{name}"), member)
+
+
+@LIBS
+def test_a_parameter_prints_as_one(lib):
+    p = lib.nn.Parameter(lib.zeros(2))
+    assert str(p) == repr(p) == "Parameter containing:\ntensor([0., 0.], requires_grad=True)"
 
 
 @LIBS
@@ -195,9 +209,15 @@ def test_submodules_by_path(lib):
     for bad in (lambda: net.get_submodule("0.7"), lambda: net.get_parameter("0.0.weight"), lambda: net.get_buffer("1.weight"), lambda: net.get_parameter("1.running_mean")):
         with pytest.raises(AttributeError):
             bad()
-    for bad in ("", "9.x"):
+    for bad in ("", "9.x", "1.weight"):
         with pytest.raises((ValueError, AttributeError)):
             net.set_submodule(bad, lib.nn.Identity())
+    with pytest.raises(AttributeError):
+        net.set_submodule("9", lib.nn.Identity(), strict=True)
+    with pytest.raises(ValueError):
+        net.set_submodule("1", None)
+    tied = lib.nn.Sequential(net[1], net[1])
+    assert len(list(tied.modules())) == 2 and len(list(tied.modules(remove_duplicate=False))) == 3
 
 
 @LIBS
@@ -207,6 +227,26 @@ def test_pickling_and_copying(lib):
             assert repr(other) == repr(net)
             for (k, a), (l, b) in zip(net.state_dict().items(), other.state_dict().items()):
                 assert k == l and np.array_equal(a.numpy(), b.numpy()) and a.data_ptr() != b.data_ptr()
+
+
+@LIBS
+def test_padding_mode_set_later(lib):
+    """As programs make a trained network tileable."""
+    x = lib.arange(32.0).view(1, 2, 4, 4)
+    for padding in (1, "same", (2, 0)):
+        conv = lib.nn.Conv2d(2, 3, 3, padding=padding)
+        circular = lib.nn.Conv2d(2, 3, 3, padding=padding, padding_mode="circular")
+        circular.load_state_dict(conv.state_dict())
+        assert list(conv._reversed_padding_repeated_twice) == list(circular._reversed_padding_repeated_twice)
+        conv.padding_mode = "circular"
+        assert conv(x).equal(circular(x))
+
+
+@LIBS
+def test_sequential_numbers_again(lib):
+    net = lib.nn.Sequential(OrderedDict(a=lib.nn.Linear(1, 1), b=lib.nn.ReLU(), c=lib.nn.Linear(1, 2)))
+    del net[0]
+    assert [n for n, _ in net.named_children()] == ["0", "1"] and list(net.state_dict()) == ["1.weight", "1.bias"]
 
 
 def test_attention_backends():

@@ -1,4 +1,6 @@
 """What programs reach beside the op table: deprecated names, pruning, windows, low-rank parts, hashes, control flow, random matrices."""
+import copy
+
 import numpy as np
 import pytest
 import tapegrad as tg
@@ -344,4 +346,65 @@ def test_gradients_that_differed():
             s[1] = 5.0  # as large as the largest of its sources
         z = L.scatter_reduce(s, 0, L.tensor([0, 0, 1, 1, 2, 2]), t, "amax", include_self=False)
         return [y, *L.autograd.grad((z * z).sum(), [s, t]), *L.autograd.grad((y * matrix(L, 3, 4, seed=1)).sum(), [x, v]), *L.autograd.grad(L.nextafter(a, b), [a, b], L.tensor([2.0, 5.0]))]
+    both(f)
+
+
+CORNERS = [
+    lambda L: [L.zeros(2, dtype=float), L.ones(2).to(float), L.ones(2).sum(dtype=float), L.full((2,), 1, dtype=complex), L.tensor([1], dtype=float)],
+    lambda L: [L.tensor(-1, dtype=L.uint8), L.tensor([-255, 255], dtype=L.uint8)], lambda L: L.tensor(-256, dtype=L.uint8), lambda L: L.tensor(-129, dtype=L.int8),
+    lambda L: L.tensor(float("nan"), dtype=L.int64), lambda L: L.tensor([1e30], dtype=L.int32), lambda L: L.full((2,), float("inf"), dtype=L.int64),
+    lambda L: L.zeros(2, dtype=L.int64).fill_(float("nan")), lambda L: L.zeros(2, dtype=L.int64).masked_fill(L.tensor([True, False]), float("-inf")),
+    lambda L: float(L.ones(2)), lambda L: int(L.ones(0)), lambda L: L.finfo(float).bits,
+]
+OUTSIDE = [
+    lambda L, x, i: x.index_select(0, i), lambda L, x, i: x.sum().index_select(0, i), lambda L, x, i: x.index_add(0, i, x[:1]),
+    lambda L, x, i: x.index_copy(0, i, x[:1]), lambda L, x, i: x.index_fill(0, i, 9.0), lambda L, x, i: L.nn.functional.embedding(i, x),
+    lambda L, x, i: L.nn.functional.embedding(i.int(), x, max_norm=1.0), lambda L, x, i: L.nn.functional.embedding(i, x, scale_grad_by_freq=True),
+    lambda L, x, i: x.sum().index_fill(0, i, L.tensor(2.0)), lambda L, x, i: x[i], lambda L, x, i: x.take(i), lambda L, x, i: x.gather(0, i[:, None]),
+]
+
+
+@pytest.mark.parametrize("f", CORNERS, ids=range(len(CORNERS)))
+def test_corners_that_differed(f):
+    both(f)
+
+
+@pytest.mark.parametrize("f", OUTSIDE, ids=range(len(OUTSIDE)))
+def test_negative_indices(f):
+    """Which functions count them from the end, and which refuse them."""
+    both(lambda L: f(L, matrix(L, 3, 2, dtype="float32"), L.tensor([-1])))
+
+
+def test_embedding_bag_refuses_negative_indices():
+    for L in BOTH:
+        with pytest.raises(RuntimeError):
+            L.nn.functional.embedding_bag(L.tensor([[-1]]), matrix(L, 3, 2))
+
+
+@pytest.mark.parametrize("lib", BOTH)
+def test_shallow_copies_share(lib):
+    for x in (lib.zeros(3), lib.nn.Parameter(lib.zeros(3)), lib.zeros(3, requires_grad=True) * 2):
+        y = copy.copy(x)
+        assert type(y) is type(x) and y is not x and y.is_leaf and y.requires_grad == x.requires_grad and y.data_ptr() == x.data_ptr()
+
+
+@pytest.mark.parametrize("lib", BOTH)
+def test_device_as_context(lib):
+    before = lib.get_default_device()
+    with lib.device("cpu"), lib.device("cpu"):
+        assert lib.nn.Linear(2, 2).weight.device == lib.device("cpu")
+    with pytest.raises(ZeroDivisionError):
+        with lib.device("cpu"):
+            1 / 0
+    assert lib.get_default_device() == before
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0, 3, 2), (0, 3, 2, 2), (2, 3, 0)])
+def test_batch_norm_of_nothing(shape):
+    """As a detector meets it that has found no regions."""
+    def f(L):
+        norm, x = L.nn.BatchNorm1d(3) if len(shape) < 4 else L.nn.BatchNorm2d(3), L.zeros(shape, requires_grad=True)
+        norm.running_mean.fill_(5.0)
+        y = norm(x)
+        return [y, *L.autograd.grad(y.sum(), [x, norm.weight, norm.bias]), *norm.buffers()]
     both(f)

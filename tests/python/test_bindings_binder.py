@@ -28,8 +28,8 @@ def test_dims_and_their_synonyms():
 
 
 def test_dtype_and_device_arguments():
-    assert tg.zeros(2, dtype=float).dtype is tg.float32 and tg.zeros(2, dtype=int).dtype is tg.int64 and tg.zeros(2, dtype=bool).dtype is tg.bool
-    assert X.sum(dtype=tg.float64).dtype is tg.float64 and X.to(tg.float64).dtype is tg.float64 and X.to(float).dtype is tg.float32
+    assert tg.zeros(2, dtype=float).dtype is tg.float64 and tg.zeros(2, dtype=complex).dtype is tg.complex128 and tg.zeros(2, dtype=int).dtype is tg.int64 and tg.zeros(2, dtype=bool).dtype is tg.bool
+    assert X.sum(dtype=tg.float64).dtype is tg.float64 and X.to(tg.float64).dtype is tg.float64 and X.to(float).dtype is tg.float64
     assert tg.zeros(2, device="cpu").device.type == tg.zeros(2, device=tg.device("cpu")).device.type == "cpu"
     assert tg.zeros(2, layout=tg.strided, pin_memory=False, requires_grad=True).requires_grad
     assert X.to("cpu") is X and X.to(tg.float32) is X and X.to(X) is X and X.to("cpu", tg.float64).dtype is tg.float64

@@ -343,9 +343,9 @@ class Module(StateMixin, _C.ModuleBase):
                 seen.add(id(m))
                 yield name, m
 
-    def modules(self):
+    def modules(self, remove_duplicate=True):
         """This module and all below it, each once."""
-        for _, m in self.named_modules():
+        for _, m in self.named_modules(remove_duplicate=remove_duplicate):
             yield m
 
     def named_modules(self, memo=None, prefix="", remove_duplicate=True):
@@ -371,12 +371,19 @@ class Module(StateMixin, _C.ModuleBase):
                 raise AttributeError(f"`{part}` is not an nn.Module")
         return m
 
-    def set_submodule(self, target, module):
-        """Puts a module at a dotted path."""
+    def set_submodule(self, target, module, strict=False):
+        """Puts a module at a dotted path. AttributeError when something else is there, or (strict) nothing."""
         if not target:
             raise ValueError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Module):
+            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
         path, _, name = target.rpartition(".")
-        setattr(self.get_submodule(path), name, module)
+        parent = self.get_submodule(path)
+        if strict and not hasattr(parent, name):
+            raise AttributeError(f"{parent._get_name()} has no attribute `{name}`")
+        if not isinstance(getattr(parent, name, module), Module):
+            raise AttributeError(f"`{name}` is not an nn.Module")
+        setattr(parent, name, module)
 
     def get_parameter(self, target):
         """The parameter at a dotted path. AttributeError when there is none."""

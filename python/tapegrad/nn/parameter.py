@@ -26,6 +26,9 @@ class _Registered(_C.Tensor):
         memo[id(self)] = out
         return out
 
+    def __copy__(self):
+        return _rebuild(type(self), self.detach(), self.requires_grad, self.__dict__)
+
     def __reduce_ex__(self, protocol):
         return _rebuild, (type(self), self.detach(), self.requires_grad, dict(self.__dict__))
 
@@ -45,6 +48,8 @@ class Parameter(_Registered):
 
     def __repr__(self):
         return "Parameter containing:\n" + super().__repr__()
+
+    __str__ = __repr__
 
 
 class Buffer(_Registered):

@@ -2,4 +2,4 @@
 from . import checkpoint, data  # noqa: F401
 from .._ops import lazy
 
-__getattr__, __dir__ = lazy(globals(), {"_pytree": [], "dlpack": [], "tensorboard": []})
+__getattr__, __dir__ = lazy(globals(), {"_pytree": [], "dlpack": [], "hooks": [], "tensorboard": []})

@@ -16,7 +16,7 @@ __device__ Piece piece_of(const EmbeddingBags& p, int64_t b, const Faults& f) {
   return {0, 0};
 }
 __device__ int64_t row_of(const EmbeddingBags& p, int64_t i, const Faults& f) {
-  const int64_t row = wrapped(p.index[i], p.rows, 0, f);
+  const int64_t row = wrapped(p.index[i], p.rows, 0, false, f);
   return row == p.padding ? -1 : row;
 }
 

@@ -8,7 +8,7 @@ namespace {
 __global__ void offsets_of(CudaIndexPart part, bool add, int64_t n, int64_t* out, Faults f) {
   const int64_t k = thread_number();
   if (k >= n) return;
-  const int64_t before = add ? out[k] : 0, i = wrapped(part.index[k], part.size, part.dim, f);
+  const int64_t before = add ? out[k] : 0, i = wrapped(part.index[k], part.size, part.dim, true, f);
   out[k] = i < 0 || before < 0 ? -1 : before + i * part.stride;
 }
 void offsets(const CudaIndexPart* parts, int count, int64_t n, int64_t* out) {

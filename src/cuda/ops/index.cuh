@@ -26,14 +26,14 @@ struct Faults {
   const char* op;
 };
 inline Faults faults() { return {fault_record(), running_op()}; }
-/// An index that may count from the end as one that does not, or -1, noted, if it is out of bounds.
-__device__ inline int64_t wrapped(int64_t i, int64_t size, int dim, const Faults& f) {
-  if (i >= -size && i < size) return i < 0 ? i + size : i;
+/// An index that may count from the end (from_end) as one that does not, or -1, noted, if it is out of bounds.
+__device__ inline int64_t wrapped(int64_t i, int64_t size, int dim, bool from_end, const Faults& f) {
+  if (i >= (from_end ? -size : 0) && i < size) return i < 0 ? i + size : i;
   note_fault(f.record, f.op, Fault::kIndex, i, size, dim);
   return -1;
 }
 __device__ inline int64_t place_of(const CudaPick& p, int64_t i, const Faults& f) {
-  return p.bounds ? wrapped(p.at[i], p.size, p.dim, f) : p.at[i];
+  return p.bounds ? wrapped(p.at[i], p.size, p.dim, p.from_end, f) : p.at[i];
 }
 
 inline constexpr int kIndexBlock = 256;

@@ -15,7 +15,7 @@ template <int N> CudaDims dims_of(const Walk<N>& w, int operand = 0) {
 }
 CudaPick pick_of(const Rows& rows) {
   return {dims_of(rows.before), dims_of(rows.after), reinterpret_cast<const int64_t*>(rows.offsets->data), rows.offsets.numel(),
-          rows.stride, rows.places, rows.dim, rows.bounds};
+          rows.stride, rows.places, rows.dim, rows.bounds, rows.from_end};
 }
 int64_t count(const CudaPick& p) { return p.before.count * p.n * p.after.count; }
 

@@ -12,14 +12,14 @@ struct CudaDims {
   int dims;
   int64_t count, size[kMaxDims], stride[kMaxDims];
 };
-/// x seen as rows: before × n × after. Row i is at[i] * stride away (bounds: at[i] counts from the end when negative, and must lie within
-/// `size`); without bounds at[i] has been checked and only needs the stride.
+/// x seen as rows: before × n × after. Row i is at[i] * stride away (bounds: at[i] must lie within `size`, or (from_end) may be negative
+/// and count from the end); without bounds at[i] has been checked and only needs the stride.
 struct CudaPick {
   CudaDims before, after;
   const int64_t* at;
   int64_t n, stride, size;
   int dim;
-  bool bounds;
+  bool bounds, from_end;
 };
 /// One index tensor of several, n elements: its dimension of x.
 struct CudaIndexPart {

@@ -101,8 +101,7 @@ class Sequential(_Numbered):
         names = list(self._modules)
         for name in names[index] if isinstance(index, slice) else [names[self._at(index)]]:
             delattr(self, name)
-        if all(name.isdigit() for name in names):
-            self._renumber(list(self))
+        self._renumber(list(self))
 
     def __add__(self, other):
         if not isinstance(other, Sequential):

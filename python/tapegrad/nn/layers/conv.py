@@ -50,7 +50,7 @@ class _ConvNd(Module):
             self.bias = Parameter(_C.empty(out_channels, device=device, dtype=dtype))
         else:
             self.register_parameter("bias", None)
-        self._edges = () if padding_mode == "zeros" else self._both_sides()
+        self._reversed_padding_repeated_twice = self._both_sides()
         self.reset_parameters()
 
     def _both_sides(self):
@@ -75,9 +75,9 @@ class _ConvNd(Module):
         return self._conv_forward(input, self.weight, self.bias)
 
     def _conv_forward(self, input, weight, bias):
-        if self._edges:
-            return self._function(F.pad(input, self._edges, mode=self.padding_mode), weight, bias, self.stride, 0, self.dilation,
-                                  self.groups)
+        if self.padding_mode != "zeros":
+            padded = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
+            return self._function(padded, weight, bias, self.stride, 0, self.dilation, self.groups)
         return self._function(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
     def extra_repr(self):
