@@ -116,7 +116,7 @@ TEST(Data, GoesOnWhereAnotherLoaderWas) {
       parts.push_back(batch);
       if (parts.size() == 3) break;
     }
-    const StateDict state = first.state_dict();
+    const auto state = first.state_dict();
     const Tensor numbers = default_generator().get_state();
     manual_seed(99);
     auto second = make();

@@ -119,7 +119,7 @@ void cuda_scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
   const Tensor offsets = empty({index.numel()}, Dtype::Int64, x.device());
   cuda_kernels().index.line_offsets(line_places(x, dim, index), along(x, dim, index), reinterpret_cast<int64_t*>(offsets->data));
   const CudaDims none{0, 1, {}, {}};
-  put(x, {none, none, reinterpret_cast<const int64_t*>(offsets->data), index.numel(), 1, reach(x), int(dim), false}, src, how, 1);
+  put(x, {none, none, reinterpret_cast<const int64_t*>(offsets->data), index.numel(), 1, reach(x), int(dim), false, false}, src, how, 1);
 }
 
 static int64_t* integers(const Tensor& t) { return t.defined() ? reinterpret_cast<int64_t*>(t->data) : nullptr; }
