@@ -237,7 +237,8 @@ template <class T> std::string class_name() { return class_name(__PRETTY_FUNCTIO
 /// result. net(x) runs the hooks, if there are any, and forward; net prints under the name of its class.
 template <class Self> class ModuleOf : public Module {
  public:
-  template <class... A> auto operator()(const A&... args) const {
+  template <class... A, class S = Self> requires requires(const S& s, const A&... a) { s.forward(a...); }
+  auto operator()(const A&... args) const {
     const Self& self = static_cast<const Self&>(*this);
     const detail::InModule in(*state_);
     if (!state_->hooks && !detail::global_hooks) [[likely]] return self.forward(args...);

@@ -35,8 +35,9 @@ static void run_hooks(const ModuleHooks& hooks, const Module& m, std::vector<Ten
   const size_t na = a.size(), nb = b.size();
   for (const Ref<ModuleHook>& h : hooks) {
     (*h)(m, a, b);
-    TG_CHECK(a.size() == na && b.size() == nb, ValueError, m.name(), ": a hook made a list of ", a.size() == na ? nb : na,
-             " tensors one of ", a.size() == na ? b.size() : a.size(), "; it may only write into it");
+    TG_CHECK(a.size() == na && b.size() == nb, ValueError, m.name(), ": a hook made a list of ",
+             a.size() == na ? nb : na, " tensors one of ", a.size() == na ? b.size() : a.size(),
+             "; it may only write into it");
   }
 }
 

@@ -131,7 +131,8 @@ template <int N> FractionalMaxPool<N>::FractionalMaxPool(Dims kernel, Fractional
   TG_CHECK(options.output_size.has_value() == options.output_ratio.empty(), ValueError, this->name(),
            ": give output_size or output_ratio, and not both");
   const size_t ratios = options.output_ratio.size();
-  TG_CHECK(ratios <= 1 || ratios == size_t(N), ShapeError, this->name(), ": output_ratio must have 1 or ", N, " numbers, got ", ratios);
+  TG_CHECK(ratios <= 1 || ratios == size_t(N), ShapeError, this->name(), ": output_ratio must have 1 or ", N,
+           " numbers, got ", ratios);
   for (const double r : options.output_ratio)
     TG_CHECK(r > 0 && r < 1, ValueError, this->name(), ": output_ratio must be between 0 and 1, got ", r);
   this->register_buffer("_random_samples", options.random_samples);

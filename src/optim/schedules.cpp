@@ -40,7 +40,8 @@ void LRScheduler::step() {
 }
 void LRScheduler::step(int64_t epoch) {
   step_count_++, last_epoch_ = double(epoch);
-  for (size_t g = 0; g < base_lrs_.size(); g++) optimizer_.lr(g) = finite(closed_form(g, optimizer_.lr(g), base_lrs_[g]), g);
+  for (size_t g = 0; g < base_lrs_.size(); g++)
+    optimizer_.lr(g) = finite(closed_form(g, optimizer_.lr(g), base_lrs_[g]), g);
 }
 double LRScheduler::closed_form(size_t group, double lr, double base) { return rate(group, lr, base); }
 static std::vector<double> rates_of(Optimizer& optimizer) {
@@ -290,7 +291,8 @@ ChainedScheduler::ChainedScheduler(std::vector<LRScheduler*> schedulers)
     : LRScheduler(optimizer_of(schedulers.empty() || !schedulers[0] ? nullptr : &schedulers[0]->optimizer_)),
       schedulers_(std::move(schedulers)) {
   for (LRScheduler* s : schedulers_)
-    TG_CHECK(s && &s->optimizer_ == &optimizer_, ValueError, "ChainedScheduler: all schedules must belong to one optimiser");
+    TG_CHECK(s && &s->optimizer_ == &optimizer_, ValueError,
+             "ChainedScheduler: all schedules must belong to one optimiser");
 }
 void ChainedScheduler::step() {
   for (LRScheduler* s : schedulers_) s->step();
@@ -366,8 +368,8 @@ CyclicLR::CyclicLR(Optimizer& optimizer, PerGroup base_lr, PerGroup max_lr, Cycl
   TG_CHECK(options_.scale_fn || mode == "triangular" || mode == "triangular2" || mode == "exp_range", ValueError,
            "CyclicLR: unknown mode \"", mode, "\"");
   TG_CHECK(options_.step_size_up > 0 && options_.step_size_down.value_or(1) >= 0, ValueError,
-           "CyclicLR: step_size_up must be positive and step_size_down not negative, got ", options_.step_size_up, " and ",
-           options_.step_size_down.value_or(options_.step_size_up));
+           "CyclicLR: step_size_up must be positive and step_size_down not negative, got ", options_.step_size_up,
+           " and ", options_.step_size_down.value_or(options_.step_size_up));
   const double up = double(options_.step_size_up);
   total_size_ = up + double(options_.step_size_down.value_or(options_.step_size_up));
   step_ratio_ = up / total_size_;

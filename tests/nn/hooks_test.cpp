@@ -166,6 +166,9 @@ TEST(Containers, HoldModulesOfAnyClass) {
   list.push_back(nn::Linear(2, 2));
   EXPECT_EQ(same.size(), 4u);
 
+  const nn::ModuleList<> two{nn::Bilinear(2, 2, 3)};  // cannot be called with one tensor
+  EXPECT_THROW(two[0](ones({1, 2})), NotImplementedError);
+  EXPECT_EQ(two[0].as<nn::Bilinear>()(ones({1, 2}), ones({1, 2})).size(1), 3);
   const nn::ModuleDict<> dict({{"up", nn::Linear(2, 3)}, {"rnn", nn::LSTM(2, 3)}});
   EXPECT_TRUE(dict.contains("up"));
   EXPECT_EQ(dict["up"](ones({1, 2})).size(1), 3);
