@@ -335,6 +335,7 @@ def classes(lib):
     text = ["class dtype:\n    is_floating_point: bool\n    is_signed: bool\n    is_complex: bool\n    itemsize: int\n"
             "_dtype = dtype\n",
             "class device:\n    type: str\n    index: int | None\n    def __init__(self, type: Any = ..., index: int | None = None) -> None: ...\n"
+            "    def __enter__(self) -> device: ...\n    def __exit__(self, *raised: Any) -> None: ...\n"
             "_device = device\n",
             "class memory_format: ...\n_memory_format = memory_format\n",
             "class Size(tuple[_int, ...]):\n    def numel(self) -> int: ...\n",

@@ -1,6 +1,7 @@
 // tensor(), as_tensor(), asarray(): Python data in; tolist() and item(): out.
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "py.h"
 #include "tapegrad/ops.h"
@@ -123,7 +124,8 @@ template <class T> T convert(PyObject* o) {
     return v;
   } else {
     const int64_t v = integer_of(o);
-    if (v != int64_t(T(v)) && (std::is_signed_v<T> || v > 0 || -v != int64_t(T(-v)))) raise(PyExc_RuntimeError, "value cannot be converted to type %s without overflow", name(DtypeOf<T>::value));
+    constexpr int64_t most = int64_t(std::numeric_limits<T>::max()), least = std::is_signed_v<T> ? int64_t(std::numeric_limits<T>::min()) : -most;
+    if (v < least || v > most) raise(PyExc_RuntimeError, "value cannot be converted to type %s without overflow", name(DtypeOf<T>::value));
     return T(v);
   }
 }

@@ -352,6 +352,7 @@ def test_gradients_that_differed():
 CORNERS = [
     lambda L: [L.zeros(2, dtype=float), L.ones(2).to(float), L.ones(2).sum(dtype=float), L.full((2,), 1, dtype=complex), L.tensor([1], dtype=float)],
     lambda L: [L.tensor(-1, dtype=L.uint8), L.tensor([-255, 255], dtype=L.uint8)], lambda L: L.tensor(-256, dtype=L.uint8), lambda L: L.tensor(-129, dtype=L.int8),
+    lambda L: L.tensor(-2**63, dtype=L.uint8), lambda L: [L.zeros(1, dtype=L.bool).fill_(float("nan")), L.full((1,), float("inf"), dtype=L.bool)],
     lambda L: L.tensor(float("nan"), dtype=L.int64), lambda L: L.tensor([1e30], dtype=L.int32), lambda L: L.full((2,), float("inf"), dtype=L.int64),
     lambda L: L.zeros(2, dtype=L.int64).fill_(float("nan")), lambda L: L.zeros(2, dtype=L.int64).masked_fill(L.tensor([True, False]), float("-inf")),
     lambda L: float(L.ones(2)), lambda L: int(L.ones(0)), lambda L: L.finfo(float).bits,
