@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 
 namespace tapegrad::io {
 
@@ -58,20 +60,26 @@ void File::close() {
   if (::close(fd) != 0) failed("close");
 }
 
-// A rename would put a file in the place of a device, a pipe or a folder.
-static std::string temporary_name(const std::string& path) {
+// What a rename is to replace: the target of a link, and no device, pipe or folder.
+static std::string target_of(const std::string& path) {
   struct stat s;
-  TG_CHECK(::stat(path.c_str(), &s) != 0 || S_ISREG(s.st_mode), IoError, path, ": cannot create: it exists and is not a regular file");
+  if (::stat(path.c_str(), &s) != 0) return path;
+  TG_CHECK(S_ISREG(s.st_mode), IoError, path, ": cannot create: it exists and is not a regular file");
+  const std::unique_ptr<char, void (*)(void*)> target(::realpath(path.c_str(), nullptr), ::free);
+  return target ? target.get() : path;
+}
+static std::string temporary_name(const std::string& path) {
   static std::atomic<unsigned> counter{0};
   return path + ".tmp" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
 }
-NewFile::NewFile(const std::string& path) : NewFile(path, temporary_name(path)) {}
-NewFile::NewFile(const std::string& path, std::string temporary)
-    : path_(path), temporary_(std::move(temporary)), file(temporary_, O_WRONLY | O_CREAT | O_EXCL, "create") {}
+NewFile::NewFile(const std::string& path)
+    : path_(target_of(path)), temporary_(temporary_name(path_)), file(temporary_, O_WRONLY | O_CREAT | O_EXCL, "create") {}
 NewFile::~NewFile() {
   if (!done_) ::unlink(temporary_.c_str());
 }
 void NewFile::commit() {
+  struct stat s;
+  if (::stat(path_.c_str(), &s) == 0) ::chmod(temporary_.c_str(), s.st_mode & 0777);  // as the old file; no matter if that cannot be
   file.flush();
   file.close();
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) detail::fail<IoError>(path_, ": cannot rename into place: ", std::strerror(errno));

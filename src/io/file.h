@@ -26,7 +26,7 @@ class File {
 };
 
 /// A new file under a temporary name. commit() flushes it to the disk and renames it to `path`: that holds the old file or the
-/// new one, never a part. Without commit() it is removed.
+/// new one, never a part. Without commit() it is removed. A link stays one: its target is replaced. Permissions are the old file's.
 class NewFile {
   std::string path_, temporary_;
   bool done_ = false;
@@ -35,8 +35,6 @@ class NewFile {
   explicit NewFile(const std::string& path);
   ~NewFile();
   void commit();
- private:
-  NewFile(const std::string& path, std::string temporary);
 };
 
 }  // namespace tapegrad::io

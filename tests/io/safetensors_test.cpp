@@ -153,3 +153,15 @@ TEST(Safetensors, PipesAndDevicesAreNotReplaced) {
   EXPECT_THROW(save_npy(ones({2}), pipe), IoError);
   EXPECT_TRUE(std::filesystem::is_fifo(pipe));
 }
+
+TEST(Safetensors, LinksAndPermissionsStay) {
+  namespace fs = std::filesystem;
+  const Folder f;
+  save({{"a", ones({2})}}, f / "x");
+  fs::permissions(f / "x", fs::perms::owner_read | fs::perms::owner_write);
+  fs::create_symlink("x", f / "link");
+  save({{"b", ones({3})}}, f / "link");
+  EXPECT_TRUE(fs::is_symlink(f / "link"));
+  EXPECT_EQ(load(f / "x").front().first, "b");
+  EXPECT_EQ(fs::status(f / "x").permissions(), fs::perms::owner_read | fs::perms::owner_write);
+}
