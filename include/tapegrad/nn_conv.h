@@ -68,7 +68,7 @@ struct TG_API Fold : ModuleOf<Fold> {
 
 // ---- padding: {left, right, top, bottom, front, back}, or one number for all
 
-enum class PadKind : uint8_t { Circular, Reflection, Replication, Zero };
+enum class TG_API PadKind : uint8_t { Circular, Reflection, Replication, Zero };  // TG_API: clang++ hides what is made from a hidden type
 template <PadKind K, int N> struct TG_API Pad : ModuleOf<Pad<K, N>> {
   Dims padding;
   explicit Pad(Dims padding);

@@ -93,7 +93,7 @@ struct TG_API CrossMapLRN2d : ModuleOf<CrossMapLRN2d> {
 
 // ---- dropout: with probability p and while training; of elements, whole channels, or such that selu's mean and variance stay
 
-enum class DropoutKind : uint8_t { Elements, Channels1d, Channels2d, Channels3d, Alpha, FeatureAlpha };
+enum class TG_API DropoutKind : uint8_t { Elements, Channels1d, Channels2d, Channels3d, Alpha, FeatureAlpha };  // TG_API: as PadKind
 template <DropoutKind K> struct TG_API DropoutOf : ModuleOf<DropoutOf<K>> {
   double p;
   bool inplace;
