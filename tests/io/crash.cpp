@@ -80,7 +80,7 @@ int main() {
     w.save(2, path);
     const std::string trace = fault_trace(), whole = read(path);
     const auto calls = long(trace.size());
-    CHECK(trace.starts_with("CW") && trace.ends_with("WSLRDL"));  // all is written, then flushed, then renamed, then the folder is flushed
+    CHECK(trace.starts_with("CW") && trace.ends_with("WMSLRDL"));  // written, given its permissions, flushed, renamed, and the folder flushed
     CHECK(old != whole && old.size() == whole.size());
     const auto try_once = [&](long call, int fault, int how) {
       n = call, what = fault, detail = how;
