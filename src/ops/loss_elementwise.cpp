@@ -151,7 +151,7 @@ Tensor multilabel_soft_margin_loss(const Tensor& input, const Tensor& target, co
   OpScope op("multilabel_soft_margin_loss");
   const Reduction how = reduction_of(reduction);
   TG_CHECK(input.dim() >= 1, ShapeError, "input must have a dimension of classes", Named{"input", input});
-  const Tensor each = neg(target * logsigmoid(input) + (Tensor(1.0) - target) * logsigmoid(neg(input)));
+  const Tensor yes = target * logsigmoid(input), no = (Tensor(1.0) - target) * logsigmoid(neg(input)), each = neg(yes + no);
   return reduce_loss(mean(weight.defined() ? each * weight : each, -1), how);
 }
 Tensor poisson_nll_loss(const Tensor& input, const Tensor& target, bool log_input, bool full, double eps, std::string_view reduction) {
