@@ -54,8 +54,9 @@ template <class T> struct Complex {
   friend constexpr bool operator==(Complex, Complex) = default;
 };
 /// tapegrad::Complex and std::complex of float or double.
-template <class Z> concept ComplexNumber = requires(const Z& z) { typename Z::value_type; z.real() + z.imag(); } &&
-    sizeof(Z) == 2 * sizeof(typename Z::value_type) && sizeof(Z) >= 8;
+template <class Z> concept ComplexNumber = requires(const Z& z) {
+  requires std::is_same_v<decltype(z.real()), typename Z::value_type> && std::is_same_v<decltype(z.imag()), typename Z::value_type>;
+} && sizeof(Z) == 2 * sizeof(typename Z::value_type) && sizeof(Z) >= 8;
 
 template <class T> struct DtypeOf;  // DtypeOf<float>::value == Dtype::Float32
 template <ComplexNumber Z> struct DtypeOf<Z> { static constexpr Dtype value = sizeof(Z) == 8 ? Dtype::Complex64 : Dtype::Complex128; };

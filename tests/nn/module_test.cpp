@@ -139,7 +139,7 @@ TEST(Module, DoesNotHoldItself) {
 TEST(Module, RefusesWhatIsMissingOrOfTheWrongLength) {
   const nn::Linear fc(2, 2);
   EXPECT_THROW(fc.load_state_dict({{"weight", Tensor()}, {"bias", Tensor()}}), ValueError);
-  EXPECT_THROW(nn::ParameterList{Tensor()}, ValueError);
+  EXPECT_THROW(nn::ParameterList({Tensor()}), ValueError);
   EXPECT_THROW(nn::Conv3d(1, 1, {3, 3}), ShapeError);
   EXPECT_THROW(nn::ConvTranspose2d(1, 1, 3, {.stride = {1, 2, 3}})(ones({1, 1, 4, 4}), nn::Dims{6, 6}), ShapeError);
   EXPECT_THROW(nn::FractionalMaxPool3d(2, {.output_ratio = {0.5, 0.5}}), ShapeError);
