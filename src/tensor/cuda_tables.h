@@ -10,7 +10,7 @@
 
 namespace tapegrad {
 
-inline constexpr uint32_t kCudaAbi = 1;  // raised with every change of a table
+inline constexpr uint32_t kCudaAbi = 2;  // raised with every change of a table
 
 /// What the core offers the plugin.
 struct CudaHost {
