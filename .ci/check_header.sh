@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What `#include <tapegrad/tapegrad.h>` costs: compiler CPU seconds, best of 15, beside the standard headers that it includes, and
-# instructions, which do not wobble: with g++ 12 at most as many as take 0.30 s on the machine of docs/performance.md. Each public
-# header compiles alone.
+# instructions, which do not wobble: with g++ 12 at most 1.58 times those of the standard headers alone (850 million; 0.290 s in all where
+# these take 0.19). Each public header compiles alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . .ci/setup.sh
@@ -21,7 +21,7 @@ for _ in {1..15}; do echo "$(seconds "$all") $(seconds "${standard[@]}")"; done 
 
 [ "$("$cxx" -dumpversion)" = 12 ] || { echo "the budget is g++ 12's"; exit 0; }
 need_valgrind
-budget=1380
+budget=1345
 count=$(under='valgrind --trace-children=yes --tool=callgrind --callgrind-out-file=/dev/null' compile "$all" 2>&1 |
   awk '/Collected/ { n += $NF } END { printf "%d", n / 1e6 }')
 echo "$count million instructions of at most $budget"

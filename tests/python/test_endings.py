@@ -51,7 +51,7 @@ def ctrl_c():
     sent = []
 
     def send():
-        sent.append(time.process_time())  # a busy machine does not count
+        sent.append(time.monotonic())
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     timer = threading.Timer(0.2, send)
@@ -70,8 +70,8 @@ def test_ctrl_c_ends_what_takes_long(name, ctrl_c):
         timer.start()
         next(steps, None)
         pytest.fail(f"{name} was through before Ctrl-C" if not sent else f"{name} was not ended")
-    waited = time.process_time() - sent[0]
-    assert waited < 1, f"{waited:.2f} s of CPU"
+    waited = time.monotonic() - sent[0]
+    assert waited < 1, f"{waited:.2f} s"
     del steps
     assert tg.memory_stats()["in_use"] <= in_use
     a = tg.randn(300, 300, requires_grad=True)
