@@ -122,6 +122,11 @@ void copy_elements(const Tensor& dst, const Tensor& src) {
   });
 }
 
+void check_fits(Scalar value, Dtype dtype) {
+  if (value.kind() != Scalar::Kind::Float || !is_integral(dtype)) return;
+  const double v = value.to_double();
+  TG_CHECK(v >= -0x1p63 && v < 0x1p64, ValueError, "value ", v, " cannot be converted to ", dtype, " without overflow");
+}
 void write_scalar(Scalar value, Dtype d, char* out) {
   if (value.is_complex()) {
     const Complex<double> v = value.to_complex();
@@ -130,6 +135,7 @@ void write_scalar(Scalar value, Dtype d, char* out) {
     return;
   }
   if (value.is_float()) {
+    check_fits(value, d);
     const double v = value.to_double();
     store_for(Compute::F64, d)(reinterpret_cast<const char*>(&v), out, 8, 1);
     return;
@@ -144,13 +150,7 @@ void write_scalar(Scalar value, Dtype d, char* out) {
   store_for(Compute::I64, d)(reinterpret_cast<const char*>(&v), out, 8, 1);
 }
 
-void check_fits(Scalar value, Dtype dtype) {
-  if (value.kind() != Scalar::Kind::Float || !is_integral(dtype)) return;
-  const double v = value.to_double();
-  TG_CHECK(v >= -0x1p63 && v < 0x1p64, ValueError, "value ", v, " cannot be converted to ", dtype, " without overflow");
-}
 void fill_elements(const Tensor& dst, Scalar value) {
-  check_fits(value, dst->dtype);
   const int64_t n = dst->numel;
   const size_t item = item_size(dst->dtype);
   if (value.kind() == Scalar::Kind::Int && value.to_int() == 0 && dst->contiguous && n <= 1024 && !dst.is_cuda())
